@@ -1,0 +1,43 @@
+// Compiles the C counterparts to bench/build/, where gcc and Debian's libnetfilter-conntrack-dev and libmnl-dev are.
+
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const SOURCES = fileURLToPath(new URL('.', import.meta.url));
+const BUILD = fileURLToPath(new URL('../build/', import.meta.url));
+const HEADERS = ['libnetfilter_conntrack/libnetfilter_conntrack.h', 'libmnl/libmnl.h'];
+
+export type Program = 'create' | 'dump' | 'fill' | 'memory' | 'receive';
+
+/** What each is linked with. */
+const PROGRAMS: Record<Program, string[]> = {
+  create: ['-lnetfilter_conntrack'],
+  dump: ['-lnetfilter_conntrack'],
+  fill: ['-lmnl'],
+  memory: ['-lnetfilter_conntrack', '-lmnl'],
+  receive: [],
+};
+
+/** Builds what is older than its source. Undefined when every binary is there, else why that is impossible. */
+export function buildAll(): string | undefined {
+  for (const header of HEADERS) {
+    if (!existsSync(`/usr/include/${header}`)) return `/usr/include/${header} is not there`;
+  }
+  mkdirSync(BUILD, { recursive: true });
+  for (const [name, libraries] of Object.entries(PROGRAMS)) {
+    const source = join(SOURCES, `${name}.c`);
+    const target = join(BUILD, name);
+    if (existsSync(target) && statSync(target).mtimeMs > statSync(source).mtimeMs) continue;
+    const gcc = spawnSync('gcc', ['-O2', '-Wall', '-o', target, source, ...libraries], { encoding: 'utf8' });
+    if (gcc.error !== undefined) return `gcc: ${gcc.error.message}`;
+    if (gcc.status !== 0) return `gcc could not build ${name}.c: ${gcc.stderr.split('\n')[0]}`;
+  }
+  return undefined;
+}
+
+/** The path of a binary that buildAll() made. */
+export function binary(name: Program): string {
+  return join(BUILD, name);
+}

@@ -1,0 +1,51 @@
+/** What the kernel's errno means for each operation, and what to do: the sentence in a KernelError. */
+import { errnoName } from '../netlink/errors.ts';
+
+type Sentences = Readonly<Record<string, string>>;
+
+const ANY: Sentences = {
+  EPERM:
+    'connection tracking needs CAP_NET_ADMIN in the user namespace that owns the network namespace: run as root, give the program the capability, or try it under `unshare -rn`',
+  EINVAL:
+    'the kernel refused the request; an attribute is missing or out of its range, or its connection tracking module is still being loaded',
+  ENOBUFS: 'the receive buffer overran and replies were lost',
+  ENOMEM: 'the kernel is out of memory, or the table is full (net.netfilter.nf_conntrack_max)',
+  EOPNOTSUPP: 'this kernel does not support the request',
+  ENOENT: 'there is no such flow; its tuple and its zone must match exactly',
+};
+
+const UPDATE: Sentences = {
+  EOPNOTSUPP: 'NAT, master and helper can be given only when a flow is created',
+  EBUSY: 'status bits can only be set, never cleared, and another helper cannot take the place of the one attached',
+  EPERM: `${ANY.EPERM}; or the flow has IPS_FIXED_TIMEOUT, whose timeout cannot be changed`,
+  ENOSPC:
+    'no rule of this network namespace uses labels, so flows have no room for them; load a ruleset that does first',
+  ERANGE: 'a TCP state or window scale is out of its range (window scales go up to 14)',
+};
+
+const OPERATIONS: Readonly<Record<string, Sentences>> = {
+  create: {
+    EEXIST: 'a flow with one of these tuples exists already; use createOrUpdate to change it',
+    EINVAL:
+      'both tuples, their protocol and a timeout are needed, the protocols must be equal, zones must not contradict each other, and an ICMP type must be one that starts a flow',
+    EOPNOTSUPP: 'no helper of that name is in this kernel, or the master flow has no helper',
+    EBUSY: 'status bits that only the kernel sets cannot be given',
+    ENOENT: 'the master flow does not exist',
+    ENOSPC: UPDATE.ENOSPC,
+    ERANGE: UPDATE.ERANGE,
+  },
+  update: UPDATE,
+  createOrUpdate: UPDATE,
+  delete: {
+    ENOENT: 'there is no such flow, or the one with this tuple has another id: it was created anew',
+    EBUSY: 'the flow is dying',
+  },
+  flush: { EOPNOTSUPP: 'this kernel cannot flush by that filter' },
+  dump: { EOPNOTSUPP: 'this kernel cannot filter by that', EBUSY: 'another dump runs on this socket' },
+};
+
+/** The sentence, or undefined when there is nothing to say beyond the name. `operation` is a QueryName or 'join'. */
+export function explainKernelError(operation: string, errno: number): string | undefined {
+  const code = errnoName(errno);
+  return OPERATIONS[operation]?.[code] ?? ANY[code];
+}

@@ -1,0 +1,198 @@
+import { ATTRIBUTES, PADDING } from './attributes.ts';
+import { describe } from './check.ts';
+import { Codec, type SlotHolder, type UnknownAttribute } from './codec.ts';
+import { defineGroup, type Field, fieldToJSON, type Group, groupFields, readField, writeField } from './groups.ts';
+import { KINDS, type SlotValue, toHex } from './kinds.ts';
+import { FAMILIES, type Family } from './names.ts';
+import type { FlowInit, FlowProperties, FlowView } from './properties.ts';
+
+/** The compiled tables of the conntrack subsystem. */
+export const flowCodec = new Codec(ATTRIBUTES, PADDING);
+
+const SLOT_OF_ID: readonly number[] = (() => {
+  const slots: number[] = [];
+  ATTRIBUTES.forEach((row, slot) => {
+    if (row.id !== undefined) slots[row.id] = slot;
+  });
+  return slots;
+})();
+
+/** The slot of an ATTR_ number. @throws RangeError when there is no such attribute */
+export function slotOfId(id: number): number {
+  const slot = SLOT_OF_ID[id];
+  if (slot === undefined) throw new RangeError(`attribute ${describe(id)} is not an ATTR_ number`);
+  return slot;
+}
+
+const FIELDS = groupFields(ATTRIBUTES);
+const LEAVES = FIELDS.get('')!;
+const GROUPS = [...FIELDS].filter(([name]) => name !== '');
+
+/** The slot of a property such as 'orig.proto' that one row holds. */
+export function slotOfProperty(path: string): number {
+  return ATTRIBUTES.findIndex((row) => row.property === path);
+}
+
+/** The tuples whose family follows from their addresses. */
+const TUPLES = (['orig', 'reply', 'master'] as const).map((group) => ({
+  group,
+  family: slotOfProperty(`${group}.family`),
+  ipv4: addressSlots(group, 'ipv4'),
+  ipv6: addressSlots(group, 'ipv6'),
+}));
+
+function addressSlots(group: string, kind: string): number[] {
+  return ATTRIBUTES.flatMap((row, slot) => (row.kind === kind && row.property.startsWith(`${group}.`) ? [slot] : []));
+}
+
+/**
+ * One flow of the connection tracking table as a message described it, or as a caller wants it: its properties are those of
+ * FlowProperties, each undefined when the message had none. Immutable by its properties; `slots` is for the codec and the C face.
+ */
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the accessors are made from the attribute rows below
+export class Flow implements SlotHolder {
+  /** Values by row number of ATTRIBUTES, as kinds.ts keeps them. */
+  readonly slots: SlotValue[];
+  /** Attributes that the tables do not know: written back as they came. */
+  unknown: UnknownAttribute[] | undefined = undefined;
+
+  constructor(slots: SlotValue[] = flowCodec.newSlots()) {
+    this.slots = slots;
+  }
+
+  /**
+   * A flow with these properties. The family of a tuple follows from its addresses.
+   * @throws TypeError, RangeError naming the property, also for one that does not exist
+   */
+  static from(init: FlowInit | Flow, argument = 'flow'): Flow {
+    if (init instanceof Flow) return init;
+    if (typeof init !== 'object' || init === null)
+      throw new TypeError(`${argument} must be an object, not ${describe(init)}`);
+    const flow = new Flow();
+    for (const [key, value] of Object.entries(init)) {
+      if (value === undefined) continue;
+      const leaf = LEAVES.find((field) => field.name === key);
+      if (leaf !== undefined) {
+        writeField(flow.slots, leaf, value, `${argument}.${key}`);
+        continue;
+      }
+      const fields = FIELDS.get(key);
+      if (fields !== undefined && key !== '') writeGroup(flow.slots, fields, value, `${argument}.${key}`);
+      else if (key === 'unknown') flow.unknown = unknownFrom(value, `${argument}.unknown`);
+      else throw new TypeError(`${argument}.${key} is not a property of a flow`);
+    }
+    for (const tuple of TUPLES) imply(flow.slots, tuple, `${argument}.${tuple.group}`);
+    return flow;
+  }
+
+  /** Layer 3 protocol of the flow: that of its original direction, else of its reply. */
+  get family(): Family | undefined {
+    return this.orig.family ?? this.reply.family;
+  }
+
+  /** A copy that shares nothing that can change. */
+  clone(): Flow {
+    const copy = new Flow(this.slots.slice());
+    copy.unknown = this.unknown?.slice();
+    return copy;
+  }
+
+  /** Plain properties, without those that are not set; Flow.from takes them back. */
+  toJSON(): Record<string, unknown> {
+    const { slots } = this;
+    const json: Record<string, unknown> = {};
+    for (const [name] of GROUPS) {
+      const group = (this as unknown as Record<string, Group | undefined>)[name]?.toJSON();
+      if (group !== undefined && Object.keys(group).length > 0) json[name] = group;
+    }
+    for (const field of LEAVES) {
+      const value = fieldToJSON(slots, field);
+      if (value !== undefined) json[field.name] = value;
+    }
+    if (this.unknown !== undefined) {
+      json.unknown = this.unknown.map(({ level, type, value }) => ({
+        path: flowCodec.levelPath(level),
+        type,
+        value: toHex(value),
+      }));
+    }
+    return json;
+  }
+
+  /** What console.log shows. */
+  [Symbol.for('nodejs.util.inspect.custom')](): Record<string, unknown> {
+    const shown: Record<string, unknown> = {};
+    for (const name of [...GROUPS.map(([group]) => group), ...LEAVES.map((leaf) => leaf.name), 'unknown']) {
+      const value = (this as unknown as Record<string, unknown>)[name];
+      if (value !== undefined) shown[name] = value;
+    }
+    return shown;
+  }
+}
+
+/** The accessors: FlowProperties, read. */
+export interface Flow extends FlowView {}
+
+for (const field of LEAVES) {
+  Object.defineProperty(Flow.prototype, field.name, {
+    get(this: Flow): unknown {
+      return readField(this.slots, field);
+    },
+    configurable: true,
+  });
+}
+
+for (const [name, fields] of GROUPS) {
+  const GroupClass = defineGroup(fields);
+  const slots = fields.flatMap((field) => field.places.map((place) => place.slot));
+  const always = name === 'orig' || name === 'reply';
+  Object.defineProperty(Flow.prototype, name, {
+    get(this: Flow): Group | undefined {
+      return always || slots.some((slot) => this.slots[slot] !== undefined) ? new GroupClass(this.slots) : undefined;
+    },
+    configurable: true,
+  });
+}
+
+function writeGroup(slots: SlotValue[], fields: readonly Field[], value: unknown, argument: string): void {
+  if (typeof value !== 'object' || value === null)
+    throw new TypeError(`${argument} must be an object, not ${describe(value)}`);
+  // `in` and not Object.keys: what another flow's `orig` gives is on its prototype.
+  for (const field of fields) {
+    if (field.name in value)
+      writeField(slots, field, (value as Record<string, unknown>)[field.name], `${argument}.${field.name}`);
+  }
+  for (const key of Object.keys(value)) {
+    if (!fields.some((field) => field.name === key)) {
+      throw new TypeError(`${argument}.${key} is none of ${fields.map((field) => field.name).join(', ')}`);
+    }
+  }
+}
+
+function imply(slots: SlotValue[], tuple: (typeof TUPLES)[number], argument: string): void {
+  for (const family of ['ipv4', 'ipv6'] as const) {
+    if (!tuple[family].some((slot) => slots[slot] !== undefined)) continue;
+    const number = FAMILIES[family];
+    const other = slots[tuple.family];
+    if (other !== undefined && other !== number) {
+      throw new RangeError(`${argument} has an ${family} address and something of another family`);
+    }
+    slots[tuple.family] = number;
+  }
+}
+
+function unknownFrom(value: unknown, argument: string): UnknownAttribute[] {
+  if (!Array.isArray(value)) throw new TypeError(`${argument} must be an array, not ${describe(value)}`);
+  return value.map((item: { path: string[]; level: number; type: number; value: unknown }, index) => {
+    const level = item.path === undefined ? item.level : flowCodec.levelOf(item.path);
+    if (level === undefined) throw new RangeError(`${argument}[${index}].path is not the path of a nest`);
+    return {
+      level,
+      type: KINDS.u16.set(item.type, `${argument}[${index}].type`) as number,
+      value: KINDS.bytes.set(item.value, `${argument}[${index}].value`) as Uint8Array,
+    };
+  });
+}
+
+/** Types for those who build on it. */
+export type { FlowInit, FlowProperties, FlowView };

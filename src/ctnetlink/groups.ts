@@ -1,0 +1,125 @@
+/**
+ * Properties from rows: for every group ('orig', 'tcp', ...) a class with one accessor a field, made once at import. A field with two
+ * rows (src: IPv4 and IPv6) takes whichever is set.
+ */
+import type { AttributeRow } from './attributes.ts';
+import { KINDS, type Kind, type SlotValue } from './kinds.ts';
+
+export interface Field {
+  name: string;
+  /** Slots that may hold it, and how each does. */
+  places: { slot: number; kind: Kind }[];
+}
+
+/** The fields of every group, and under '' the properties that are in none. */
+export function groupFields(rows: readonly AttributeRow[]): Map<string, Field[]> {
+  const groups = new Map<string, Field[]>([['', []]]);
+  rows.forEach((row, slot) => {
+    const dot = row.property.indexOf('.');
+    const group = dot < 0 ? '' : row.property.slice(0, dot);
+    const name = row.property.slice(dot + 1);
+    let fields = groups.get(group);
+    if (fields === undefined) {
+      fields = [];
+      groups.set(group, fields);
+    }
+    let field = fields.find((other) => other.name === name);
+    if (field === undefined) {
+      field = { name, places: [] };
+      fields.push(field);
+    }
+    field.places.push({ slot, kind: KINDS[row.kind] });
+  });
+  return groups;
+}
+
+/** A field's value, or undefined when it is not set. */
+export function readField(slots: readonly SlotValue[], field: Field): unknown {
+  for (const { slot, kind } of field.places) {
+    const value = slots[slot];
+    if (value !== undefined) return kind.get(value as never);
+  }
+  return undefined;
+}
+
+/** The same as JSON has it. */
+export function fieldToJSON(slots: readonly SlotValue[], field: Field): unknown {
+  for (const { slot, kind } of field.places) {
+    const value = slots[slot];
+    if (value !== undefined) return (kind.json ?? kind.get)(value as never);
+  }
+  return undefined;
+}
+
+/**
+ * Sets a field from what a caller gave; undefined leaves it unset.
+ * @throws TypeError, RangeError naming `argument`
+ */
+export function writeField(slots: SlotValue[], field: Field, value: unknown, argument: string): void {
+  if (value === undefined) return;
+  let refusal: unknown;
+  for (const { slot, kind } of field.places) {
+    try {
+      slots[slot] = kind.set(value, argument);
+      return;
+    } catch (error) {
+      refusal = error;
+    }
+  }
+  if (field.places.length === 1 || refusal instanceof TypeError) throw refusal;
+  throw new RangeError(`${argument} must be an IPv4 or IPv6 address, not '${value}'`);
+}
+
+/** Base of the group classes: what `flow.orig` and its like are. */
+export class Group {
+  readonly #slots: readonly SlotValue[];
+  /** Set on the prototype of each class. */
+  declare readonly fields: readonly Field[];
+
+  constructor(slots: readonly SlotValue[]) {
+    this.#slots = slots;
+  }
+
+  static slotsOf(group: Group): readonly SlotValue[] {
+    return group.#slots;
+  }
+
+  toJSON(): Record<string, unknown> {
+    const json: Record<string, unknown> = {};
+    for (const field of this.fields) {
+      const value = fieldToJSON(this.#slots, field);
+      if (value !== undefined) json[field.name] = value;
+    }
+    return json;
+  }
+
+  /** What console.log shows. */
+  [Symbol.for('nodejs.util.inspect.custom')](): Record<string, unknown> {
+    const shown: Record<string, unknown> = {};
+    for (const field of this.fields) {
+      const value = readField(this.#slots, field);
+      if (value !== undefined) shown[field.name] = value;
+    }
+    return shown;
+  }
+}
+
+/** The class of one group. */
+export function defineGroup(fields: readonly Field[]): new (slots: readonly SlotValue[]) => Group {
+  const made = class extends Group {};
+  Object.defineProperty(made.prototype, 'fields', { value: fields });
+  for (const field of fields) {
+    const [first] = field.places;
+    const get =
+      field.places.length === 1
+        ? function (this: Group): unknown {
+            const value = Group.slotsOf(this)[first.slot];
+            return value === undefined ? undefined : first.kind.get(value as never);
+          }
+        : function (this: Group): unknown {
+            return readField(Group.slotsOf(this), field);
+          };
+    Object.defineProperty(made.prototype, field.name, { get, enumerable: true, configurable: true });
+  }
+  return made;
+}

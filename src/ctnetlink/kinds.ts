@@ -1,0 +1,154 @@
+/**
+ * How a value lies in its slot, on the wire, and in a property. Slots hold what costs least: 32-bit integers signed (a small
+ * integer to V8, without an allocation), 64-bit ones as number while they are safe, addresses unformatted.
+ */
+import { formatIpv4, formatIpv6, parseIpv4, parseIpv6 } from './address.ts';
+import { checkInteger, describe } from './check.ts';
+import { labelBits, labelWords } from './labels.ts';
+import { DCCP_ROLES, DCCP_STATES, FAMILIES, inverse, PROTOCOLS, SCTP_STATES, TCP_STATES } from './names.ts';
+import { statusBits, statusNames } from './status.ts';
+
+export type SlotValue = number | bigint | string | Uint8Array | undefined;
+
+/** What the codec does with an attribute's payload. */
+export const OP_UNKNOWN = 0;
+export const OP_NEST = 1;
+export const OP_U8 = 2;
+export const OP_U16 = 3;
+export const OP_U32 = 4;
+/** Host byte order: CTA_FILTER flags. */
+export const OP_U32_HOST = 5;
+export const OP_U64 = 6;
+/** A 32-bit attribute whose slot is that of a 64-bit one: the old counters. Read only. */
+export const OP_U32_AS_U64 = 7;
+export const OP_IPV6 = 8;
+export const OP_STRING = 9;
+export const OP_BYTES = 10;
+/** Two bytes for two adjacent slots: struct nf_ct_tcp_flags. */
+export const OP_U8_PAIR = 11;
+/** Padding that only aligns 64-bit values: dropped. */
+export const OP_SKIP = 12;
+
+export interface Kind {
+  readonly op: number;
+  /** Payload bytes; undefined: any number. */
+  readonly size: number | undefined;
+  /** A property's value from its slot. */
+  readonly get: (value: never) => unknown;
+  /** The inverse: checks what a caller gave. @throws TypeError, RangeError naming `argument` */
+  readonly set: (value: unknown, argument: string) => SlotValue;
+  /** The property's value as JSON has it, where that differs. */
+  readonly json?: (value: never) => unknown;
+}
+
+const U64_MAX = 0xffffffffffffffffn;
+
+function setU64(value: unknown, argument: string): number | bigint {
+  if (typeof value === 'bigint') {
+    if (value < 0n || value > U64_MAX) throw new RangeError(`${argument} must be from 0 to 2^64 - 1, not ${value}`);
+    return value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value;
+  }
+  if (typeof value === 'string' && /^\d{1,20}$/.test(value)) return setU64(BigInt(value), argument);
+  return checkInteger(value, Number.MAX_SAFE_INTEGER, argument);
+}
+
+/** JSON has no 64-bit integers: above 2^53 - 1 it is decimal text. */
+function jsonU64(value: number | bigint): number | string {
+  return typeof value === 'number' ? value : value.toString();
+}
+
+function setText(value: unknown, argument: string): string {
+  if (typeof value !== 'string') throw new TypeError(`${argument} must be a string, not ${describe(value)}`);
+  if (value.includes('\0')) throw new RangeError(`${argument} must not contain NUL`);
+  return value;
+}
+
+function setAddress<T>(parse: (text: string) => T | undefined, family: string) {
+  return (value: unknown, argument: string): T => {
+    const parsed = parse(setText(value, argument));
+    if (parsed === undefined) throw new RangeError(`${argument} must be an ${family} address, not ${describe(value)}`);
+    return parsed;
+  };
+}
+
+export function toHex(bytes: Uint8Array): string {
+  let text = '';
+  for (const byte of bytes) text += byte.toString(16).padStart(2, '0');
+  return text;
+}
+
+function fromHex(text: string): Uint8Array {
+  return Uint8Array.from(text.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
+}
+
+function setBytes(value: unknown, argument: string): Uint8Array {
+  if (typeof value === 'string' && /^([0-9a-f]{2})*$/i.test(value)) return fromHex(value);
+  if (!(value instanceof Uint8Array)) throw new TypeError(`${argument} must be a Uint8Array, not ${describe(value)}`);
+  return value.slice();
+}
+
+function setLabels(value: unknown, argument: string): Uint8Array {
+  if (value instanceof Uint8Array) {
+    if (value.length % 4 !== 0)
+      throw new RangeError(`${argument} must be whole 32-bit words, not ${value.length} bytes`);
+    return value.slice();
+  }
+  if (!Array.isArray(value)) throw new TypeError(`${argument} must be an array of bit numbers, not ${describe(value)}`);
+  return labelWords(value, argument);
+}
+
+const same = (value: never): unknown => value;
+
+function integer(op: number, size: number, max: number): Kind {
+  return { op, size, get: same, set: (value, argument) => checkInteger(value, max, argument) };
+}
+
+function word(op: number): Kind {
+  return {
+    op,
+    size: 4,
+    get: (value: number) => value >>> 0,
+    set: (value, argument) => checkInteger(value, 0xffffffff, argument) | 0,
+  };
+}
+
+function named(names: Readonly<Record<string, number>>): Kind {
+  const byNumber = inverse(names);
+  return {
+    op: OP_U8,
+    size: 1,
+    get: (value: number) => byNumber[value] ?? value,
+    set: (value, argument) => {
+      if (typeof value !== 'string') return checkInteger(value, 255, argument);
+      if (Object.hasOwn(names, value)) return names[value];
+      throw new RangeError(`${argument} must be a number or one of ${Object.keys(names).join(', ')}, not '${value}'`);
+    },
+  };
+}
+
+export const KINDS = {
+  u8: integer(OP_U8, 1, 0xff),
+  u16: integer(OP_U16, 2, 0xffff),
+  u32: word(OP_U32),
+  status: {
+    ...word(OP_U32),
+    set: (value: unknown, argument: string) => statusBits(value, argument) | 0,
+    json: statusNames,
+  },
+  u32host: word(OP_U32_HOST),
+  u64: { op: OP_U64, size: 8, get: (value: number | bigint) => BigInt(value), set: setU64, json: jsonU64 },
+  ipv4: { op: OP_U32, size: 4, get: formatIpv4, set: setAddress(parseIpv4, 'IPv4') },
+  ipv6: { op: OP_IPV6, size: 16, get: formatIpv6, set: setAddress(parseIpv6, 'IPv6') },
+  string: { op: OP_STRING, size: undefined, get: same, set: setText },
+  bytes: { op: OP_BYTES, size: undefined, get: same, set: setBytes, json: toHex },
+  labels: { op: OP_BYTES, size: undefined, get: labelBits, set: setLabels },
+  family: named(FAMILIES),
+  proto: named(PROTOCOLS),
+  tcpState: named(TCP_STATES),
+  sctpState: named(SCTP_STATES),
+  dccpState: named(DCCP_STATES),
+  dccpRole: named(DCCP_ROLES),
+  pair: integer(OP_U8_PAIR, 2, 0xff),
+} as const satisfies Record<string, Kind>;
+
+export type KindName = keyof typeof KINDS;

@@ -1,0 +1,54 @@
+import type { nlmsghdr } from '../netlink/nlmsg.ts';
+import { attributesOf, nfnlMessage, nfnlSubsystem } from '../nfnetlink/nfgenmsg.ts';
+import { NLM_F_CREATE, NLM_F_EXCL } from '../uapi/netlink.ts';
+import { NFNL_SUBSYS_CTNETLINK } from '../uapi/nfnetlink.ts';
+import { IPCTNL_MSG_CT_DELETE, IPCTNL_MSG_CT_NEW } from '../uapi/nfnetlink_conntrack.ts';
+import { AF_INET, AF_INET6 } from '../uapi/socket.ts';
+import { Flow, flowCodec, slotOfProperty } from './flow.ts';
+import type { SlotValue } from './kinds.ts';
+
+/** What a message about a flow says of it. */
+export type EventType = 'new' | 'update' | 'destroy';
+
+/**
+ * NEW and UPDATE are the same message type; only NEW has CREATE and EXCL. An entry of a dump looks like an UPDATE: only an event has
+ * sequence 0. Undefined: not about a flow.
+ */
+export function eventTypeOf(header: nlmsghdr): EventType | undefined {
+  if (nfnlSubsystem(header.nlmsg_type) !== NFNL_SUBSYS_CTNETLINK) return undefined;
+  const message = nfnlMessage(header.nlmsg_type);
+  if (message === IPCTNL_MSG_CT_DELETE) return 'destroy';
+  if (message !== IPCTNL_MSG_CT_NEW) return undefined;
+  return (header.nlmsg_flags & (NLM_F_CREATE | NLM_F_EXCL)) !== 0 ? 'new' : 'update';
+}
+
+/** Slots of a tuple that show that it is there, and of its family. */
+const TUPLES = (['orig', 'reply', 'master'] as const).map((group) => ({
+  family: slotOfProperty(`${group}.family`),
+  proto: slotOfProperty(`${group}.proto`),
+  src: slotOfProperty(`${group}.src`),
+}));
+const [ORIG, REPLY, MASTER] = TUPLES;
+
+function implyFamily(slots: SlotValue[], tuple: (typeof TUPLES)[number], family: number): void {
+  if (slots[tuple.proto] !== undefined || slots[tuple.src] !== undefined) slots[tuple.family] = family;
+}
+
+/**
+ * The flow in the message between `offset` (its nlmsghdr) and `end`: an entry of a dump, a reply to GET, an event, or a request.
+ *
+ * @throws DecodeError for a broken length, with the path to it
+ */
+export function decodeFlow(view: DataView, offset: number, end: number): Flow {
+  const start = attributesOf(offset, end);
+  const flow = new Flow();
+  flowCodec.read(view, start, end, flow);
+  const family = view.getUint8(start - 4);
+  if (family === AF_INET || family === AF_INET6) {
+    const { slots } = flow;
+    implyFamily(slots, ORIG, family);
+    implyFamily(slots, REPLY, family);
+    implyFamily(slots, MASTER, family);
+  }
+  return flow;
+}

@@ -1,0 +1,202 @@
+/** One builder a query: what each sends, and what is refused before it can do harm. */
+import type { BuildRequest } from '../netlink/socket.ts';
+import { nfnlType, writeNfgenmsg } from '../nfnetlink/nfgenmsg.ts';
+import { IPPROTO_ICMP, IPPROTO_ICMPV6 } from '../uapi/in.ts';
+import { NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REQUEST } from '../uapi/netlink.ts';
+import { IPS_CONFIRMED } from '../uapi/nf_conntrack_common.ts';
+import { NFNETLINK_V0, NFNETLINK_V1, NFNL_SUBSYS_CTNETLINK } from '../uapi/nfnetlink.ts';
+import * as cta from '../uapi/nfnetlink_conntrack.ts';
+import { AF_UNSPEC } from '../uapi/socket.ts';
+import { ATTRIBUTES } from './attributes.ts';
+import type { KernelFilter } from './filter.ts';
+import { Flow, flowCodec, slotOfProperty } from './flow.ts';
+
+/** Type and flags of every request. Flags as libnetfilter_conntrack sends them; the statistics are ours. */
+const QUERIES = {
+  create: [cta.IPCTNL_MSG_CT_NEW, NLM_F_REQUEST | NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK],
+  createOrUpdate: [cta.IPCTNL_MSG_CT_NEW, NLM_F_REQUEST | NLM_F_CREATE | NLM_F_ACK],
+  update: [cta.IPCTNL_MSG_CT_NEW, NLM_F_REQUEST | NLM_F_ACK],
+  get: [cta.IPCTNL_MSG_CT_GET, NLM_F_REQUEST | NLM_F_ACK],
+  delete: [cta.IPCTNL_MSG_CT_DELETE, NLM_F_REQUEST | NLM_F_ACK],
+  flush: [cta.IPCTNL_MSG_CT_DELETE, NLM_F_REQUEST | NLM_F_ACK],
+  dump: [cta.IPCTNL_MSG_CT_GET, NLM_F_REQUEST | NLM_F_DUMP],
+  dumpReset: [cta.IPCTNL_MSG_CT_GET_CTRZERO, NLM_F_REQUEST | NLM_F_DUMP],
+  dumpDying: [cta.IPCTNL_MSG_CT_GET_DYING, NLM_F_REQUEST | NLM_F_DUMP],
+  dumpUnconfirmed: [cta.IPCTNL_MSG_CT_GET_UNCONFIRMED, NLM_F_REQUEST | NLM_F_DUMP],
+  stats: [cta.IPCTNL_MSG_CT_GET_STATS, NLM_F_REQUEST | NLM_F_ACK],
+  cpuStats: [cta.IPCTNL_MSG_CT_GET_STATS_CPU, NLM_F_REQUEST | NLM_F_DUMP],
+} as const;
+
+export type QueryName = keyof typeof QUERIES;
+
+/** A request without attributes, or with those of `attributes`. */
+function message(query: QueryName, family: number, attributes?: Flow, version: number = NFNETLINK_V0): BuildRequest {
+  const [type, flags] = QUERIES[query];
+  return (writer, sequence) => {
+    const at = writer.beginMessage(nfnlType(NFNL_SUBSYS_CTNETLINK, type), flags, sequence);
+    writeNfgenmsg(writer, family, version);
+    if (attributes !== undefined) flowCodec.write(writer, attributes);
+    writer.endMessage(at);
+  };
+}
+
+interface TupleSlots {
+  group: 'orig' | 'reply';
+  all: readonly number[];
+  family: number;
+  proto: number;
+  src: readonly number[];
+  dst: readonly number[];
+  sport: number;
+  dport: number;
+  icmpType: number;
+  icmpCode: number;
+  icmpId: number;
+}
+
+function tupleSlots(group: 'orig' | 'reply'): TupleSlots {
+  const slot = (name: string): number => slotOfProperty(`${group}.${name}`);
+  return {
+    group,
+    all: [...ATTRIBUTES.keys()].filter((row) => ATTRIBUTES[row].property.startsWith(`${group}.`)),
+    family: slot('family'),
+    proto: slot('proto'),
+    src: [slot('src'), slot('src') + 2],
+    dst: [slot('dst'), slot('dst') + 2],
+    sport: slot('sport'),
+    dport: slot('dport'),
+    icmpType: slot('icmpType'),
+    icmpCode: slot('icmpCode'),
+    icmpId: slot('icmpId'),
+  };
+}
+
+const ORIG = tupleSlots('orig');
+const REPLY = tupleSlots('reply');
+const ZONE = slotOfProperty('zone');
+const ID = slotOfProperty('id');
+const STATUS = slotOfProperty('status');
+const TIMEOUT = slotOfProperty('timeout');
+const WRITABLE = [...ATTRIBUTES.keys()].filter((slot) => ATTRIBUTES[slot].readOnly !== true);
+
+/** ICMP and ICMPv6 types that come in pairs: request -> answer, both ways. */
+const ICMP_ANSWERS: Readonly<Record<number, number>> = { 0: 8, 8: 0, 13: 14, 14: 13, 15: 16, 16: 15, 17: 18, 18: 17 };
+const ICMPV6_ANSWERS: Readonly<Record<number, number>> = { 128: 129, 129: 128, 139: 140, 140: 139 };
+
+function has(flow: Flow, tuple: TupleSlots): boolean {
+  return tuple.all.some((slot) => slot !== tuple.family && flow.slots[slot] !== undefined);
+}
+
+/** The kernel takes a request with half a tuple for a mistake; a DELETE without any for a flush. */
+function checkTuple(flow: Flow, tuple: TupleSlots, argument: string): void {
+  const missing = (['src', 'dst'] as const).find((end) => tuple[end].every((slot) => flow.slots[slot] === undefined));
+  if (missing !== undefined) throw new TypeError(`${argument}.${tuple.group}.${missing} is required`);
+  if (flow.slots[tuple.proto] === undefined) throw new TypeError(`${argument}.${tuple.group}.proto is required`);
+}
+
+/** A flow with only these slots of `flow`. */
+function only(flow: Flow, slots: readonly number[]): Flow {
+  const copy = new Flow();
+  for (const slot of slots) copy.slots[slot] = flow.slots[slot];
+  return copy;
+}
+
+/**
+ * What names a flow to the kernel: its original tuple, else its reply, and the exact zone.
+ * @throws TypeError when there is no whole tuple
+ */
+function identity(flow: Flow, argument: string): Flow {
+  const tuple = has(flow, ORIG) ? ORIG : REPLY;
+  checkTuple(flow, tuple, argument);
+  return only(flow, [...tuple.all, ZONE]);
+}
+
+function familyOf(flow: Flow): number {
+  return (flow.slots[ORIG.family] ?? flow.slots[REPLY.family] ?? AF_UNSPEC) as number;
+}
+
+/** What of a flow a NEW request carries: all that the kernel takes, also what this package does not know. */
+function writable(flow: Flow): Flow {
+  const copy = only(flow, WRITABLE);
+  copy.unknown = flow.unknown;
+  return copy;
+}
+
+/** Fills the reply direction from the original one, turned round, as the kernel would see the answer to the first packet. */
+export function setupReply(flow: Flow): void {
+  const { slots } = flow;
+  slots[REPLY.family] = slots[ORIG.family];
+  slots[REPLY.proto] = slots[ORIG.proto];
+  for (const [index, src] of ORIG.src.entries()) {
+    slots[REPLY.dst[index]] = slots[src];
+    slots[REPLY.src[index]] = slots[ORIG.dst[index]];
+  }
+  slots[REPLY.sport] = slots[ORIG.dport];
+  slots[REPLY.dport] = slots[ORIG.sport];
+  slots[REPLY.icmpId] = slots[ORIG.icmpId];
+  slots[REPLY.icmpCode] = slots[ORIG.icmpCode];
+  const proto = slots[ORIG.proto];
+  const type = slots[ORIG.icmpType];
+  if (typeof type === 'number') {
+    const answers = proto === IPPROTO_ICMPV6 ? ICMPV6_ANSWERS : proto === IPPROTO_ICMP ? ICMP_ANSWERS : {};
+    slots[REPLY.icmpType] = answers[type] ?? type;
+  }
+}
+
+/** @throws TypeError when the original tuple is not whole or the timeout is missing (the kernel would say EINVAL) */
+export function buildCreate(flow: Flow, query: 'create' | 'createOrUpdate', argument = 'flow'): BuildRequest {
+  checkTuple(flow, ORIG, argument);
+  if (flow.slots[TIMEOUT] === undefined)
+    throw new TypeError(`${argument}.timeout is required: seconds until the flow expires`);
+  const attributes = writable(flow);
+  if (has(attributes, REPLY)) checkTuple(attributes, REPLY, argument);
+  else setupReply(attributes);
+  confirm(attributes);
+  return message(query, familyOf(flow), attributes);
+}
+
+/** @throws TypeError when there is no whole tuple */
+export function buildUpdate(flow: Flow, argument = 'flow'): BuildRequest {
+  checkTuple(flow, has(flow, ORIG) ? ORIG : REPLY, argument);
+  const attributes = writable(flow);
+  confirm(attributes);
+  return message('update', familyOf(flow), attributes);
+}
+
+/** The kernel answers EBUSY to a status without CONFIRMED, which every flow in the table has. */
+function confirm(flow: Flow): void {
+  const status = flow.slots[STATUS];
+  if (status !== undefined) flow.slots[STATUS] = (status as number) | IPS_CONFIRMED;
+}
+
+/** @throws TypeError when there is no whole tuple */
+export function buildGet(flow: Flow, argument = 'flow'): BuildRequest {
+  return message('get', familyOf(flow), identity(flow, argument));
+}
+
+/**
+ * With an id, only that very flow is deleted, not one created since with the same tuples.
+ * @throws TypeError when there is no whole tuple: without one the kernel would empty the table
+ */
+export function buildDelete(flow: Flow, argument = 'flow'): BuildRequest {
+  const attributes = identity(flow, argument);
+  attributes.slots[ID] = flow.slots[ID];
+  return message('delete', familyOf(flow), attributes);
+}
+
+/** A flush of everything, or with a filter of what matches, which must then be exact. Version 1 makes the kernel honour the family. */
+export function buildFlush(filter?: KernelFilter): BuildRequest {
+  if (filter === undefined) return message('flush', AF_UNSPEC);
+  if (!filter.exact) throw new RangeError('the kernel would flush more than the filter says');
+  return message('flush', filter.family, filter.attributes, NFNETLINK_V1);
+}
+
+export type DumpQuery = 'dump' | 'dumpReset' | 'dumpDying' | 'dumpUnconfirmed';
+
+export function buildDump(query: DumpQuery, filter?: KernelFilter): BuildRequest {
+  return message(query, filter?.family ?? AF_UNSPEC, filter?.attributes);
+}
+
+export function buildStats(query: 'stats' | 'cpuStats'): BuildRequest {
+  return message(query, AF_UNSPEC);
+}

@@ -1,0 +1,89 @@
+/** Statistics of the table: attributes that are no flow, a dozen 32-bit counters. */
+import { walkAttributes } from '../netlink/nlattr.ts';
+import { attributesOf, readNfgenmsg } from '../nfnetlink/nfgenmsg.ts';
+import * as cta from '../uapi/nfnetlink_conntrack.ts';
+
+/** Counters of one CPU (CTA_STATS_*), 32 bits each, in the order in which conntrack -S prints them. */
+export interface CpuStats {
+  cpu: number;
+  found: number;
+  invalid: number;
+  insert: number;
+  insertFailed: number;
+  drop: number;
+  earlyDrop: number;
+  /** ICMP errors for no tracked flow. */
+  error: number;
+  searchRestart: number;
+  /** Since Linux 5.10; undefined before. */
+  clashResolve?: number;
+  /** Since Linux 5.14. */
+  chainTooLong?: number;
+  /** No longer counted by kernels since 4.6 to 5.10, given where the kernel sends them. */
+  searched?: number;
+  new?: number;
+  ignore?: number;
+  delete?: number;
+  deleteList?: number;
+}
+
+/** The whole table (CTA_STATS_GLOBAL_*). */
+export interface GlobalStats {
+  /** Flows in the table of this network namespace. */
+  entries: number;
+  /** nf_conntrack_max; undefined before Linux 4.18. */
+  maxEntries?: number;
+}
+
+/** Attribute type -> property: which counter each CTA_STATS_ attribute is. */
+const CPU_COUNTERS: readonly (Exclude<keyof CpuStats, 'cpu'> | undefined)[] = (() => {
+  const counters: Exclude<keyof CpuStats, 'cpu'>[] = [];
+  counters[cta.CTA_STATS_SEARCHED] = 'searched';
+  counters[cta.CTA_STATS_FOUND] = 'found';
+  counters[cta.CTA_STATS_NEW] = 'new';
+  counters[cta.CTA_STATS_INVALID] = 'invalid';
+  counters[cta.CTA_STATS_IGNORE] = 'ignore';
+  counters[cta.CTA_STATS_DELETE] = 'delete';
+  counters[cta.CTA_STATS_DELETE_LIST] = 'deleteList';
+  counters[cta.CTA_STATS_INSERT] = 'insert';
+  counters[cta.CTA_STATS_INSERT_FAILED] = 'insertFailed';
+  counters[cta.CTA_STATS_DROP] = 'drop';
+  counters[cta.CTA_STATS_EARLY_DROP] = 'earlyDrop';
+  counters[cta.CTA_STATS_ERROR] = 'error';
+  counters[cta.CTA_STATS_SEARCH_RESTART] = 'searchRestart';
+  counters[cta.CTA_STATS_CLASH_RESOLVE] = 'clashResolve';
+  counters[cta.CTA_STATS_CHAIN_TOOLONG] = 'chainTooLong';
+  return counters;
+})();
+
+/** @throws DecodeError */
+export function decodeCpuStats(view: DataView, offset: number, end: number): CpuStats {
+  const stats: CpuStats = {
+    // The CPU number is big-endian in res_id.
+    cpu: readNfgenmsg(view, offset, end).res_id,
+    found: 0,
+    invalid: 0,
+    insert: 0,
+    insertFailed: 0,
+    drop: 0,
+    earlyDrop: 0,
+    error: 0,
+    searchRestart: 0,
+  };
+  walkAttributes(view, attributesOf(offset, end), end, (type, _view, start, stop) => {
+    const counter = CPU_COUNTERS[type];
+    if (counter !== undefined && stop - start >= 4) stats[counter] = view.getUint32(start);
+  });
+  return stats;
+}
+
+/** @throws DecodeError */
+export function decodeGlobalStats(view: DataView, offset: number, end: number): GlobalStats {
+  const stats: GlobalStats = { entries: 0 };
+  walkAttributes(view, attributesOf(offset, end), end, (type, _view, start, stop) => {
+    if (stop - start < 4) return;
+    if (type === cta.CTA_STATS_GLOBAL_ENTRIES) stats.entries = view.getUint32(start);
+    else if (type === cta.CTA_STATS_GLOBAL_MAX_ENTRIES) stats.maxEntries = view.getUint32(start);
+  });
+  return stats;
+}

@@ -1,0 +1,34 @@
+/**
+ * What a kernel understands. Old kernels ignore filter attributes that they do not know, and a filtered flush whose filter is
+ * ignored empties the table; so what is sent is decided by the release, and where it is unknown, by the oldest.
+ *
+ * Distributions carry changes back but never take any away, so a release is a safe lower bound.
+ */
+export interface KernelSupport {
+  /** Family of a dump request (Linux 4.20). */
+  dumpFamily: boolean;
+  /** CTA_FILTER with tuples in a dump (5.8). */
+  dumpTuple: boolean;
+  /** CTA_STATUS and CTA_STATUS_MASK in a dump or flush (5.15). */
+  status: boolean;
+  /** CTA_ZONE in a dump or flush (6.8; zone 0 meant every zone until 6.9). */
+  zone: boolean;
+  /** Family of a flush, with nfgenmsg.version 1 (5.3). */
+  flushFamily: boolean;
+  /** CTA_FILTER with tuples in a flush (6.12; one release later here, since that was not re-checked on a 6.12). */
+  flushTuple: boolean;
+}
+
+/** From a release such as '6.18.0-generic'; anything else counts as the oldest kernel. */
+export function kernelSupport(release: string | undefined): KernelSupport {
+  const match = /^(\d+)\.(\d+)/.exec(release ?? '');
+  const version = match === null ? 0 : Number(match[1]) * 1000 + Number(match[2]);
+  return {
+    dumpFamily: version >= 4020,
+    dumpTuple: version >= 5008,
+    status: version >= 5015,
+    zone: version >= 6009,
+    flushFamily: version >= 5003,
+    flushTuple: version >= 6013,
+  };
+}

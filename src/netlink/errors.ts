@@ -1,0 +1,143 @@
+/**
+ * The one error family. `code` is stable text to switch on; messages may change. Mistakes of the caller are not here: they are
+ * TypeError and RangeError and name the argument.
+ */
+import { ENOBUFS, ERRNO_NAMES } from '../uapi/errno.ts';
+
+/** What every error of this package that is not the caller's mistake derives from. */
+export class NetlinkError extends Error {
+  override name = 'NetlinkError';
+  /** Stable text: an errno name such as 'ENOENT', or 'ERR_...'. */
+  readonly code: string;
+
+  constructor(code: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** What the kernel adds to an NLMSG_ERROR or NLMSG_DONE when NETLINK_EXT_ACK is set on the socket (Linux 4.12). */
+export interface ExtendedAck {
+  /** NLMSGERR_ATTR_MSG: a sentence of the kernel's. */
+  message?: string;
+  /** NLMSGERR_ATTR_OFFS: where in the request the offending attribute is, in bytes from its nlmsghdr. */
+  offset?: number;
+  /** NLMSGERR_ATTR_MISS_TYPE: the type of an attribute that the request should have had (Linux 6.1). */
+  missingType?: number;
+  /** NLMSGERR_ATTR_MISS_NEST: the offset of the nest that lacks it. */
+  missingNest?: number;
+}
+
+/** The name of a positive errno, 'E<number>' for one that Linux does not name. */
+export function errnoName(errno: number): string {
+  return ERRNO_NAMES[errno] ?? `E${errno}`;
+}
+
+export interface KernelErrorDetails {
+  /** What was asked for, such as 'create' or 'dump'. */
+  operation: string;
+  /** nlmsg_seq of the request. */
+  sequence: number;
+  extack?: ExtendedAck;
+  /** What it means for this operation and what to do. */
+  explanation?: string;
+}
+
+/** The kernel refused a request: a negative errno in NLMSG_ERROR or NLMSG_DONE. `code` is its name ('ENOENT'). */
+export class KernelError extends NetlinkError {
+  override name = 'KernelError';
+  /** Positive. */
+  readonly errno: number;
+  readonly operation: string;
+  readonly sequence: number;
+  readonly extack: ExtendedAck | undefined;
+  readonly explanation: string | undefined;
+
+  constructor(errno: number, details: KernelErrorDetails) {
+    const { operation, sequence, extack, explanation } = details;
+    const code = errnoName(errno);
+    let message = `${operation}: ${code}`;
+    if (explanation !== undefined) message += `: ${explanation}`;
+    if (extack?.message !== undefined) {
+      message += ` (kernel: ${extack.message}${extack.offset === undefined ? '' : `, at byte ${extack.offset} of the request`})`;
+    }
+    super(code, message);
+    this.errno = errno;
+    this.operation = operation;
+    this.sequence = sequence;
+    this.extack = extack;
+    this.explanation = explanation;
+  }
+}
+
+/** A socket operation failed. `code` is the errno name where there is one, else 'ERR_TRANSPORT'. */
+export class TransportError extends NetlinkError {
+  override name = 'TransportError';
+  readonly syscall: string;
+  /** Positive; 0 when the failure has none. */
+  readonly errno: number;
+
+  constructor(syscall: string, errno: number, message: string, options?: ErrorOptions) {
+    super(errno > 0 ? errnoName(errno) : 'ERR_TRANSPORT', `${syscall}: ${message}`, options);
+    this.syscall = syscall;
+    this.errno = errno;
+  }
+}
+
+/** This runtime, transport or kernel cannot do what was asked; the message says what can. */
+export class UnsupportedError extends NetlinkError {
+  override name = 'UnsupportedError';
+
+  constructor(message: string, options?: ErrorOptions) {
+    super('ERR_UNSUPPORTED', message, options);
+  }
+}
+
+/** The receive buffer overran (ENOBUFS): messages were lost. The socket stays usable. */
+export class OverrunError extends NetlinkError {
+  override name = 'OverrunError';
+  readonly errno: number = ENOBUFS;
+  /** How many messages were lost, where the transport can tell. */
+  readonly lost: number | undefined;
+
+  constructor(message: string, lost?: number) {
+    super('ENOBUFS', message);
+    this.lost = lost;
+  }
+}
+
+/** NLM_F_DUMP_INTR: the table changed in a way that made this dump inconsistent. All of it was delivered; dump again. */
+export class DumpInterruptedError extends NetlinkError {
+  override name = 'DumpInterruptedError';
+
+  constructor(operation: string) {
+    super(
+      'ERR_DUMP_INTERRUPTED',
+      `${operation}: the kernel marked the dump inconsistent (NLM_F_DUMP_INTR); dump again`,
+    );
+  }
+}
+
+/** Bytes with a broken length. Nothing else is an error to the decoder: what it does not know it keeps. */
+export class DecodeError extends NetlinkError {
+  override name = 'DecodeError';
+  /** Where the defect is, in bytes from the start of the buffer that was decoded. */
+  readonly offset: number;
+  /** Names of the attributes around it, outermost first, such as ['CTA_TUPLE_ORIG', 'CTA_TUPLE_IP']. */
+  readonly path: readonly string[];
+
+  constructor(problem: string, offset: number, path: readonly string[] = []) {
+    super('ERR_DECODE', `${path.length > 0 ? `${path.join(' > ')}: ` : ''}${problem} at byte ${offset}`);
+    this.offset = offset;
+    this.path = path;
+  }
+}
+
+/** The socket was closed, by the caller or under it; what was pending is rejected with this. */
+export class ClosedError extends NetlinkError {
+  override name = 'ClosedError';
+
+  constructor(message = 'the socket is closed', options?: ErrorOptions) {
+    super('ERR_CLOSED', message, options);
+  }
+}

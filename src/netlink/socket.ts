@@ -1,0 +1,247 @@
+import { setImmediate } from 'node:timers';
+import { ClosedError, OverrunError } from './errors.ts';
+import { type EventSink, type Explain, type ReplySink, SequenceTracker, type TrackerCounts } from './sequence.ts';
+import type { Transport } from './transport.ts';
+import { Writer } from './writer.ts';
+
+/** A long dump yields to the event loop this often: timers of the program stay within it plus one datagram. */
+const TURN_MILLISECONDS = 8;
+
+export interface RequestOptions {
+  /** What errors call it. */
+  operation: string;
+  /** NLM_F_DUMP is set: ends with DONE, and one at a time runs on a socket; others wait for their turn. */
+  dump?: boolean;
+  /** Undefined: replies are dropped undecoded. */
+  sink?: ReplySink;
+  /** Rejects with the signal's own reason; what the kernel still answers is drained. */
+  signal?: AbortSignal;
+}
+
+/** Writes one whole message with this sequence number. */
+export type BuildRequest = (writer: Writer, sequence: number) => void;
+
+/** Stops a request: it resolves at once and what the kernel still answers is drained. */
+export interface RequestHandle {
+  readonly done: Promise<void>;
+  stop(): void;
+}
+
+interface QueuedDump {
+  start(): void;
+  reject(error: Error): void;
+}
+
+/** A netlink socket with its tracker: requests go out, replies and events come in, one read loop for all. */
+export class NetlinkSocket {
+  readonly transport: Transport;
+  readonly #tracker: SequenceTracker;
+  readonly #writer = new Writer();
+  readonly #queue: QueuedDump[] = [];
+  #closed: ClosedError | undefined;
+  #reading = false;
+  #referenced = true;
+  /** When this turn of the event loop began to read; 0: not yet in this turn. */
+  #turnStart = 0;
+  /** The turn ended with more to read. */
+  #resume = false;
+
+  constructor(transport: Transport, explain?: Explain) {
+    this.transport = transport;
+    this.#tracker = new SequenceTracker(explain);
+    transport.start({
+      readable: () => this.read(),
+      failed: (error) => this.#close(new ClosedError(`the socket failed: ${error.message}`, { cause: error }), error),
+    });
+    this.#reference();
+  }
+
+  get closed(): boolean {
+    return this.#closed !== undefined;
+  }
+
+  get counts(): Readonly<TrackerCounts> {
+    return this.#tracker.counts;
+  }
+
+  /** Requests that wait for their answer, queued dumps included. */
+  get pending(): number {
+    return this.#tracker.pending + this.#queue.length;
+  }
+
+  /** Sends a request and resolves at its ACK or DONE. Rejects with what the kernel, the sink, the signal or `build` said. */
+  request(build: BuildRequest, options: RequestOptions): Promise<void> {
+    return this.start(build, options).done;
+  }
+
+  /** The same, with a way to stop it early. */
+  start(build: BuildRequest, options: RequestOptions): RequestHandle {
+    let stop = (): void => {};
+    const done = new Promise<void>((resolve, reject) => {
+      stop = this.#start(build, options, resolve, reject);
+    });
+    return { done, stop };
+  }
+
+  /** Sends a datagram whose answer nobody tracks: with sequence 0, or one of `nextSequence` that the caller looks for. */
+  sendUntracked(bytes: Uint8Array): void {
+    this.#assertOpen();
+    this.transport.send(bytes);
+  }
+
+  /** From now on what answers no request goes to this sink; one at a time. */
+  setEventSink(sink: EventSink | undefined): void {
+    this.#assertOpen();
+    this.#tracker.events = sink;
+    this.#reference();
+  }
+
+  /** Takes what the transport has, as far as somebody wants it. A sink that was paused calls it when it wants more. */
+  read(): void {
+    if (this.#reading || this.#closed !== undefined) return;
+    this.#reading = true;
+    try {
+      while (this.#closed === undefined && this.#tracker.hungry) {
+        if (this.#turnIsOver()) break;
+        if (!this.#readOne()) break;
+        if (this.#turnStart === 0) this.#beginTurn();
+      }
+    } finally {
+      this.#reading = false;
+    }
+    this.#startQueued();
+    this.#reference();
+  }
+
+  /** Rejects all that is pending with ClosedError and ends the event stream. Idempotent. */
+  close(): void {
+    this.#close(new ClosedError(), undefined);
+  }
+
+  #start(
+    build: BuildRequest,
+    options: RequestOptions,
+    resolve: () => void,
+    reject: (error: unknown) => void,
+  ): () => void {
+    this.#assertOpen();
+    const { operation, dump = false, sink, signal } = options;
+    signal?.throwIfAborted();
+
+    const sequence = this.#tracker.nextSequence();
+    const writer = this.#writer.reset();
+    build(writer, sequence);
+
+    let queued: QueuedDump | undefined;
+    const finish = (error: unknown, failed: boolean): void => {
+      signal?.removeEventListener('abort', onAbort);
+      if (failed) reject(error);
+      else resolve();
+    };
+    const stop = (error: unknown, failed: boolean): void => {
+      if (queued !== undefined) {
+        const at = this.#queue.indexOf(queued);
+        if (at >= 0) this.#queue.splice(at, 1);
+        finish(error, failed);
+        this.#reference();
+      } else {
+        finish(error, failed);
+        this.#tracker.abandon(sequence);
+        this.read();
+      }
+    };
+    const onAbort = (): void => stop(signal!.reason, true);
+    const send = (bytes: Uint8Array): void => {
+      queued = undefined;
+      const settle = (error: Error | undefined): void => finish(error, error !== undefined);
+      this.#tracker.register(sequence, { operation, dump, sink, settle });
+      this.#reference();
+      try {
+        this.transport.send(bytes);
+      } catch (error) {
+        this.#tracker.unregister(sequence);
+        this.#reference();
+        finish(error, true);
+        return;
+      }
+      this.read();
+    };
+
+    signal?.addEventListener('abort', onAbort, { once: true });
+    if (dump && (this.#tracker.dumping || this.#queue.length > 0)) {
+      const bytes = writer.finish().slice();
+      queued = { start: () => send(bytes), reject: (error) => finish(error, true) };
+      this.#queue.push(queued);
+    } else {
+      send(writer.finish());
+    }
+    return () => stop(undefined, false);
+  }
+
+  /** Reads and dispatches one datagram; false when there is none. */
+  #readOne(): boolean {
+    const { transport } = this;
+    try {
+      const datagram = transport.receive();
+      if (datagram === undefined) {
+        if (transport.ended) this.#tracker.endEvents();
+        return false;
+      }
+      this.#tracker.dispatch(datagram);
+      return true;
+    } catch (error) {
+      if (error instanceof OverrunError) {
+        this.#tracker.overrun(error);
+        return true;
+      }
+      this.#close(new ClosedError(`the socket failed: ${(error as Error).message}`, { cause: error }), error as Error);
+      return false;
+    }
+  }
+
+  /**
+   * Sockets that answer at once would let a reader that only awaits promises keep the event loop for a whole dump. So reading counts
+   * its time over the turn of the loop, not over the call.
+   */
+  #turnIsOver(): boolean {
+    if (this.#turnStart === 0 || performance.now() - this.#turnStart <= TURN_MILLISECONDS) return false;
+    this.#resume = true;
+    return true;
+  }
+
+  #beginTurn(): void {
+    this.#turnStart = performance.now();
+    setImmediate(() => {
+      this.#turnStart = 0;
+      if (!this.#resume) return;
+      this.#resume = false;
+      this.read();
+    });
+  }
+
+  #startQueued(): void {
+    while (this.#closed === undefined && this.#queue.length > 0 && !this.#tracker.dumping) this.#queue.shift()!.start();
+  }
+
+  /** Only what somebody waits for keeps the process alive. */
+  #reference(): void {
+    if (this.#closed !== undefined) return;
+    const wanted = this.#tracker.pending > 0 || this.#queue.length > 0 || this.#tracker.events !== undefined;
+    if (wanted === this.#referenced) return;
+    this.#referenced = wanted;
+    if (wanted) this.transport.ref();
+    else this.transport.unref();
+  }
+
+  #assertOpen(): void {
+    if (this.#closed !== undefined) throw new ClosedError(this.#closed.message, { cause: this.#closed.cause });
+  }
+
+  #close(error: ClosedError, eventError: Error | undefined): void {
+    if (this.#closed !== undefined) return;
+    this.#closed = error;
+    this.transport.close();
+    for (const queued of this.#queue.splice(0)) queued.reject(error);
+    this.#tracker.close(error, eventError);
+  }
+}

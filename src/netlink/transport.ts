@@ -1,0 +1,69 @@
+/**
+ * What a socket is to the layers above. An adapter is one file in transport/; the conformance suite in test/transport/ says what it
+ * must do. Reading is pulled: who does not call `receive` lets the kernel's buffer fill, so that there is no second queue.
+ */
+
+/** One datagram. It belongs to the transport and is valid until the next `receive`: copy what must stay. */
+export interface Datagram {
+  bytes: Uint8Array;
+  view: DataView;
+  /** nl_pid of the sender: 0 is the kernel; anybody else may be any process and is not to be trusted. */
+  sender: number;
+  /** MSG_TRUNC: the datagram was longer than the read buffer and its tail is lost. */
+  truncated: boolean;
+}
+
+/** What a transport tells of itself; each may be called at any time after `start`, never from inside `send` or `receive`. */
+export interface TransportListener {
+  /** There may be something to `receive`. */
+  readable(): void;
+  /** The socket is gone and nothing more will come; `close` is still to be called. */
+  failed(error: Error): void;
+}
+
+export interface Transport {
+  /** What runs, such as 'addon' or 'replay'. */
+  readonly name: string;
+  /** nl_pid that this socket is bound to. */
+  readonly portid: number;
+  /**
+   * Release of the kernel behind it as uname(2) has it, such as '6.18.0'; undefined where unknown. What old kernels misread is
+   * decided by it: see ctnetlink/support.ts.
+   */
+  readonly release: string | undefined;
+  /** True once nothing can come any more without a further `send`: the end of a replay. Never true of a real socket. */
+  readonly ended: boolean;
+
+  /** Called once, before anything else. */
+  start(listener: TransportListener): void;
+  /**
+   * Sends one datagram to the kernel. The bytes may be used again when it returns.
+   * @throws TransportError
+   */
+  send(bytes: Uint8Array): void;
+  /**
+   * The next datagram that is there, without waiting.
+   * @throws OverrunError when messages were lost (ENOBUFS); the socket stays usable and what is still queued follows.
+   * @throws TransportError
+   */
+  receive(): Datagram | undefined;
+  /** @throws TransportError, UnsupportedError */
+  joinGroup(group: number): void;
+  /** @throws TransportError */
+  leaveGroup(group: number): void;
+  /** Keeps the process alive (the state after `start`), or not. */
+  ref(): void;
+  unref(): void;
+  /** Idempotent. */
+  close(): void;
+}
+
+export interface TransportOptions {
+  /** SO_RCVBUF in bytes; what the transport's own default is when not given. */
+  receiveBuffer?: number;
+  /** The socket will join multicast groups. Some transports refuse here, with the remedy, rather than at the first event. */
+  events?: boolean;
+}
+
+/** Opens sockets of one kind: the same options give sockets that see the same kernel (or the same capture). */
+export type TransportFactory = (options?: TransportOptions) => Promise<Transport>;

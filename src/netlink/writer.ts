@@ -1,0 +1,116 @@
+import { NLA_F_NESTED, NLA_HDRLEN, NLMSG_HDRLEN } from '../uapi/netlink.ts';
+import { HOST_LITTLE_ENDIAN, viewOf } from './byteorder.ts';
+import { align4 } from './nlmsg.ts';
+
+const MAX_ATTRIBUTE = 0xffff;
+
+/**
+ * Writes netlink messages into one growing buffer that is used again for the next request. `finish` gives the bytes; they are
+ * the writer's and valid until `reset`.
+ */
+export class Writer {
+  bytes: Uint8Array;
+  view: DataView;
+  /** Bytes written so far, always 4-aligned between attributes. */
+  length = 0;
+
+  constructor(capacity = 1024) {
+    this.bytes = new Uint8Array(new ArrayBuffer(capacity));
+    this.view = viewOf(this.bytes);
+  }
+
+  reset(): this {
+    this.length = 0;
+    return this;
+  }
+
+  /** Makes room for `count` more bytes, whatever they hold, and returns where they start. */
+  reserve(count: number): number {
+    const at = this.length;
+    const needed = at + count;
+    if (needed > this.bytes.length) this.#grow(needed);
+    this.length = needed;
+    return at;
+  }
+
+  #grow(needed: number): void {
+    const grown = new Uint8Array(new ArrayBuffer(Math.max(needed, this.bytes.length * 2)));
+    grown.set(this.bytes.subarray(0, this.length));
+    this.bytes = grown;
+    this.view = viewOf(grown);
+  }
+
+  /** Starts a message; returns where, for `endMessage`. The portid is 0: the kernel fills in the sender's from the socket. */
+  beginMessage(type: number, flags: number, sequence: number): number {
+    const at = this.reserve(NLMSG_HDRLEN);
+    this.view.setUint16(at + 4, type, HOST_LITTLE_ENDIAN);
+    this.view.setUint16(at + 6, flags, HOST_LITTLE_ENDIAN);
+    this.view.setUint32(at + 8, sequence, HOST_LITTLE_ENDIAN);
+    this.view.setUint32(at + 12, 0);
+    return at;
+  }
+
+  endMessage(at: number): void {
+    this.view.setUint32(at, this.length - at, HOST_LITTLE_ENDIAN);
+  }
+
+  /**
+   * Room for an attribute of `size` payload bytes with its header written; returns where the payload starts.
+   *
+   * @throws RangeError when the attribute would pass 65,535 bytes, the most that nla_len can say.
+   */
+  attribute(type: number, size: number): number {
+    const length = NLA_HDRLEN + size;
+    if (length > MAX_ATTRIBUTE) throw new RangeError(`an attribute of ${size} bytes does not fit nla_len`);
+    const padded = align4(length);
+    const at = this.reserve(padded);
+    // The payload's last word, so that padding is zero; the payload is written over it.
+    if (padded !== length) this.view.setUint32(at + padded - 4, 0);
+    this.view.setUint16(at, length, HOST_LITTLE_ENDIAN);
+    this.view.setUint16(at + 2, type, HOST_LITTLE_ENDIAN);
+    return at + NLA_HDRLEN;
+  }
+
+  attributeU8(type: number, value: number): void {
+    const at = this.attribute(type, 1);
+    this.bytes[at] = value;
+  }
+
+  /** Big-endian, as ctnetlink has all its 16-bit integers. */
+  attributeU16(type: number, value: number): void {
+    const at = this.attribute(type, 2);
+    this.view.setUint16(at, value);
+  }
+
+  /** Big-endian, as ctnetlink has its 32-bit integers but for label words and CTA_FILTER flags. */
+  attributeU32(type: number, value: number): void {
+    const at = this.attribute(type, 4);
+    this.view.setUint32(at, value);
+  }
+
+  attributeBytes(type: number, value: Uint8Array): void {
+    const at = this.attribute(type, value.length);
+    this.bytes.set(value, at);
+  }
+
+  /** Starts a nest; returns where, for `endNest`. */
+  beginNest(type: number): number {
+    return this.attribute(type | NLA_F_NESTED, 0) - NLA_HDRLEN;
+  }
+
+  /** @throws RangeError when the nest has grown past 65,535 bytes. */
+  endNest(at: number): void {
+    const length = this.length - at;
+    if (length > MAX_ATTRIBUTE) throw new RangeError(`a nest of ${length} bytes does not fit nla_len`);
+    this.view.setUint16(at, length, HOST_LITTLE_ENDIAN);
+  }
+
+  /** Takes back everything from `at` on: for a nest that turned out empty. */
+  truncate(at: number): void {
+    this.length = at;
+  }
+
+  finish(): Uint8Array {
+    return this.bytes.subarray(0, this.length);
+  }
+}

@@ -1,0 +1,45 @@
+/** Which socket runs: the only file that knows the adapters, each loaded when it is wanted. */
+import { UnsupportedError } from '../netlink/errors.ts';
+import type { Transport, TransportFactory, TransportOptions } from '../netlink/transport.ts';
+
+/** Adapters by name, in the order in which they are tried. */
+const ADAPTERS = {
+  addon: async (options: OpenOptions) => (await import('./addon.ts')).openAddon(options),
+} as const;
+
+export type TransportName = keyof typeof ADAPTERS;
+
+export interface OpenOptions extends TransportOptions {
+  /** A name, or what opens transports (replay(), record(), a test's own). Default: $CTNETLINK_TRANSPORT, else the first that works. */
+  transport?: TransportName | TransportFactory;
+  /** See AddonOptions: events over the addon, which aborts the process when they overrun. */
+  eventsMayAbortProcess?: boolean;
+}
+
+/**
+ * @throws UnsupportedError when nothing can be opened here, with what was tried and why each failed
+ * @throws TransportError
+ * @throws TypeError for an unknown name
+ */
+export async function openTransport(options: OpenOptions = {}): Promise<Transport> {
+  const { transport = process.env.CTNETLINK_TRANSPORT } = options;
+  if (typeof transport === 'function') return await transport(options);
+  if (transport !== undefined && transport !== '') {
+    if (!Object.hasOwn(ADAPTERS, transport)) {
+      throw new TypeError(
+        `transport must be one of ${Object.keys(ADAPTERS).join(', ')} or a function, not '${transport}'`,
+      );
+    }
+    return await ADAPTERS[transport as TransportName](options);
+  }
+  const refusals: string[] = [];
+  for (const [name, open] of Object.entries(ADAPTERS)) {
+    try {
+      return await open(options);
+    } catch (error) {
+      if (!(error instanceof UnsupportedError)) throw error;
+      refusals.push(`${name}: ${error.message}`);
+    }
+  }
+  throw new UnsupportedError(`no netlink socket can be opened here. Tried: ${refusals.join('; ')}`);
+}
