@@ -14,6 +14,8 @@ export interface ReplySink {
   readonly paused?: boolean;
   /** One message, from its nlmsghdr at `offset` to `end`. `header` and `view` are used again: copy what must stay. */
   message(header: nlmsghdr, view: DataView, offset: number, end: number): void;
+  /** All messages for this sink in the datagram have been given: the time to hand on what they held. */
+  datagramEnd?(): void;
 }
 
 /** Takes what answers no request. What `message` throws ends the stream with that error. */
@@ -59,12 +61,15 @@ export class SequenceTracker {
   readonly #explain: Explain | undefined;
   readonly #entries = new Map<number, Entry>();
   readonly #header = newNlmsghdr();
-  #sequence = 0;
+  #sequence: number;
   #dump: Entry | undefined;
   #closed = false;
+  #touched: ReplySink | undefined;
 
-  constructor(explain?: Explain) {
+  /** @param sequence the number before the first: sockets recorded together are told apart by where each starts */
+  constructor(explain?: Explain, sequence = 0) {
     this.#explain = explain;
+    this.#sequence = sequence;
   }
 
   /** How many requests wait for their end, drained ones included. */
@@ -140,6 +145,7 @@ export class SequenceTracker {
       if (this.#closed) return;
       offset = align4(end);
     }
+    this.#touch(undefined);
   }
 
   /** Messages were lost and nobody can tell whose: every request that waits is rejected, the event stream is told. */
@@ -173,12 +179,14 @@ export class SequenceTracker {
         if ((header.nlmsg_flags & NLM_F_DUMP_INTR) !== 0) entry.interrupted = true;
         const { sink } = entry.request;
         if (sink === undefined) return;
+        this.#touch(sink);
         try {
           sink.message(header, view, offset, end);
         } catch (error) {
           this.#settle(entry, error as Error);
         }
       } else if (sequence === 0 && this.events !== undefined) {
+        this.#touch(this.events);
         try {
           this.events.message(header, view, offset, end);
         } catch (error) {
@@ -194,6 +202,14 @@ export class SequenceTracker {
       this.overrun(new OverrunError('the kernel says that data was lost (NLMSG_OVERRUN)'));
     }
     // NLMSG_NOOP and the reserved types below NLMSG_MIN_TYPE say nothing.
+  }
+
+  /** The sink that now takes messages; the one before has all of its own. */
+  #touch(sink: ReplySink | undefined): void {
+    const before = this.#touched;
+    if (sink === before) return;
+    this.#touched = sink;
+    before?.datagramEnd?.();
   }
 
   #finish(sequence: number, entry: Entry, view: DataView, offset: number, end: number): void {

@@ -48,7 +48,7 @@ export class NetlinkSocket {
 
   constructor(transport: Transport, explain?: Explain) {
     this.transport = transport;
-    this.#tracker = new SequenceTracker(explain);
+    this.#tracker = new SequenceTracker(explain, Math.floor(Math.random() * 0x7fffffff));
     transport.start({
       readable: () => this.read(),
       failed: (error) => this.#close(new ClosedError(`the socket failed: ${error.message}`, { cause: error }), error),
@@ -85,13 +85,13 @@ export class NetlinkSocket {
 
   /** Sends a datagram whose answer nobody tracks: with sequence 0, or one of `nextSequence` that the caller looks for. */
   sendUntracked(bytes: Uint8Array): void {
-    this.#assertOpen();
+    this.assertOpen();
     this.transport.send(bytes);
   }
 
   /** From now on what answers no request goes to this sink; one at a time. */
   setEventSink(sink: EventSink | undefined): void {
-    this.#assertOpen();
+    this.assertOpen();
     this.#tracker.events = sink;
     this.#reference();
   }
@@ -124,7 +124,7 @@ export class NetlinkSocket {
     resolve: () => void,
     reject: (error: unknown) => void,
   ): () => void {
-    this.#assertOpen();
+    this.assertOpen();
     const { operation, dump = false, sink, signal } = options;
     signal?.throwIfAborted();
 
@@ -233,7 +233,8 @@ export class NetlinkSocket {
     else this.transport.unref();
   }
 
-  #assertOpen(): void {
+  /** @throws ClosedError */
+  assertOpen(): void {
     if (this.#closed !== undefined) throw new ClosedError(this.#closed.message, { cause: this.#closed.cause });
   }
 

@@ -1,0 +1,204 @@
+import { explainKernelError } from '../ctnetlink/explain.ts';
+import { CompiledFilter, type Filter } from '../ctnetlink/filter.ts';
+import { Flow } from '../ctnetlink/flow.ts';
+import { decodeFlow, type EventType } from '../ctnetlink/message.ts';
+import type { FlowInit } from '../ctnetlink/properties.ts';
+import { buildCreate, buildDelete, buildFlush, buildGet, buildStats, buildUpdate } from '../ctnetlink/request.ts';
+import { type CpuStats, decodeCpuStats, decodeGlobalStats, type GlobalStats } from '../ctnetlink/stats.ts';
+import { kernelSupport } from '../ctnetlink/support.ts';
+import { KernelError } from '../netlink/errors.ts';
+import type { TrackerCounts } from '../netlink/sequence.ts';
+import { type BuildRequest, NetlinkSocket } from '../netlink/socket.ts';
+import { type OpenOptions, openTransport } from '../transport/open.ts';
+import { ENOENT } from '../uapi/errno.ts';
+import { Dump, type DumpOptions } from './dump.ts';
+import { checkTypes, type EventOptions, Events } from './events.ts';
+
+export interface ConntrackOptions extends OpenOptions {}
+
+export interface CallOptions {
+  /** Rejects with its reason; the kernel may have done what was asked all the same. */
+  signal?: AbortSignal;
+}
+
+const ALL_EVENTS: readonly EventType[] = ['new', 'update', 'destroy'];
+
+/**
+ * Connection tracking of the network namespace that the process is in. One request socket; events have one each. Everything needs
+ * CAP_NET_ADMIN in the user namespace that owns the network namespace (KernelError EPERM otherwise).
+ *
+ * Only what is waited for keeps the process alive: an idle Conntrack does not.
+ */
+export class Conntrack {
+  readonly #socket: NetlinkSocket;
+  readonly #options: ConntrackOptions;
+  readonly #events = new Set<Events>();
+
+  private constructor(socket: NetlinkSocket, options: ConntrackOptions) {
+    this.#socket = socket;
+    this.#options = options;
+  }
+
+  /**
+   * Opens the request socket.
+   * @throws UnsupportedError when no transport runs here, with what was tried; TransportError
+   */
+  static async open(options: ConntrackOptions = {}): Promise<Conntrack> {
+    const transport = await openTransport({ ...options, events: false });
+    return new Conntrack(new NetlinkSocket(transport, explainKernelError), options);
+  }
+
+  /** What carries the messages, such as 'addon' or 'replay'. */
+  get transport(): string {
+    return this.#socket.transport.name;
+  }
+
+  /** What the request socket saw that belonged to no request. */
+  get counts(): Readonly<TrackerCounts> {
+    return this.#socket.counts;
+  }
+
+  /** The flows that match; with no filter all of them, of both families. Starts when it is iterated. */
+  dump(filter: Filter = {}, options: DumpOptions = {}): Dump {
+    return new Dump(this.#socket, filter, options);
+  }
+
+  /**
+   * The flow with this original tuple (or, without one, this reply tuple) and exactly this zone; undefined when there is none.
+   * @throws TypeError, RangeError naming the argument; KernelError
+   */
+  async get(flow: FlowInit | Flow, options: CallOptions = {}): Promise<Flow | undefined> {
+    let found: Flow | undefined;
+    try {
+      await this.#call('get', buildGet(Flow.from(flow)), options, (view, offset, end) => {
+        found = decodeFlow(view, offset, end);
+      });
+    } catch (error) {
+      if (!(error instanceof KernelError) || error.errno !== ENOENT) throw error;
+    }
+    return found;
+  }
+
+  /**
+   * Creates a flow. The reply tuple is the original one turned round when it is not given. NAT, helper and master can be given only
+   * here.
+   * @throws TypeError, RangeError naming the argument; KernelError EEXIST when there is such a flow
+   */
+  async create(flow: FlowInit | Flow, options: CallOptions = {}): Promise<void> {
+    await this.#call('create', buildCreate(Flow.from(flow), 'create'), options);
+  }
+
+  /**
+   * Changes the flow with this tuple and zone: mark (under markMask), timeout, status (bits can only be set), labels, TCP state.
+   * @throws TypeError, RangeError naming the argument; KernelError ENOENT, EBUSY, EOPNOTSUPP, ...
+   */
+  async update(flow: FlowInit | Flow, options: CallOptions = {}): Promise<void> {
+    await this.#call('update', buildUpdate(Flow.from(flow)), options);
+  }
+
+  /** Creates the flow, or changes it when it exists. */
+  async createOrUpdate(flow: FlowInit | Flow, options: CallOptions = {}): Promise<void> {
+    await this.#call('createOrUpdate', buildCreate(Flow.from(flow), 'createOrUpdate'), options);
+  }
+
+  /**
+   * Deletes the flow with this tuple and zone; with an id (a dumped flow has one) only that very flow.
+   * @throws TypeError without a whole tuple: the kernel would take it for a flush; KernelError ENOENT
+   */
+  async delete(flow: FlowInit | Flow, options: CallOptions = {}): Promise<void> {
+    await this.#call('delete', buildDelete(Flow.from(flow)), options);
+  }
+
+  /**
+   * Deletes every flow that matches, in one request where this kernel is known to apply exactly this filter; else by dumping and
+   * deleting one by one, which costs more and can miss what comes meanwhile, but never deletes more.
+   * @throws RangeError for an empty filter: see flushAll
+   */
+  async flush(filter: Filter, options: CallOptions = {}): Promise<void> {
+    const compiled = new CompiledFilter(filter);
+    if (compiled.empty) throw new RangeError('filter matches everything; flushAll() empties the table');
+    const { transport } = this.#socket;
+    const forKernel = compiled.forKernel('flush', kernelSupport(transport.release));
+    if (forKernel.exact) await this.#call('flush', buildFlush(forKernel), options);
+    else await this.#deleteEach(filter, options);
+  }
+
+  /** Empties the table: every flow of every family and zone of this network namespace. */
+  async flushAll(options: CallOptions = {}): Promise<void> {
+    await this.#call('flush', buildFlush(), options);
+  }
+
+  /**
+   * Events from now on, on a socket of their own; `close` ends them, and so does closing this Conntrack.
+   * @throws RangeError naming the option; UnsupportedError where the transport takes no events; KernelError EPERM
+   */
+  async events(options: EventOptions = {}): Promise<Events> {
+    const { types = ALL_EVENTS, receiveBuffer = this.#options.receiveBuffer, signal } = options;
+    checkTypes(types);
+    signal?.throwIfAborted();
+    this.#socket.assertOpen();
+    const transport = await openTransport({ ...this.#options, receiveBuffer, events: true });
+    const events = new Events(transport, types, signal);
+    for (const other of this.#events) if (other.ended) this.#events.delete(other);
+    this.#events.add(events);
+    return events;
+  }
+
+  /** How many flows there are, and may be. */
+  async stats(options: CallOptions = {}): Promise<GlobalStats> {
+    let stats: GlobalStats = { entries: 0 };
+    await this.#call('stats', buildStats('stats'), options, (view, offset, end) => {
+      stats = decodeGlobalStats(view, offset, end);
+    });
+    return stats;
+  }
+
+  /** Counters of every CPU since boot, of this network namespace. */
+  async cpuStats({ signal }: CallOptions = {}): Promise<CpuStats[]> {
+    const stats: CpuStats[] = [];
+    await this.#socket.request(buildStats('cpuStats'), {
+      operation: 'cpuStats',
+      dump: true,
+      signal,
+      sink: { message: (_header, view, offset, end) => stats.push(decodeCpuStats(view, offset, end)) },
+    });
+    return stats;
+  }
+
+  /** Closes all sockets: what is pending rejects with ClosedError, events end. Idempotent. */
+  async close(): Promise<void> {
+    for (const events of this.#events) events.close();
+    this.#events.clear();
+    this.#socket.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #call(
+    operation: string,
+    build: BuildRequest,
+    { signal }: CallOptions,
+    take?: (view: DataView, offset: number, end: number) => void,
+  ): Promise<void> {
+    const sink =
+      take === undefined
+        ? undefined
+        : {
+            message: (_header: unknown, view: DataView, offset: number, end: number) => take(view, offset, end),
+          };
+    return this.#socket.request(build, { operation, signal, sink });
+  }
+
+  async #deleteEach(filter: Filter, options: CallOptions): Promise<void> {
+    for await (const flow of this.dump(filter, options)) {
+      try {
+        await this.delete(flow, options);
+      } catch (error) {
+        // It went by itself since it was dumped.
+        if (!(error instanceof KernelError) || error.errno !== ENOENT) throw error;
+      }
+    }
+  }
+}

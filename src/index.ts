@@ -1,0 +1,57 @@
+/**
+ * Connection tracking from TypeScript. `Conntrack` is the way in; ctnetlink/nfct has libnetfilter_conntrack's names, ctnetlink/replay
+ * recorded traffic for tests, ctnetlink/netlink the layer below for whoever builds another subsystem.
+ */
+export { type CallOptions, Conntrack, type ConntrackOptions } from './conntrack/conntrack.ts';
+export { Dump, type DumpOptions, type Table } from './conntrack/dump.ts';
+export {
+  type ConntrackEvent,
+  type EventOptions,
+  Events,
+  type FlowEvent,
+  type OverrunEvent,
+} from './conntrack/events.ts';
+export type { UnknownAttribute } from './ctnetlink/codec.ts';
+export { CompiledFilter, type Filter, type Masked } from './ctnetlink/filter.ts';
+export { Flow } from './ctnetlink/flow.ts';
+export type { EventType } from './ctnetlink/message.ts';
+export type { DccpRole, DccpState, Family, Protocol, SctpState, TcpState } from './ctnetlink/names.ts';
+export type {
+  CounterProperties,
+  DccpProperties,
+  FilterProperties,
+  FlowInit,
+  FlowProperties,
+  FlowView,
+  HelperProperties,
+  NatProperties,
+  SctpProperties,
+  SeqadjProperties,
+  SynproxyProperties,
+  TcpProperties,
+  TimestampProperties,
+  TupleInit,
+  TupleProperties,
+} from './ctnetlink/properties.ts';
+export type { CpuStats, GlobalStats } from './ctnetlink/stats.ts';
+export { STATUS_BITS, statusBits, statusNames } from './ctnetlink/status.ts';
+export {
+  ClosedError,
+  DecodeError,
+  DumpInterruptedError,
+  type ExtendedAck,
+  KernelError,
+  NetlinkError,
+  OverrunError,
+  TransportError,
+  UnsupportedError,
+} from './netlink/errors.ts';
+export type { TrackerCounts } from './netlink/sequence.ts';
+export type {
+  Datagram,
+  Transport,
+  TransportFactory,
+  TransportListener,
+  TransportOptions,
+} from './netlink/transport.ts';
+export { type OpenOptions, openTransport, type TransportName } from './transport/open.ts';

@@ -1,0 +1,122 @@
+import { closeSync, openSync, writeSync } from 'node:fs';
+import { OverrunError } from '../netlink/errors.ts';
+import type { Datagram, Transport, TransportFactory, TransportListener } from '../netlink/transport.ts';
+import { Writer } from '../netlink/writer.ts';
+import { NLMSG_NOOP, NLMSG_OVERRUN } from '../uapi/netlink.ts';
+import { type OpenOptions, openTransport } from './open.ts';
+import { pcapFileHeader, pcapRecord } from './pcap.ts';
+
+/** Opens sockets whose traffic goes into one capture file; `close` closes the file. */
+export interface Recorder extends TransportFactory {
+  close(): void;
+}
+
+/**
+ * Records all traffic of the sockets that it opens into a capture that replay() and Wireshark read. Every datagram is in the file
+ * when it has been sent or received: a program that dies leaves a whole capture.
+ *
+ * @param path where to; overwritten
+ * @param options of the sockets that are recorded, as for openTransport
+ * @throws the errors of node:fs when the file cannot be written
+ */
+export function record(path: string, options: OpenOptions = {}): Recorder {
+  const file = openSync(path, 'w');
+  let open = true;
+  const write = (fromKernel: boolean, bytes: Uint8Array): void => {
+    if (open) writeSync(file, pcapRecord({ fromKernel, time: now(), bytes }));
+  };
+  writeSync(file, pcapFileHeader());
+  let released = false;
+  const factory = async (socketOptions?: OpenOptions): Promise<Transport> => {
+    const inner = await openTransport({ ...socketOptions, ...options, transport: options.transport });
+    if (!released && inner.release !== undefined) write(true, note(NLMSG_NOOP, `release=${inner.release}`));
+    released = true;
+    return new RecordTransport(inner, write);
+  };
+  return Object.assign(factory, {
+    close: (): void => {
+      if (!open) return;
+      open = false;
+      closeSync(file);
+    },
+  });
+}
+
+function now(): bigint {
+  return BigInt(Math.round((performance.timeOrigin + performance.now()) * 1000)) * 1000n;
+}
+
+/** A control message of our own making: see pcap.ts. */
+function note(type: number, text: string): Uint8Array {
+  const writer = new Writer(64);
+  const at = writer.beginMessage(type, 0, 0);
+  const bytes = new TextEncoder().encode(text);
+  writer.bytes.set(bytes, writer.reserve(bytes.length));
+  writer.endMessage(at);
+  return writer.finish();
+}
+
+class RecordTransport implements Transport {
+  readonly name: string;
+  readonly #inner: Transport;
+  readonly #write: (fromKernel: boolean, bytes: Uint8Array) => void;
+
+  constructor(inner: Transport, write: (fromKernel: boolean, bytes: Uint8Array) => void) {
+    this.name = inner.name;
+    this.#inner = inner;
+    this.#write = write;
+  }
+
+  get portid(): number {
+    return this.#inner.portid;
+  }
+
+  get release(): string | undefined {
+    return this.#inner.release;
+  }
+
+  get ended(): boolean {
+    return this.#inner.ended;
+  }
+
+  start(listener: TransportListener): void {
+    this.#inner.start(listener);
+  }
+
+  send(bytes: Uint8Array): void {
+    this.#inner.send(bytes);
+    this.#write(false, bytes);
+  }
+
+  receive(): Datagram | undefined {
+    try {
+      const datagram = this.#inner.receive();
+      // Only the kernel is recorded: a replay could not tell another process from it.
+      if (datagram !== undefined && datagram.sender === 0) this.#write(true, datagram.bytes);
+      return datagram;
+    } catch (error) {
+      if (error instanceof OverrunError) this.#write(true, note(NLMSG_OVERRUN, ''));
+      throw error;
+    }
+  }
+
+  joinGroup(group: number): void {
+    this.#inner.joinGroup(group);
+  }
+
+  leaveGroup(group: number): void {
+    this.#inner.leaveGroup(group);
+  }
+
+  ref(): void {
+    this.#inner.ref();
+  }
+
+  unref(): void {
+    this.#inner.unref();
+  }
+
+  close(): void {
+    this.#inner.close();
+  }
+}

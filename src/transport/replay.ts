@@ -1,0 +1,286 @@
+/**
+ * A capture instead of a kernel: what a program asks is looked up among the requests of the capture, and the recorded answer comes
+ * back through the same tracker and decoder. Needs no privilege and no Linux.
+ */
+import { readFileSync } from 'node:fs';
+import { HOST_LITTLE_ENDIAN, viewOf } from '../netlink/byteorder.ts';
+import { OverrunError, TransportError } from '../netlink/errors.ts';
+import { type nlmsghdr, walkDatagram, writeNlmsghdr } from '../netlink/nlmsg.ts';
+import type {
+  Datagram,
+  Transport,
+  TransportFactory,
+  TransportListener,
+  TransportOptions,
+} from '../netlink/transport.ts';
+import { NLM_F_CREATE, NLM_F_EXCL, NLMSG_HDRLEN, NLMSG_MIN_TYPE, NLMSG_NOOP, NLMSG_OVERRUN } from '../uapi/netlink.ts';
+import * as nfnl from '../uapi/nfnetlink.ts';
+import { IPCTNL_MSG_CT_DELETE } from '../uapi/nfnetlink_conntrack.ts';
+import { type CapturedDatagram, readPcap } from './pcap.ts';
+
+export interface ReplayOptions {
+  /**
+   * When events come. 'free' (default): as soon as their group is joined. 'recorded': not before all the requests that precede
+   * them in the capture have been made, so that a program sees the event of what it did after it did it.
+   */
+  events?: 'free' | 'recorded';
+  /** Answers a request that the capture has n times also for the n+1st time, with the last answer again. Default: that fails. */
+  repeat?: boolean;
+}
+
+/** The program asked what the capture has no (further) answer to. */
+export class ReplayError extends TransportError {
+  override name = 'ReplayError';
+
+  constructor(message: string) {
+    super('replay', 0, message);
+  }
+}
+
+/** A request of the capture and what the kernel answered. */
+interface Exchange {
+  request: Uint8Array;
+  replies: Uint8Array[];
+  used: boolean;
+}
+
+/** An event, and how many requests precede it in the capture. */
+interface CapturedEvent {
+  bytes: Uint8Array;
+  /** Undefined: an overrun, which concerns every socket. */
+  group: number | undefined;
+  after: number;
+}
+
+/** A capture taken apart. Sockets of one replay share it. */
+class Script {
+  readonly exchanges: Exchange[] = [];
+  readonly events: CapturedEvent[] = [];
+  readonly options: ReplayOptions;
+  release: string | undefined;
+  readonly #sockets = new Set<ReplayTransport>();
+  #portid = 0;
+
+  constructor(datagrams: readonly CapturedDatagram[], options: ReplayOptions) {
+    this.options = options;
+    /** The exchange that a sequence number means now: numbers come again where several sockets were recorded. */
+    const current = new Map<number, Exchange>();
+    for (const { fromKernel, bytes } of datagrams) {
+      const view = viewOf(bytes);
+      let last: { exchange: Exchange; from: number; to: number } | undefined;
+      walkDatagram(view, (header, _view, offset, end) => {
+        const message = bytes.subarray(offset, end);
+        if (!fromKernel) {
+          const exchange: Exchange = { request: message, replies: [], used: false };
+          this.exchanges.push(exchange);
+          current.set(header.nlmsg_seq, exchange);
+          return;
+        }
+        const exchange = header.nlmsg_seq === 0 ? undefined : current.get(header.nlmsg_seq);
+        if (exchange === undefined) {
+          last = undefined;
+          this.#unsolicited(header, message);
+        } else if (last?.exchange === exchange) {
+          // Replies keep their division into datagrams.
+          last.to = end;
+          exchange.replies[exchange.replies.length - 1] = bytes.subarray(last.from, last.to);
+        } else {
+          exchange.replies.push(message);
+          last = { exchange, from: offset, to: end };
+        }
+      });
+    }
+  }
+
+  #unsolicited(header: nlmsghdr, bytes: Uint8Array): void {
+    const { nlmsg_type } = header;
+    if (nlmsg_type === NLMSG_NOOP) {
+      const text = new TextDecoder().decode(bytes.subarray(NLMSG_HDRLEN));
+      if (text.startsWith('release=')) this.release = text.slice('release='.length);
+    } else if (nlmsg_type === NLMSG_OVERRUN) {
+      this.events.push({ bytes, group: undefined, after: this.exchanges.length });
+    } else if (nlmsg_type >= NLMSG_MIN_TYPE && header.nlmsg_seq === 0) {
+      this.events.push({ bytes, group: groupOf(header), after: this.exchanges.length });
+    }
+  }
+
+  open(): ReplayTransport {
+    const socket = new ReplayTransport(this, ++this.#portid);
+    this.#sockets.add(socket);
+    return socket;
+  }
+
+  closed(socket: ReplayTransport): void {
+    this.#sockets.delete(socket);
+  }
+
+  /** The recorded answer to this request. */
+  answer(request: Uint8Array): readonly Uint8Array[] {
+    const same = this.exchanges.filter((exchange) => sameRequest(exchange.request, request));
+    const exchange = same.find(({ used }) => !used) ?? (this.options.repeat === true ? same.at(-1) : undefined);
+    if (exchange === undefined) throw new ReplayError(this.#explain(request, same.length));
+    exchange.used = true;
+    // An event may have waited for this request.
+    if (this.options.events === 'recorded') for (const socket of this.#sockets) socket.wake();
+    return exchange.replies;
+  }
+
+  /** Whether an event's turn has come. */
+  due(event: CapturedEvent): boolean {
+    if (this.options.events !== 'recorded') return true;
+    for (let i = 0; i < event.after; i++) if (!this.exchanges[i].used) return false;
+    return true;
+  }
+
+  #explain(request: Uint8Array, recorded: number): string {
+    if (recorded > 0) {
+      return `the capture answers ${show(request)} ${recorded} times, and they are used up (repeat: true gives the last again)`;
+    }
+    const left = this.exchanges.filter(({ used }) => !used).map((exchange) => show(exchange.request));
+    const has =
+      left.length === 0
+        ? 'no request that is not used'
+        : `${left.slice(0, 5).join('; ')}${left.length > 5 ? '; ...' : ''}`;
+    return `the capture has no answer to ${show(request)}. It has ${has}`;
+  }
+}
+
+class ReplayTransport implements Transport {
+  readonly name = 'replay';
+  readonly portid: number;
+  readonly #script: Script;
+  readonly #groups = new Set<number>();
+  readonly #replies: Uint8Array[] = [];
+  #event = 0;
+  #listener: TransportListener | undefined;
+  #closed = false;
+
+  constructor(script: Script, portid: number) {
+    this.#script = script;
+    this.portid = portid;
+  }
+
+  get release(): string | undefined {
+    return this.#script.release;
+  }
+
+  get ended(): boolean {
+    if (this.#replies.length > 0) return false;
+    const { events } = this.#script;
+    // An event that waits for a request still comes, without a further send on this socket.
+    for (let i = this.#event; i < events.length; i++) if (this.#concerns(events[i])) return false;
+    return true;
+  }
+
+  start(listener: TransportListener): void {
+    this.#listener = listener;
+  }
+
+  send(bytes: Uint8Array): void {
+    walkDatagram(viewOf(bytes), (header, _view, offset, end) => {
+      for (const reply of this.#script.answer(bytes.subarray(offset, end))) {
+        this.#replies.push(this.#readdress(reply, header.nlmsg_seq));
+      }
+    });
+  }
+
+  receive(): Datagram | undefined {
+    const reply = this.#replies.shift();
+    if (reply !== undefined) return datagram(reply);
+    const { events } = this.#script;
+    for (; this.#event < events.length; this.#event++) {
+      const event = events[this.#event];
+      if (!this.#concerns(event)) continue;
+      if (!this.#script.due(event)) return undefined;
+      this.#event++;
+      if (event.group === undefined) throw new OverrunError('events were lost when this was recorded');
+      return datagram(event.bytes);
+    }
+    return undefined;
+  }
+
+  joinGroup(group: number): void {
+    this.#groups.add(group);
+  }
+
+  leaveGroup(group: number): void {
+    this.#groups.delete(group);
+  }
+
+  ref(): void {}
+
+  unref(): void {}
+
+  close(): void {
+    this.#closed = true;
+    this.#script.closed(this);
+  }
+
+  wake(): void {
+    if (this.#groups.size === 0) return;
+    queueMicrotask(() => {
+      if (!this.#closed) this.#listener?.readable();
+    });
+  }
+
+  #concerns(event: CapturedEvent): boolean {
+    return event.group === undefined ? this.#groups.size > 0 : this.#groups.has(event.group);
+  }
+
+  /** A copy of recorded replies with the sequence number of the request as it is now, and this socket's portid. */
+  #readdress(reply: Uint8Array, sequence: number): Uint8Array {
+    const copy = reply.slice();
+    walkDatagram(viewOf(copy), (header, view, offset) => {
+      header.nlmsg_seq = sequence;
+      header.nlmsg_pid = this.portid;
+      writeNlmsghdr(view, offset, header);
+    });
+    return copy;
+  }
+}
+
+function datagram(bytes: Uint8Array): Datagram {
+  return { bytes, view: viewOf(bytes), sender: 0, truncated: false };
+}
+
+/** Equal but for nlmsg_seq and nlmsg_pid, which are another socket's. */
+function sameRequest(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i] && (i < 8 || i >= NLMSG_HDRLEN)) return false;
+  return true;
+}
+
+/** The multicast group that the kernel sent an event to. */
+function groupOf({ nlmsg_type, nlmsg_flags }: nlmsghdr): number {
+  const expectation = nlmsg_type >> 8 === nfnl.NFNL_SUBSYS_CTNETLINK_EXP;
+  if ((nlmsg_type & 0xff) === IPCTNL_MSG_CT_DELETE) {
+    return expectation ? nfnl.NFNLGRP_CONNTRACK_EXP_DESTROY : nfnl.NFNLGRP_CONNTRACK_DESTROY;
+  }
+  if ((nlmsg_flags & (NLM_F_CREATE | NLM_F_EXCL)) !== 0) {
+    return expectation ? nfnl.NFNLGRP_CONNTRACK_EXP_NEW : nfnl.NFNLGRP_CONNTRACK_NEW;
+  }
+  return expectation ? nfnl.NFNLGRP_CONNTRACK_EXP_UPDATE : nfnl.NFNLGRP_CONNTRACK_UPDATE;
+}
+
+/** A request for an error message: type, flags and payload. */
+function show(request: Uint8Array): string {
+  const view = viewOf(request);
+  const type = view.getUint16(4, HOST_LITTLE_ENDIAN).toString(16);
+  const flags = view.getUint16(6, HOST_LITTLE_ENDIAN).toString(16);
+  const payload = Array.from(request.subarray(NLMSG_HDRLEN), (byte) => byte.toString(16).padStart(2, '0')).join('');
+  return `type 0x${type} flags 0x${flags} [${payload.length > 160 ? `${payload.slice(0, 160)}...` : payload}]`;
+}
+
+/**
+ * Opens sockets onto a capture (of record(), tcpdump on nlmon, or Wireshark) instead of the kernel. Every recorded exchange answers
+ * one equal request, in the order of the capture; portids and sequence numbers are made to fit. Events come to the sockets that
+ * joined their group, and after the last the event stream ends.
+ *
+ * @param capture the path of a pcap file, or its bytes
+ * @throws DecodeError, UnsupportedError for what is no such capture; the errors of node:fs for a path that cannot be read
+ */
+export function replay(capture: string | URL | Uint8Array, options: ReplayOptions = {}): TransportFactory {
+  const bytes = capture instanceof Uint8Array ? capture : readFileSync(capture);
+  const script = new Script(readPcap(bytes), options);
+  return async (_options?: TransportOptions) => script.open();
+}
