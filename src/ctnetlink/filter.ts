@@ -20,12 +20,13 @@ import {
 } from '../uapi/nfnetlink_conntrack.ts';
 import { AF_UNSPEC } from '../uapi/socket.ts';
 import { checkInteger, describe } from './check.ts';
-import { Flow, slotOfProperty } from './flow.ts';
+import { Flow } from './flow.ts';
 import type { SlotValue } from './kinds.ts';
 import { FAMILIES, type Family } from './names.ts';
 import type { TupleInit } from './properties.ts';
 import { statusBits } from './status.ts';
 import type { KernelSupport } from './support.ts';
+import { ORIG, REPLY, slotOfProperty, type TupleSlots } from './tuple.ts';
 
 /** Bits to compare: (bits & mask) === value. */
 export interface Masked {
@@ -46,22 +47,7 @@ export interface Filter {
   reply?: TupleInit;
 }
 
-/** Slots of a tuple in the order of the bits that say which are compared. */
-function tupleSlots(group: 'orig' | 'reply') {
-  const slot = (name: string, nth = 0): number => slotOfProperty(`${group}.${name}`) + nth;
-  return {
-    family: slot('family'),
-    // The rows of IPv6 stand two behind those of IPv4: src, dst, src, dst.
-    address4: [slot('src'), slot('dst')],
-    address6: [slot('src', 2), slot('dst', 2)],
-    zone: slot('zone'),
-    proto: slot('proto'),
-    ports: [slot('sport'), slot('dport')],
-    icmp: [slot('icmpType'), slot('icmpCode'), slot('icmpId')],
-  };
-}
-
-const DIRECTIONS = { orig: tupleSlots('orig'), reply: tupleSlots('reply') };
+const DIRECTIONS = [ORIG, REPLY];
 const ZONE = slotOfProperty('zone');
 const MARK = slotOfProperty('mark');
 const MARK_MASK = slotOfProperty('markMask');
@@ -69,15 +55,6 @@ const STATUS = slotOfProperty('status');
 const STATUS_MASK = slotOfProperty('statusMask');
 const FILTER_ORIG = slotOfProperty('filter.origFlags');
 const FILTER_REPLY = slotOfProperty('filter.replyFlags');
-
-const ADDRESS_FLAGS = [CTA_FILTER_F_CTA_IP_SRC, CTA_FILTER_F_CTA_IP_DST];
-const PORT_FLAGS = [CTA_FILTER_F_CTA_PROTO_SRC_PORT, CTA_FILTER_F_CTA_PROTO_DST_PORT];
-const ICMP_FLAGS = [CTA_FILTER_F_CTA_PROTO_ICMP_TYPE, CTA_FILTER_F_CTA_PROTO_ICMP_CODE, CTA_FILTER_F_CTA_PROTO_ICMP_ID];
-const ICMPV6_FLAGS = [
-  CTA_FILTER_F_CTA_PROTO_ICMPV6_TYPE,
-  CTA_FILTER_F_CTA_PROTO_ICMPV6_CODE,
-  CTA_FILTER_F_CTA_PROTO_ICMPV6_ID,
-];
 
 /** What goes to the kernel of a filter. */
 export interface KernelFilter {
@@ -112,7 +89,7 @@ export class CompiledFilter {
     const { family, mark, status, zone, orig, reply } = filter;
     this.#wanted = Flow.from({ orig, reply }, argument);
     const { slots } = this.#wanted;
-    const families = Object.values(DIRECTIONS).map((direction) => slots[direction.family] as number | undefined);
+    const families = DIRECTIONS.map((tuple) => slots[tuple.family] as number | undefined);
     if (family !== undefined) families.push(checkFamily(family, `${argument}.family`));
     const known = families.filter((value) => value !== undefined);
     if (new Set(known).size > 1) throw new RangeError(`${argument} has parts of both families and can match nothing`);
@@ -120,8 +97,7 @@ export class CompiledFilter {
     this.#mark = masked(mark, `${argument}.mark`, (value, name) => checkInteger(value, 0xffffffff, name), 0xffffffff);
     this.#status = masked(status, `${argument}.status`, statusBits);
     this.#zone = zone === undefined ? undefined : checkInteger(zone, 0xffff, `${argument}.zone`);
-    const familySlots = Object.values(DIRECTIONS).map((direction) => direction.family);
-    this.#compared = [...slots.keys()].filter((slot) => slots[slot] !== undefined && !familySlots.includes(slot));
+    this.#compared = DIRECTIONS.flatMap((tuple) => tuple.all.filter((slot) => slots[slot] !== undefined));
   }
 
   /** True when everything matches. */
@@ -138,12 +114,12 @@ export class CompiledFilter {
   /** Whether a flow, as the kernel dumped it, is one of these. What a dump leaves out is 0: mark, status and zone. */
   matches(flow: Flow): boolean {
     const { slots } = flow;
-    if (this.#family !== undefined && slots[DIRECTIONS.orig.family] !== this.#family) return false;
+    if (this.#family !== undefined && slots[ORIG.family] !== this.#family) return false;
     if (this.#mark !== undefined && !bitsMatch(slots[MARK], this.#mark)) return false;
     if (this.#status !== undefined && !bitsMatch(slots[STATUS], this.#status)) return false;
     if (this.#zone !== undefined) {
       // A zone of one direction only is the flow's zone too (nf_ct_zone_equal_any).
-      const zone = slots[ZONE] ?? slots[DIRECTIONS.orig.zone] ?? slots[DIRECTIONS.reply.zone] ?? 0;
+      const zone = slots[ZONE] ?? slots[ORIG.zone] ?? slots[REPLY.zone] ?? 0;
       if (zone !== this.#zone) return false;
     }
     const wanted = this.#wanted.slots;
@@ -189,34 +165,46 @@ export class CompiledFilter {
   /** Puts in what of the tuples the kernel compares rightly, and the flags. False when that is not all. */
   #tuplesForKernel(slots: SlotValue[]): boolean {
     const sent: number[] = [];
-    const flags = Object.values(DIRECTIONS).map((direction) => this.#directionForKernel(direction, slots, sent));
-    if (flags[0] !== 0 || flags[1] !== 0) {
-      slots[FILTER_ORIG] = flags[0];
-      slots[FILTER_REPLY] = flags[1];
+    const [orig, reply] = DIRECTIONS.map((tuple) => this.#tupleForKernel(tuple, slots, sent));
+    if (orig !== 0 || reply !== 0) {
+      slots[FILTER_ORIG] = orig;
+      slots[FILTER_REPLY] = reply;
     }
     return sent.length === this.#compared.length;
   }
 
-  #directionForKernel(direction: (typeof DIRECTIONS)['orig'], slots: SlotValue[], sent: number[]): number {
+  #tupleForKernel(tuple: TupleSlots, slots: SlotValue[], sent: number[]): number {
     const wanted = this.#wanted.slots;
+    const proto = wanted[tuple.proto];
+    // Never an IPv6 address: the kernel's comparison of those is inverted (it keeps what differs). Ports and ICMP fields need the
+    // protocol's flag (EINVAL), and ports are compared for TCP and UDP only.
+    const compared: [slot: number, flag: number][] = [
+      [tuple.src4, CTA_FILTER_F_CTA_IP_SRC],
+      [tuple.dst4, CTA_FILTER_F_CTA_IP_DST],
+      [tuple.zone, CTA_FILTER_F_CTA_TUPLE_ZONE],
+      [tuple.proto, CTA_FILTER_F_CTA_PROTO_NUM],
+    ];
+    if (proto === IPPROTO_TCP || proto === IPPROTO_UDP) {
+      compared.push([tuple.sport, CTA_FILTER_F_CTA_PROTO_SRC_PORT], [tuple.dport, CTA_FILTER_F_CTA_PROTO_DST_PORT]);
+    } else if (proto === IPPROTO_ICMP) {
+      compared.push(
+        [tuple.icmpType, CTA_FILTER_F_CTA_PROTO_ICMP_TYPE],
+        [tuple.icmpCode, CTA_FILTER_F_CTA_PROTO_ICMP_CODE],
+        [tuple.icmpId, CTA_FILTER_F_CTA_PROTO_ICMP_ID],
+      );
+    } else if (proto === IPPROTO_ICMPV6) {
+      compared.push(
+        [tuple.icmpType, CTA_FILTER_F_CTA_PROTO_ICMPV6_TYPE],
+        [tuple.icmpCode, CTA_FILTER_F_CTA_PROTO_ICMPV6_CODE],
+        [tuple.icmpId, CTA_FILTER_F_CTA_PROTO_ICMPV6_ID],
+      );
+    }
     let flags = 0;
-    const send = (slot: number, flag: number): void => {
-      if (wanted[slot] === undefined) return;
+    for (const [slot, flag] of compared) {
+      if (wanted[slot] === undefined) continue;
       slots[slot] = wanted[slot];
       sent.push(slot);
       flags |= flag;
-    };
-    // Never an IPv6 address: the kernel's comparison of those is inverted (it keeps what differs).
-    for (const [index, flag] of ADDRESS_FLAGS.entries()) send(direction.address4[index], flag);
-    send(direction.zone, CTA_FILTER_F_CTA_TUPLE_ZONE);
-    send(direction.proto, CTA_FILTER_F_CTA_PROTO_NUM);
-    // Ports and ICMP fields need the protocol's flag (EINVAL), and ports are compared for TCP and UDP only.
-    const proto = wanted[direction.proto];
-    if (proto === IPPROTO_TCP || proto === IPPROTO_UDP) {
-      for (const [index, flag] of PORT_FLAGS.entries()) send(direction.ports[index], flag);
-    } else if (proto === IPPROTO_ICMP || proto === IPPROTO_ICMPV6) {
-      const icmpFlags = proto === IPPROTO_ICMP ? ICMP_FLAGS : ICMPV6_FLAGS;
-      for (const [index, flag] of icmpFlags.entries()) send(direction.icmp[index], flag);
     }
     return flags;
   }

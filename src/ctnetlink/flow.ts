@@ -5,6 +5,7 @@ import { defineGroup, type Field, fieldToJSON, type Group, groupFields, readFiel
 import { KINDS, type SlotValue, toHex } from './kinds.ts';
 import { FAMILIES, type Family } from './names.ts';
 import type { FlowInit, FlowProperties, FlowView } from './properties.ts';
+import { MASTER, ORIG, REPLY, type TupleSlots } from './tuple.ts';
 
 /** The compiled tables of the conntrack subsystem. */
 export const flowCodec = new Codec(ATTRIBUTES, PADDING);
@@ -27,23 +28,6 @@ export function slotOfId(id: number): number {
 const FIELDS = groupFields(ATTRIBUTES);
 const LEAVES = FIELDS.get('')!;
 const GROUPS = [...FIELDS].filter(([name]) => name !== '');
-
-/** The slot of a property such as 'orig.proto' that one row holds. */
-export function slotOfProperty(path: string): number {
-  return ATTRIBUTES.findIndex((row) => row.property === path);
-}
-
-/** The tuples whose family follows from their addresses. */
-const TUPLES = (['orig', 'reply', 'master'] as const).map((group) => ({
-  group,
-  family: slotOfProperty(`${group}.family`),
-  ipv4: addressSlots(group, 'ipv4'),
-  ipv6: addressSlots(group, 'ipv6'),
-}));
-
-function addressSlots(group: string, kind: string): number[] {
-  return ATTRIBUTES.flatMap((row, slot) => (row.kind === kind && row.property.startsWith(`${group}.`) ? [slot] : []));
-}
 
 /**
  * One flow of the connection tracking table as a message described it, or as a caller wants it: its properties are those of
@@ -81,7 +65,7 @@ export class Flow implements SlotHolder {
       else if (key === 'unknown') flow.unknown = unknownFrom(value, `${argument}.unknown`);
       else throw new TypeError(`${argument}.${key} is not a property of a flow`);
     }
-    for (const tuple of TUPLES) imply(flow.slots, tuple, `${argument}.${tuple.group}`);
+    for (const tuple of [ORIG, REPLY, MASTER]) imply(flow.slots, tuple, `${argument}.${tuple.group}`);
     return flow;
   }
 
@@ -169,9 +153,11 @@ function writeGroup(slots: SlotValue[], fields: readonly Field[], value: unknown
   }
 }
 
-function imply(slots: SlotValue[], tuple: (typeof TUPLES)[number], argument: string): void {
+/** The family of a tuple follows from its addresses. */
+function imply(slots: SlotValue[], tuple: TupleSlots, argument: string): void {
+  const addresses = { ipv4: [tuple.src4, tuple.dst4], ipv6: [tuple.src6, tuple.dst6] };
   for (const family of ['ipv4', 'ipv6'] as const) {
-    if (!tuple[family].some((slot) => slots[slot] !== undefined)) continue;
+    if (addresses[family].every((slot) => slots[slot] === undefined)) continue;
     const number = FAMILIES[family];
     const other = slots[tuple.family];
     if (other !== undefined && other !== number) {

@@ -4,8 +4,9 @@ import { NLM_F_CREATE, NLM_F_EXCL } from '../uapi/netlink.ts';
 import { NFNL_SUBSYS_CTNETLINK } from '../uapi/nfnetlink.ts';
 import { IPCTNL_MSG_CT_DELETE, IPCTNL_MSG_CT_NEW } from '../uapi/nfnetlink_conntrack.ts';
 import { AF_INET, AF_INET6 } from '../uapi/socket.ts';
-import { Flow, flowCodec, slotOfProperty } from './flow.ts';
+import { Flow, flowCodec } from './flow.ts';
 import type { SlotValue } from './kinds.ts';
+import { MASTER, ORIG, REPLY, type TupleSlots } from './tuple.ts';
 
 /** What a message about a flow says of it. */
 export type EventType = 'new' | 'update' | 'destroy';
@@ -22,16 +23,11 @@ export function eventTypeOf(header: nlmsghdr): EventType | undefined {
   return (header.nlmsg_flags & (NLM_F_CREATE | NLM_F_EXCL)) !== 0 ? 'new' : 'update';
 }
 
-/** Slots of a tuple that show that it is there, and of its family. */
-const TUPLES = (['orig', 'reply', 'master'] as const).map((group) => ({
-  family: slotOfProperty(`${group}.family`),
-  proto: slotOfProperty(`${group}.proto`),
-  src: slotOfProperty(`${group}.src`),
-}));
-const [ORIG, REPLY, MASTER] = TUPLES;
-
-function implyFamily(slots: SlotValue[], tuple: (typeof TUPLES)[number], family: number): void {
-  if (slots[tuple.proto] !== undefined || slots[tuple.src] !== undefined) slots[tuple.family] = family;
+/** The family stands in nfgenmsg, for every tuple of the message. */
+function implyFamily(slots: SlotValue[], tuple: TupleSlots, family: number): void {
+  if (slots[tuple.proto] !== undefined || (slots[tuple.src4] ?? slots[tuple.src6]) !== undefined) {
+    slots[tuple.family] = family;
+  }
 }
 
 /**

@@ -190,6 +190,9 @@ export type FlowInit = {
     : FlowProperties[K] extends Leaf
       ? Given<FlowProperties[K]>
       : { readonly [P in keyof FlowProperties[K]]?: Given<FlowProperties[K][P]> };
+} & {
+  /** Attributes that this package does not know, by the path of the nest they stand in: sent as they are. */
+  unknown?: readonly { path: readonly string[]; type: number; value: Uint8Array | string }[];
 };
 
 /** A flow as it is read: `orig` and `reply` are always there, other groups only when something of them is. */

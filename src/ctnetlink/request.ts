@@ -9,7 +9,8 @@ import * as cta from '../uapi/nfnetlink_conntrack.ts';
 import { AF_UNSPEC } from '../uapi/socket.ts';
 import { ATTRIBUTES } from './attributes.ts';
 import type { KernelFilter } from './filter.ts';
-import { Flow, flowCodec, slotOfProperty } from './flow.ts';
+import { Flow, flowCodec } from './flow.ts';
+import { ORIG, REPLY, slotOfProperty, type TupleSlots } from './tuple.ts';
 
 /** Type and flags of every request. Flags as libnetfilter_conntrack sends them; the statistics are ours. */
 const QUERIES = {
@@ -29,50 +30,26 @@ const QUERIES = {
 
 export type QueryName = keyof typeof QUERIES;
 
-/** A request without attributes, or with those of `attributes`. */
-function message(query: QueryName, family: number, attributes?: Flow, version: number = NFNETLINK_V0): BuildRequest {
+/**
+ * A request with exactly these attributes, or none, and no check: the builders below are for who has a flow. An array is written one
+ * after the other, for an order that is not that of the rows.
+ */
+export function buildMessage(
+  query: QueryName,
+  family: number,
+  attributes: Flow | readonly Flow[] = [],
+  version: number = NFNETLINK_V0,
+): BuildRequest {
   const [type, flags] = QUERIES[query];
+  const parts = attributes instanceof Flow ? [attributes] : attributes;
   return (writer, sequence) => {
     const at = writer.beginMessage(nfnlType(NFNL_SUBSYS_CTNETLINK, type), flags, sequence);
     writeNfgenmsg(writer, family, version);
-    if (attributes !== undefined) flowCodec.write(writer, attributes);
+    for (const part of parts) flowCodec.write(writer, part);
     writer.endMessage(at);
   };
 }
 
-interface TupleSlots {
-  group: 'orig' | 'reply';
-  all: readonly number[];
-  family: number;
-  proto: number;
-  src: readonly number[];
-  dst: readonly number[];
-  sport: number;
-  dport: number;
-  icmpType: number;
-  icmpCode: number;
-  icmpId: number;
-}
-
-function tupleSlots(group: 'orig' | 'reply'): TupleSlots {
-  const slot = (name: string): number => slotOfProperty(`${group}.${name}`);
-  return {
-    group,
-    all: [...ATTRIBUTES.keys()].filter((row) => ATTRIBUTES[row].property.startsWith(`${group}.`)),
-    family: slot('family'),
-    proto: slot('proto'),
-    src: [slot('src'), slot('src') + 2],
-    dst: [slot('dst'), slot('dst') + 2],
-    sport: slot('sport'),
-    dport: slot('dport'),
-    icmpType: slot('icmpType'),
-    icmpCode: slot('icmpCode'),
-    icmpId: slot('icmpId'),
-  };
-}
-
-const ORIG = tupleSlots('orig');
-const REPLY = tupleSlots('reply');
 const ZONE = slotOfProperty('zone');
 const ID = slotOfProperty('id');
 const STATUS = slotOfProperty('status');
@@ -84,14 +61,18 @@ const ICMP_ANSWERS: Readonly<Record<number, number>> = { 0: 8, 8: 0, 13: 14, 14:
 const ICMPV6_ANSWERS: Readonly<Record<number, number>> = { 128: 129, 129: 128, 139: 140, 140: 139 };
 
 function has(flow: Flow, tuple: TupleSlots): boolean {
-  return tuple.all.some((slot) => slot !== tuple.family && flow.slots[slot] !== undefined);
+  return tuple.all.some((slot) => flow.slots[slot] !== undefined);
 }
 
 /** The kernel takes a request with half a tuple for a mistake; a DELETE without any for a flush. */
 function checkTuple(flow: Flow, tuple: TupleSlots, argument: string): void {
-  const missing = (['src', 'dst'] as const).find((end) => tuple[end].every((slot) => flow.slots[slot] === undefined));
-  if (missing !== undefined) throw new TypeError(`${argument}.${tuple.group}.${missing} is required`);
-  if (flow.slots[tuple.proto] === undefined) throw new TypeError(`${argument}.${tuple.group}.proto is required`);
+  const { slots } = flow;
+  const required = { src: [tuple.src4, tuple.src6], dst: [tuple.dst4, tuple.dst6], proto: [tuple.proto] };
+  for (const [name, places] of Object.entries(required)) {
+    if (places.every((slot) => slots[slot] === undefined)) {
+      throw new TypeError(`${argument}.${tuple.group}.${name} is required`);
+    }
+  }
 }
 
 /** A flow with only these slots of `flow`. */
@@ -108,7 +89,7 @@ function only(flow: Flow, slots: readonly number[]): Flow {
 function identity(flow: Flow, argument: string): Flow {
   const tuple = has(flow, ORIG) ? ORIG : REPLY;
   checkTuple(flow, tuple, argument);
-  return only(flow, [...tuple.all, ZONE]);
+  return only(flow, [tuple.family, ...tuple.all, ZONE]);
 }
 
 function familyOf(flow: Flow): number {
@@ -127,10 +108,10 @@ export function setupReply(flow: Flow): void {
   const { slots } = flow;
   slots[REPLY.family] = slots[ORIG.family];
   slots[REPLY.proto] = slots[ORIG.proto];
-  for (const [index, src] of ORIG.src.entries()) {
-    slots[REPLY.dst[index]] = slots[src];
-    slots[REPLY.src[index]] = slots[ORIG.dst[index]];
-  }
+  slots[REPLY.src4] = slots[ORIG.dst4];
+  slots[REPLY.dst4] = slots[ORIG.src4];
+  slots[REPLY.src6] = slots[ORIG.dst6];
+  slots[REPLY.dst6] = slots[ORIG.src6];
   slots[REPLY.sport] = slots[ORIG.dport];
   slots[REPLY.dport] = slots[ORIG.sport];
   slots[REPLY.icmpId] = slots[ORIG.icmpId];
@@ -152,7 +133,7 @@ export function buildCreate(flow: Flow, query: 'create' | 'createOrUpdate', argu
   if (has(attributes, REPLY)) checkTuple(attributes, REPLY, argument);
   else setupReply(attributes);
   confirm(attributes);
-  return message(query, familyOf(flow), attributes);
+  return buildMessage(query, familyOf(flow), attributes);
 }
 
 /** @throws TypeError when there is no whole tuple */
@@ -160,7 +141,7 @@ export function buildUpdate(flow: Flow, argument = 'flow'): BuildRequest {
   checkTuple(flow, has(flow, ORIG) ? ORIG : REPLY, argument);
   const attributes = writable(flow);
   confirm(attributes);
-  return message('update', familyOf(flow), attributes);
+  return buildMessage('update', familyOf(flow), attributes);
 }
 
 /** The kernel answers EBUSY to a status without CONFIRMED, which every flow in the table has. */
@@ -171,7 +152,7 @@ function confirm(flow: Flow): void {
 
 /** @throws TypeError when there is no whole tuple */
 export function buildGet(flow: Flow, argument = 'flow'): BuildRequest {
-  return message('get', familyOf(flow), identity(flow, argument));
+  return buildMessage('get', familyOf(flow), identity(flow, argument));
 }
 
 /**
@@ -181,22 +162,22 @@ export function buildGet(flow: Flow, argument = 'flow'): BuildRequest {
 export function buildDelete(flow: Flow, argument = 'flow'): BuildRequest {
   const attributes = identity(flow, argument);
   attributes.slots[ID] = flow.slots[ID];
-  return message('delete', familyOf(flow), attributes);
+  return buildMessage('delete', familyOf(flow), attributes);
 }
 
 /** A flush of everything, or with a filter of what matches, which must then be exact. Version 1 makes the kernel honour the family. */
 export function buildFlush(filter?: KernelFilter): BuildRequest {
-  if (filter === undefined) return message('flush', AF_UNSPEC);
+  if (filter === undefined) return buildMessage('flush', AF_UNSPEC);
   if (!filter.exact) throw new RangeError('the kernel would flush more than the filter says');
-  return message('flush', filter.family, filter.attributes, NFNETLINK_V1);
+  return buildMessage('flush', filter.family, filter.attributes, NFNETLINK_V1);
 }
 
 export type DumpQuery = 'dump' | 'dumpReset' | 'dumpDying' | 'dumpUnconfirmed';
 
 export function buildDump(query: DumpQuery, filter?: KernelFilter): BuildRequest {
-  return message(query, filter?.family ?? AF_UNSPEC, filter?.attributes);
+  return buildMessage(query, filter?.family ?? AF_UNSPEC, filter?.attributes);
 }
 
 export function buildStats(query: 'stats' | 'cpuStats'): BuildRequest {
-  return message(query, AF_UNSPEC);
+  return buildMessage(query, AF_UNSPEC);
 }

@@ -34,6 +34,9 @@ export function walkAttributes(view: DataView, offset: number, end: number, visi
   }
 }
 
+// Without ignoreBOM a leading U+FEFF would be taken away, and the string would be written back as another.
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+
 /** A string attribute, with or without its NUL: bytes up to the first NUL, decoded as UTF-8. */
 export function readString(view: DataView, start: number, end: number): string {
   let stop = start;
@@ -46,5 +49,5 @@ export function readString(view: DataView, start: number, end: number): string {
   }
   const bytes = new Uint8Array(view.buffer, view.byteOffset + start, stop - start);
   if (ascii && bytes.length <= 64) return String.fromCharCode.apply(null, bytes as unknown as number[]);
-  return new TextDecoder().decode(bytes);
+  return decoder.decode(bytes);
 }

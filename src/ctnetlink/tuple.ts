@@ -1,0 +1,52 @@
+/** Where the parts of each tuple lie: the slots that requests, filters and formats name directly. */
+import { ATTRIBUTES } from './attributes.ts';
+
+export interface TupleSlots {
+  readonly group: 'orig' | 'reply' | 'master';
+  readonly family: number;
+  readonly src4: number;
+  readonly dst4: number;
+  readonly src6: number;
+  readonly dst6: number;
+  readonly proto: number;
+  readonly sport: number;
+  readonly dport: number;
+  readonly icmpType: number;
+  readonly icmpCode: number;
+  readonly icmpId: number;
+  readonly zone: number;
+  /** All of these but the family, which is no attribute of its own. */
+  readonly all: readonly number[];
+}
+
+/** The slot of a property such as 'mark' or 'orig.src'; of the IPv6 one where `kind` says so. */
+export function slotOfProperty(property: string, kind?: string): number {
+  const slot = ATTRIBUTES.findIndex((row) => row.property === property && (kind === undefined || row.kind === kind));
+  if (slot < 0) throw new RangeError(`no attribute row has the property '${property}'`);
+  return slot;
+}
+
+function tupleSlots(group: TupleSlots['group']): TupleSlots {
+  const slot = (name: string, kind?: string): number => slotOfProperty(`${group}.${name}`, kind);
+  const family = slot('family');
+  return {
+    group,
+    family,
+    src4: slot('src', 'ipv4'),
+    dst4: slot('dst', 'ipv4'),
+    src6: slot('src', 'ipv6'),
+    dst6: slot('dst', 'ipv6'),
+    proto: slot('proto'),
+    sport: slot('sport'),
+    dport: slot('dport'),
+    icmpType: slot('icmpType'),
+    icmpCode: slot('icmpCode'),
+    icmpId: slot('icmpId'),
+    zone: slot('zone'),
+    all: [...ATTRIBUTES.keys()].filter((each) => each !== family && ATTRIBUTES[each].property.startsWith(`${group}.`)),
+  };
+}
+
+export const ORIG = tupleSlots('orig');
+export const REPLY = tupleSlots('reply');
+export const MASTER = tupleSlots('master');

@@ -1,0 +1,69 @@
+/** Numbers of libnetfilter_conntrack.h (1.1.0) beside the ATTR_*, which are in ctnetlink/attr.ts. */
+
+// subsystems, for nfct_open
+export const CONNTRACK = 1;
+export const EXPECT = 2;
+
+// Multicast groups as bits, for nfct_open: linux/netfilter/nfnetlink_compat.h. Bit n is group n + 1.
+export const NF_NETLINK_CONNTRACK_NEW = 0x01;
+export const NF_NETLINK_CONNTRACK_UPDATE = 0x02;
+export const NF_NETLINK_CONNTRACK_DESTROY = 0x04;
+export const NF_NETLINK_CONNTRACK_EXP_NEW = 0x08;
+export const NF_NETLINK_CONNTRACK_EXP_UPDATE = 0x10;
+export const NF_NETLINK_CONNTRACK_EXP_DESTROY = 0x20;
+export const NFCT_ALL_CT_GROUPS = 0x07;
+
+// enum nf_conntrack_msg_type
+export const NFCT_T_UNKNOWN = 0;
+export const NFCT_T_NEW_BIT = 0;
+export const NFCT_T_NEW = 1;
+export const NFCT_T_UPDATE_BIT = 1;
+export const NFCT_T_UPDATE = 2;
+export const NFCT_T_DESTROY_BIT = 2;
+export const NFCT_T_DESTROY = 4;
+export const NFCT_T_ALL = 7;
+export const NFCT_T_ERROR_BIT = 31;
+export const NFCT_T_ERROR = 0x80000000;
+
+// verdicts of callbacks
+/** Ends the query or the catch: it resolves to -1. */
+export const NFCT_CB_FAILURE = -1;
+/** Ends the query or the catch: it resolves to 0. */
+export const NFCT_CB_STOP = 0;
+/** Goes on with the next message. */
+export const NFCT_CB_CONTINUE = 1;
+/** The same here: in C the callback keeps the object, and nothing has to be freed here. */
+export const NFCT_CB_STOLEN = 2;
+
+// enum nf_conntrack_query
+export const NFCT_Q_CREATE = 0;
+export const NFCT_Q_UPDATE = 1;
+export const NFCT_Q_DESTROY = 2;
+export const NFCT_Q_GET = 3;
+export const NFCT_Q_FLUSH = 4;
+export const NFCT_Q_DUMP = 5;
+export const NFCT_Q_DUMP_RESET = 6;
+export const NFCT_Q_CREATE_UPDATE = 7;
+export const NFCT_Q_DUMP_FILTER = 8;
+export const NFCT_Q_DUMP_FILTER_RESET = 9;
+export const NFCT_Q_FLUSH_FILTER = 10;
+
+// options of nfct_setobjopt
+export const NFCT_SOPT_UNDO_SNAT = 0;
+export const NFCT_SOPT_UNDO_DNAT = 1;
+export const NFCT_SOPT_UNDO_SPAT = 2;
+export const NFCT_SOPT_UNDO_DPAT = 3;
+export const NFCT_SOPT_SETUP_ORIGINAL = 4;
+export const NFCT_SOPT_SETUP_REPLY = 5;
+export const NFCT_SOPT_MAX = 5;
+
+// enum nfct_filter_dump_attr; 1.0.9 ends with STATUS
+export const NFCT_FILTER_DUMP_MARK = 0;
+export const NFCT_FILTER_DUMP_L3NUM = 1;
+export const NFCT_FILTER_DUMP_STATUS = 2;
+export const NFCT_FILTER_DUMP_ZONE = 3;
+export const NFCT_FILTER_DUMP_TUPLE = 4;
+export const NFCT_FILTER_DUMP_MAX = 5;
+
+/** Bytes of a helper's name with its NUL. */
+export const NFCT_HELPER_NAME_MAX = 16;
