@@ -76,8 +76,8 @@ export class Flow implements SlotHolder {
 
   /** A copy that shares nothing that can change. */
   clone(): Flow {
-    const copy = new Flow(this.slots.slice());
-    copy.unknown = this.unknown?.slice();
+    const copy = new Flow(this.slots.map((value) => (value instanceof Uint8Array ? value.slice() : value)));
+    copy.unknown = this.unknown?.map((attribute) => ({ ...attribute, value: attribute.value.slice() }));
     return copy;
   }
 
@@ -169,13 +169,16 @@ function imply(slots: SlotValue[], tuple: TupleSlots, argument: string): void {
 
 function unknownFrom(value: unknown, argument: string): UnknownAttribute[] {
   if (!Array.isArray(value)) throw new TypeError(`${argument} must be an array, not ${describe(value)}`);
-  return value.map((item: { path: string[]; level: number; type: number; value: unknown }, index) => {
-    const level = item.path === undefined ? item.level : flowCodec.levelOf(item.path);
-    if (level === undefined) throw new RangeError(`${argument}[${index}].path is not the path of a nest`);
+  return value.map((item: { path: unknown; type: unknown; value: unknown }, index) => {
+    const name = `${argument}[${index}]`;
+    if (typeof item !== 'object' || item === null)
+      throw new TypeError(`${name} must be an object, not ${describe(item)}`);
+    const level = Array.isArray(item.path) ? flowCodec.levelOf(item.path) : undefined;
+    if (level === undefined) throw new RangeError(`${name}.path is not the path of a nest`);
     return {
       level,
-      type: KINDS.u16.set(item.type, `${argument}[${index}].type`) as number,
-      value: KINDS.bytes.set(item.value, `${argument}[${index}].value`) as Uint8Array,
+      type: KINDS.u16.set(item.type, `${name}.type`) as number,
+      value: KINDS.bytes.set(item.value, `${name}.value`) as Uint8Array,
     };
   });
 }

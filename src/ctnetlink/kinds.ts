@@ -84,14 +84,15 @@ function fromHex(text: string): Uint8Array {
 function setBytes(value: unknown, argument: string): Uint8Array {
   if (typeof value === 'string' && /^([0-9a-f]{2})*$/i.test(value)) return fromHex(value);
   if (!(value instanceof Uint8Array)) throw new TypeError(`${argument} must be a Uint8Array, not ${describe(value)}`);
-  return value.slice();
+  // Not slice(): that of a Buffer shares its memory.
+  return new Uint8Array(value);
 }
 
 function setLabels(value: unknown, argument: string): Uint8Array {
   if (value instanceof Uint8Array) {
     if (value.length % 4 !== 0)
       throw new RangeError(`${argument} must be whole 32-bit words, not ${value.length} bytes`);
-    return value.slice();
+    return new Uint8Array(value);
   }
   if (!Array.isArray(value)) throw new TypeError(`${argument} must be an array of bit numbers, not ${describe(value)}`);
   return labelWords(value, argument);

@@ -57,8 +57,17 @@ const TIMEOUT = slotOfProperty('timeout');
 const WRITABLE = [...ATTRIBUTES.keys()].filter((slot) => ATTRIBUTES[slot].readOnly !== true);
 
 /** ICMP and ICMPv6 types that come in pairs: request -> answer, both ways. */
-const ICMP_ANSWERS: Readonly<Record<number, number>> = { 0: 8, 8: 0, 13: 14, 14: 13, 15: 16, 16: 15, 17: 18, 18: 17 };
-const ICMPV6_ANSWERS: Readonly<Record<number, number>> = { 128: 129, 129: 128, 139: 140, 140: 139 };
+export const ICMP_ANSWERS: Readonly<Record<number, number>> = {
+  0: 8,
+  8: 0,
+  13: 14,
+  14: 13,
+  15: 16,
+  16: 15,
+  17: 18,
+  18: 17,
+};
+export const ICMPV6_ANSWERS: Readonly<Record<number, number>> = { 128: 129, 129: 128, 139: 140, 140: 139 };
 
 function has(flow: Flow, tuple: TupleSlots): boolean {
   return tuple.all.some((slot) => flow.slots[slot] !== undefined);

@@ -125,11 +125,18 @@ export class DecodeError extends NetlinkError {
   readonly offset: number;
   /** Names of the attributes around it, outermost first, such as ['CTA_TUPLE_ORIG', 'CTA_TUPLE_IP']. */
   readonly path: readonly string[];
+  readonly #problem: string;
 
   constructor(problem: string, offset: number, path: readonly string[] = []) {
     super('ERR_DECODE', `${path.length > 0 ? `${path.join(' > ')}: ` : ''}${problem} at byte ${offset}`);
     this.offset = offset;
     this.path = path;
+    this.#problem = problem;
+  }
+
+  /** The same error with the path to it, which who found it did not know. */
+  within(path: readonly string[]): DecodeError {
+    return new DecodeError(this.#problem, this.offset, path);
   }
 }
 

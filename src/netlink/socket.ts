@@ -16,6 +16,8 @@ export interface RequestOptions {
   sink?: ReplySink;
   /** Rejects with the signal's own reason; what the kernel still answers is drained. */
   signal?: AbortSignal;
+  /** Called once, before `done` settles and before the next message is read; undefined is success. */
+  settled?(error: unknown): void;
 }
 
 /** Writes one whole message with this sequence number. */
@@ -94,6 +96,8 @@ export class NetlinkSocket {
     this.assertOpen();
     this.#tracker.events = sink;
     this.#reference();
+    // What came while nobody wanted it is not announced again.
+    this.read();
   }
 
   /** Takes what the transport has, as far as somebody wants it. A sink that was paused calls it when it wants more. */
@@ -101,15 +105,12 @@ export class NetlinkSocket {
     if (this.#reading || this.#closed !== undefined) return;
     this.#reading = true;
     try {
-      while (this.#closed === undefined && this.#tracker.hungry) {
-        if (this.#turnIsOver()) break;
-        if (!this.#readOne()) break;
-        if (this.#turnStart === 0) this.#beginTurn();
-      }
+      // In rounds, so that a transport that answers from inside of `send` does not nest one queued dump into the other.
+      do this.#readWanted();
+      while (this.#startQueued());
     } finally {
       this.#reading = false;
     }
-    this.#startQueued();
     this.#reference();
   }
 
@@ -126,6 +127,7 @@ export class NetlinkSocket {
   ): () => void {
     this.assertOpen();
     const { operation, dump = false, sink, signal } = options;
+    let { settled } = options;
     signal?.throwIfAborted();
 
     const sequence = this.#tracker.nextSequence();
@@ -135,6 +137,9 @@ export class NetlinkSocket {
     let queued: QueuedDump | undefined;
     const finish = (error: unknown, failed: boolean): void => {
       signal?.removeEventListener('abort', onAbort);
+      const once = settled;
+      settled = undefined;
+      once?.(error);
       if (failed) reject(error);
       else resolve();
     };
@@ -178,6 +183,14 @@ export class NetlinkSocket {
     return () => stop(undefined, false);
   }
 
+  #readWanted(): void {
+    while (this.#closed === undefined && this.#tracker.hungry) {
+      if (this.#turnIsOver()) break;
+      if (!this.#readOne()) break;
+      if (this.#turnStart === 0) this.#beginTurn();
+    }
+  }
+
   /** Reads and dispatches one datagram; false when there is none. */
   #readOne(): boolean {
     const { transport } = this;
@@ -219,8 +232,11 @@ export class NetlinkSocket {
     });
   }
 
-  #startQueued(): void {
-    while (this.#closed === undefined && this.#queue.length > 0 && !this.#tracker.dumping) this.#queue.shift()!.start();
+  /** Starts the dump that waits longest, when none runs; false when there is none to start. */
+  #startQueued(): boolean {
+    if (this.#closed !== undefined || this.#queue.length === 0 || this.#tracker.dumping) return false;
+    this.#queue.shift()!.start();
+    return true;
   }
 
   /** Only what somebody waits for keeps the process alive. */

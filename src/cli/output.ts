@@ -1,0 +1,57 @@
+/** Standard output in large pieces. A listing of a million flows is 180 MB: written line by line it would cost more than the dump. */
+import { once } from 'node:events';
+import { NAME } from './version.ts';
+
+/** Characters gathered before they are written. */
+const PIECE = 65536;
+
+/** What a shell shows of a program that SIGPIPE ended. Node ignores the signal and gets EPIPE instead. */
+const SIGPIPE_STATUS = 128 + 13;
+
+export class Output {
+  readonly #stream: NodeJS.WriteStream;
+  #pending = '';
+  #soon = false;
+
+  constructor(stream: NodeJS.WriteStream = process.stdout) {
+    this.#stream = stream;
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      // Whoever read has enough (`| head`): nothing to tell, and nothing more to do.
+      if (error.code === 'EPIPE') process.exit(SIGPIPE_STATUS);
+      complain(`cannot write the output: ${error.message}`);
+      process.exit(1);
+    });
+  }
+
+  /** Adds text; nothing is written before `full` or a flush. */
+  add(text: string): void {
+    this.#pending += text;
+  }
+
+  /** Enough has been gathered: time to flush. */
+  get full(): boolean {
+    return this.#pending.length >= PIECE;
+  }
+
+  /** Writes what has been gathered, and waits while the reader is slower than we. */
+  async flush(): Promise<void> {
+    const text = this.#pending;
+    this.#pending = '';
+    if (text !== '' && !this.#stream.write(text)) await once(this.#stream, 'drain');
+  }
+
+  /** Writes what has been gathered when this burst is over, so that a terminal shows it at once. */
+  flushSoon(): void {
+    if (this.#soon) return;
+    this.#soon = true;
+    setImmediate(() => {
+      this.#soon = false;
+      void this.flush();
+    });
+  }
+}
+
+/** A line on standard error, behind the name of the program. */
+export function complain(message: string): void {
+  process.stderr.write(`${NAME}: ${message}\n`);
+}

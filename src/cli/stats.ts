@@ -1,0 +1,38 @@
+/** -S: the counters of each CPU. */
+import type { Conntrack } from '../conntrack/conntrack.ts';
+import type { CpuStats } from '../ctnetlink/stats.ts';
+import type { Output } from './output.ts';
+
+/** In the order of CTA_STATS_*, with conntrack(8)'s names; which of them there are depends on the kernel. */
+const COUNTERS: readonly (readonly [Exclude<keyof CpuStats, 'cpu'>, string])[] = [
+  ['searched', 'searched'],
+  ['found', 'found'],
+  ['new', 'new'],
+  ['invalid', 'invalid'],
+  ['ignore', 'ignore'],
+  ['delete', 'delete'],
+  ['deleteList', 'delete_list'],
+  ['insert', 'insert'],
+  ['insertFailed', 'insert_failed'],
+  ['drop', 'drop'],
+  ['earlyDrop', 'early_drop'],
+  ['error', 'error'],
+  ['searchRestart', 'search_restart'],
+  ['clashResolve', 'clash_resolve'],
+  ['chainTooLong', 'chaintoolong'],
+];
+
+/** `%-4u` of the CPU, a tab, and every counter with a space behind it. */
+export function formatCpuStats(stats: CpuStats): string {
+  let text = `cpu=${`${stats.cpu}`.padEnd(4)}\t`;
+  for (const [property, name] of COUNTERS) {
+    const value = stats[property];
+    if (value !== undefined) text += `${name}=${value} `;
+  }
+  return text;
+}
+
+export async function stats(ct: Conntrack, output: Output): Promise<void> {
+  for (const cpu of await ct.cpuStats()) output.add(`${formatCpuStats(cpu)}\n`);
+  await output.flush();
+}

@@ -1,0 +1,269 @@
+/** struct nf_conntrack and its attributes by number. The object is a Flow: what one face makes, the other takes. */
+
+import * as attr from '../ctnetlink/attr.ts';
+import { ATTRIBUTES, type AttributeRow } from '../ctnetlink/attributes.ts';
+import { checkInteger, describe } from '../ctnetlink/check.ts';
+import { Flow, slotOfId } from '../ctnetlink/flow.ts';
+import { KINDS, type SlotValue } from '../ctnetlink/kinds.ts';
+import { ORIG, REPLY } from '../ctnetlink/tuple.ts';
+import { NFCT_HELPER_NAME_MAX } from './constants.ts';
+import { htonl, htons, ntohl, ntohs } from './inet.ts';
+import { icmpAnswer } from './tuple.ts';
+
+/** What nfct_set_attr takes and nfct_get_attr gives. */
+export type AttrValue = number | bigint | string | Uint8Array;
+
+/** How C has a value in memory. */
+type Form = 'u8' | 'u16' | 'u32' | 'u64' | 'u128' | 'string' | 'bytes' | 'labels';
+
+const SIZES: Readonly<Record<number, Form>> = { 1: 'u8', 2: 'u16', 4: 'u32', 8: 'u64', 16: 'u128' };
+
+function formOf(row: AttributeRow): Form {
+  const { kind } = row;
+  if (kind === 'pair') return 'u8';
+  if (kind === 'string' || kind === 'bytes' || kind === 'labels') return kind;
+  return SIZES[KINDS[kind].size!];
+}
+
+const FORMS: readonly Form[] = ATTRIBUTES.map(formOf);
+const MAX = { u8: 0xff, u16: 0xffff, u32: 0xffffffff } as const;
+
+const NAMES: readonly string[] = (() => {
+  const names: string[] = [];
+  for (const [name, id] of Object.entries(attr)) names[id] = name;
+  return names;
+})();
+
+/** The ATTR_ name of a number, for messages. */
+export function attrName(type: number): string {
+  return NAMES[type] ?? `attribute ${type}`;
+}
+
+/** nf_conntrack objects come from outside: a program that moves from C may pass anything. */
+export function checkConntrack(ct: unknown, argument = 'ct'): asserts ct is Flow {
+  if (!(ct instanceof Flow)) {
+    throw new TypeError(`${argument} must be an nf_conntrack object (nfct_new() makes one), not ${describe(ct)}`);
+  }
+}
+
+/** A conntrack object with nothing set. */
+export function nfct_new(): Flow {
+  return new Flow();
+}
+
+/** Does nothing: kept for programs that move from C line by line. */
+export function nfct_destroy(_ct: Flow): void {}
+
+/** A copy that shares nothing with the original. */
+export function nfct_clone(ct: Flow): Flow {
+  checkConntrack(ct);
+  return ct.clone();
+}
+
+/**
+ * Sets an attribute. Integers as the number a C program has: addresses and ports (ATTR_*_IPV4_*, ATTR_*_PORT*, ATTR_ICMP_ID) in network
+ * byte order, all others in host order; those of 64 bits as bigint or number; IPv6 addresses 16 bytes; labels whole 32-bit words in host
+ * order; helper name and security context as text.
+ *
+ * An address does not imply the layer 3 protocol: set ATTR_L3PROTO, as in C. Counters, use, times and security context are kept too
+ * (C keeps zeros), and are never sent.
+ *
+ * @throws RangeError for a number that is no ATTR_, or a value out of its range
+ * @throws TypeError for a value of another type
+ */
+export function nfct_set_attr(ct: Flow, type: number, value: AttrValue): void {
+  checkConntrack(ct);
+  const slot = slotOfId(type);
+  write(ct, type, slot, toSlot(FORMS[slot], ATTRIBUTES[slot], type, value));
+}
+
+/**
+ * The same with a length in bytes, for what has no length of its own (ATTR_HELPER_INFO): the first `len` are taken.
+ * @throws RangeError also when `value` has fewer bytes
+ */
+export function nfct_set_attr_l(ct: Flow, type: number, value: AttrValue, len: number): void {
+  checkConntrack(ct);
+  if (FORMS[slotOfId(type)] === 'bytes' && value instanceof Uint8Array) {
+    nfct_set_attr(ct, type, value.subarray(0, checkInteger(len, value.length, 'len')));
+  } else {
+    nfct_set_attr(ct, type, value);
+  }
+}
+
+/** @throws TypeError when the attribute is not of 8 bits; else as nfct_set_attr */
+export function nfct_set_attr_u8(ct: Flow, type: number, value: number): void {
+  checkForm(type, 'u8', 'set');
+  nfct_set_attr(ct, type, value);
+}
+
+/** @throws TypeError when the attribute is not of 16 bits; else as nfct_set_attr */
+export function nfct_set_attr_u16(ct: Flow, type: number, value: number): void {
+  checkForm(type, 'u16', 'set');
+  nfct_set_attr(ct, type, value);
+}
+
+/** @throws TypeError when the attribute is not of 32 bits; else as nfct_set_attr */
+export function nfct_set_attr_u32(ct: Flow, type: number, value: number): void {
+  checkForm(type, 'u32', 'set');
+  nfct_set_attr(ct, type, value);
+}
+
+/** @throws TypeError when the attribute is not of 64 bits; else as nfct_set_attr */
+export function nfct_set_attr_u64(ct: Flow, type: number, value: bigint | number): void {
+  checkForm(type, 'u64', 'set');
+  nfct_set_attr(ct, type, value);
+}
+
+/**
+ * The value of an attribute as nfct_set_attr takes it (64 bits always as bigint, bytes as a copy); undefined when it is not set (C: NULL
+ * and ENODATA).
+ * @throws RangeError for a number that is no ATTR_
+ */
+export function nfct_get_attr(ct: Flow, type: number): AttrValue | undefined {
+  checkConntrack(ct);
+  const slot = slotOfId(type);
+  const value = ct.slots[slot];
+  return value === undefined ? undefined : fromSlot(FORMS[slot], ATTRIBUTES[slot], value);
+}
+
+/** 0 when it is not set, as in C: nfct_attr_is_set tells. @throws TypeError when the attribute is not of 8 bits */
+export function nfct_get_attr_u8(ct: Flow, type: number): number {
+  checkForm(type, 'u8', 'get');
+  return (nfct_get_attr(ct, type) as number | undefined) ?? 0;
+}
+
+/** 0 when it is not set, as in C: nfct_attr_is_set tells. @throws TypeError when the attribute is not of 16 bits */
+export function nfct_get_attr_u16(ct: Flow, type: number): number {
+  checkForm(type, 'u16', 'get');
+  return (nfct_get_attr(ct, type) as number | undefined) ?? 0;
+}
+
+/** 0 when it is not set, as in C: nfct_attr_is_set tells. @throws TypeError when the attribute is not of 32 bits */
+export function nfct_get_attr_u32(ct: Flow, type: number): number {
+  checkForm(type, 'u32', 'get');
+  return (nfct_get_attr(ct, type) as number | undefined) ?? 0;
+}
+
+/** 0n when it is not set, as in C: nfct_attr_is_set tells. @throws TypeError when the attribute is not of 64 bits */
+export function nfct_get_attr_u64(ct: Flow, type: number): bigint {
+  checkForm(type, 'u64', 'get');
+  return (nfct_get_attr(ct, type) as bigint | undefined) ?? 0n;
+}
+
+/** 1 or 0. @throws RangeError for a number that is no ATTR_ */
+export function nfct_attr_is_set(ct: Flow, type: number): number {
+  checkConntrack(ct);
+  return ct.slots[slotOfId(type)] === undefined ? 0 : 1;
+}
+
+/** 1 when all of them are set, else 0. @throws RangeError for a number that is no ATTR_ */
+export function nfct_attr_is_set_array(ct: Flow, types: readonly number[]): number {
+  checkConntrack(ct);
+  const slots = types.map(slotOfId);
+  return slots.every((slot) => ct.slots[slot] !== undefined) ? 1 : 0;
+}
+
+/** Returns 0. @throws RangeError for a number that is no ATTR_ */
+export function nfct_attr_unset(ct: Flow, type: number): number {
+  checkConntrack(ct);
+  write(ct, type, slotOfId(type), undefined);
+  return 0;
+}
+
+function checkForm(type: number, form: Form, verb: 'get' | 'set'): void {
+  const real = FORMS[slotOfId(type)];
+  if (real === form) return;
+  const function_ = /^u(8|16|32|64)$/.test(real) ? `nfct_${verb}_attr_${real}` : `nfct_${verb}_attr`;
+  throw new TypeError(`${attrName(type)} is not of ${form.slice(1)} bits: use ${function_}`);
+}
+
+/** Sets or unsets a slot, and those of the same attribute that have no number of their own. */
+function write(ct: Flow, type: number, slot: number, value: SlotValue): void {
+  const { slots } = ct;
+  slots[slot] = value;
+  switch (type) {
+    case attr.ATTR_SNAT_PORT:
+    case attr.ATTR_DNAT_PORT:
+      // The row behind is the upper end of the range: C sends both.
+      slots[slot + 1] = value;
+      break;
+    case attr.ATTR_SNAT_IPV4:
+    case attr.ATTR_DNAT_IPV4:
+    case attr.ATTR_SNAT_IPV6:
+    case attr.ATTR_DNAT_IPV6:
+      // Of addresses C sends the lower end alone.
+      slots[slot + 1] = undefined;
+      break;
+    case attr.ATTR_ORIG_L3PROTO:
+    case attr.ATTR_ICMP_TYPE: {
+      // The reply tuple has no ICMP attributes: it follows the original one, whichever of the two comes first (C: 255, which the
+      // kernel refuses, when it is the type).
+      const family = slots[ORIG.family];
+      const icmpType = slots[ORIG.icmpType];
+      if (icmpType !== undefined && family !== undefined)
+        slots[REPLY.icmpType] = icmpAnswer(family, icmpType as number);
+      else if (type === attr.ATTR_ICMP_TYPE) slots[REPLY.icmpType] = undefined;
+      break;
+    }
+    case attr.ATTR_ICMP_CODE:
+      slots[REPLY.icmpCode] = value;
+      break;
+    case attr.ATTR_ICMP_ID:
+      slots[REPLY.icmpId] = value;
+      break;
+  }
+}
+
+function toSlot(form: Form, row: AttributeRow, type: number, value: unknown): SlotValue {
+  const argument = `value of ${attrName(type)}`;
+  switch (form) {
+    case 'u8':
+      return checkInteger(value, MAX.u8, argument);
+    case 'u16': {
+      const number = checkInteger(value, MAX.u16, argument);
+      return row.networkOrder ? ntohs(number) : number;
+    }
+    case 'u32': {
+      const number = checkInteger(value, MAX.u32, argument);
+      return (row.networkOrder ? ntohl(number) : number) | 0;
+    }
+    case 'u64':
+      if (typeof value !== 'bigint' && typeof value !== 'number')
+        throw new TypeError(`${argument} must be a bigint or a number, not ${describe(value)}`);
+      return KINDS.u64.set(value, argument);
+    case 'string': {
+      const text = KINDS.string.set(value, argument);
+      // C cuts it, and what is left is the name of another helper, or of none.
+      if (type === attr.ATTR_HELPER_NAME && new TextEncoder().encode(text).length >= NFCT_HELPER_NAME_MAX)
+        throw new RangeError(`${argument} must be at most ${NFCT_HELPER_NAME_MAX - 1} bytes, not '${text}'`);
+      return text;
+    }
+    case 'u128':
+    case 'bytes':
+    case 'labels':
+      if (!(value instanceof Uint8Array))
+        throw new TypeError(`${argument} must be a Uint8Array, not ${describe(value)}`);
+      if (form === 'u128' && value.length !== 16)
+        throw new RangeError(`${argument} must be 16 bytes, not ${value.length}`);
+      return form === 'labels' ? KINDS.labels.set(value, argument) : value.slice();
+  }
+}
+
+function fromSlot(form: Form, row: AttributeRow, value: SlotValue): AttrValue {
+  switch (form) {
+    case 'u16':
+      return row.networkOrder ? htons(value as number) : (value as number);
+    case 'u32': {
+      const number = (value as number) >>> 0;
+      return row.networkOrder ? htonl(number) : number;
+    }
+    case 'u64':
+      return BigInt(value as number | bigint);
+    case 'u128':
+    case 'bytes':
+    case 'labels':
+      return (value as Uint8Array).slice();
+    default:
+      return value as number | string;
+  }
+}

@@ -1,0 +1,271 @@
+/** struct nfct_handle: one socket, one callback, and what arrives between them. */
+import { describe } from '../ctnetlink/check.ts';
+import { explainKernelError } from '../ctnetlink/explain.ts';
+import type { CompiledFilter } from '../ctnetlink/filter.ts';
+import type { Flow } from '../ctnetlink/flow.ts';
+import { decodeFlow, type EventType, eventTypeOf } from '../ctnetlink/message.ts';
+import { viewOf } from '../netlink/byteorder.ts';
+import { ClosedError, OverrunError, TransportError } from '../netlink/errors.ts';
+import { newNlmsghdr, type nlmsghdr, readNlmsghdr } from '../netlink/nlmsg.ts';
+import type { EventSink, ReplySink } from '../netlink/sequence.ts';
+import { NetlinkSocket, type RequestHandle } from '../netlink/socket.ts';
+import type { Transport } from '../netlink/transport.ts';
+import {
+  NFCT_CB_CONTINUE,
+  NFCT_CB_FAILURE,
+  NFCT_CB_STOLEN,
+  NFCT_CB_STOP,
+  NFCT_T_DESTROY,
+  NFCT_T_NEW,
+  NFCT_T_UPDATE,
+} from './constants.ts';
+import { buildQuery } from './request.ts';
+
+/** Gets a flow and answers with a verdict, NFCT_CB_*. The object is the callback's to keep. */
+export type ConntrackCallback = (type: number, ct: Flow, data: unknown) => number;
+/** The same with the netlink header, which is a copy. */
+export type ConntrackCallback2 = (nlh: nlmsghdr, type: number, ct: Flow, data: unknown) => number;
+
+interface Waiting {
+  resolve(verdict: number): void;
+  reject(error: unknown): void;
+}
+
+/** What came while nobody waited: a message, or how a request that was sent ended (without an error: well). */
+type Arrival = { message: Uint8Array; filter: CompiledFilter | undefined } | { error: unknown };
+
+const TYPES: Readonly<Record<EventType, number>> = { new: NFCT_T_NEW, update: NFCT_T_UPDATE, destroy: NFCT_T_DESTROY };
+
+/**
+ * What nfct_open gives; opaque, for the functions of this face. While a query or a catch waits, all that arrives goes to the callback, as in
+ * C; while none does, the socket is not read, so that the kernel's buffer is the only queue.
+ */
+export class NfctHandle {
+  callback: ConntrackCallback | undefined;
+  callback2: ConntrackCallback2 | undefined;
+  /** Of the registration made last, whichever of the two it was; undefined: nothing is delivered. */
+  registration: { types: number; data: unknown } | undefined;
+  readonly #socket: NetlinkSocket;
+  readonly #subscribed: boolean;
+  /** Queries that wait for their answer. */
+  #queries = 0;
+  readonly #catches: Waiting[] = [];
+  /** For the next catch. */
+  readonly #backlog: Arrival[] = [];
+  readonly #events: EventSink;
+  #overrun: OverrunError | undefined;
+
+  constructor(transport: Transport, subscribed: boolean) {
+    this.#socket = new NetlinkSocket(transport, explainKernelError);
+    this.#subscribed = subscribed;
+    this.#events = Object.assign(this.#sink(), {
+      overrun: (error: OverrunError) => this.#outcome(error),
+      end: (error?: Error) => this.#end(error ?? new ClosedError('nothing more will come: the replay is at its end')),
+    });
+    if (subscribed) this.#socket.setEventSink(this.#events);
+  }
+
+  async query(qt: number, data: unknown): Promise<number> {
+    this.#socket.assertOpen();
+    const { build, operation, dump, filter } = buildQuery(qt, data, this.#socket.transport.release);
+    let verdict = NFCT_CB_CONTINUE;
+    let request: RequestHandle | undefined;
+    const sink: ReplySink = {
+      message: (header, view, offset, end) => {
+        // A transport that answers inside `start` may give more before there is something to stop.
+        if (isLast(verdict)) return;
+        verdict = this.#deliver(header, view, offset, end, filter);
+        if (isLast(verdict)) request?.stop();
+      },
+    };
+    let waits = true;
+    const settled = (): void => {
+      if (waits) this.#queries--;
+      waits = false;
+    };
+    this.#queries++;
+    request = this.#socket.start(build, { operation, dump, sink, settled });
+    if (isLast(verdict)) request.stop();
+    try {
+      await request.done;
+    } finally {
+      // Not yet when nothing could be sent.
+      settled();
+    }
+    return verdict === NFCT_CB_FAILURE ? NFCT_CB_FAILURE : 0;
+  }
+
+  async send(qt: number, data: unknown): Promise<number> {
+    this.#socket.assertOpen();
+    const { build, operation, dump, filter } = buildQuery(qt, data, this.#socket.transport.release);
+    let length = 0;
+    let sending = true;
+    let failure: unknown;
+    const request = this.#socket.start(
+      (writer, sequence) => {
+        try {
+          build(writer, sequence);
+        } catch (error) {
+          failure = error;
+          throw error;
+        }
+        length = writer.finish().length;
+      },
+      {
+        operation,
+        dump,
+        sink: this.#sink(filter),
+        settled: (error) => {
+          if (sending && error instanceof TransportError) failure = error;
+          else this.#outcome(error);
+        },
+      },
+    );
+    sending = false;
+    // `settled` tells it.
+    request.done.catch(() => {});
+    if (failure !== undefined) throw failure;
+    return length;
+  }
+
+  catch(): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#catches.push({ resolve, reject });
+      try {
+        this.#takeBacklog();
+        if (this.#catches.length === 0) return;
+        // Also without groups, to hear that nothing will come.
+        this.#socket.setEventSink(this.#events);
+        this.#socket.read();
+      } catch (error) {
+        this.#end(error as Error);
+      }
+    });
+  }
+
+  close(): void {
+    this.#end(new ClosedError());
+    this.#socket.close();
+  }
+
+  get #attended(): boolean {
+    return this.#queries > 0 || this.#catches.length > 0;
+  }
+
+  /** Takes replies of a request that was sent, or events, for whoever waits. */
+  #sink(filter?: CompiledFilter): ReplySink {
+    const handle = this;
+    // As in C, what follows in a datagram after a callback said STOP or FAILURE is lost.
+    let skipping = false;
+    return {
+      get paused() {
+        return !handle.#attended;
+      },
+      message(header, view, offset, end) {
+        if (skipping) return;
+        if (handle.#attended) skipping = handle.#take(header, view, offset, end, filter);
+        else handle.#backlog.push({ message: copyOf(view, offset, end), filter });
+      },
+      datagramEnd() {
+        skipping = false;
+      },
+    };
+  }
+
+  /** Delivers a message that no query waits for; its verdict is that of the catch. True: it ended one. */
+  #take(header: nlmsghdr, view: DataView, offset: number, end: number, filter?: CompiledFilter): boolean {
+    try {
+      const verdict = this.#deliver(header, view, offset, end, filter);
+      if (!isLast(verdict)) return false;
+      const waiting = this.#next();
+      waiting?.resolve(verdict);
+      return waiting !== undefined;
+    } catch (error) {
+      // What a callback throws ends the catch, not the events.
+      this.#settle({ error });
+      return true;
+    }
+  }
+
+  /** Gives a message to the callback, when it is registered for such, and returns the verdict. */
+  #deliver(header: nlmsghdr, view: DataView, offset: number, end: number, filter?: CompiledFilter): number {
+    const { registration, callback, callback2 } = this;
+    const event = eventTypeOf(header);
+    if (registration === undefined || event === undefined) return NFCT_CB_CONTINUE;
+    const type = TYPES[event];
+    if ((registration.types & type) === 0) return NFCT_CB_CONTINUE;
+    const ct = decodeFlow(view, offset, end);
+    if (filter?.matches(ct) === false) return NFCT_CB_CONTINUE;
+    const { data } = registration;
+    return checkVerdict(callback !== undefined ? callback(type, ct, data) : callback2!({ ...header }, type, ct, data));
+  }
+
+  /** How a request that was sent ended, or that events were lost. */
+  #outcome(error: unknown): void {
+    // An overrun is told to every request and to the events: it happened once.
+    if (error instanceof OverrunError) {
+      if (error === this.#overrun) return;
+      this.#overrun = error;
+    }
+    this.#settle({ error });
+  }
+
+  /** Ends the catch that waits longest, or keeps the outcome for the next. */
+  #settle(outcome: { error: unknown }): void {
+    const waiting = this.#next();
+    if (waiting === undefined) this.#backlog.push(outcome);
+    else if (outcome.error === undefined) waiting.resolve(0);
+    else waiting.reject(outcome.error);
+  }
+
+  /** The catch that waits longest. */
+  #next(): Waiting | undefined {
+    const waiting = this.#catches.shift();
+    // An event sink keeps the process alive.
+    if (this.#catches.length === 0 && !this.#subscribed && !this.#socket.closed) this.#socket.setEventSink(undefined);
+    return waiting;
+  }
+
+  #takeBacklog(): void {
+    const header = newNlmsghdr();
+    while (this.#catches.length > 0 && this.#backlog.length > 0) {
+      const arrival = this.#backlog.shift()!;
+      if ('message' in arrival) {
+        const view = viewOf(arrival.message);
+        this.#take(header, view, 0, readNlmsghdr(view, 0, view.byteLength, header), arrival.filter);
+      } else {
+        this.#settle(arrival);
+      }
+    }
+  }
+
+  #end(error: Error): void {
+    for (const waiting of this.#catches.splice(0)) waiting.reject(error);
+  }
+}
+
+/** The query or the catch is over. */
+function isLast(verdict: number): boolean {
+  return verdict === NFCT_CB_STOP || verdict === NFCT_CB_FAILURE;
+}
+
+function checkVerdict(verdict: unknown): number {
+  switch (verdict) {
+    case NFCT_CB_FAILURE:
+    case NFCT_CB_STOP:
+    case NFCT_CB_CONTINUE:
+    case NFCT_CB_STOLEN:
+      return verdict;
+    default:
+      throw new TypeError(`the callback must return one of NFCT_CB_*, not ${describe(verdict)}`);
+  }
+}
+
+function copyOf(view: DataView, offset: number, end: number): Uint8Array {
+  return new Uint8Array(view.buffer, view.byteOffset + offset, end - offset).slice();
+}
+
+/** Handles come from outside: a program that moves from C may pass anything. */
+export function checkHandle(h: unknown): asserts h is NfctHandle {
+  if (!(h instanceof NfctHandle)) throw new TypeError(`h must be what nfct_open() gives, not ${describe(h)}`);
+}

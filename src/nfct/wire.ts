@@ -1,0 +1,134 @@
+/**
+ * What nfct_nlmsg_build makes of an object: not all that is set, and more than is set. The order is that of the rows of ATTRIBUTES,
+ * which is C's.
+ */
+
+import * as attr from '../ctnetlink/attr.ts';
+import { ATTRIBUTES } from '../ctnetlink/attributes.ts';
+import type { UnknownAttribute } from '../ctnetlink/codec.ts';
+import { Flow, flowCodec, slotOfId } from '../ctnetlink/flow.ts';
+import { MASTER, ORIG, REPLY, slotOfProperty, type TupleSlots } from '../ctnetlink/tuple.ts';
+import { IPPROTO_DCCP, IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP } from '../uapi/in.ts';
+import { NLA_F_NESTED } from '../uapi/netlink.ts';
+import { IPS_CONFIRMED } from '../uapi/nf_conntrack_common.ts';
+import * as cta from '../uapi/nfnetlink_conntrack.ts';
+import { AF_INET, AF_INET6 } from '../uapi/socket.ts';
+import { isBegun, PORT_PROTOCOLS, TUPLE_NAMES } from './tuple.ts';
+
+const slotsOf = (...ids: number[]): number[] => ids.map(slotOfId);
+const slotsUnder = (group: string): number[] =>
+  [...ATTRIBUTES.keys()].filter((slot) => ATTRIBUTES[slot].property.startsWith(`${group}.`));
+
+const STATUS = slotOfId(attr.ATTR_STATUS);
+/** Sent whenever they are set, also 0. The mark's mask has no ATTR_: it is there only when the other face gave it. */
+const PLAIN = [
+  ...slotsOf(attr.ATTR_TIMEOUT, attr.ATTR_MARK, attr.ATTR_SECMARK, attr.ATTR_ZONE),
+  slotOfProperty('markMask'),
+];
+/** Sent only when all of the group are set. */
+const WHOLE = [slotsUnder('seqadjOrig'), slotsUnder('seqadjReply'), slotsUnder('synproxy')];
+
+const TCP_FLAGS = [
+  slotsOf(attr.ATTR_TCP_FLAGS_ORIG, attr.ATTR_TCP_MASK_ORIG),
+  slotsOf(attr.ATTR_TCP_FLAGS_REPL, attr.ATTR_TCP_MASK_REPL),
+];
+const PROTOINFO = [
+  { proto: IPPROTO_TCP, slots: slotsUnder('tcp'), type: cta.CTA_PROTOINFO_TCP },
+  { proto: IPPROTO_SCTP, slots: slotsUnder('sctp'), type: cta.CTA_PROTOINFO_SCTP },
+  { proto: IPPROTO_DCCP, slots: slotsUnder('dccp'), type: cta.CTA_PROTOINFO_DCCP },
+];
+
+const NAT = [
+  { path: 'CTA_NAT_SRC', ...natSlots(attr.ATTR_SNAT_IPV4, attr.ATTR_SNAT_IPV6, attr.ATTR_SNAT_PORT) },
+  { path: 'CTA_NAT_DST', ...natSlots(attr.ATTR_DNAT_IPV4, attr.ATTR_DNAT_IPV6, attr.ATTR_DNAT_PORT) },
+];
+
+/** Each with the upper end of its range, which stands behind it. */
+function natSlots(ipv4: number, ipv6: number, port: number) {
+  const pair = (id: number): number[] => [slotOfId(id), slotOfId(id) + 1];
+  return { ipv4: pair(ipv4), ipv6: pair(ipv6), port: pair(port) };
+}
+
+const [HELPER_NAME, HELPER_INFO, LABELS, LABELS_MASK] = slotsOf(
+  attr.ATTR_HELPER_NAME,
+  attr.ATTR_HELPER_INFO,
+  attr.ATTR_CONNLABELS,
+  attr.ATTR_CONNLABELS_MASK,
+);
+
+/**
+ * The attributes that go out for an object, as a Flow of its own, and its nfgen_family. Beyond what is set: a tuple is whole, with zeros
+ * for what is missing of its addresses and ports, and a status has CONFIRMED. Left out: what the kernel alone says, protocol state of
+ * another protocol, half of what belongs together, and attributes that C does not know.
+ *
+ * @throws TypeError when the original tuple has no layer 3 or layer 4 protocol (in C a DESTROY may then go out without a tuple, which
+ * the kernel takes for a flush), or a reply or master tuple is begun without them
+ * @throws RangeError when a layer 3 protocol is neither AF_INET nor AF_INET6
+ */
+export function wireForm(ct: Flow, argument = 'ct'): { family: number; attributes: Flow } {
+  const attributes = new Flow();
+  const from = ct.slots;
+  const to = attributes.slots;
+  const isSet = (slot: number): boolean => from[slot] !== undefined;
+  const copy = (slots: readonly number[]): void => {
+    for (const slot of slots) to[slot] = from[slot];
+  };
+
+  copyTuple(ct, attributes, ORIG, argument);
+  for (const tuple of [REPLY, MASTER]) if (isBegun(from, tuple)) copyTuple(ct, attributes, tuple, argument);
+  if (isSet(STATUS)) to[STATUS] = (from[STATUS] as number) | IPS_CONFIRMED;
+  copy(PLAIN);
+  for (const group of WHOLE) if (group.every(isSet)) copy(group);
+
+  const proto = from[ORIG.proto];
+  const empty: UnknownAttribute[] = [];
+  for (const info of PROTOINFO) {
+    if (info.proto !== proto || !info.slots.some(isSet)) continue;
+    copy(info.slots);
+    for (const pair of TCP_FLAGS) if (!pair.every(isSet)) for (const slot of pair) to[slot] = undefined;
+    // The codec leaves out an empty nest, C does not.
+    if (info.slots.every((slot) => to[slot] === undefined)) empty.push(emptyNest(['CTA_PROTOINFO'], info.type));
+  }
+  for (const nat of NAT) {
+    const [address] = [nat.ipv4, nat.ipv6].filter(([slot]) => isSet(slot));
+    if (address !== undefined) copy(address);
+    if (!isSet(nat.port[0])) continue;
+    if (proto === IPPROTO_TCP || proto === IPPROTO_UDP) copy(nat.port);
+    else empty.push(emptyNest([nat.path], cta.CTA_NAT_PROTO));
+  }
+  if (isSet(HELPER_NAME)) copy([HELPER_NAME, HELPER_INFO]);
+  if (isSet(LABELS)) copy([LABELS]);
+  if (isSet(LABELS) && (from[LABELS] as Uint8Array).length === (from[LABELS_MASK] as Uint8Array | undefined)?.length)
+    copy([LABELS_MASK]);
+
+  if (empty.length > 0) attributes.unknown = empty;
+  return { family: from[ORIG.family] as number, attributes };
+}
+
+function emptyNest(path: string[], type: number): UnknownAttribute {
+  return { level: flowCodec.levelOf(path)!, type: type | NLA_F_NESTED, value: new Uint8Array(0) };
+}
+
+const ANY_IPV6 = new Uint8Array(16);
+
+function copyTuple(ct: Flow, target: Flow, tuple: TupleSlots, argument: string): void {
+  const from = ct.slots;
+  const to = target.slots;
+  const name = TUPLE_NAMES[tuple.group];
+  const family = from[tuple.family];
+  const proto = from[tuple.proto];
+  if (family === undefined) throw new TypeError(`${argument}: ${name}_L3PROTO is not set`);
+  if (family !== AF_INET && family !== AF_INET6)
+    throw new RangeError(`${argument}: ${name}_L3PROTO must be AF_INET (2) or AF_INET6 (10), not ${family}`);
+  if (proto === undefined) throw new TypeError(`${argument}: ${name}_L4PROTO is not set`);
+  to[tuple.proto] = proto;
+  if (family === AF_INET) for (const slot of [tuple.src4, tuple.dst4]) to[slot] = from[slot] ?? 0;
+  else for (const slot of [tuple.src6, tuple.dst6]) to[slot] = from[slot] ?? ANY_IPV6;
+  const fields = PORT_PROTOCOLS.has(proto)
+    ? [tuple.sport, tuple.dport]
+    : proto === IPPROTO_ICMP || proto === IPPROTO_ICMPV6
+      ? [tuple.icmpCode, tuple.icmpType, tuple.icmpId]
+      : [];
+  for (const slot of fields) to[slot] = from[slot] ?? 0;
+  to[tuple.zone] = from[tuple.zone];
+}
