@@ -1,6 +1,8 @@
 #!/usr/bin/env node
 /** The command `ctnetlink`: conntrack(8)'s options, output and exit statuses. */
 import { Conntrack } from '../conntrack/conntrack.ts';
+import { NetlinkError } from '../netlink/errors.ts';
+import type { TransportFactory } from '../netlink/transport.ts';
 import type { OpenOptions } from '../transport/open.ts';
 import { type Recorder, record } from '../transport/record.ts';
 import { replay } from '../transport/replay.ts';
@@ -26,7 +28,7 @@ async function run(settings: Settings): Promise<void> {
 
   let transport: OpenOptions['transport'];
   let recorder: Recorder | undefined;
-  if (settings.replay !== undefined) transport = replay(settings.replay);
+  if (settings.replay !== undefined) transport = openCapture(settings.replay);
   if (settings.record !== undefined) transport = recorder = record(settings.record, { transport });
   try {
     await using ct = await Conntrack.open({ transport, eventsMayAbortProcess: settings.eventsMayAbort });
@@ -36,6 +38,16 @@ async function run(settings: Settings): Promise<void> {
     else await stats(ct, output);
   } finally {
     recorder?.close();
+  }
+}
+
+/** The decoder's errors say which byte is wrong, not of what. */
+function openCapture(path: string): TransportFactory {
+  try {
+    return replay(path);
+  } catch (error) {
+    if (!(error instanceof NetlinkError)) throw error;
+    throw new NetlinkError(error.code, `${path}: ${error.message}`, { cause: error });
   }
 }
 

@@ -189,10 +189,7 @@ export const OPTIONS: readonly Option[] = [
     long: ['replay'],
     argument: 'required',
     placeholder: 'FILE',
-    help: [
-      'Answer from a capture instead of the kernel: no privilege',
-      'needed. What is asked must have been recorded.',
-    ],
+    help: ['Ask this capture instead of the kernel,', 'without privilege'],
     apply: (settings, value) => {
       settings.replay = value;
     },
@@ -259,7 +256,7 @@ export function parse(argv: readonly string[]): Settings {
         value = argv[++at];
         if (value === undefined) throw new UsageError(`option \`${text}' requires an argument`);
       }
-      if (option.help === undefined) throw new UsageError(`conntrack(8) has the option \`${text}', we not yet`);
+      if (option.help === undefined) throw new UsageError(`the option \`${text}' of conntrack(8) is not there yet`);
       if (option.command !== undefined) {
         if (settings.command !== undefined) throw new UsageError('Invalid commands combination');
         settings.command = option.command;

@@ -22,7 +22,10 @@ export const LENGTH_MASK = 0x1f;
 /** An empty attribute is padding, not a value. */
 const EMPTY_PADS = 1 << 30;
 
-/** A step of the program: op, type, slot (or level), type for ICMPv6. The end of a nest is a step with OP_UNKNOWN. */
+/**
+ * A step of the program: op, type, slot (or level), and where ICMPv6 has a type of its own, that and the slot of its tuple's protocol
+ * (type | slot << 8), else 0. The end of a nest is a step with OP_UNKNOWN.
+ */
 export const STEP = 4;
 
 interface Level {
@@ -142,9 +145,15 @@ export class Tables {
       } else {
         const row = this.rows[member.row];
         const type = cta[row.path.at(-1)!];
-        program.push(KINDS[row.kind].op, type, member.row, row.icmpv6 === undefined ? type : cta[row.icmpv6.at(-1)!]);
+        program.push(KINDS[row.kind].op, type, member.row, this.#icmpv6Type(row));
       }
     }
     program.push(OP_UNKNOWN, 0, level, 0);
+  }
+
+  #icmpv6Type({ path, icmpv6 }: AttributeRow): number {
+    if (icmpv6 === undefined) return 0;
+    const proto = this.rows.findIndex((row) => row.kind === 'proto' && row.path[0] === path[0]);
+    return cta[icmpv6.at(-1)!] | (proto << 8);
   }
 }

@@ -1,6 +1,7 @@
 /** Writing slots as attributes: a run through the compiled program. Literals for the same reason as in codec-read.ts. */
 import { HOST_LITTLE_ENDIAN } from '../netlink/byteorder.ts';
 import type { Writer } from '../netlink/writer.ts';
+import type { IPPROTO_ICMPV6 } from '../uapi/in.ts';
 import { NLA_HDRLEN } from '../uapi/netlink.ts';
 import type { SlotHolder, UnknownAttribute } from './codec.ts';
 import type { STEP, Tables } from './codec-tables.ts';
@@ -23,9 +24,8 @@ import type {
 const nests = new Int32Array(8);
 
 /** Writes everything that is set, in the order of the rows. Empty nests are left out. */
-export function writeAttributes(tables: Tables, writer: Writer, { slots, unknown }: SlotHolder, icmpv6: boolean): void {
+export function writeAttributes(tables: Tables, writer: Writer, { slots, unknown }: SlotHolder): void {
   const { program } = tables;
-  const typeAt = icmpv6 ? 3 : 1;
   let depth = 0;
   for (let step = 0; step < program.length; step += 4 satisfies typeof STEP) {
     const op = program[step];
@@ -41,8 +41,14 @@ export function writeAttributes(tables: Tables, writer: Writer, { slots, unknown
       else writer.endNest(at);
     } else {
       const value = slots[slot];
-      if (value !== undefined) writeValue(writer, op, program[step + typeAt], value, slots, slot);
-      else if (op === (11 satisfies typeof OP_U8_PAIR) && slots[slot + 1] !== undefined) {
+      if (value !== undefined) {
+        const icmpv6 = program[step + 3];
+        const type =
+          icmpv6 !== 0 && slots[icmpv6 >> 8] === (58 satisfies typeof IPPROTO_ICMPV6)
+            ? icmpv6 & 255
+            : program[step + 1];
+        writeValue(writer, op, type, value, slots, slot);
+      } else if (op === (11 satisfies typeof OP_U8_PAIR) && slots[slot + 1] !== undefined) {
         writeValue(writer, op, program[step + 1], value, slots, slot);
       }
     }

@@ -4,7 +4,6 @@
  */
 import { DecodeError } from '../netlink/errors.ts';
 import type { Writer } from '../netlink/writer.ts';
-import { IPPROTO_ICMPV6 } from '../uapi/in.ts';
 import type { AttributeRow, WirePath } from './attributes.ts';
 import { readAttributes } from './codec-read.ts';
 import { Tables } from './codec-tables.ts';
@@ -29,13 +28,11 @@ export interface SlotHolder {
 export class Codec {
   readonly rows: readonly AttributeRow[];
   readonly #tables: Tables;
-  readonly #protoSlots: readonly number[];
   readonly #prototype: readonly SlotValue[];
 
   constructor(rows: readonly AttributeRow[], padding: readonly WirePath[]) {
     this.rows = rows;
     this.#tables = new Tables(rows, padding);
-    this.#protoSlots = [...rows.keys()].filter((slot) => rows[slot].kind === 'proto');
     this.#prototype = new Array<SlotValue>(rows.length).fill(undefined);
   }
 
@@ -69,9 +66,6 @@ export class Codec {
 
   /** Writes everything that is set, in the order of the rows. Empty nests are left out. */
   write(writer: Writer, source: SlotHolder): void {
-    const { slots } = source;
-    let icmpv6 = false;
-    for (const slot of this.#protoSlots) if (slots[slot] === IPPROTO_ICMPV6) icmpv6 = true;
-    writeAttributes(this.#tables, writer, source, icmpv6);
+    writeAttributes(this.#tables, writer, source);
   }
 }

@@ -16,11 +16,11 @@ import {
   CTA_FILTER_F_CTA_PROTO_ICMPV6_TYPE,
   CTA_FILTER_F_CTA_PROTO_NUM,
   CTA_FILTER_F_CTA_PROTO_SRC_PORT,
-  CTA_FILTER_F_CTA_TUPLE_ZONE,
 } from '../uapi/nfnetlink_conntrack.ts';
 import { AF_UNSPEC } from '../uapi/socket.ts';
 import { checkInteger, describe } from './check.ts';
 import { Flow } from './flow.ts';
+import { ICMP_ANSWERS, ICMPV6_ANSWERS } from './icmp.ts';
 import type { SlotValue } from './kinds.ts';
 import { FAMILIES, type Family } from './names.ts';
 import type { TupleInit } from './properties.ts';
@@ -176,25 +176,24 @@ export class CompiledFilter {
   #tupleForKernel(tuple: TupleSlots, slots: SlotValue[], sent: number[]): number {
     const wanted = this.#wanted.slots;
     const proto = wanted[tuple.proto];
-    // Never an IPv6 address: the kernel's comparison of those is inverted (it keeps what differs). Ports and ICMP fields need the
-    // protocol's flag (EINVAL), and ports are compared for TCP and UDP only.
+    // Never an IPv6 address: the kernel's comparison of those is inverted (it keeps what differs). Never the zone of a tuple: the
+    // kernel takes it and then compares nothing, so that a flush by it alone empties the table (Linux 6.18). Ports and ICMP fields
+    // need the protocol's flag (EINVAL), ports are compared for TCP and UDP only, and an ICMP type that is not tracked is EINVAL.
     const compared: [slot: number, flag: number][] = [
       [tuple.src4, CTA_FILTER_F_CTA_IP_SRC],
       [tuple.dst4, CTA_FILTER_F_CTA_IP_DST],
-      [tuple.zone, CTA_FILTER_F_CTA_TUPLE_ZONE],
       [tuple.proto, CTA_FILTER_F_CTA_PROTO_NUM],
     ];
     if (proto === IPPROTO_TCP || proto === IPPROTO_UDP) {
       compared.push([tuple.sport, CTA_FILTER_F_CTA_PROTO_SRC_PORT], [tuple.dport, CTA_FILTER_F_CTA_PROTO_DST_PORT]);
     } else if (proto === IPPROTO_ICMP) {
-      compared.push(
-        [tuple.icmpType, CTA_FILTER_F_CTA_PROTO_ICMP_TYPE],
-        [tuple.icmpCode, CTA_FILTER_F_CTA_PROTO_ICMP_CODE],
-        [tuple.icmpId, CTA_FILTER_F_CTA_PROTO_ICMP_ID],
-      );
+      if (tracked(wanted[tuple.icmpType], ICMP_ANSWERS))
+        compared.push([tuple.icmpType, CTA_FILTER_F_CTA_PROTO_ICMP_TYPE]);
+      compared.push([tuple.icmpCode, CTA_FILTER_F_CTA_PROTO_ICMP_CODE], [tuple.icmpId, CTA_FILTER_F_CTA_PROTO_ICMP_ID]);
     } else if (proto === IPPROTO_ICMPV6) {
+      if (tracked(wanted[tuple.icmpType], ICMPV6_ANSWERS))
+        compared.push([tuple.icmpType, CTA_FILTER_F_CTA_PROTO_ICMPV6_TYPE]);
       compared.push(
-        [tuple.icmpType, CTA_FILTER_F_CTA_PROTO_ICMPV6_TYPE],
         [tuple.icmpCode, CTA_FILTER_F_CTA_PROTO_ICMPV6_CODE],
         [tuple.icmpId, CTA_FILTER_F_CTA_PROTO_ICMPV6_ID],
       );
@@ -208,6 +207,10 @@ export class CompiledFilter {
     }
     return flags;
   }
+}
+
+function tracked(type: SlotValue, answers: Readonly<Record<number, number>>): boolean {
+  return answers[type as number] !== undefined;
 }
 
 function checkFamily(family: unknown, argument: string): number {

@@ -23,9 +23,10 @@ export function eventTypeOf(header: nlmsghdr): EventType | undefined {
   return (header.nlmsg_flags & (NLM_F_CREATE | NLM_F_EXCL)) !== 0 ? 'new' : 'update';
 }
 
-/** The family stands in nfgenmsg, for every tuple of the message. */
+/** The family stands in nfgenmsg, for every tuple of the message. Those of the kernel have a protocol, a filter may have one address. */
 function implyFamily(slots: SlotValue[], tuple: TupleSlots, family: number): void {
-  if (slots[tuple.proto] !== undefined || (slots[tuple.src4] ?? slots[tuple.src6]) !== undefined) {
+  const { src4, dst4, src6, dst6 } = tuple;
+  if (slots[tuple.proto] !== undefined || (slots[src4] ?? slots[dst4] ?? slots[src6] ?? slots[dst6]) !== undefined) {
     slots[tuple.family] = family;
   }
 }

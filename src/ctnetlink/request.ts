@@ -10,7 +10,10 @@ import { AF_UNSPEC } from '../uapi/socket.ts';
 import { ATTRIBUTES } from './attributes.ts';
 import type { KernelFilter } from './filter.ts';
 import { Flow, flowCodec } from './flow.ts';
+import { ICMP_ANSWERS, ICMPV6_ANSWERS } from './icmp.ts';
 import { ORIG, REPLY, slotOfProperty, type TupleSlots } from './tuple.ts';
+
+export { ICMP_ANSWERS, ICMPV6_ANSWERS };
 
 /** Type and flags of every request. Flags as libnetfilter_conntrack sends them; the statistics are ours. */
 const QUERIES = {
@@ -55,19 +58,6 @@ const ID = slotOfProperty('id');
 const STATUS = slotOfProperty('status');
 const TIMEOUT = slotOfProperty('timeout');
 const WRITABLE = [...ATTRIBUTES.keys()].filter((slot) => ATTRIBUTES[slot].readOnly !== true);
-
-/** ICMP and ICMPv6 types that come in pairs: request -> answer, both ways. */
-export const ICMP_ANSWERS: Readonly<Record<number, number>> = {
-  0: 8,
-  8: 0,
-  13: 14,
-  14: 13,
-  15: 16,
-  16: 15,
-  17: 18,
-  18: 17,
-};
-export const ICMPV6_ANSWERS: Readonly<Record<number, number>> = { 128: 129, 129: 128, 139: 140, 140: 139 };
 
 function has(flow: Flow, tuple: TupleSlots): boolean {
   return tuple.all.some((slot) => flow.slots[slot] !== undefined);

@@ -61,12 +61,12 @@ export function nfct_clone(ct: Flow): Flow {
 }
 
 /**
- * Sets an attribute. Integers as the number a C program has: addresses and ports (ATTR_*_IPV4_*, ATTR_*_PORT*, ATTR_ICMP_ID) in network
- * byte order, all others in host order; those of 64 bits as bigint or number; IPv6 addresses 16 bytes; labels whole 32-bit words in host
- * order; helper name and security context as text.
+ * Sets an attribute. Integers as the number a C program has: addresses and ports (ATTR_*_IPV4_*, ATTR_*_PORT*,
+ * ATTR_ICMP_ID) in network byte order, all others in host order; those of 64 bits as bigint or number; IPv6 addresses
+ * 16 bytes; labels whole 32-bit words in host order; helper name and security context as text.
  *
- * An address does not imply the layer 3 protocol: set ATTR_L3PROTO, as in C. Counters, use, times and security context are kept too
- * (C keeps zeros), and are never sent.
+ * An address does not imply the layer 3 protocol: set ATTR_L3PROTO, as in C. Counters, use, times and security context
+ * are kept too (C keeps zeros), and are never sent.
  *
  * @throws RangeError for a number that is no ATTR_, or a value out of its range
  * @throws TypeError for a value of another type
@@ -115,8 +115,8 @@ export function nfct_set_attr_u64(ct: Flow, type: number, value: bigint | number
 }
 
 /**
- * The value of an attribute as nfct_set_attr takes it (64 bits always as bigint, bytes as a copy); undefined when it is not set (C: NULL
- * and ENODATA).
+ * The value of an attribute as nfct_set_attr takes it (64 bits always as bigint, bytes as a copy); undefined when it is
+ * not set (C: NULL and ENODATA).
  * @throws RangeError for a number that is no ATTR_
  */
 export function nfct_get_attr(ct: Flow, type: number): AttrValue | undefined {
@@ -196,8 +196,8 @@ function write(ct: Flow, type: number, slot: number, value: SlotValue): void {
       break;
     case attr.ATTR_ORIG_L3PROTO:
     case attr.ATTR_ICMP_TYPE: {
-      // The reply tuple has no ICMP attributes: it follows the original one, whichever of the two comes first (C: 255, which the
-      // kernel refuses, when it is the type).
+      // The reply tuple has no ICMP attributes: it follows the original one, whichever of the two comes first (C: 255,
+      // which the kernel refuses, when it is the type).
       const family = slots[ORIG.family];
       const icmpType = slots[ORIG.icmpType];
       if (icmpType !== undefined && family !== undefined)

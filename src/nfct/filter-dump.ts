@@ -43,8 +43,9 @@ export function nfct_filter_dump_destroy(_filter: nfct_filter_dump): void {}
  * - NFCT_FILTER_DUMP_MARK, NFCT_FILTER_DUMP_STATUS: a value and a mask
  * - NFCT_FILTER_DUMP_L3NUM: AF_INET, AF_INET6, or AF_UNSPEC for both
  * - NFCT_FILTER_DUMP_ZONE: the zone
- * - NFCT_FILTER_DUMP_TUPLE: an object with the fields of the original direction that must be equal. In C fields of the reply direction are
- *   ignored and IPv6 addresses match inverted (the kernel's fault); here the first are refused, and the second compared in this process.
+ * - NFCT_FILTER_DUMP_TUPLE: an object with the fields of the original direction that must be equal. In C fields of the
+ *   reply direction are ignored and IPv6 addresses match inverted (the kernel's fault); here the first are refused, and
+ *   the second compared in this process.
  *
  * @throws TypeError, RangeError naming the part
  */

@@ -37,8 +37,8 @@ type Arrival = { message: Uint8Array; filter: CompiledFilter | undefined } | { e
 const TYPES: Readonly<Record<EventType, number>> = { new: NFCT_T_NEW, update: NFCT_T_UPDATE, destroy: NFCT_T_DESTROY };
 
 /**
- * What nfct_open gives; opaque, for the functions of this face. While a query or a catch waits, all that arrives goes to the callback, as in
- * C; while none does, the socket is not read, so that the kernel's buffer is the only queue.
+ * What nfct_open gives; opaque, for the functions of this face. While a query or a catch waits, all that arrives goes
+ * to the callback, as in C; while none does, the socket is not read, so that the kernel's buffer is the only queue.
  */
 export class NfctHandle {
   callback: ConntrackCallback | undefined;
@@ -86,6 +86,8 @@ export class NfctHandle {
     this.#queries++;
     request = this.#socket.start(build, { operation, dump, sink, settled });
     if (isLast(verdict)) request.stop();
+    // A dump may have to wait for one that was sent, whose end nobody wanted to read so far.
+    this.#socket.read();
     try {
       await request.done;
     } finally {

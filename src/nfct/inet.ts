@@ -1,6 +1,6 @@
 /**
- * arpa/inet.h, for programs that move from C line by line: an integer in network byte order is the number that a C program on this
- * machine has in its uint16_t or uint32_t.
+ * arpa/inet.h, for programs that move from C line by line: an integer in network byte order is the number that a C
+ * program on this machine has in its uint16_t or uint32_t.
  */
 import { formatIpv4, parseIpv4 } from '../ctnetlink/address.ts';
 import { checkInteger, describe } from '../ctnetlink/check.ts';
@@ -39,7 +39,8 @@ export function ntohl(netlong: number): number {
 }
 
 /**
- * An IPv4 address in network byte order. Takes dotted quads only, and where C answers INADDR_NONE, which is 255.255.255.255, it throws.
+ * An IPv4 address in network byte order. Takes dotted quads only, and where C answers INADDR_NONE, which is
+ * 255.255.255.255, it throws.
  * @throws RangeError when it is no address
  */
 export function inet_addr(cp: string): number {

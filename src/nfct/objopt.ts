@@ -7,7 +7,8 @@ import { NFCT_SOPT_MAX, NFCT_SOPT_SETUP_ORIGINAL, NFCT_SOPT_SETUP_REPLY } from '
 import { icmpAnswer, PORT_PROTOCOLS } from './tuple.ts';
 
 /**
- * NFCT_SOPT_SETUP_REPLY makes the reply tuple the original one turned round, NFCT_SOPT_SETUP_ORIGINAL the reverse. Returns 0.
+ * NFCT_SOPT_SETUP_REPLY makes the reply tuple the original one turned round, NFCT_SOPT_SETUP_ORIGINAL the reverse.
+ * Returns 0.
  *
  * @throws RangeError for a number that is no NFCT_SOPT_
  * @throws UnsupportedError for the NFCT_SOPT_UNDO_*

@@ -10,8 +10,8 @@ import { checkHandle, NfctHandle } from './handle.ts';
 const GROUPS = 0x3f;
 
 /**
- * Opens a handle for CONNTRACK or EXPECT (0: both), with its socket in these multicast groups: NF_NETLINK_CONNTRACK_* ORed together, or
- * NFCT_ALL_CT_GROUPS; 0 for none. With groups it keeps the process alive until nfct_close.
+ * Opens a handle for CONNTRACK or EXPECT (0: both), with its socket in these multicast groups: NF_NETLINK_CONNTRACK_*
+ * ORed together, or NFCT_ALL_CT_GROUPS; 0 for none. With groups it keeps the process alive until nfct_close.
  *
  * @throws TypeError, RangeError naming the argument
  * @throws UnsupportedError when no transport runs here, or none that takes events
@@ -46,19 +46,21 @@ export function nfct_close(h: NfctHandle): number {
 }
 
 /**
- * Sends a request and gives what is answered to the callback, until the kernel says that this was all, or the callback says STOP. What the
- * request asks for:
+ * Sends a request and gives what is answered to the callback, until the kernel says that this was all, or the callback
+ * says STOP. What the request asks for:
  *
- * - NFCT_Q_CREATE (EEXIST when there is such a flow), NFCT_Q_CREATE_UPDATE, NFCT_Q_UPDATE, NFCT_Q_DESTROY and NFCT_Q_GET (ENOENT when there
- *   is none): an object of nfct_new(), whose ATTR_L3PROTO and ATTR_L4PROTO must be set. CREATE needs both tuples (nfct_setobjopt) and
- *   ATTR_TIMEOUT. All that is set is sent, also with GET and DESTROY, but never the id.
+ * - NFCT_Q_CREATE (EEXIST when there is such a flow), NFCT_Q_CREATE_UPDATE, NFCT_Q_UPDATE, NFCT_Q_DESTROY and
+ *   NFCT_Q_GET (ENOENT when there is none): an object of nfct_new(), whose ATTR_L3PROTO and ATTR_L4PROTO must be set.
+ *   CREATE needs both tuples (nfct_setobjopt) and ATTR_TIMEOUT. All that is set is sent, also with GET and DESTROY, but
+ *   never the id.
  * - NFCT_Q_DUMP, NFCT_Q_DUMP_RESET (which sets the counters to 0): a family, AF_INET, AF_INET6 or AF_UNSPEC for both
  * - NFCT_Q_FLUSH: a family, which **the kernel ignores**: the table is empty afterwards
  * - NFCT_Q_DUMP_FILTER, NFCT_Q_DUMP_FILTER_RESET: a filter of nfct_filter_dump_create()
  * - NFCT_Q_FLUSH_FILTER: such a filter, or a family, which here counts
  *
- * Resolves to 0, also after NFCT_CB_STOP, and to -1 after NFCT_CB_FAILURE. After both the rest of the answer is dropped, so that the next
- * query gets an answer of its own; in C it gets that rest. What else arrives meanwhile goes to the callback too, as in C, but stops nothing.
+ * Resolves to 0, also after NFCT_CB_STOP, and to -1 after NFCT_CB_FAILURE. After both the rest of the answer is
+ * dropped, so that the next query gets an answer of its own; in C it gets that rest. What else arrives meanwhile goes
+ * to the callback too, as in C, but stops nothing.
  *
  * @throws KernelError with the errno where C returns -1
  * @throws TypeError, RangeError naming the argument, before anything is sent
@@ -75,7 +77,8 @@ export async function nfct_query(
 }
 
 /**
- * Sends a request as nfct_query does and resolves to its length in bytes; nfct_catch takes the answers, in the order in which they come.
+ * Sends a request as nfct_query does and resolves to its length in bytes; nfct_catch takes the answers, in the order in
+ * which they come.
  *
  * @throws TypeError, RangeError, UnsupportedError as nfct_query; TransportError, ClosedError
  */
@@ -85,9 +88,10 @@ export async function nfct_send(h: NfctHandle, query: number, data: Flow | numbe
 }
 
 /**
- * Gives events, and answers to what nfct_send sent, to the callback. Resolves to 0 at the end of an answer or after NFCT_CB_STOP, and to -1
- * after NFCT_CB_FAILURE; the next call goes on with the next datagram, as in C. While a callback says NFCT_CB_CONTINUE to events it stays
- * pending, until nfct_close. Between calls the socket is not read: the kernel's buffer is the only queue.
+ * Gives events, and answers to what nfct_send sent, to the callback. Resolves to 0 at the end of an answer or after
+ * NFCT_CB_STOP, and to -1 after NFCT_CB_FAILURE; the next call goes on with the next datagram, as in C. While a
+ * callback says NFCT_CB_CONTINUE to events it stays pending, until nfct_close. Between calls the socket is not read:
+ * the kernel's buffer is the only queue.
  *
  * @throws KernelError how an answer ended, with the errno where C returns -1
  * @throws OverrunError when events were lost (C: ENOBUFS); the next call goes on

@@ -1,6 +1,9 @@
-/** What C knows of tuples: which attributes make one, which protocols have ports, and how the ICMP of a reply follows. */
+/**
+ * What C knows of tuples: which attributes make one, which protocols have ports, and how the ICMP of a reply follows.
+ */
+
+import { ICMP_ANSWERS, ICMPV6_ANSWERS } from '../ctnetlink/icmp.ts';
 import type { SlotValue } from '../ctnetlink/kinds.ts';
-import { ICMP_ANSWERS, ICMPV6_ANSWERS } from '../ctnetlink/request.ts';
 import type { TupleSlots } from '../ctnetlink/tuple.ts';
 import { IPPROTO_DCCP, IPPROTO_GRE, IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE } from '../uapi/in.ts';
 import { AF_INET, AF_INET6 } from '../uapi/socket.ts';
@@ -8,7 +11,10 @@ import { AF_INET, AF_INET6 } from '../uapi/socket.ts';
 /** What the ATTR_ names of a tuple begin with. */
 export const TUPLE_NAMES = { orig: 'ATTR_ORIG', reply: 'ATTR_REPL', master: 'ATTR_MASTER' } as const;
 
-/** True when something is set that makes C send the tuple. ICMP is not among it: of a reply it follows, it does not stand for one. */
+/**
+ * True when something is set that makes C send the tuple. ICMP is not among it: of a reply it follows, it does not
+ * stand for one.
+ */
 export function isBegun(slots: readonly SlotValue[], tuple: TupleSlots): boolean {
   const { icmpType, icmpCode, icmpId } = tuple;
   return [tuple.family, ...tuple.all].some(

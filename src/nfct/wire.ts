@@ -1,6 +1,6 @@
 /**
- * What nfct_nlmsg_build makes of an object: not all that is set, and more than is set. The order is that of the rows of ATTRIBUTES,
- * which is C's.
+ * What nfct_nlmsg_build makes of an object: not all that is set, and more than is set. The order is that of the rows of
+ * ATTRIBUTES, which is C's.
  */
 
 import * as attr from '../ctnetlink/attr.ts';
@@ -57,12 +57,13 @@ const [HELPER_NAME, HELPER_INFO, LABELS, LABELS_MASK] = slotsOf(
 );
 
 /**
- * The attributes that go out for an object, as a Flow of its own, and its nfgen_family. Beyond what is set: a tuple is whole, with zeros
- * for what is missing of its addresses and ports, and a status has CONFIRMED. Left out: what the kernel alone says, protocol state of
- * another protocol, half of what belongs together, and attributes that C does not know.
+ * The attributes that go out for an object, as a Flow of its own, and its nfgen_family. Beyond what is set: a tuple is
+ * whole, with zeros for what is missing of its addresses and ports, and a status has CONFIRMED. Left out: what the
+ * kernel alone says, protocol state of another protocol, half of what belongs together, and attributes that C does not
+ * know.
  *
- * @throws TypeError when the original tuple has no layer 3 or layer 4 protocol (in C a DESTROY may then go out without a tuple, which
- * the kernel takes for a flush), or a reply or master tuple is begun without them
+ * @throws TypeError when the original tuple has no layer 3 or layer 4 protocol (in C a DESTROY may then go out without
+ * a tuple, which the kernel takes for a flush), or a reply or master tuple is begun without them
  * @throws RangeError when a layer 3 protocol is neither AF_INET nor AF_INET6
  */
 export function wireForm(ct: Flow, argument = 'ct'): { family: number; attributes: Flow } {

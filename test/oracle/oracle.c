@@ -412,7 +412,7 @@ enum { NONE, PLAIN, WITH_HEADER };
 static struct nfct_handle *handle(unsigned groups, int registration, unsigned types)
 {
 	struct nfct_handle *h = nfct_open(CONNTRACK, groups);
-	struct timeval wait = { .tv_usec = 300000 };
+	struct timeval wait = { .tv_usec = 50000 };
 
 	if (!h) {
 		perror("nfct_open");

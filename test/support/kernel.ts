@@ -193,7 +193,11 @@ export function describeKernel(
 ): void {
   const needs = typeof needsOrBody === 'function' ? [] : needsOrBody;
   const body = typeof needsOrBody === 'function' ? needsOrBody : maybeBody!;
-  const reason = whyNot(needs);
+  describeUnless(whyNot(needs), title, body);
+}
+
+/** A `describe` that runs when there is no reason against it, with the same consequences as describeKernel when there is. */
+export function describeUnless(reason: string | undefined, title: string, body: (this: Mocha.Suite) => void): void {
   if (reason === undefined) {
     describe(title, body);
   } else if (process.env.CI && process.env.CI !== 'false' && process.env.CI !== '0') {

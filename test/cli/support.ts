@@ -1,0 +1,134 @@
+/** Runs the command as a user does, and conntrack(8) beside it. */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
+import { until } from '../support/kernel.ts';
+
+export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+export const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+
+/** What conntrack(8) calls itself in front of messages, and we. */
+export const THEIR_NAME = /conntrack v[\d.]+ \(conntrack-tools\)/g;
+export const OUR_NAME = /ctnetlink v[\d.]+/g;
+
+export interface Result {
+  stdout: string;
+  stderr: string;
+  status: number | null;
+}
+
+export function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Result {
+  const { error, stdout, stderr, status } = spawnSync(command, args, {
+    encoding: 'utf8',
+    cwd: ROOT,
+    env: { ...process.env, ...env },
+    maxBuffer: 1 << 28,
+    timeout: 60_000,
+  });
+  if (error !== undefined) throw error;
+  return { stdout, stderr, status };
+}
+
+export function ctnetlink(...args: string[]): Result {
+  return run(process.execPath, ['--import', 'tsx', MAIN, ...args]);
+}
+
+/** The same through a program that changes how it runs, or a shell. */
+export function ctnetlinkUnder(wrapper: readonly string[], ...args: string[]): Result {
+  const [command, ...rest] = wrapper;
+  return run(command, [...rest, process.execPath, '--import', 'tsx', MAIN, ...args]);
+}
+
+export function conntrack(...args: string[]): Result {
+  return run('conntrack', args);
+}
+
+/** A line without what ticks, timeout and delta-time, and those by themselves. */
+function untick(line: string): { text: string; ticks: number[] } {
+  const ticks: number[] = [];
+  const text = line
+    .replace(/^((?:ipv\d {5}\d+ )?\S+ +\d+) (\d+)/, (_all, protocol, timeout) => {
+      ticks.push(Number(timeout));
+      return `${protocol} #`;
+    })
+    .replace(/ delta-time=(\d+)/, (_all, seconds) => {
+      ticks.push(Number(seconds));
+      return ' delta-time=#';
+    });
+  return { text, ticks };
+}
+
+/**
+ * Runs conntrack(8), us, and conntrack(8) again: our output is theirs to the letter, and where the clock ticked between their two, ours
+ * lies between. Again when the table changed meanwhile.
+ */
+export function sameAsConntrack(...args: string[]): Result {
+  for (let attempt = 1; ; attempt++) {
+    const before = conntrack(...args);
+    const ours = ctnetlink(...args);
+    const after = conntrack(...args);
+    const [first, middle, last] = [before, ours, after].map(({ stdout }) => stdout.split('\n').map(untick));
+    const still = first.map(({ text }) => text).join('\n') === last.map(({ text }) => text).join('\n');
+    if (!still && attempt < 20) continue;
+    expect(middle.map(({ text }) => text)).to.deep.equal(first.map(({ text }) => text));
+    middle.forEach(({ ticks, text }, line) => {
+      ticks.forEach((tick, at) => {
+        const ends = [first[line].ticks[at], last[line].ticks[at]];
+        expect(tick, text).to.be.within(Math.min(...ends), Math.max(...ends));
+      });
+    });
+    expect(ours.status).to.equal(before.status);
+    return ours;
+  }
+}
+
+/** A command that runs until it is told to stop: -E. */
+export class Running {
+  stdout = '';
+  stderr = '';
+  readonly #child: ChildProcess;
+  readonly #exit: Promise<number | null>;
+
+  constructor(command: string, args: readonly string[]) {
+    this.#child = spawn(command, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#child.stdout!.setEncoding('utf8').on('data', (text: string) => {
+      this.stdout += text;
+    });
+    this.#child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+      this.stderr += text;
+    });
+    this.#exit = new Promise((resolve, reject) => {
+      this.#child.on('error', reject);
+      this.#child.on('close', resolve);
+    });
+  }
+
+  static ctnetlink(...args: string[]): Running {
+    return new Running(process.execPath, ['--import', 'tsx', MAIN, ...args]);
+  }
+
+  get lines(): string[] {
+    return this.stdout.split('\n').slice(0, -1);
+  }
+
+  /** Ends it with a signal and returns its exit status. */
+  async stop(signal: NodeJS.Signals = 'SIGINT'): Promise<number | null> {
+    this.#child.kill(signal);
+    return await this.#exit;
+  }
+}
+
+/** Waits until so many sockets of netfilter listen to groups in this namespace. */
+export async function listeners(count: number): Promise<void> {
+  await until(
+    () => {
+      const rows = readFileSync('/proc/net/netlink', 'utf8').trim().split('\n').slice(1);
+      const listening = rows
+        .map((row) => row.trim().split(/\s+/))
+        .filter((row) => row[1] === '12' && !/^0+$/.test(row[3]));
+      return listening.length === count;
+    },
+    { what: `${count} listeners` },
+  );
+}
