@@ -25,7 +25,7 @@ const UPDATE: Sentences = {
 
 const OPERATIONS: Readonly<Record<string, Sentences>> = {
   create: {
-    EEXIST: 'a flow with one of these tuples exists already; use createOrUpdate to change it',
+    EEXIST: 'a flow with one of these tuples exists already; createOrUpdate changes it',
     EINVAL:
       'both tuples, their protocol and a timeout are needed, the protocols must be equal, zones must not contradict each other, and an ICMP type must be one that starts a flow',
     EOPNOTSUPP: 'no helper of that name is in this kernel, or the master flow has no helper',

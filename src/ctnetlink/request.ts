@@ -13,8 +13,6 @@ import { Flow, flowCodec } from './flow.ts';
 import { ICMP_ANSWERS, ICMPV6_ANSWERS } from './icmp.ts';
 import { ORIG, REPLY, slotOfProperty, type TupleSlots } from './tuple.ts';
 
-export { ICMP_ANSWERS, ICMPV6_ANSWERS };
-
 /** Type and flags of every request. Flags as libnetfilter_conntrack sends them; the statistics are ours. */
 const QUERIES = {
   create: [cta.IPCTNL_MSG_CT_NEW, NLM_F_REQUEST | NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK],

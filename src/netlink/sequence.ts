@@ -139,7 +139,7 @@ export class SequenceTracker {
           this.#settleAll(error as Error);
           this.endEvents(error as Error);
         }
-        return;
+        break;
       }
       this.#message(view, offset, end);
       if (this.#closed) return;

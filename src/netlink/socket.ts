@@ -177,6 +177,8 @@ export class NetlinkSocket {
       const bytes = writer.finish().slice();
       queued = { start: () => send(bytes), reject: (error) => finish(error, true) };
       this.#queue.push(queued);
+      // The dump before it may have been paused until now, and must come to its end first.
+      this.read();
     } else {
       send(writer.finish());
     }

@@ -86,8 +86,6 @@ export class NfctHandle {
     this.#queries++;
     request = this.#socket.start(build, { operation, dump, sink, settled });
     if (isLast(verdict)) request.stop();
-    // A dump may have to wait for one that was sent, whose end nobody wanted to read so far.
-    this.#socket.read();
     try {
       await request.done;
     } finally {

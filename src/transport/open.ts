@@ -16,21 +16,29 @@ export interface OpenOptions extends TransportOptions {
   eventsMayAbortProcess?: boolean;
 }
 
+const NAMES = Object.keys(ADAPTERS).join(', ');
+
+function isAdapter(name: unknown): name is TransportName {
+  return typeof name === 'string' && Object.hasOwn(ADAPTERS, name);
+}
+
 /**
  * @throws UnsupportedError when nothing can be opened here, with what was tried and why each failed
  * @throws TransportError
- * @throws TypeError for an unknown name
+ * @throws TypeError for an unknown name (in the environment: UnsupportedError)
  */
 export async function openTransport(options: OpenOptions = {}): Promise<Transport> {
-  const { transport = process.env.CTNETLINK_TRANSPORT } = options;
+  const { transport } = options;
   if (typeof transport === 'function') return await transport(options);
-  if (transport !== undefined && transport !== '') {
-    if (!Object.hasOwn(ADAPTERS, transport)) {
-      throw new TypeError(
-        `transport must be one of ${Object.keys(ADAPTERS).join(', ')} or a function, not '${transport}'`,
-      );
-    }
-    return await ADAPTERS[transport as TransportName](options);
+  if (transport !== undefined) {
+    if (isAdapter(transport)) return await ADAPTERS[transport](options);
+    throw new TypeError(`transport must be ${NAMES} or a function, not ${String(transport)}`);
+  }
+  const wanted = process.env.CTNETLINK_TRANSPORT;
+  if (wanted !== undefined && wanted !== '') {
+    if (isAdapter(wanted)) return await ADAPTERS[wanted](options);
+    // Not the program's mistake, but of who runs it.
+    throw new UnsupportedError(`$CTNETLINK_TRANSPORT must be ${NAMES}, not '${wanted}'`);
   }
   const refusals: string[] = [];
   for (const [name, open] of Object.entries(ADAPTERS)) {
