@@ -1,8 +1,25 @@
 /** IP addresses: text to what stands on the wire and back, RFC 5952 for IPv6, the same text as inet_ntop(3). */
 
+/** 0 to 255 with the dot behind them. */
+const DOTTED: readonly string[] = Array.from({ length: 256 }, (_, octet) => `${octet}.`);
+
+/**
+ * Addresses come again, at the least in the other direction of the same flow: the text of the last ones, where a hash of the address
+ * says. Saves a fifth of the time of a printed line, and of what it leaves to be collected.
+ */
+const CACHE_BITS = 10;
+const cachedAddresses = new Int32Array(1 << CACHE_BITS);
+const cachedTexts: string[] = new Array<string>(1 << CACHE_BITS).fill('0.0.0.0');
+
 /** The address in a 32-bit integer of either sign as dotted quad. */
 export function formatIpv4(address: number): string {
-  return `${address >>> 24}.${(address >>> 16) & 255}.${(address >>> 8) & 255}.${address & 255}`;
+  const at = Math.imul(address, 0x9e3779b1) >>> (32 - CACHE_BITS);
+  if (cachedAddresses[at] === (address | 0)) return cachedTexts[at];
+  const text =
+    DOTTED[address >>> 24] + DOTTED[(address >>> 16) & 255] + DOTTED[(address >>> 8) & 255] + (address & 255);
+  cachedAddresses[at] = address;
+  cachedTexts[at] = text;
+  return text;
 }
 
 /** A dotted quad as a signed 32-bit integer (a small integer to V8), or undefined when it is none. */
@@ -20,40 +37,40 @@ export function parseIpv4(text: string): number | undefined {
 
 /** 16 bytes as inet_ntop(3) prints them. */
 export function formatIpv6(bytes: Uint8Array): string {
-  const groups: number[] = [];
-  for (let i = 0; i < 16; i += 2) groups.push((bytes[i] << 8) | bytes[i + 1]);
-
   // The longest run of zero groups, the first of equals, and none of length one.
-  let best = -1;
+  let best = 8;
   let bestLength = 1;
-  for (let i = 0; i < 8; i++) {
+  for (let group = 0; group < 8; group++) {
     let length = 0;
-    while (i + length < 8 && groups[i + length] === 0) length++;
+    while (group + length < 8 && groupOf(bytes, group + length) === 0) length++;
     if (length > bestLength) {
-      best = i;
+      best = group;
       bestLength = length;
     }
-    if (length > 0) i += length;
+    group += length;
   }
 
   // ::a.b.c.d (deprecated compatible form) and ::ffff:a.b.c.d
-  if (best === 0 && (bestLength === 6 || (bestLength === 5 && groups[5] === 0xffff))) {
-    const quad = `${bytes[12]}.${bytes[13]}.${bytes[14]}.${bytes[15]}`;
+  if (best === 0 && (bestLength === 6 || (bestLength === 5 && groupOf(bytes, 5) === 0xffff))) {
+    const quad = formatIpv4((groupOf(bytes, 6) << 16) | groupOf(bytes, 7));
     return bestLength === 6 ? `::${quad}` : `::ffff:${quad}`;
   }
 
   let text = '';
-  for (let i = 0; i < 8; i++) {
-    if (i === best) {
+  for (let group = 0; group < 8; group++) {
+    if (group === best) {
       text += '::';
-      i += bestLength - 1;
+      group += bestLength - 1;
     } else {
-      if (i > 0 && i !== best + bestLength) text += ':';
-      else if (i > 0 && best < 0) text += ':';
-      text += groups[i].toString(16);
+      if (group > 0 && group !== best + bestLength) text += ':';
+      text += groupOf(bytes, group).toString(16);
     }
   }
   return text;
+}
+
+function groupOf(bytes: Uint8Array, group: number): number {
+  return (bytes[2 * group] << 8) | bytes[2 * group + 1];
 }
 
 /** 16 bytes, or undefined when the text is no IPv6 address. Zones ("%eth0") are refused: a conntrack tuple has none. */
