@@ -1,0 +1,97 @@
+/** What npm would publish, and that it works where it is installed. */
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+
+interface Manifest {
+  bin: Record<string, string>;
+  exports: Record<string, string | { types: string; default: string }>;
+}
+
+describe('package', function () {
+  this.timeout(60_000);
+  const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as Manifest;
+  let files: string[] = [];
+  let folder = '';
+
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), 'ctnetlink-'));
+    // Scripts are off: `npm test` has built.
+    const args = ['pack', '--json', '--ignore-scripts', '--pack-destination', folder];
+    const output = execFileSync('npm', args, { cwd: ROOT, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+    // npm 12 gives an object by name, npm 10 and 11 an array.
+    const [packed] = Object.values(
+      JSON.parse(output) as Record<string, { filename: string; files: { path: string }[] }>,
+    );
+    files = packed.files.map(({ path }) => path);
+    const modules = join(folder, 'app/node_modules');
+    mkdirSync(join(modules, 'ctnetlink'), { recursive: true });
+    execFileSync('tar', [
+      'xzf',
+      join(folder, packed.filename),
+      '-C',
+      join(modules, 'ctnetlink'),
+      '--strip-components=1',
+    ]);
+    // As npm would install them, from what is here: tests ask no registry.
+    for (const name of ['netlink', 'node-gyp-build', '@types', 'undici-types']) {
+      if (existsSync(join(ROOT, 'node_modules', name)))
+        symlinkSync(join(ROOT, 'node_modules', name), join(modules, name));
+    }
+  });
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  it('has what a user needs, and nothing else', () => {
+    const allowed = /^(dist|src)\/|^(package\.json|README\.md|CHANGELOG\.md|LICENSE)$/;
+    expect(files.filter((file) => !allowed.test(file))).to.deep.equal([]);
+    expect(files).to.include.members(['LICENSE', 'README.md', 'package.json']);
+    for (const target of Object.values(manifest.exports)) {
+      const paths = typeof target === 'string' ? [target] : Object.values(target);
+      for (const path of paths) expect(files).to.include(path.replace('./', ''));
+    }
+    for (const path of Object.values(manifest.bin)) expect(files).to.include(path);
+  });
+
+  it('has a source map with its source for every script', () => {
+    for (const script of files.filter((file) => file.startsWith('dist/') && file.endsWith('.js'))) {
+      expect(files).to.include(`${script}.map`);
+      expect(files).to.include(script.replace(/^dist/, 'src').replace(/\.js$/, '.ts'));
+    }
+  });
+
+  it('can be imported where it is installed, by every entry point, and its types hold', () => {
+    const app = join(folder, 'app');
+    writeFileSync(join(app, 'package.json'), '{"type":"module"}');
+    const entries = Object.keys(manifest.exports).filter((entry) => entry !== './package.json');
+    const imports = entries.map((entry, index) => `import * as e${index} from 'ctnetlink${entry.slice(1)}';`);
+    const program = `${imports.join('\n')}
+import { Conntrack, Flow, type FlowInit } from 'ctnetlink';
+import { replay } from 'ctnetlink/replay';
+const init: FlowInit = { orig: { src: '192.0.2.1', dst: '192.0.2.2', proto: 'udp', sport: 1, dport: 2 }, timeout: 1 };
+const source: string | undefined = Flow.from(init).orig.src;
+const ct = await Conntrack.open({ transport: replay(process.argv[2]) });
+const flows = await ct.dump().toArray();
+await ct.close();
+console.log([${entries.map((_, index) => `Object.keys(e${index}).length > 0`).join(', ')}].every(Boolean), source, flows.length);
+`;
+    writeFileSync(join(app, 'main.ts'), program);
+    const options = ['--module', 'nodenext', '--target', 'es2022', '--strict', '--types', 'node', '--ignoreConfig'];
+    execFileSync(join(ROOT, 'node_modules/.bin/tsc'), [...options, 'main.ts'], { cwd: app, encoding: 'utf8' });
+    const args = ['main.js', join(ROOT, 'fixtures/mixed/capture.pcap')];
+    expect(execFileSync(process.execPath, args, { cwd: app, encoding: 'utf8' })).to.match(
+      /^true 192\.0\.2\.1 \d\d+\n$/,
+    );
+  });
+
+  it('has a command that runs where it is installed', () => {
+    const command = join(folder, 'app/node_modules/ctnetlink', manifest.bin.ctnetlink);
+    const args = ['-L', '--replay', join(ROOT, 'fixtures/mixed/capture.pcap')];
+    const output = execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+    expect(output.split('\n').length).to.be.greaterThan(30);
+  });
+});
