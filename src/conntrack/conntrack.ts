@@ -139,6 +139,12 @@ export class Conntrack {
     this.#socket.assertOpen();
     const transport = await openTransport({ ...this.#options, receiveBuffer, events: true });
     const events = new Events(transport, types, signal);
+    if (signal?.aborted === true || this.#socket.closed) {
+      // While the socket was being opened.
+      events.close();
+      signal?.throwIfAborted();
+      this.#socket.assertOpen();
+    }
     for (const other of this.#events) if (other.ended) this.#events.delete(other);
     this.#events.add(events);
     return events;

@@ -77,7 +77,8 @@ class DumpReader implements ReplySink {
   readonly #filter: CompiledFilter;
   readonly #filters: boolean;
   readonly #query: DumpQuery;
-  readonly #signal: AbortSignal | undefined;
+  /** Forgotten when the iteration is over: what happens to it later concerns nobody. */
+  #signal: AbortSignal | undefined;
   readonly #ready = new Signal();
   #handle: RequestHandle | undefined;
   #batch: Flow[] = [];
@@ -97,6 +98,11 @@ class DumpReader implements ReplySink {
     return this.#batch.length > 0;
   }
 
+  /** Nothing that was read before is to be handed out any more. */
+  get aborted(): boolean {
+    return this.#signal?.aborted === true;
+  }
+
   message(_header: nlmsghdr, view: DataView, offset: number, end: number): void {
     const flow = decodeFlow(view, offset, end);
     // Also what the kernel has filtered: an old one may not have understood all of it.
@@ -110,6 +116,11 @@ class DumpReader implements ReplySink {
   /** The next flows, never none; undefined at the end. */
   async read(): Promise<Flow[] | undefined> {
     for (;;) {
+      if (this.aborted) {
+        const { reason } = this.#signal!;
+        this.stop();
+        throw reason;
+      }
       if (this.#batch.length === 0 && !this.#ended) {
         if (this.#handle === undefined) this.#begin();
         else this.#socket.read();
@@ -123,6 +134,7 @@ class DumpReader implements ReplySink {
         const error = this.#error;
         // Told once; after that the iteration is simply over.
         this.#error = undefined;
+        this.#signal = undefined;
         if (error !== undefined) throw error;
         return undefined;
       }
@@ -133,6 +145,8 @@ class DumpReader implements ReplySink {
   /** Nothing more will be read; what the kernel still sends is drained. */
   stop(): void {
     this.#end(undefined);
+    this.#error = undefined;
+    this.#signal = undefined;
     this.#batch = [];
     this.#handle?.stop();
   }
@@ -187,6 +201,7 @@ class FlowIterator implements AsyncIterableIterator<Flow> {
   readonly #reader: DumpReader;
   #batch: readonly Flow[] = [];
   #at = 0;
+  #turn: Promise<unknown> | undefined;
 
   constructor(reader: DumpReader) {
     this.#reader = reader;
@@ -197,8 +212,14 @@ class FlowIterator implements AsyncIterableIterator<Flow> {
   }
 
   next(): Promise<IteratorResult<Flow>> {
-    if (this.#at < this.#batch.length) return Promise.resolve({ value: this.#batch[this.#at++], done: false });
-    return this.#refill();
+    if (this.#at < this.#batch.length && !this.#reader.aborted) {
+      return Promise.resolve({ value: this.#batch[this.#at++], done: false });
+    }
+    // Calls that overlap take turns: of two that read at once, one would take the place of the other's batch.
+    const refill = (): Promise<IteratorResult<Flow>> => this.#refill();
+    const turn = this.#turn === undefined ? this.#refill() : this.#turn.then(refill, refill);
+    this.#turn = turn;
+    return turn;
   }
 
   async return(): Promise<IteratorResult<Flow>> {
@@ -208,10 +229,14 @@ class FlowIterator implements AsyncIterableIterator<Flow> {
   }
 
   async #refill(): Promise<IteratorResult<Flow>> {
-    const batch = await this.#reader.read();
-    if (batch === undefined) return DONE;
-    this.#batch = batch;
-    this.#at = 1;
-    return { value: batch[0], done: false };
+    if (this.#at >= this.#batch.length || this.#reader.aborted) {
+      // Empty, so that nothing of it is handed out when the read rejects.
+      this.#batch = [];
+      const batch = await this.#reader.read();
+      if (batch === undefined) return DONE;
+      this.#batch = batch;
+      this.#at = 0;
+    }
+    return { value: this.#batch[this.#at++], done: false };
   }
 }

@@ -106,6 +106,8 @@ function writeValue(
       const text = encoder.encode(value as string);
       const at = writer.attribute(type, text.length + 1);
       writer.bytes.set(text, at);
+      // Where it ends at a multiple of 4 there is no padding, and the buffer has what the request before left.
+      writer.bytes[at + text.length] = 0;
       break;
     }
     case 8 satisfies typeof OP_IPV6:

@@ -11,7 +11,7 @@ import { ATTRIBUTES } from './attributes.ts';
 import type { KernelFilter } from './filter.ts';
 import { Flow, flowCodec } from './flow.ts';
 import { ICMP_ANSWERS, ICMPV6_ANSWERS } from './icmp.ts';
-import { ORIG, REPLY, slotOfProperty, type TupleSlots } from './tuple.ts';
+import { ORIG, REPLY, slotOfProperty, type TupleSlots, turnRound } from './tuple.ts';
 
 /** Type and flags of every request. Flags as libnetfilter_conntrack sends them; the statistics are ours. */
 const QUERIES = {
@@ -103,12 +103,7 @@ function writable(flow: Flow): Flow {
 /** Fills the reply direction from the original one, turned round, as the kernel would see the answer to the first packet. */
 export function setupReply(flow: Flow): void {
   const { slots } = flow;
-  slots[REPLY.family] = slots[ORIG.family];
-  slots[REPLY.proto] = slots[ORIG.proto];
-  slots[REPLY.src4] = slots[ORIG.dst4];
-  slots[REPLY.dst4] = slots[ORIG.src4];
-  slots[REPLY.src6] = slots[ORIG.dst6];
-  slots[REPLY.dst6] = slots[ORIG.src6];
+  turnRound(slots, ORIG, REPLY);
   slots[REPLY.sport] = slots[ORIG.dport];
   slots[REPLY.dport] = slots[ORIG.sport];
   slots[REPLY.icmpId] = slots[ORIG.icmpId];

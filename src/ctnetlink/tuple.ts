@@ -1,5 +1,6 @@
 /** Where the parts of each tuple lie: the slots that requests, filters and formats name directly. */
 import { ATTRIBUTES } from './attributes.ts';
+import type { SlotValue } from './kinds.ts';
 
 export interface TupleSlots {
   readonly group: 'orig' | 'reply' | 'master';
@@ -50,3 +51,13 @@ function tupleSlots(group: TupleSlots['group']): TupleSlots {
 export const ORIG = tupleSlots('orig');
 export const REPLY = tupleSlots('reply');
 export const MASTER = tupleSlots('master');
+
+/** Makes the addresses and protocols of `to` those of `from` turned round, as an answer has them. */
+export function turnRound(slots: SlotValue[], from: TupleSlots, to: TupleSlots): void {
+  slots[to.family] = slots[from.family];
+  slots[to.proto] = slots[from.proto];
+  slots[to.src4] = slots[from.dst4];
+  slots[to.dst4] = slots[from.src4];
+  slots[to.src6] = slots[from.dst6];
+  slots[to.dst6] = slots[from.src6];
+}

@@ -1,6 +1,6 @@
 import { checkInteger } from '../ctnetlink/check.ts';
 import type { Flow } from '../ctnetlink/flow.ts';
-import { ORIG, REPLY, type TupleSlots } from '../ctnetlink/tuple.ts';
+import { ORIG, REPLY, type TupleSlots, turnRound } from '../ctnetlink/tuple.ts';
 import { UnsupportedError } from '../netlink/errors.ts';
 import { checkConntrack } from './conntrack.ts';
 import { NFCT_SOPT_MAX, NFCT_SOPT_SETUP_ORIGINAL, NFCT_SOPT_SETUP_REPLY } from './constants.ts';
@@ -23,12 +23,7 @@ export function nfct_setobjopt(ct: Flow, option: number): number {
 }
 
 function turn({ slots }: Flow, from: TupleSlots, to: TupleSlots): void {
-  slots[to.family] = slots[from.family];
-  slots[to.proto] = slots[from.proto];
-  slots[to.src4] = slots[from.dst4];
-  slots[to.dst4] = slots[from.src4];
-  slots[to.src6] = slots[from.dst6];
-  slots[to.dst6] = slots[from.src6];
+  turnRound(slots, from, to);
   if (PORT_PROTOCOLS.has(slots[from.proto])) {
     slots[to.sport] = slots[from.dport];
     slots[to.dport] = slots[from.sport];

@@ -68,7 +68,9 @@ export function pcapRecord({ fromKernel, time, bytes }: CapturedDatagram): Uint8
  * @throws DecodeError for a broken or cut file
  * @throws UnsupportedError for pcapng, another link type, or a capture from a machine of the other byte order
  */
-export function readPcap(file: Uint8Array): CapturedDatagram[] {
+export function readPcap(capture: Uint8Array): CapturedDatagram[] {
+  // Not a Buffer, whose slice() shares its memory: who copies a datagram to change it would change the capture.
+  const file = new Uint8Array(capture.buffer, capture.byteOffset, capture.length);
   const view = viewOf(file);
   if (file.length < FILE_HEADER) throw new DecodeError(`${file.length} bytes are no pcap file`, 0);
   const magic = view.getUint32(0, HOST_LITTLE_ENDIAN);

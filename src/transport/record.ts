@@ -1,5 +1,6 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { OverrunError } from '../netlink/errors.ts';
+import { walkDatagram } from '../netlink/nlmsg.ts';
 import type { Datagram, Transport, TransportFactory, TransportListener } from '../netlink/transport.ts';
 import { Writer } from '../netlink/writer.ts';
 import { NLMSG_NOOP, NLMSG_OVERRUN } from '../uapi/netlink.ts';
@@ -25,7 +26,12 @@ export function record(path: string, options: OpenOptions = {}): Recorder {
   const write = (fromKernel: boolean, bytes: Uint8Array): void => {
     if (open) writeSync(file, pcapRecord({ fromKernel, time: now(), bytes }));
   };
-  writeSync(file, pcapFileHeader());
+  try {
+    writeSync(file, pcapFileHeader());
+  } catch (error) {
+    closeSync(file);
+    throw error;
+  }
   let released = false;
   const factory = async (socketOptions?: OpenOptions): Promise<Transport> => {
     const inner = await openTransport({ ...socketOptions, ...options, transport: options.transport });
@@ -92,7 +98,7 @@ class RecordTransport implements Transport {
     try {
       const datagram = this.#inner.receive();
       // Only the kernel is recorded: a replay could not tell another process from it.
-      if (datagram !== undefined && datagram.sender === 0) this.#write(true, datagram.bytes);
+      if (datagram !== undefined && datagram.sender === 0) this.#record(datagram);
       return datagram;
     } catch (error) {
       if (error instanceof OverrunError) this.#write(true, note(NLMSG_OVERRUN, ''));
@@ -119,4 +125,27 @@ class RecordTransport implements Transport {
   close(): void {
     this.#inner.close();
   }
+
+  #record({ bytes, view, truncated }: Datagram): void {
+    if (!truncated) {
+      this.#write(true, bytes);
+      return;
+    }
+    // The rest of it is lost, and a capture that ended inside of a message could not be read again.
+    this.#write(true, note(NLMSG_OVERRUN, ''));
+    this.#write(true, bytes.subarray(0, wholeMessages(view)));
+  }
+}
+
+/** Where the last message that is there to its end ends. */
+function wholeMessages(view: DataView): number {
+  let whole = 0;
+  try {
+    walkDatagram(view, (_header, _view, _offset, end) => {
+      whole = end;
+    });
+  } catch {
+    // The one that was cut.
+  }
+  return whole;
 }

@@ -13,7 +13,18 @@ import type {
   TransportListener,
   TransportOptions,
 } from '../netlink/transport.ts';
-import { NLM_F_CREATE, NLM_F_EXCL, NLMSG_HDRLEN, NLMSG_MIN_TYPE, NLMSG_NOOP, NLMSG_OVERRUN } from '../uapi/netlink.ts';
+import {
+  NLM_F_ACK,
+  NLM_F_CREATE,
+  NLM_F_DUMP,
+  NLM_F_EXCL,
+  NLMSG_DONE,
+  NLMSG_ERROR,
+  NLMSG_HDRLEN,
+  NLMSG_MIN_TYPE,
+  NLMSG_NOOP,
+  NLMSG_OVERRUN,
+} from '../uapi/netlink.ts';
 import * as nfnl from '../uapi/nfnetlink.ts';
 import { IPCTNL_MSG_CT_DELETE } from '../uapi/nfnetlink_conntrack.ts';
 import { type CapturedDatagram, readPcap } from './pcap.ts';
@@ -115,14 +126,14 @@ class Script {
   }
 
   /** The recorded answer to this request. */
-  answer(request: Uint8Array): readonly Uint8Array[] {
+  answer(request: Uint8Array): Exchange {
     const same = this.exchanges.filter((exchange) => sameRequest(exchange.request, request));
     const exchange = same.find(({ used }) => !used) ?? (this.options.repeat === true ? same.at(-1) : undefined);
     if (exchange === undefined) throw new ReplayError(this.#explain(request, same.length));
     exchange.used = true;
     // An event may have waited for this request.
     if (this.options.events === 'recorded') for (const socket of this.#sockets) socket.wake();
-    return exchange.replies;
+    return exchange;
   }
 
   /** Whether an event's turn has come. */
@@ -151,6 +162,8 @@ class ReplayTransport implements Transport {
   readonly #script: Script;
   readonly #groups = new Set<number>();
   readonly #replies: Uint8Array[] = [];
+  /** A request whose recorded answer has no end. */
+  #unfinished: Exchange | undefined;
   #event = 0;
   #listener: TransportListener | undefined;
   #closed = false;
@@ -178,15 +191,28 @@ class ReplayTransport implements Transport {
 
   send(bytes: Uint8Array): void {
     walkDatagram(viewOf(bytes), (header, _view, offset, end) => {
-      for (const reply of this.#script.answer(bytes.subarray(offset, end))) {
-        this.#replies.push(this.#readdress(reply, header.nlmsg_seq));
-      }
+      const exchange = this.#script.answer(bytes.subarray(offset, end));
+      for (const reply of exchange.replies) this.#replies.push(this.#readdress(reply, header.nlmsg_seq));
+      if (!isFinished(exchange)) this.#unfinished = exchange;
     });
   }
 
   receive(): Datagram | undefined {
     const reply = this.#replies.shift();
     if (reply !== undefined) return datagram(reply);
+    const event = this.#nextEvent();
+    if (event === undefined && this.#unfinished !== undefined && this.ended) {
+      const request = show(this.#unfinished.request);
+      this.#unfinished = undefined;
+      // Who waits for the end of that answer would wait for ever.
+      throw new ReplayError(`the capture ends before the answer to ${request} does`);
+    }
+    return event;
+  }
+
+  #nextEvent(): Datagram | undefined {
+    // Who reads its replies before it joins a group must not lose the events that precede them in the capture.
+    if (this.#groups.size === 0) return undefined;
     const { events } = this.#script;
     for (; this.#event < events.length; this.#event++) {
       const event = events[this.#event];
@@ -241,6 +267,19 @@ class ReplayTransport implements Transport {
 
 function datagram(bytes: Uint8Array): Datagram {
   return { bytes, view: viewOf(bytes), sender: 0, truncated: false };
+}
+
+/** Whether the capture has the ACK, error or DONE that the request asked for. */
+function isFinished({ request, replies }: Exchange): boolean {
+  const flags = viewOf(request).getUint16(6, HOST_LITTLE_ENDIAN);
+  if ((flags & NLM_F_ACK) === 0 && (flags & NLM_F_DUMP) !== NLM_F_DUMP) return true;
+  let finished = false;
+  for (const reply of replies) {
+    walkDatagram(viewOf(reply), ({ nlmsg_type }) => {
+      finished ||= nlmsg_type === NLMSG_ERROR || nlmsg_type === NLMSG_DONE;
+    });
+  }
+  return finished;
 }
 
 /** Equal but for nlmsg_seq and nlmsg_pid, which are another socket's. */

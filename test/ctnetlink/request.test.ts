@@ -32,7 +32,8 @@ interface Built {
 }
 
 function build(request: BuildRequest): Built {
-  const writer = new Writer(16);
+  const writer = new Writer();
+  writer.bytes.fill(0xa5);
   request(writer, 0xdeadbeef);
   const bytes = writer.finish().slice();
   const { nlmsg_type: type, nlmsg_flags: flags, nlmsg_seq, nlmsg_len } = headerOf(bytes);

@@ -88,6 +88,8 @@ export function propertyOf(flow: Flow, property: string): unknown {
 
 export function encode(flow: Flow): Uint8Array {
   const writer = new Writer();
+  // As an earlier request left it: what is not written shows.
+  writer.bytes.fill(0xa5);
   flowCodec.write(writer, flow);
   return writer.finish().slice();
 }

@@ -115,7 +115,8 @@ export type Script = (request: Uint8Array, header: nlmsghdr, transport: FakeTran
 export class FakeTransport implements Transport {
   readonly name = 'fake';
   readonly portid = 4242;
-  readonly release = undefined;
+  /** A test may say which kernel it plays. */
+  release: string | undefined = undefined;
   ended = false;
   /** Copies of all that was sent. */
   readonly sent: Uint8Array[] = [];
