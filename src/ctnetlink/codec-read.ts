@@ -2,7 +2,6 @@
 import { HOST_LITTLE_ENDIAN } from '../netlink/byteorder.ts';
 import { nlattrLength, readString } from '../netlink/nlattr.ts';
 import type { NLA_HDRLEN, NLA_TYPE_MASK } from '../uapi/netlink.ts';
-import type { SlotHolder } from './codec.ts';
 import {
   type LENGTH_MASK,
   type LENGTH_SHIFT,
@@ -25,6 +24,8 @@ import type {
   OP_U32_AS_U64,
   OP_U32_HOST,
   OP_U64,
+  SlotHolder,
+  SlotValue,
 } from './kinds.ts';
 
 /** Where each outer nest ends and its table starts, while inner ones are read. ctnetlink nests three deep. */
@@ -36,9 +37,16 @@ const bases = new Int32Array(8);
  * stand here as literals, each checked by the compiler against its name: V8 folds neither imported constants nor case labels made
  * of them, and the loop takes 40 % longer with names.
  */
-export function readAttributes(tables: Tables, view: DataView, from: number, to: number, target: SlotHolder): void {
+export function readAttributes(
+  tables: Tables,
+  rare: readonly SlotValue[],
+  view: DataView,
+  from: number,
+  to: number,
+  target: SlotHolder,
+): void {
   const { entries } = tables;
-  const { slots } = target;
+  let { slots } = target;
   const little = HOST_LITTLE_ENDIAN;
   let depth = 0;
   let base = 0;
@@ -69,14 +77,20 @@ export function readAttributes(tables: Tables, view: DataView, from: number, to:
       tables.tooShort(view, start - (4 satisfies typeof NLA_HDRLEN), base, entry);
       continue;
     }
-    switch (entry & (15 satisfies typeof OP_MASK)) {
-      case 1 satisfies typeof OP_NEST:
-        ends[depth] = end;
-        bases[depth++] = base;
-        base = slot;
-        end = stop;
-        offset = start;
-        break;
+    const op = entry & (15 satisfies typeof OP_MASK);
+    if (op === (1 satisfies typeof OP_NEST)) {
+      ends[depth] = end;
+      bases[depth++] = base;
+      base = slot;
+      end = stop;
+      offset = start;
+      continue;
+    }
+    if (slot >= slots.length) {
+      slots = slots.concat(rare);
+      target.slots = slots;
+    }
+    switch (op) {
       case 2 satisfies typeof OP_U8:
         slots[slot] = view.getUint8(start);
         break;

@@ -30,8 +30,18 @@ export const STEP = 4;
 
 interface Level {
   path: WirePath;
-  /** In the order of the rows: a row's index, or the level of a nest inside. */
+  /** In the order in which they are written: a row's index, or the level of a nest inside. */
   members: ({ row: number } | { level: number })[];
+}
+
+/** The attributes of one subsystem. */
+export interface Subsystem {
+  /** By slot. */
+  rows: readonly AttributeRow[];
+  /** Slots from here on are rare: a holder that is read into gets them only when one of them comes. */
+  commonSlots: number;
+  writeOrder: readonly number[];
+  padding: readonly WirePath[];
 }
 
 export class Tables {
@@ -42,10 +52,12 @@ export class Tables {
   readonly #levels: Level[] = [{ path: [], members: [] }];
   readonly #levelOf = new Map<string, number>([['', 0]]);
 
-  constructor(rows: readonly AttributeRow[], padding: readonly WirePath[]) {
+  constructor({ rows, writeOrder, padding }: Subsystem) {
     this.rows = rows;
     // The second of two rows that share an attribute lies in the slot behind the first.
-    const placed = [...rows.entries()].filter(([, row]) => row.path.length > 0 && row.byte !== 1);
+    const placed = writeOrder
+      .map((slot) => [slot, rows[slot]] as const)
+      .filter(([, row]) => row.path.length > 0 && row.byte !== 1);
     for (const [slot, row] of placed) this.#members(row.path.slice(0, -1)).push({ row: slot });
 
     this.entries = new Int32Array(this.#levels.length * LEVEL_SIZE);

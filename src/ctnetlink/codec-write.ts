@@ -3,7 +3,6 @@ import { HOST_LITTLE_ENDIAN } from '../netlink/byteorder.ts';
 import type { Writer } from '../netlink/writer.ts';
 import type { IPPROTO_ICMPV6 } from '../uapi/in.ts';
 import { NLA_HDRLEN } from '../uapi/netlink.ts';
-import type { SlotHolder, UnknownAttribute } from './codec.ts';
 import type { STEP, Tables } from './codec-tables.ts';
 import type {
   OP_BYTES,
@@ -17,7 +16,9 @@ import type {
   OP_U32_HOST,
   OP_U64,
   OP_UNKNOWN,
+  SlotHolder,
   SlotValue,
+  UnknownAttribute,
 } from './kinds.ts';
 
 /** Where the nests that are open began. */

@@ -6,39 +6,35 @@ import { DecodeError } from '../netlink/errors.ts';
 import type { Writer } from '../netlink/writer.ts';
 import type { AttributeRow, WirePath } from './attributes.ts';
 import { readAttributes } from './codec-read.ts';
-import { Tables } from './codec-tables.ts';
+import { type Subsystem, Tables } from './codec-tables.ts';
 import { writeAttributes } from './codec-write.ts';
-import type { SlotValue } from './kinds.ts';
+import type { SlotHolder, SlotValue } from './kinds.ts';
 
-/** An attribute that the tables do not know, kept as it came. */
-export interface UnknownAttribute {
-  /** Number of the nest it stood in: see Codec.levelPath. */
-  level: number;
-  /** nla_type with its NLA_F_ flags. */
-  type: number;
-  value: Uint8Array;
-}
-
-/** What a codec reads into and writes from. */
-export interface SlotHolder {
-  readonly slots: SlotValue[];
-  unknown: UnknownAttribute[] | undefined;
-}
+export type { SlotHolder, UnknownAttribute } from './kinds.ts';
 
 export class Codec {
   readonly rows: readonly AttributeRow[];
   readonly #tables: Tables;
-  readonly #prototype: readonly SlotValue[];
+  readonly #all: readonly SlotValue[];
+  readonly #common: readonly SlotValue[];
+  readonly #rare: readonly SlotValue[];
 
-  constructor(rows: readonly AttributeRow[], padding: readonly WirePath[]) {
-    this.rows = rows;
-    this.#tables = new Tables(rows, padding);
-    this.#prototype = new Array<SlotValue>(rows.length).fill(undefined);
+  constructor(subsystem: Subsystem) {
+    this.rows = subsystem.rows;
+    this.#tables = new Tables(subsystem);
+    this.#all = new Array<SlotValue>(subsystem.rows.length).fill(undefined);
+    this.#common = this.#all.slice(0, subsystem.commonSlots);
+    this.#rare = this.#all.slice(subsystem.commonSlots);
   }
 
   /** Slots with nothing set. `undefined` is "not set"; 0 is a value. */
   newSlots(): SlotValue[] {
-    return this.#prototype.slice();
+    return this.#all.slice();
+  }
+
+  /** The same to read into: `read` adds the rare ones when one of them comes. Beyond the end, a slot is not set either. */
+  newCommonSlots(): SlotValue[] {
+    return this.#common.slice();
   }
 
   /** The names of the nests around an unknown attribute. */
@@ -57,14 +53,14 @@ export class Codec {
    */
   read(view: DataView, offset: number, end: number, target: SlotHolder): void {
     try {
-      readAttributes(this.#tables, view, offset, end, target);
+      readAttributes(this.#tables, this.#rare, view, offset, end, target);
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error;
       throw error.within(this.#tables.pathTo(view, offset, end, error.offset));
     }
   }
 
-  /** Writes everything that is set, in the order of the rows. Empty nests are left out. */
+  /** Writes everything that is set, in the write order of the subsystem. Empty nests are left out. */
   write(writer: Writer, source: SlotHolder): void {
     writeAttributes(this.#tables, writer, source);
   }

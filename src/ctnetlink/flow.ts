@@ -1,4 +1,4 @@
-import { ATTRIBUTES, PADDING } from './attributes.ts';
+import { ATTRIBUTES, COMMON_SLOTS, PADDING, WRITE_ORDER } from './attributes.ts';
 import { describe } from './check.ts';
 import { Codec, type SlotHolder, type UnknownAttribute } from './codec.ts';
 import { defineGroup, type Field, fieldToJSON, type Group, groupFields, readField, writeField } from './groups.ts';
@@ -8,7 +8,12 @@ import type { FlowInit, FlowProperties, FlowView } from './properties.ts';
 import { MASTER, ORIG, REPLY, type TupleSlots } from './tuple.ts';
 
 /** The compiled tables of the conntrack subsystem. */
-export const flowCodec = new Codec(ATTRIBUTES, PADDING);
+export const flowCodec = new Codec({
+  rows: ATTRIBUTES,
+  commonSlots: COMMON_SLOTS,
+  writeOrder: WRITE_ORDER,
+  padding: PADDING,
+});
 
 const SLOT_OF_ID: readonly number[] = (() => {
   const slots: number[] = [];
@@ -36,7 +41,7 @@ const GROUPS = [...FIELDS].filter(([name]) => name !== '');
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the accessors are made from the attribute rows below
 export class Flow implements SlotHolder {
   /** Values by row number of ATTRIBUTES, as kinds.ts keeps them. */
-  readonly slots: SlotValue[];
+  slots: SlotValue[];
   /** Attributes that the tables do not know: written back as they came. */
   unknown: UnknownAttribute[] | undefined = undefined;
 

@@ -10,6 +10,21 @@ import { statusBits, statusNames } from './status.ts';
 
 export type SlotValue = number | bigint | string | Uint8Array | undefined;
 
+/** An attribute that the tables do not know, kept as it came. */
+export interface UnknownAttribute {
+  /** Number of the nest it stood in: see Codec.levelPath. */
+  level: number;
+  /** nla_type with its NLA_F_ flags. */
+  type: number;
+  value: Uint8Array;
+}
+
+/** What a codec reads into and writes from. */
+export interface SlotHolder {
+  slots: SlotValue[];
+  unknown: UnknownAttribute[] | undefined;
+}
+
 /** What the codec does with an attribute's payload. */
 export const OP_UNKNOWN = 0;
 export const OP_NEST = 1;

@@ -38,7 +38,7 @@ function implyFamily(slots: SlotValue[], tuple: TupleSlots, family: number): voi
  */
 export function decodeFlow(view: DataView, offset: number, end: number): Flow {
   const start = attributesOf(offset, end);
-  const flow = new Flow();
+  const flow = new Flow(flowCodec.newCommonSlots());
   flowCodec.read(view, start, end, flow);
   const family = view.getUint8(start - 4);
   if (family === AF_INET || family === AF_INET6) {

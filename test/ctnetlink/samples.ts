@@ -79,6 +79,11 @@ export function initOf(property: string, value: unknown): FlowInit {
   return (name === undefined ? { [group]: value } : { [group]: { [name]: value } }) as FlowInit;
 }
 
+/** Every slot: beyond the end of the array they are not set either. */
+export function slotsOf(flow: Flow): unknown[] {
+  return ATTRIBUTES.map((_, slot) => flow.slots[slot]);
+}
+
 /** The property, through the accessors. */
 export function propertyOf(flow: Flow, property: string): unknown {
   const [group, name] = property.split('.');
