@@ -74,20 +74,20 @@ export class Events implements AsyncIterableIterator<ConntrackEvent>, EventSink 
   /** @throws KernelError, TransportError, UnsupportedError when the groups cannot be joined; the transport is closed then */
   constructor(transport: Transport, types: readonly EventType[], signal?: AbortSignal) {
     this.#socket = new NetlinkSocket(transport, explainKernelError);
+    const abort = (): void => {
+      this.end(signal?.reason);
+      this.close();
+    };
+    // Before the first event can come: a capture may be at its end with it.
+    this.#forget = () => signal?.removeEventListener('abort', abort);
+    signal?.addEventListener('abort', abort, { once: true });
     try {
       for (const type of types) join(transport, GROUPS[type]);
       this.#socket.setEventSink(this);
     } catch (error) {
-      this.#socket.close();
+      this.close();
       throw error;
     }
-    if (signal === undefined) return;
-    const abort = (): void => {
-      this.end(signal.reason);
-      this.close();
-    };
-    signal.addEventListener('abort', abort, { once: true });
-    this.#forget = () => signal.removeEventListener('abort', abort);
   }
 
   [Symbol.asyncIterator](): this {

@@ -42,7 +42,7 @@ export interface Filter {
   status?: number | readonly string[] | { value: number | readonly string[]; mask: number | readonly string[] };
   /** The zone of the flow, of both directions or of one. */
   zone?: number;
-  /** What must be equal in the original direction. */
+  /** What must be equal in the original direction. A zone is that of this direction, also where both have the same. */
   orig?: TupleInit;
   reply?: TupleInit;
 }
@@ -123,7 +123,10 @@ export class CompiledFilter {
       if (zone !== this.#zone) return false;
     }
     const wanted = this.#wanted.slots;
-    for (const slot of this.#compared) if (!sameValue(wanted[slot], slots[slot])) return false;
+    for (const slot of this.#compared) {
+      const value = slot === ORIG.zone || slot === REPLY.zone ? (slots[slot] ?? slots[ZONE] ?? 0) : slots[slot];
+      if (!sameValue(wanted[slot], value)) return false;
+    }
     return true;
   }
 

@@ -163,6 +163,14 @@ export class SequenceTracker {
     this.endEvents(eventError);
   }
 
+  /** Nothing more will come, though the socket is not closed: ends the event stream and rejects who still waits for an answer. */
+  end(error: Error): void {
+    this.#settleAll(error);
+    this.#entries.clear();
+    this.#dump = undefined;
+    this.endEvents();
+  }
+
   /** Ends the event stream and forgets its sink. */
   endEvents(error?: Error): void {
     const { events } = this;

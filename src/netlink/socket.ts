@@ -199,7 +199,8 @@ export class NetlinkSocket {
     try {
       const datagram = transport.receive();
       if (datagram === undefined) {
-        if (transport.ended) this.#tracker.endEvents();
+        if (transport.ended)
+          this.#tracker.end(new ClosedError('nothing more will come: the answer is not in the capture'));
         return false;
       }
       this.#tracker.dispatch(datagram);

@@ -2,10 +2,7 @@ import { expect } from 'chai';
 import * as attr from '../../src/ctnetlink/attr.ts';
 import { ATTRIBUTES, COMMON_SLOTS, PADDING, WRITE_ORDER } from '../../src/ctnetlink/attributes.ts';
 import { Flow, slotOfId } from '../../src/ctnetlink/flow.ts';
-import { KINDS } from '../../src/ctnetlink/kinds.ts';
 import type { PropertyPath } from '../../src/ctnetlink/properties.ts';
-import { viewOf } from '../../src/netlink/byteorder.ts';
-import { walkAttributes } from '../../src/netlink/nlattr.ts';
 import * as cta from '../../src/uapi/nfnetlink_conntrack.ts';
 import { decode, encode, initOf, nested, propertyOf, SAMPLES, slotsOf } from './samples.ts';
 
@@ -177,6 +174,7 @@ describe('attributes: the table', () => {
     const first = written.findIndex((row) => row.readOnly === true && row.property !== 'statusMask');
     expect(written.slice(first).filter((row) => row.readOnly !== true)).to.deep.equal([]);
   });
+
   it('has every slot once in the write order, and what is rare behind what is common', () => {
     expect([...WRITE_ORDER].sort((a, b) => a - b)).to.deep.equal([...ATTRIBUTES.keys()]);
     expect(ATTRIBUTES.slice(0, COMMON_SLOTS).map((row) => row.property)).to.include('mark');

@@ -106,7 +106,10 @@ describe('filter: matches', () => {
     expect(matches({ zone: 2 }, { reply: { ...FLOW.reply, zone: 2 } })).to.equal(true);
     expect(matches({ zone: 0 }, { reply: { ...FLOW.reply, zone: 2 } })).to.equal(false);
     expect(matches({ orig: { zone: 2 } }, { orig: { ...FLOW.orig, zone: 2 } })).to.equal(true);
-    expect(matches({ orig: { zone: 2 } }, { zone: 2 })).to.equal(false);
+    expect(matches({ orig: { zone: 2 } }, { reply: { ...FLOW.reply, zone: 2 } })).to.equal(false);
+    expect(matches({ orig: { zone: 2 } }, { zone: 2 }), 'of both directions').to.equal(true);
+    expect(matches({ orig: { zone: 0 } }), 'never dumped').to.equal(true);
+    expect(matches({ orig: { zone: 0 } }, { zone: 2 })).to.equal(false);
   });
 
   it('what a caller mistook is refused by name', () => {

@@ -7,36 +7,7 @@ import { slotOfProperty } from '../../src/ctnetlink/tuple.ts';
 import type { nlmsghdr } from '../../src/netlink/nlmsg.ts';
 import { Writer } from '../../src/netlink/writer.ts';
 import { writeNfgenmsg } from '../../src/nfnetlink/nfgenmsg.ts';
-
-/** mulberry32: the same seed, the same flows. */
-export class Random {
-  #state: number;
-
-  constructor(seed: number) {
-    this.#state = seed;
-  }
-
-  /** From 0 to 2^32 - 1. */
-  u32(): number {
-    this.#state = (this.#state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return (mixed ^ (mixed >>> 14)) >>> 0;
-  }
-
-  /** From 0 to `limit` - 1. */
-  below(limit: number): number {
-    return this.u32() % limit;
-  }
-
-  chance(percent: number): boolean {
-    return this.below(100) < percent;
-  }
-
-  pick<T>(choices: readonly T[]): T {
-    return choices[this.below(choices.length)];
-  }
-}
+import type { Random } from '../support/random.ts';
 
 export interface Sample {
   flow: Flow;
@@ -68,25 +39,25 @@ function slotValue(random: Random, kind: keyof typeof KINDS): SlotValue {
   const { size } = KINDS[kind];
   switch (kind) {
     case 'ipv6': {
-      if (random.chance(50)) return KINDS.ipv6.set(random.pick(IPV6), 'test') as Uint8Array;
+      if (random.percent(50)) return KINDS.ipv6.set(random.pick(IPV6), 'test') as Uint8Array;
       // Zero groups often: what is compressed is what can go wrong.
-      return Uint8Array.from({ length: 16 }, () => (random.chance(60) ? 0 : random.below(256)));
+      return Uint8Array.from({ length: 16 }, () => (random.percent(60) ? 0 : random.below(256)));
     }
     case 'u64': {
       const value = random.pick([0n, 1n, 0xffffffffn, 0x1fffffffffffffn, 0x20000000000000n, 0xffffffffffffffffn, -1n]);
       if (value >= 0n) return KINDS.u64.set(value, 'test');
-      return KINDS.u64.set((BigInt(random.u32()) << 32n) | BigInt(random.u32()), 'test');
+      return KINDS.u64.set((BigInt(random.uint32()) << 32n) | BigInt(random.uint32()), 'test');
     }
     case 'string':
       return random.pick(HELPERS);
     case 'labels':
       return Uint8Array.from({ length: random.pick([4, 8, 16, 16, 16]) }, () =>
-        random.chance(60) ? 0 : random.below(256),
+        random.percent(60) ? 0 : random.below(256),
       );
     case 'bytes':
       return Uint8Array.from({ length: random.below(20) }, () => random.below(256));
     default: {
-      const value = random.chance(30) ? random.pick([0, 1, 0x7fffffff, 0xffffffff]) : random.u32();
+      const value = random.percent(30) ? random.pick([0, 1, 0x7fffffff, 0xffffffff]) : random.uint32();
       return size === 1 || kind === 'pair' ? value & 0xff : size === 2 ? value & 0xffff : value | 0;
     }
   }
@@ -100,7 +71,7 @@ export function randomSample(random: Random, running = false): Sample {
   const flow = new Flow();
   const { slots } = flow;
   const family = random.pick([2, 10]);
-  const proto = random.chance(70) ? random.pick(KNOWN_PROTOCOLS) : random.below(256);
+  const proto = random.percent(70) ? random.pick(KNOWN_PROTOCOLS) : random.below(256);
   // From almost bare to almost complete.
   const density = random.pick([10, 50, 90]);
   const tuples = random.pick([['orig', 'reply'], ['orig', 'reply'], ['orig', 'reply', 'master'], ['orig'], ['reply']]);
@@ -117,18 +88,18 @@ export function randomSample(random: Random, running = false): Sample {
       else if ((row.kind === 'ipv4' && family === 10) || (row.kind === 'ipv6' && family === 2)) return;
       else if (/port$/.test(name) && !PORTS.has(proto)) return;
       else if (/^icmp/.test(name) && !ICMP.has(proto)) return;
-      else if (random.chance(name === 'zone' ? density / 2 : 85)) slots[slot] = slotValue(random, row.kind);
+      else if (random.percent(name === 'zone' ? density / 2 : 85)) slots[slot] = slotValue(random, row.kind);
       return;
     }
-    if (!random.chance(density)) return;
+    if (!random.percent(density)) return;
     slots[slot] = row.property === 'secctx' ? random.pick(CONTEXTS) : slotValue(random, row.kind);
   });
-  if (running || random.chance(density)) {
+  if (running || random.percent(density)) {
     const stop = 1_700_000_000_000_000_000n + BigInt(random.below(1_000_000)) * 100_000_000n;
-    const nanoseconds = BigInt(random.u32()) * BigInt(random.pick([1, 1000, 1_000_000]));
+    const nanoseconds = BigInt(random.uint32()) * BigInt(random.pick([1, 1000, 1_000_000]));
     if (!running) slots[slotOfProperty('timestamp.stop')] = stop;
-    if (running || random.chance(80))
-      slots[slotOfProperty('timestamp.start')] = random.chance(80) ? stop - nanoseconds : stop + nanoseconds;
+    if (running || random.percent(80))
+      slots[slotOfProperty('timestamp.start')] = random.percent(80) ? stop - nanoseconds : stop + nanoseconds;
   }
   return { flow, family };
 }

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { Flow } from '../../src/ctnetlink/flow.ts';
 import { formatEventJSON, formatFlowJSON } from '../../src/format/index.ts';
-import { Random, randomSample } from './flows.ts';
+import { Random } from '../support/random.ts';
+import { randomSample } from './flows.ts';
 
 describe('format/json', () => {
   it('is one line that gives the flow back', () => {

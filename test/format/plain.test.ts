@@ -14,8 +14,9 @@ import { NetlinkSocket } from '../../src/netlink/socket.ts';
 import { openTransport } from '../../src/transport/open.ts';
 import { oracleAvailable, print } from '../oracle/oracle.ts';
 import { describeKernel } from '../support/kernel.ts';
+import { Random } from '../support/random.ts';
 import { mixedFlows } from '../support/traffic.ts';
-import { CopyingSink, messageOf, Random, randomSample } from './flows.ts';
+import { CopyingSink, messageOf, randomSample } from './flows.ts';
 
 const { NFCT_OF_ID, NFCT_OF_SHOW_LAYER3, NFCT_OF_TIME, NFCT_OF_TIMESTAMP } = format;
 

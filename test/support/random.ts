@@ -50,6 +50,11 @@ export class Random {
     return this.below(times) === 0;
   }
 
+  /** True in so many of a hundred. */
+  percent(chance: number): boolean {
+    return this.below(100) < chance;
+  }
+
   pick<T>(items: readonly T[]): T {
     return items[this.below(items.length)];
   }

@@ -1,0 +1,100 @@
+/**
+ * Broken bytes end in a value or a DecodeError: never in another exception, a hang, or a read out of range.
+ *
+ * CTNETLINK_SEED       where the mutations start; 'random' for another run every time
+ * CTNETLINK_MUTATIONS  how many; default 1,000,000
+ */
+import { expect } from 'chai';
+import { viewOf } from '../../src/netlink/byteorder.ts';
+import { Random, seedFromEnvironment } from '../support/random.ts';
+import { checkMessages, consume, type Outcome, picture } from './consume.ts';
+import { capturedDatagrams, corpus } from './corpus.ts';
+import { Canvas } from './mutate.ts';
+
+const seed = seedFromEnvironment();
+const MUTATIONS = Number(process.env.CTNETLINK_MUTATIONS ?? 1_000_000);
+/** Of so many mutated datagrams one is looked at twice, in all that can be seen of it. */
+const CLOSE_LOOK = 50;
+
+describe('fuzz: datagrams', function () {
+  this.timeout(300_000);
+  const { stackTraceLimit } = Error;
+  let outcome: Outcome;
+
+  before(() => {
+    // Half of a run is DecodeErrors, and a stack costs more than all the reading.
+    Error.stackTraceLimit = 0;
+  });
+  after(() => {
+    Error.stackTraceLimit = stackTraceLimit;
+  });
+  beforeEach(() => {
+    outcome = { flows: 0, stats: 0, acks: 0, refusals: 0 };
+  });
+
+  it('whole captures are read without a complaint', () => {
+    const datagrams = capturedDatagrams();
+    expect(datagrams.length).to.be.above(50);
+    for (const bytes of datagrams) consume(viewOf(bytes), outcome);
+    expect(outcome.flows).to.be.above(100);
+    expect(outcome.acks).to.be.above(20);
+  });
+
+  it('every prefix of every captured datagram', () => {
+    const canvas = new Canvas();
+    let prefixes = 0;
+    for (const bytes of capturedDatagrams()) {
+      for (let length = 0; length < bytes.length; length++) {
+        // A long dump differs only at its end; from its last 4 KiB on every prefix counts.
+        if (bytes.length - length > 4096 && length % 97 !== 0) continue;
+        canvas.load(bytes, length);
+        consume(canvas.view, outcome);
+        prefixes++;
+      }
+    }
+    expect(prefixes).to.be.above(10_000);
+    expect(outcome.refusals).to.be.above(5000);
+  });
+
+  it(`${MUTATIONS} mutations (seed ${seed})`, () => {
+    const random = new Random(seed);
+    const { small, whole } = corpus();
+    const canvas = new Canvas();
+    const failed = (error: unknown, n: number): never => {
+      const hex = Buffer.from(canvas.bytes).toString('hex');
+      throw new Error(`seed ${seed}, mutation ${n}: ${(error as Error).message}\n${hex}`, { cause: error });
+    };
+    for (let n = 0; n < MUTATIONS; n++) {
+      canvas.load(random.pick(random.oneIn(500) ? whole : small));
+      canvas.mutate(random, small);
+      try {
+        consume(canvas.view, outcome);
+        if (n % CLOSE_LOOK === 0) {
+          const one = picture(canvas.view);
+          canvas.surroundWith(0x3a);
+          if (picture(canvas.view) !== one) throw new Error('what surrounds the datagram was read');
+          if (!canvas.intact) throw new Error('what surrounds the datagram was written');
+          checkMessages(canvas.view);
+          canvas.surroundWith(0xc5);
+        }
+      } catch (error) {
+        failed(error, n);
+      }
+    }
+    // Neither all broken nor all whole.
+    expect(outcome.flows).to.be.above(MUTATIONS / 10);
+    expect(outcome.refusals).to.be.above(MUTATIONS / 10);
+    expect(outcome.acks).to.be.above(MUTATIONS / 100);
+    expect(outcome.stats).to.be.above(MUTATIONS / 100);
+  });
+
+  it('random bytes, of which none are a message', () => {
+    const random = new Random(seed);
+    const canvas = new Canvas();
+    for (let n = 0; n < 20_000; n++) {
+      canvas.load(random.bytes(random.below(200)));
+      consume(canvas.view, outcome);
+    }
+    expect(outcome.refusals).to.be.above(10_000);
+  });
+});

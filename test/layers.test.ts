@@ -1,0 +1,214 @@
+/** Imports point down: what may know what, read from the sources. Imports of types count: they are knowledge too. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, posix, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
+
+const SOURCE = fileURLToPath(new URL('../src/', import.meta.url));
+
+/** Files by their path below src, with what each imports. */
+type Graph = ReadonlyMap<string, readonly Import[]>;
+
+interface Import {
+  /** A path below src, or as it is written when it is not relative. */
+  to: string;
+  dynamic: boolean;
+}
+
+/** What each folder may import beside itself. Those at the top of src are the entry points of the package. */
+const ALLOWED: Readonly<Record<string, readonly string[]>> = {
+  uapi: [],
+  netlink: ['uapi'],
+  nfnetlink: ['uapi', 'netlink'],
+  ctnetlink: ['uapi', 'netlink', 'nfnetlink'],
+  transport: ['uapi', 'netlink'],
+  format: ['uapi', 'netlink', 'nfnetlink', 'ctnetlink'],
+  conntrack: ['uapi', 'netlink', 'nfnetlink', 'ctnetlink', 'format', 'transport/open.ts'],
+  nfct: ['uapi', 'netlink', 'nfnetlink', 'ctnetlink', 'format', 'transport/open.ts'],
+  cli: ['uapi', 'netlink', 'nfnetlink', 'ctnetlink', 'format', 'conntrack', 'transport'],
+  '': ['uapi', 'netlink', 'nfnetlink', 'ctnetlink', 'format', 'conntrack', 'nfct', 'transport'],
+};
+
+/** Modules of the platform: the layers below know none, so that they run wherever JavaScript does. */
+const PLATFORM: Readonly<Record<string, readonly string[]>> = {
+  uapi: [],
+  // Its setImmediate lets a long dump yield; Deno and Bun have it too.
+  netlink: ['node:timers'],
+  nfnetlink: [],
+  ctnetlink: [],
+};
+
+/** transport/open.ts alone chooses a socket. What works on captures is not a socket of the kernel's. */
+const NOT_ADAPTERS = ['transport/open.ts', 'transport/pcap.ts', 'transport/record.ts', 'transport/replay.ts'];
+
+function importsOf(path: string, source: string): Import[] {
+  const code = source.replace(/\/\*[\s\S]*?\*\//g, '').replace(/^\s*\/\/.*$/gm, '');
+  const found: Import[] = [];
+  const add = (specifier: string, dynamic: boolean): void => {
+    const to = specifier.startsWith('.') ? posix.join(posix.dirname(path), specifier) : specifier;
+    found.push({ to, dynamic });
+  };
+  for (const [, specifier] of code.matchAll(/^\s*(?:import|export)\s[^;'"]*?\bfrom\s*['"]([^'"]+)['"]/gm))
+    add(specifier, false);
+  for (const [, specifier] of code.matchAll(/^\s*import\s*['"]([^'"]+)['"]/gm)) add(specifier, false);
+  for (const [, specifier] of code.matchAll(/\bimport\s*\(\s*['"]([^'"]+)['"]/g)) add(specifier, true);
+  return found;
+}
+
+function readGraph(): Graph {
+  const files = readdirSync(SOURCE, { recursive: true, encoding: 'utf8' })
+    .map((file) => file.split('\\').join('/'))
+    .filter((file) => file.endsWith('.ts'));
+  return new Map(files.sort().map((file) => [file, importsOf(file, readFileSync(join(SOURCE, file), 'utf8'))]));
+}
+
+function folderOf(path: string): string {
+  return path.includes('/') ? path.slice(0, path.indexOf('/')) : '';
+}
+
+function isRelativeTo(graph: Graph, { to }: Import): boolean {
+  return graph.has(to) || to.startsWith('.') || to.endsWith('.ts');
+}
+
+/** Every breach of the rules, as 'from -> to: why'. */
+function breaches(graph: Graph): string[] {
+  const found: string[] = [];
+  for (const [from, imports] of graph) {
+    const folder = folderOf(from);
+    const allowed = ALLOWED[folder];
+    if (allowed === undefined) found.push(`${from}: the folder ${folder} is in no layer`);
+    for (const imported of imports) {
+      const { to, dynamic } = imported;
+      const complain = (why: string): void => void found.push(`${from} -> ${to}: ${why}`);
+      if (!isRelativeTo(graph, imported)) {
+        if (!to.startsWith('node:')) complain('packages are loaded by the adapter that needs them, when it is opened');
+        else if (PLATFORM[folder]?.includes(to) === false) complain(`${folder} knows no platform`);
+        continue;
+      }
+      if (!graph.has(to)) complain('no such file');
+      const target = folderOf(to);
+      const known = target === folder || allowed?.includes(target) === true || allowed?.includes(to) === true;
+      if (!known)
+        complain(
+          `${folder === '' ? 'an entry point' : folder} does not know ${target === '' ? 'entry points' : target}`,
+        );
+      const adapter = target === 'transport' && !NOT_ADAPTERS.includes(to);
+      const family = folder === 'transport' && from !== 'transport/open.ts' && !NOT_ADAPTERS.includes(from);
+      if (adapter && !family && !(from === 'transport/open.ts' && dynamic)) {
+        complain('only transport/open.ts knows the adapters, and loads each when it is wanted');
+      }
+    }
+  }
+  return [...found, ...cycles(graph).map((cycle) => `${cycle.join(' -> ')}: a cycle`)];
+}
+
+/** One cycle for each file that closes one. */
+function cycles(graph: Graph): string[][] {
+  const found: string[][] = [];
+  const finished = new Set<string>();
+  const visit = (file: string, trail: readonly string[]): void => {
+    const at = trail.indexOf(file);
+    if (at >= 0) {
+      found.push([...trail.slice(at), file]);
+      return;
+    }
+    if (finished.has(file)) return;
+    for (const { to } of graph.get(file) ?? []) if (graph.has(to)) visit(to, [...trail, file]);
+    finished.add(file);
+  };
+  for (const file of graph.keys()) visit(file, []);
+  return found;
+}
+
+describe('layers', () => {
+  const graph = readGraph();
+
+  it('every import points down', () => {
+    expect(breaches(graph)).to.deep.equal([]);
+  });
+
+  it('the checker sees all of the sources', () => {
+    expect([...graph.keys()]).to.include.members([
+      'index.ts',
+      'netlink/socket.ts',
+      'ctnetlink/codec.ts',
+      'transport/open.ts',
+    ]);
+    const targets = new Set([...graph.values()].flat().map(({ to }) => to));
+    // Whatever nobody imports is an entry point; a file in a folder that nobody reaches would be a hole in the reading.
+    const unreached = [...graph.keys()].filter((file) => !targets.has(file) && folderOf(file) !== '');
+    expect(unreached.filter((file) => !/\/(index|main|start)\.ts$/.test(file))).to.deep.equal([]);
+    expect(relative(dirname(SOURCE), SOURCE)).to.equal('src');
+  });
+
+  describe('the checker itself', () => {
+    const BASE = {
+      'uapi/a.ts': '',
+      'netlink/a.ts': '',
+      'ctnetlink/a.ts': '',
+      'transport/addon.ts': '',
+      'transport/open.ts': '',
+    };
+
+    function check(files: Record<string, string>): string[] {
+      return breaches(
+        new Map(Object.entries({ ...BASE, ...files }).map(([path, text]) => [path, importsOf(path, text)])),
+      );
+    }
+
+    const REFUSED: readonly (readonly [file: string, text: string, breach: string])[] = [
+      ['netlink/b.ts', "import { x } from '../ctnetlink/a.ts';", 'netlink does not know ctnetlink'],
+      ['netlink/b.ts', "import type { X } from '../ctnetlink/a.ts';", 'netlink does not know ctnetlink'],
+      ['netlink/b.ts', "export * from '../ctnetlink/a.ts';", 'netlink does not know ctnetlink'],
+      ['netlink/b.ts', "import {\n  x,\n  type Y,\n} from '../ctnetlink/a.ts';", 'netlink does not know ctnetlink'],
+      ['netlink/b.ts', "import '../ctnetlink/a.ts';", 'netlink does not know ctnetlink'],
+      ['netlink/b.ts', "const x = await import('../ctnetlink/a.ts');", 'netlink does not know ctnetlink'],
+      ['uapi/b.ts', "import { x } from '../netlink/a.ts';", 'uapi does not know netlink'],
+      ['transport/b.ts', "import { x } from '../ctnetlink/a.ts';", 'transport does not know ctnetlink'],
+      ['ctnetlink/b.ts', "import { x } from '../transport/open.ts';", 'ctnetlink does not know transport'],
+      ['conntrack/b.ts', "import { x } from '../transport/replay.ts';", 'conntrack does not know transport'],
+      ['format/b.ts', "import { x } from '../conntrack/b.ts';", 'format does not know conntrack'],
+      ['nfct/b.ts', "import { x } from '../conntrack/b.ts';", 'nfct does not know conntrack'],
+      ['index.ts', "export { x } from './cli/main.ts';", 'an entry point does not know cli'],
+      ['conntrack/b.ts', "import { x } from '../index.ts';", 'conntrack does not know entry points'],
+      ['transport/open.ts', "import { x } from './addon.ts';", 'only transport/open.ts knows the adapters'],
+      ['transport/record.ts', "import { x } from './addon.ts';", 'only transport/open.ts knows the adapters'],
+      ['cli/main.ts', "await import('../transport/addon.ts');", 'only transport/open.ts knows the adapters'],
+      ['ctnetlink/b.ts', "import { x } from 'node:buffer';", 'ctnetlink knows no platform'],
+      ['conntrack/b.ts', "import { x } from 'lodash';", 'packages are loaded by the adapter'],
+      ['netlink/b.ts', "import { x } from './gone.ts';", 'no such file'],
+      ['new/b.ts', '', 'the folder new is in no layer'],
+      ['netlink/b.ts', "import { x } from './b.ts';", 'netlink/b.ts -> netlink/b.ts: a cycle'],
+    ];
+
+    for (const [file, text, breach] of REFUSED) {
+      it(`refuses ${JSON.stringify(text)} in ${file}`, () => {
+        const extra = { 'cli/main.ts': '', 'conntrack/b.ts': '', 'transport/replay.ts': '', 'index.ts': '' };
+        const found = check({ ...extra, [file]: text });
+        expect(found.filter((line) => line.includes(breach) && line.startsWith(file))).to.have.lengthOf(1);
+      });
+    }
+
+    it('refuses cycles through several files, and tells them', () => {
+      const found = check({
+        'netlink/b.ts': "import { c } from './c.ts';",
+        'netlink/c.ts': "export type { D } from './d.ts';",
+        'netlink/d.ts': "import { b } from './b.ts';",
+      });
+      expect(found).to.deep.equal(['netlink/b.ts -> netlink/c.ts -> netlink/d.ts -> netlink/b.ts: a cycle']);
+    });
+
+    it('takes what is right, and reads no comments', () => {
+      const found = check({
+        'ctnetlink/b.ts':
+          "import { x } from './a.ts';\nimport { y } from '../netlink/a.ts';\nexport { z } from '../uapi/a.ts';",
+        'netlink/b.ts':
+          "/** import { x } from '../ctnetlink/a.ts'; */\n// import '../ctnetlink/a.ts';\nimport { s } from 'node:timers';",
+        'transport/open.ts': "const open = async () => (await import('./addon.ts')).open();",
+        'transport/ffi.ts': "import { x } from './addon.ts';",
+        'conntrack/b.ts': "import { x } from '../transport/open.ts';\nimport { y } from '../ctnetlink/b.ts';",
+      });
+      expect(found).to.deep.equal([]);
+    });
+  });
+});
