@@ -6,6 +6,7 @@ import type { FlowInit } from '../ctnetlink/properties.ts';
 import { buildCreate, buildDelete, buildFlush, buildGet, buildStats, buildUpdate } from '../ctnetlink/request.ts';
 import { type CpuStats, decodeCpuStats, decodeGlobalStats, type GlobalStats } from '../ctnetlink/stats.ts';
 import { kernelSupport } from '../ctnetlink/support.ts';
+import { checkOptions, checkSignal } from '../netlink/check.ts';
 import { KernelError } from '../netlink/errors.ts';
 import type { TrackerCounts } from '../netlink/sequence.ts';
 import { type BuildRequest, NetlinkSocket } from '../netlink/socket.ts';
@@ -19,6 +20,12 @@ export interface ConntrackOptions extends OpenOptions {}
 export interface CallOptions {
   /** Rejects with its reason; the kernel may have done what was asked all the same. */
   signal?: AbortSignal;
+}
+
+function checkCall(options: CallOptions): CallOptions {
+  checkOptions(options);
+  checkSignal(options.signal);
+  return options;
 }
 
 const ALL_EVENTS: readonly EventType[] = ['new', 'update', 'destroy'];
@@ -44,6 +51,7 @@ export class Conntrack {
    * @throws UnsupportedError when no transport runs here, with what was tried; TransportError
    */
   static async open(options: ConntrackOptions = {}): Promise<Conntrack> {
+    checkOptions(options);
     const transport = await openTransport({ ...options, events: false });
     return new Conntrack(new NetlinkSocket(transport, explainKernelError), options);
   }
@@ -133,8 +141,10 @@ export class Conntrack {
    * @throws RangeError naming the option; UnsupportedError where the transport takes no events; KernelError EPERM
    */
   async events(options: EventOptions = {}): Promise<Events> {
+    checkOptions(options);
     const { types = ALL_EVENTS, receiveBuffer = this.#options.receiveBuffer, signal } = options;
     checkTypes(types);
+    checkSignal(signal);
     signal?.throwIfAborted();
     this.#socket.assertOpen();
     const transport = await openTransport({ ...this.#options, receiveBuffer, events: true });
@@ -160,7 +170,8 @@ export class Conntrack {
   }
 
   /** Counters of every CPU since boot, of this network namespace. */
-  async cpuStats({ signal }: CallOptions = {}): Promise<CpuStats[]> {
+  async cpuStats(options: CallOptions = {}): Promise<CpuStats[]> {
+    const { signal } = checkCall(options);
     const stats: CpuStats[] = [];
     await this.#socket.request(buildStats('cpuStats'), {
       operation: 'cpuStats',
@@ -185,9 +196,10 @@ export class Conntrack {
   #call(
     operation: string,
     build: BuildRequest,
-    { signal }: CallOptions,
+    options: CallOptions,
     take?: (view: DataView, offset: number, end: number) => void,
   ): Promise<void> {
+    const { signal } = checkCall(options);
     const sink =
       take === undefined
         ? undefined

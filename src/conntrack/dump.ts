@@ -3,6 +3,7 @@ import type { Flow } from '../ctnetlink/flow.ts';
 import { decodeFlow } from '../ctnetlink/message.ts';
 import { buildDump, type DumpQuery } from '../ctnetlink/request.ts';
 import { kernelSupport } from '../ctnetlink/support.ts';
+import { checkBoolean, checkOptions, checkSignal } from '../netlink/check.ts';
 import type { nlmsghdr } from '../netlink/nlmsg.ts';
 import type { ReplySink } from '../netlink/sequence.ts';
 import type { NetlinkSocket, RequestHandle } from '../netlink/socket.ts';
@@ -44,6 +45,9 @@ export class Dump implements AsyncIterable<Flow> {
 
   /** @throws TypeError, RangeError naming the part of the filter or the option */
   constructor(socket: NetlinkSocket, filter: Filter, options: DumpOptions) {
+    checkOptions(options);
+    checkSignal(options.signal);
+    checkBoolean(options.reset, 'options.reset');
     this.#socket = socket;
     this.#filter = new CompiledFilter(filter);
     this.#query = dumpQuery(options);

@@ -3,6 +3,7 @@
  * in any case, so that the result does not depend on the kernel.
  */
 
+import { checkInteger, describe } from '../netlink/check.ts';
 import { IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP, IPPROTO_UDP } from '../uapi/in.ts';
 import {
   CTA_FILTER_F_CTA_IP_DST,
@@ -18,7 +19,6 @@ import {
   CTA_FILTER_F_CTA_PROTO_SRC_PORT,
 } from '../uapi/nfnetlink_conntrack.ts';
 import { AF_UNSPEC } from '../uapi/socket.ts';
-import { checkInteger, describe } from './check.ts';
 import { Flow } from './flow.ts';
 import { ICMP_ANSWERS, ICMPV6_ANSWERS } from './icmp.ts';
 import type { SlotValue } from './kinds.ts';

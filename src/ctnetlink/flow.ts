@@ -1,5 +1,5 @@
+import { describe } from '../netlink/check.ts';
 import { ATTRIBUTES, COMMON_SLOTS, PADDING, WRITE_ORDER } from './attributes.ts';
-import { describe } from './check.ts';
 import { Codec, type SlotHolder, type UnknownAttribute } from './codec.ts';
 import { defineGroup, type Field, fieldToJSON, type Group, groupFields, readField, writeField } from './groups.ts';
 import { KINDS, type SlotValue, toHex } from './kinds.ts';
@@ -55,7 +55,7 @@ export class Flow implements SlotHolder {
    */
   static from(init: FlowInit | Flow, argument = 'flow'): Flow {
     if (init instanceof Flow) return init;
-    if (typeof init !== 'object' || init === null)
+    if (typeof init !== 'object' || init === null || Array.isArray(init))
       throw new TypeError(`${argument} must be an object, not ${describe(init)}`);
     const flow = new Flow();
     for (const [key, value] of Object.entries(init)) {

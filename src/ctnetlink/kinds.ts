@@ -2,8 +2,9 @@
  * How a value lies in its slot, on the wire, and in a property. Slots hold what costs least: 32-bit integers signed (a small
  * integer to V8, without an allocation), 64-bit ones as number while they are safe, addresses unformatted.
  */
+
+import { checkInteger, describe } from '../netlink/check.ts';
 import { formatIpv4, formatIpv6, parseIpv4, parseIpv6 } from './address.ts';
-import { checkInteger, describe } from './check.ts';
 import { labelBits, labelWords } from './labels.ts';
 import { DCCP_ROLES, DCCP_STATES, FAMILIES, inverse, PROTOCOLS, SCTP_STATES, TCP_STATES } from './names.ts';
 import { statusBits, statusNames } from './status.ts';

@@ -1,5 +1,5 @@
+import { checkInteger } from '../netlink/check.ts';
 import * as common from '../uapi/nf_conntrack_common.ts';
-import { checkInteger } from './check.ts';
 
 /** Name (without IPS_) and bit of every status, lowest first: enum ip_conntrack_status. */
 export const STATUS_BITS: Readonly<Record<string, number>> = Object.fromEntries(

@@ -3,7 +3,7 @@
  * lists. Values are read from their slots and appended to one string: a listing of a million flows makes no object but its lines.
  */
 import { formatIpv4, formatIpv6 } from '../ctnetlink/address.ts';
-import type { Flow } from '../ctnetlink/flow.ts';
+import { Flow } from '../ctnetlink/flow.ts';
 import type { SlotValue } from '../ctnetlink/kinds.ts';
 import { labelBits } from '../ctnetlink/labels.ts';
 import type { EventType } from '../ctnetlink/message.ts';
@@ -91,6 +91,7 @@ const DEFAULTS: PlainOptions = {};
  * kernel sends none such.
  */
 export function formatFlow(flow: Flow, options: PlainOptions = DEFAULTS): string {
+  if (!(flow instanceof Flow)) throw new TypeError('flow must be a Flow; Flow.from() makes one of plain properties');
   const { slots } = flow;
   const proto = slots[ORIG.proto];
   if (proto === undefined) return '';

@@ -1,5 +1,5 @@
 /** Registering what gets the flows. */
-import { checkInteger, describe } from '../ctnetlink/check.ts';
+import { checkInteger, describe } from '../netlink/check.ts';
 import { type ConntrackCallback, type ConntrackCallback2, checkHandle, type NfctHandle } from './handle.ts';
 
 /**

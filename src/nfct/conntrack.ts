@@ -2,10 +2,10 @@
 
 import * as attr from '../ctnetlink/attr.ts';
 import { ATTRIBUTES, type AttributeRow } from '../ctnetlink/attributes.ts';
-import { checkInteger, describe } from '../ctnetlink/check.ts';
 import { Flow, slotOfId } from '../ctnetlink/flow.ts';
 import { KINDS, type SlotValue } from '../ctnetlink/kinds.ts';
 import { ORIG, REPLY } from '../ctnetlink/tuple.ts';
+import { checkInteger, describe } from '../netlink/check.ts';
 import { NFCT_HELPER_NAME_MAX } from './constants.ts';
 import { htonl, htons, ntohl, ntohs } from './inet.ts';
 import { icmpAnswer } from './tuple.ts';

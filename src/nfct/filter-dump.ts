@@ -1,11 +1,11 @@
 /** struct nfct_filter_dump: which flows a dump or a flush is about. */
 
 import { ATTRIBUTES } from '../ctnetlink/attributes.ts';
-import { checkInteger, describe } from '../ctnetlink/check.ts';
 import { CompiledFilter, type Filter, type KernelFilter, type Masked } from '../ctnetlink/filter.ts';
 import { Flow } from '../ctnetlink/flow.ts';
 import type { Family } from '../ctnetlink/names.ts';
 import { slotOfProperty } from '../ctnetlink/tuple.ts';
+import { checkInteger, describe } from '../netlink/check.ts';
 import { AF_INET, AF_INET6, AF_UNSPEC } from '../uapi/socket.ts';
 import { checkConntrack } from './conntrack.ts';
 import {

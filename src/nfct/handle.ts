@@ -1,10 +1,11 @@
 /** struct nfct_handle: one socket, one callback, and what arrives between them. */
-import { describe } from '../ctnetlink/check.ts';
+
 import { explainKernelError } from '../ctnetlink/explain.ts';
 import type { CompiledFilter } from '../ctnetlink/filter.ts';
 import type { Flow } from '../ctnetlink/flow.ts';
 import { decodeFlow, type EventType, eventTypeOf } from '../ctnetlink/message.ts';
 import { viewOf } from '../netlink/byteorder.ts';
+import { describe } from '../netlink/check.ts';
 import { ClosedError, OverrunError, TransportError } from '../netlink/errors.ts';
 import { newNlmsghdr, type nlmsghdr, readNlmsghdr } from '../netlink/nlmsg.ts';
 import type { EventSink, ReplySink } from '../netlink/sequence.ts';

@@ -3,8 +3,8 @@
  * program on this machine has in its uint16_t or uint32_t.
  */
 import { formatIpv4, parseIpv4 } from '../ctnetlink/address.ts';
-import { checkInteger, describe } from '../ctnetlink/check.ts';
 import { HOST_LITTLE_ENDIAN } from '../netlink/byteorder.ts';
+import { checkInteger, describe } from '../netlink/check.ts';
 
 function swap16(value: number): number {
   return ((value & 0xff) << 8) | (value >>> 8);

@@ -1,6 +1,6 @@
-import { checkInteger } from '../ctnetlink/check.ts';
 import type { Flow } from '../ctnetlink/flow.ts';
 import { ORIG, REPLY, type TupleSlots, turnRound } from '../ctnetlink/tuple.ts';
+import { checkInteger } from '../netlink/check.ts';
 import { UnsupportedError } from '../netlink/errors.ts';
 import { checkConntrack } from './conntrack.ts';
 import { NFCT_SOPT_MAX, NFCT_SOPT_SETUP_ORIGINAL, NFCT_SOPT_SETUP_REPLY } from './constants.ts';

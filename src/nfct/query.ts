@@ -1,6 +1,7 @@
 /** Opening a handle, and asking the kernel through it. */
-import { checkInteger, describe } from '../ctnetlink/check.ts';
+
 import type { Flow } from '../ctnetlink/flow.ts';
+import { checkInteger, describe } from '../netlink/check.ts';
 import { type OpenOptions, openTransport } from '../transport/open.ts';
 import { CONNTRACK, EXPECT } from './constants.ts';
 import type { nfct_filter_dump } from './filter-dump.ts';

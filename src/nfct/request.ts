@@ -1,8 +1,9 @@
 /** One request for each NFCT_Q_: type, flags and attributes as C sends them, except where that would do harm. */
-import { checkInteger, describe } from '../ctnetlink/check.ts';
+
 import { CompiledFilter, type KernelFilter } from '../ctnetlink/filter.ts';
 import { buildMessage, type QueryName } from '../ctnetlink/request.ts';
 import { kernelSupport } from '../ctnetlink/support.ts';
+import { checkInteger, describe } from '../netlink/check.ts';
 import { UnsupportedError } from '../netlink/errors.ts';
 import type { BuildRequest } from '../netlink/socket.ts';
 import { NFNETLINK_V1 } from '../uapi/nfnetlink.ts';

@@ -1,4 +1,5 @@
 /** Which socket runs: the only file that knows the adapters, each loaded when it is wanted. */
+import { checkInteger, checkOptions, describe } from '../netlink/check.ts';
 import { UnsupportedError } from '../netlink/errors.ts';
 import type { Transport, TransportFactory, TransportOptions } from '../netlink/transport.ts';
 
@@ -22,26 +23,20 @@ function isAdapter(name: unknown): name is TransportName {
   return typeof name === 'string' && Object.hasOwn(ADAPTERS, name);
 }
 
-/** setsockopt takes an int; what an adapter said of anything else would not name the option. */
-function checkReceiveBuffer(size: unknown): void {
-  if (size === undefined) return;
-  if (typeof size !== 'number') throw new TypeError(`receiveBuffer must be a number of bytes, not ${String(size)}`);
-  if (!Number.isInteger(size) || size < 1 || size > 0x7fffffff)
-    throw new RangeError(`receiveBuffer must be an integer from 1 to ${0x7fffffff}, not ${size}`);
-}
-
 /**
  * @throws UnsupportedError when nothing can be opened here, with what was tried and why each failed
  * @throws TransportError
  * @throws TypeError for an unknown name (in the environment: UnsupportedError); TypeError, RangeError for a receiveBuffer that is none
  */
 export async function openTransport(options: OpenOptions = {}): Promise<Transport> {
-  const { transport } = options;
-  checkReceiveBuffer(options.receiveBuffer);
+  checkOptions(options);
+  const { transport, receiveBuffer } = options;
+  // setsockopt takes an int; what an adapter said of anything else would not name the option.
+  if (receiveBuffer !== undefined) checkInteger(receiveBuffer, 0x7fffffff, 'options.receiveBuffer', 1);
   if (typeof transport === 'function') return await transport(options);
   if (transport !== undefined) {
     if (isAdapter(transport)) return await ADAPTERS[transport](options);
-    throw new TypeError(`transport must be ${NAMES} or a function, not ${String(transport)}`);
+    throw new TypeError(`transport must be ${NAMES} or a function, not ${describe(transport)}`);
   }
   const wanted = process.env.CTNETLINK_TRANSPORT;
   if (wanted !== undefined && wanted !== '') {

@@ -6,6 +6,7 @@
  * were lost, and NLMSG_NOOP with "release=..." at the start says which kernel it was.
  */
 import { HOST_LITTLE_ENDIAN, viewOf } from '../netlink/byteorder.ts';
+import { describe } from '../netlink/check.ts';
 import { DecodeError, UnsupportedError } from '../netlink/errors.ts';
 import { NETLINK_NETFILTER, NLM_F_REQUEST, NLMSG_HDRLEN } from '../uapi/netlink.ts';
 
@@ -69,6 +70,7 @@ export function pcapRecord({ fromKernel, time, bytes }: CapturedDatagram): Uint8
  * @throws UnsupportedError for pcapng, another link type, or a capture from a machine of the other byte order
  */
 export function readPcap(capture: Uint8Array): CapturedDatagram[] {
+  if (!(capture instanceof Uint8Array)) throw new TypeError(`capture must be a Uint8Array, not ${describe(capture)}`);
   // Not a Buffer, whose slice() shares its memory: who copies a datagram to change it would change the capture.
   const file = new Uint8Array(capture.buffer, capture.byteOffset, capture.length);
   const view = viewOf(file);

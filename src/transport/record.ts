@@ -1,4 +1,5 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
+import { checkOptions, describe } from '../netlink/check.ts';
 import { OverrunError } from '../netlink/errors.ts';
 import { walkDatagram } from '../netlink/nlmsg.ts';
 import type { Datagram, Transport, TransportFactory, TransportListener } from '../netlink/transport.ts';
@@ -21,6 +22,9 @@ export interface Recorder extends TransportFactory {
  * @throws the errors of node:fs when the file cannot be written
  */
 export function record(path: string, options: OpenOptions = {}): Recorder {
+  // A number would be taken for a file descriptor of somebody else's.
+  if (typeof path !== 'string') throw new TypeError(`path must be a string, not ${describe(path)}`);
+  checkOptions(options);
   const file = openSync(path, 'w');
   let open = true;
   const write = (fromKernel: boolean, bytes: Uint8Array): void => {

@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { HOST_LITTLE_ENDIAN, viewOf } from '../netlink/byteorder.ts';
+import { checkBoolean, checkOptions, describe } from '../netlink/check.ts';
 import { OverrunError, TransportError } from '../netlink/errors.ts';
 import { type nlmsghdr, walkDatagram, writeNlmsghdr } from '../netlink/nlmsg.ts';
 import type {
@@ -316,9 +317,18 @@ function show(request: Uint8Array): string {
  * joined their group, and after the last the event stream ends.
  *
  * @param capture the path of a pcap file, or its bytes
+ * @throws TypeError, RangeError naming the argument
  * @throws DecodeError, UnsupportedError for what is no such capture; the errors of node:fs for a path that cannot be read
  */
 export function replay(capture: string | URL | Uint8Array, options: ReplayOptions = {}): TransportFactory {
+  if (typeof capture !== 'string' && !(capture instanceof URL) && !(capture instanceof Uint8Array)) {
+    throw new TypeError(`capture must be a path, a URL or a Uint8Array, not ${describe(capture)}`);
+  }
+  checkOptions(options);
+  checkBoolean(options.repeat, 'options.repeat');
+  if (options.events !== undefined && options.events !== 'free' && options.events !== 'recorded') {
+    throw new RangeError(`options.events must be 'free' or 'recorded', not ${describe(options.events)}`);
+  }
   const bytes = capture instanceof Uint8Array ? capture : readFileSync(capture);
   const script = new Script(readPcap(bytes), options);
   return async (_options?: TransportOptions) => script.open();

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { checkInteger, describe as describeValue } from '../../src/ctnetlink/check.ts';
+import { checkInteger, describe as describeValue } from '../../src/netlink/check.ts';
 import { KINDS, type Kind, type KindName, type SlotValue, toHex } from '../../src/ctnetlink/kinds.ts';
 
 function kind(name: KindName): Kind {

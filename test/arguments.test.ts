@@ -1,0 +1,73 @@
+/** What the entry points say to arguments that cannot be: which one, and what it must be. Methods have their own tests. */
+import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
+import { formatFlow } from '../src/format/index.ts';
+import { CompiledFilter, Conntrack, Flow, openTransport } from '../src/index.ts';
+import { readPcap, record, replay } from '../src/replay.ts';
+
+const CAPTURE = fileURLToPath(new URL('../fixtures/mixed/capture.pcap', import.meta.url));
+// biome-ignore lint/suspicious/noExplicitAny: a program in JavaScript may pass anything
+const any = (value: unknown): any => value;
+
+const REFUSED: [name: string, call: () => unknown, type: typeof TypeError | typeof RangeError, message: RegExp][] = [
+  ['open(null)', () => Conntrack.open(any(null)), TypeError, /^options must be an object, not null$/],
+  ['open(5)', () => Conntrack.open(any(5)), TypeError, /^options must be an object, not 5$/],
+  [
+    'receiveBuffer 0',
+    () => openTransport({ receiveBuffer: 0 }),
+    RangeError,
+    /^options\.receiveBuffer must be an integer/,
+  ],
+  [
+    "receiveBuffer 'x'",
+    () => openTransport({ receiveBuffer: any('x') }),
+    TypeError,
+    /^options\.receiveBuffer must be a number/,
+  ],
+  [
+    'transport 7',
+    () => openTransport({ transport: any(7) }),
+    TypeError,
+    /^transport must be addon or a function, not 7$/,
+  ],
+  ['replay(5)', () => replay(any(5)), TypeError, /^capture must be a path, a URL or a Uint8Array, not 5$/],
+  [
+    'replay, events',
+    () => replay(CAPTURE, { events: any('x') }),
+    RangeError,
+    /^options\.events must be 'free' or 'recorded'/,
+  ],
+  [
+    'replay, repeat',
+    () => replay(CAPTURE, { repeat: any(1) }),
+    TypeError,
+    /^options\.repeat must be true or false, not 1$/,
+  ],
+  ['replay, options', () => replay(CAPTURE, any(null)), TypeError, /^options must be an object, not null$/],
+  ['record(5)', () => record(any(5)), TypeError, /^path must be a string, not 5$/],
+  ["readPcap('x')", () => readPcap(any('x')), TypeError, /^capture must be a Uint8Array, not 'x'$/],
+  ["Flow.from('x')", () => Flow.from(any('x')), TypeError, /^flow must be an object, not 'x'$/],
+  ['Flow.from([])', () => Flow.from(any([])), TypeError, /^flow must be an object, not an array$/],
+  ['formatFlow({})', () => formatFlow(any({})), TypeError, /^flow must be a Flow/],
+  [
+    'new CompiledFilter()',
+    () => new CompiledFilter(any(undefined)),
+    TypeError,
+    /^filter must be an object, not undefined$/,
+  ],
+];
+
+describe('arguments that cannot be', () => {
+  for (const [name, call, type, message] of REFUSED) {
+    it(name, async () => {
+      let error: unknown;
+      try {
+        await call();
+      } catch (thrown) {
+        error = thrown;
+      }
+      expect(error).to.be.instanceOf(type);
+      expect((error as Error).message).to.match(message);
+    });
+  }
+});
