@@ -182,7 +182,7 @@ describe('check', () => {
       'null',
       'undefined',
       'an object',
-      'an object',
+      'an array',
       '1',
       'Symbol(s)',
       'true',
