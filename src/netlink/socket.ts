@@ -29,7 +29,7 @@ export interface RequestHandle {
   stop(): void;
 }
 
-interface QueuedDump {
+interface Queued {
   start(): void;
   reject(error: Error): void;
 }
@@ -39,7 +39,9 @@ export class NetlinkSocket {
   readonly transport: Transport;
   readonly #tracker: SequenceTracker;
   readonly #writer = new Writer();
-  readonly #queue: QueuedDump[] = [];
+  readonly #queuedDumps: Queued[] = [];
+  /** Requests beyond the transport's window. */
+  readonly #queuedOthers: Queued[] = [];
   #closed: ClosedError | undefined;
   #reading = false;
   #referenced = true;
@@ -66,9 +68,9 @@ export class NetlinkSocket {
     return this.#tracker.counts;
   }
 
-  /** Requests that wait for their answer, queued dumps included. */
+  /** Requests that wait for their answer, queued ones included. */
   get pending(): number {
-    return this.#tracker.pending + this.#queue.length;
+    return this.#tracker.pending + this.#queued;
   }
 
   /** Sends a request and resolves at its ACK or DONE. Rejects with what the kernel, the sink, the signal or `build` said. */
@@ -134,7 +136,8 @@ export class NetlinkSocket {
     const writer = this.#writer.reset();
     build(writer, sequence);
 
-    let queued: QueuedDump | undefined;
+    const queue = dump ? this.#queuedDumps : this.#queuedOthers;
+    let queued: Queued | undefined;
     const finish = (error: unknown, failed: boolean): void => {
       signal?.removeEventListener('abort', onAbort);
       const once = settled;
@@ -145,8 +148,8 @@ export class NetlinkSocket {
     };
     const stop = (error: unknown, failed: boolean): void => {
       if (queued !== undefined) {
-        const at = this.#queue.indexOf(queued);
-        if (at >= 0) this.#queue.splice(at, 1);
+        const at = queue.indexOf(queued);
+        if (at >= 0) queue.splice(at, 1);
         finish(error, failed);
         this.#reference();
       } else {
@@ -173,10 +176,10 @@ export class NetlinkSocket {
     };
 
     signal?.addEventListener('abort', onAbort, { once: true });
-    if (dump && (this.#tracker.dumping || this.#queue.length > 0)) {
+    if (queue.length > 0 || !this.#maySend(dump)) {
       const bytes = writer.finish().slice();
       queued = { start: () => send(bytes), reject: (error) => finish(error, true) };
-      this.#queue.push(queued);
+      queue.push(queued);
       // The dump before it may have been paused until now, and must come to its end first.
       this.read();
     } else {
@@ -237,15 +240,30 @@ export class NetlinkSocket {
 
   /** Starts the dump that waits longest, when none runs; false when there is none to start. */
   #startQueued(): boolean {
-    if (this.#closed !== undefined || this.#queue.length === 0 || this.#tracker.dumping) return false;
-    this.#queue.shift()!.start();
-    return true;
+    if (this.#closed !== undefined) return false;
+    for (const queue of [this.#queuedOthers, this.#queuedDumps]) {
+      if (queue.length === 0 || !this.#maySend(queue === this.#queuedDumps)) continue;
+      queue.shift()!.start();
+      return true;
+    }
+    return false;
+  }
+
+  /** One dump at a time, which the kernel would answer EBUSY otherwise, and others as many as the transport can take answers of. */
+  #maySend(dump: boolean): boolean {
+    const { dumping, pending } = this.#tracker;
+    if (dump) return !dumping;
+    return pending - (dumping ? 1 : 0) < (this.transport.window ?? Number.POSITIVE_INFINITY);
+  }
+
+  get #queued(): number {
+    return this.#queuedDumps.length + this.#queuedOthers.length;
   }
 
   /** Only what somebody waits for keeps the process alive. */
   #reference(): void {
     if (this.#closed !== undefined) return;
-    const wanted = this.#tracker.pending > 0 || this.#queue.length > 0 || this.#tracker.events !== undefined;
+    const wanted = this.#tracker.pending > 0 || this.#queued > 0 || this.#tracker.events !== undefined;
     if (wanted === this.#referenced) return;
     this.#referenced = wanted;
     if (wanted) this.transport.ref();
@@ -261,7 +279,7 @@ export class NetlinkSocket {
     if (this.#closed !== undefined) return;
     this.#closed = error;
     this.transport.close();
-    for (const queued of this.#queue.splice(0)) queued.reject(error);
+    for (const queued of [...this.#queuedOthers.splice(0), ...this.#queuedDumps.splice(0)]) queued.reject(error);
     this.#tracker.close(error, eventError);
   }
 }

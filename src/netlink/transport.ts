@@ -34,6 +34,12 @@ export interface Transport {
   /** True once nothing can come any more without a further `send`: the end of a replay. Never true of a real socket. */
   readonly ended: boolean;
 
+  /**
+   * How many requests may wait for their answer at once, because the answers of more could overrun the receive buffer; others are sent
+   * as those are answered. Undefined: any number.
+   */
+  readonly window?: number;
+
   /** Called once, before anything else. */
   start(listener: TransportListener): void;
   /**

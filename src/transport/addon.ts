@@ -4,6 +4,7 @@
  */
 
 import { release } from 'node:os';
+import { setImmediate } from 'node:timers';
 import { isMainThread } from 'node:worker_threads';
 import { viewOf } from '../netlink/byteorder.ts';
 import { OverrunError, TransportError, UnsupportedError } from '../netlink/errors.ts';
@@ -65,6 +66,7 @@ class AddonTransport implements Transport {
   readonly portid: number;
   readonly release = release();
   readonly ended = false;
+  readonly window: number;
   readonly #socket: RawNetlinkSocket;
   readonly #mayJoin: boolean;
   #queue: (Datagram | TransportError | OverrunError)[] = [];
@@ -72,7 +74,8 @@ class AddonTransport implements Transport {
   #listener: TransportListener | undefined;
   #closed = false;
 
-  constructor(socket: RawNetlinkSocket, mayJoin: boolean) {
+  constructor(socket: RawNetlinkSocket, mayJoin: boolean, window: number) {
+    this.window = window;
     this.#socket = socket;
     this.#mayJoin = mayJoin;
     this.portid = attempt('getsockname', () => socket.address().port);
@@ -135,7 +138,9 @@ class AddonTransport implements Transport {
     this.#closed = true;
     this.#queue = [];
     this.#head = 0;
-    this.#socket.close();
+    // Inside of its own callback, which promises that it settles still belong to, the addon would go on with what it has just closed and
+    // abort the process. No immediate runs in there.
+    setImmediate(() => this.#socket.close());
   }
 
   /** An exception that left a handler of the addon would abort the process. */
@@ -145,11 +150,27 @@ class AddonTransport implements Transport {
     try {
       this.#listener?.readable();
     } catch (error) {
-      queueMicrotask(() => {
+      setImmediate(() => {
         throw error;
       });
     }
   }
+}
+
+/** net.core.rmem_default of most kernels; setsockopt doubles what it is given. */
+const DEFAULT_BUFFER = 212992;
+/** What one ACK, with the request that it echoes, is charged at the most, and more than a page of slack. */
+const ANSWER_CHARGE = 1280;
+/** Of more than enough to keep the kernel busy, the end. */
+const LARGEST_WINDOW = 64;
+
+/**
+ * The addon aborts the process when its buffer overruns, and a thousand requests at once are enough for that. A dump may take half of
+ * the buffer (the kernel keeps to that), answers the other half.
+ */
+function windowOf(receiveBuffer: number | undefined): number {
+  const size = receiveBuffer === undefined ? DEFAULT_BUFFER : 2 * receiveBuffer;
+  return Math.max(1, Math.min(LARGEST_WINDOW, Math.floor(size / 2 / ANSWER_CHARGE)));
 }
 
 const NOTHING: Datagram = {
@@ -183,7 +204,7 @@ export async function openAddon(options: AddonOptions = {}): Promise<Transport> 
   try {
     const { receiveBuffer } = options;
     if (receiveBuffer !== undefined) attempt('setsockopt', () => socket.setRecvBufferSize(receiveBuffer));
-    return new AddonTransport(socket, options.eventsMayAbortProcess === true);
+    return new AddonTransport(socket, options.eventsMayAbortProcess === true, windowOf(receiveBuffer));
   } catch (error) {
     socket.close();
     throw error;

@@ -85,6 +85,10 @@ class RecordTransport implements Transport {
     return this.#inner.release;
   }
 
+  get window(): number | undefined {
+    return this.#inner.window;
+  }
+
   get ended(): boolean {
     return this.#inner.ended;
   }
