@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { checkInteger, describe as describeValue } from '../../src/netlink/check.ts';
 import { KINDS, type Kind, type KindName, type SlotValue, toHex } from '../../src/ctnetlink/kinds.ts';
+import { checkInteger, describe as describeValue } from '../../src/netlink/check.ts';
 
 function kind(name: KindName): Kind {
   return KINDS[name];
