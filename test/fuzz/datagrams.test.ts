@@ -45,8 +45,6 @@ describe('fuzz: datagrams', function () {
     let prefixes = 0;
     for (const bytes of capturedDatagrams()) {
       for (let length = 0; length < bytes.length; length++) {
-        // A long dump differs only at its end; from its last 4 KiB on every prefix counts.
-        if (bytes.length - length > 4096 && length % 97 !== 0) continue;
         canvas.load(bytes, length);
         consume(canvas.view, outcome);
         prefixes++;
