@@ -57,6 +57,13 @@ export interface Transport {
   joinGroup(group: number): void;
   /** @throws TransportError */
   leaveGroup(group: number): void;
+  /**
+   * SO_ATTACH_FILTER: only what this classic BPF program lets through is received; undefined takes it away. The program is `struct
+   * sock_filter` by `struct sock_filter` (linux/filter.h), 8 bytes each in the byte order of the host. Not there: this transport has no way to
+   * set it.
+   * @throws TransportError EINVAL for a program that the kernel does not take
+   */
+  attachFilter?(program: Uint8Array | undefined): void;
   /** Keeps the process alive (the state after `start`), or not. */
   ref(): void;
   unref(): void;
@@ -65,10 +72,19 @@ export interface Transport {
 }
 
 export interface TransportOptions {
-  /** SO_RCVBUF in bytes; what the transport's own default is when not given. */
+  /**
+   * SO_RCVBUF in bytes: a limit of what waits in the kernel, not an allocation. Default: 8 MiB (6,500 events) where the transport can pass
+   * net.core.rmem_max, which takes CAP_NET_ADMIN; the addon leaves it at net.core.rmem_default.
+   */
   receiveBuffer?: number;
   /** The socket will join multicast groups. Some transports refuse here, with the remedy, rather than at the first event. */
   events?: boolean;
+  /**
+   * NETLINK_BROADCAST_ERROR on sockets that join groups: the kernel keeps DESTROY events that did not fit and sends them again, so that
+   * nearly none is lost, and flows live longer meanwhile. NEW and UPDATE events are lost as ever, and nobody can tell how many. Default:
+   * false.
+   */
+  reliable?: boolean;
 }
 
 /** Opens sockets of one kind: the same options give sockets that see the same kernel (or the same capture). */

@@ -1,21 +1,43 @@
 /** Which socket runs: the only file that knows the adapters, each loaded when it is wanted. */
-import { checkInteger, checkOptions, describe } from '../netlink/check.ts';
+import { checkBoolean, checkInteger, checkOptions, describe } from '../netlink/check.ts';
 import { UnsupportedError } from '../netlink/errors.ts';
 import type { Transport, TransportFactory, TransportOptions } from '../netlink/transport.ts';
 
-/** Adapters by name, in the order in which they are tried. */
+/** Adapters by name. */
 const ADAPTERS = {
+  'node:ffi': async (options: OpenOptions) => (await import('./node-ffi.ts')).openNodeFfi(options),
+  koffi: async (options: OpenOptions) => (await import('./koffi.ts')).openKoffi(options),
+  deno: async (options: OpenOptions) => (await import('./deno.ts')).openDeno(options),
+  bun: async (options: OpenOptions) => (await import('./bun.ts')).openBun(options),
   addon: async (options: OpenOptions) => (await import('./addon.ts')).openAddon(options),
 } as const;
 
 export type TransportName = keyof typeof ADAPTERS;
 
 export interface OpenOptions extends TransportOptions {
-  /** A name, or what opens transports (replay(), record(), a test's own). Default: $CTNETLINK_TRANSPORT, else the first that works. */
+  /** A name, or what opens transports (replay(), record(), a test's own). Default: $CTNETLINK_TRANSPORT, else the first that works here. */
   transport?: TransportName | TransportFactory;
   /** See AddonOptions: events over the addon, which aborts the process when they overrun. */
   eventsMayAbortProcess?: boolean;
 }
+
+/** What is tried in this runtime, in this order: its own means, then what a package brings. */
+function candidates(): readonly TransportName[] {
+  if ('Deno' in globalThis) return ['deno', 'koffi'];
+  if ('Bun' in globalThis) return ['bun', 'koffi'];
+  if (process.versions.electron !== undefined) return ['koffi'];
+  return ['node:ffi', 'koffi', 'addon'];
+}
+
+/** The one command that mends it. */
+function remedy(): string {
+  if (process.platform !== 'linux')
+    return 'The live kernel needs Linux; captures are replayed anywhere (ctnetlink/replay)';
+  if ('Deno' in globalThis) return 'What mends it: deno run --allow-ffi --allow-sys --allow-read ...';
+  return 'What mends it: npm install koffi';
+}
+
+const UNSUPPORTED = new UnsupportedError('').code;
 
 const NAMES = Object.keys(ADAPTERS).join(', ');
 
@@ -33,6 +55,7 @@ export async function openTransport(options: OpenOptions = {}): Promise<Transpor
   const { transport, receiveBuffer } = options;
   // setsockopt takes an int; what an adapter said of anything else would not name the option.
   if (receiveBuffer !== undefined) checkInteger(receiveBuffer, 0x7fffffff, 'options.receiveBuffer', 1);
+  checkBoolean(options.reliable, 'options.reliable');
   if (typeof transport === 'function') return await transport(options);
   if (transport !== undefined) {
     if (isAdapter(transport)) return await ADAPTERS[transport](options);
@@ -45,13 +68,15 @@ export async function openTransport(options: OpenOptions = {}): Promise<Transpor
     throw new UnsupportedError(`$CTNETLINK_TRANSPORT must be ${NAMES}, not '${wanted}'`);
   }
   const refusals: string[] = [];
-  for (const [name, open] of Object.entries(ADAPTERS)) {
+  for (const name of candidates()) {
     try {
-      return await open(options);
+      return await ADAPTERS[name](options);
     } catch (error) {
-      if (!(error instanceof UnsupportedError)) throw error;
-      refusals.push(`${name}: ${error.message}`);
+      // Not by its class: a loader that runs TypeScript may have loaded it twice.
+      const { code, message } = error as UnsupportedError;
+      if (code !== UNSUPPORTED) throw error;
+      refusals.push(`${name}: ${message}`);
     }
   }
-  throw new UnsupportedError(`no netlink socket can be opened here. Tried: ${refusals.join('; ')}`);
+  throw new UnsupportedError(`no netlink socket can be opened here. Tried: ${refusals.join('; ')}. ${remedy()}`);
 }

@@ -163,4 +163,5 @@ export const EADDRINUSE = 98;
 export const ETIMEDOUT = 110;
 export const EILSEQ = 84;
 export const EPROTONOSUPPORT = 93;
+export const ENOPROTOOPT = 92;
 export const ECANCELED = 125;

@@ -1,5 +1,6 @@
 export * from './errno.ts';
 export * from './in.ts';
+export * from './io_uring.ts';
 export * from './netlink.ts';
 export * from './nf_conntrack_common.ts';
 export * from './nf_conntrack_sctp.ts';

@@ -162,7 +162,7 @@ describe('Conntrack: open refuses', () => {
     for (const transport of ['nosuch', 'toString', 5, {}]) {
       const error = await rejection(Conntrack.open({ transport: transport as never }));
       expect(error, shown(transport)).to.be.instanceOf(TypeError);
-      expect((error as Error).message).to.match(/^transport must be addon.* or a function, not /);
+      expect((error as Error).message).to.match(/^transport must be node:ffi, .*addon or a function, not /);
     }
   });
 

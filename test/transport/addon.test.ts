@@ -74,17 +74,14 @@ describeKernel('transport addon', ['conntrack'], () => {
     const url = JSON.stringify(new URL('../../dist/transport/open.js', import.meta.url).href);
     const code = `const { parentPort } = require('node:worker_threads');
       import(${url}).then(async ({ openTransport }) => {
-        for (const options of [{}, { transport: 'addon' }]) {
-          await openTransport(options).catch(({ name, message }) => parentPort.postMessage([name, message]));
-        }
+        await openTransport({ transport: 'addon' }).catch(({ name, message }) => parentPort.postMessage([name, message]));
       });`;
     const messages: [string, string][] = [];
     const worker = new Worker(code, { eval: true });
     worker.on('message', (message) => messages.push(message));
     const exit = await new Promise((resolve, reject) => worker.on('error', reject).on('exit', resolve));
     expect(exit).to.equal(0);
-    expect(messages.map(([name]) => name)).to.deep.equal(['UnsupportedError', 'UnsupportedError']);
-    expect(messages[0][1]).to.match(/no netlink socket can be opened here.*addon: .*main thread/);
-    expect(messages[1][1]).to.contain('main thread');
+    expect(messages.map(([name]) => name)).to.deep.equal(['UnsupportedError']);
+    expect(messages[0][1]).to.contain('main thread');
   });
 });

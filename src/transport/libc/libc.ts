@@ -1,0 +1,80 @@
+/**
+ * What a runtime must give for a socket of ours: a dozen functions of libc, errno, the address of a buffer, and to be told when a file
+ * descriptor is readable. All the rest is written once, in this folder.
+ */
+import { UnsupportedError } from '../../netlink/errors.ts';
+
+/** libc.so.6 is what dlopen of musl understands too. */
+export const LIBC_PATH = 'libc.so.6';
+
+export type CType = 'i32' | 'u32' | 'i64' | 'pointer';
+
+/**
+ * Parameters of each function; all give an i32. Lengths that C has as size_t stand in structures (msghdr), so that no BigInt is made a
+ * call; only `syscall`, which is rare, takes one: its third argument is an address for one and a number for the other call.
+ */
+export const FUNCTIONS = {
+  socket: ['i32', 'i32', 'i32'],
+  bind: ['i32', 'pointer', 'u32'],
+  getsockname: ['i32', 'pointer', 'pointer'],
+  setsockopt: ['i32', 'i32', 'i32', 'pointer', 'u32'],
+  getsockopt: ['i32', 'i32', 'i32', 'pointer', 'pointer'],
+  sendmsg: ['i32', 'pointer', 'i32'],
+  recvmmsg: ['i32', 'pointer', 'u32', 'i32', 'pointer'],
+  poll: ['pointer', 'u32', 'i32'],
+  eventfd: ['u32', 'i32'],
+  read: ['i32', 'pointer', 'u32'],
+  write: ['i32', 'pointer', 'u32'],
+  close: ['i32'],
+  syscall: ['i32', 'i32', 'i64', 'i32', 'i32', 'pointer', 'i32'],
+} as const satisfies Readonly<Record<string, readonly CType[]>>;
+
+export type FunctionName = keyof typeof FUNCTIONS;
+
+interface Arguments {
+  i32: number;
+  u32: number;
+  i64: bigint;
+  /** A buffer, passed by its address; or NULL. */
+  pointer: Uint8Array | null;
+}
+
+type Parameters<Types extends readonly CType[]> = { -readonly [Index in keyof Types]: Arguments[Types[Index]] };
+
+/** The functions of libc as JavaScript calls them: a negative number is a failure, whose reason errno() has until the next call. */
+export type LibcFunctions = {
+  [Name in FunctionName]: (...args: Parameters<(typeof FUNCTIONS)[Name]>) => number;
+};
+
+/** Tells again and again that a file descriptor is readable, from `start` to `stop`, as long as it is. */
+export interface Poll {
+  start(): void;
+  stop(): void;
+  /** Keeps the process alive while it is started (the state at first), or not. */
+  ref(): void;
+  unref(): void;
+  /** For good; to be called before the descriptor is closed. */
+  close(): void;
+}
+
+export interface Libc extends LibcFunctions {
+  /** Of the transport: 'koffi'. */
+  readonly name: string;
+  errno(): number;
+  /** Of the first byte, which must stand in an ArrayBuffer of its own, outside of the heap that a collector moves. */
+  addressOf(memory: Uint8Array): bigint;
+  /** Calls `fired` from the event loop when there is something to read; may call it when there is nothing. */
+  watch(fd: number, fired: () => void): Poll;
+}
+
+/** 64-bit machines with the numbers of asm-generic; Deno and Bun name theirs as Node does. */
+const ARCHITECTURES: readonly string[] = ['x64', 'arm64', 'riscv64', 'loong64', 'ppc64', 's390x'];
+
+/** @throws UnsupportedError on a machine that the layouts in this folder do not fit */
+export function checkPlatform(name: string): void {
+  const { platform, arch } = process;
+  if (platform !== 'linux') throw new UnsupportedError(`the transport '${name}' needs Linux, this is ${platform}`);
+  if (!ARCHITECTURES.includes(arch)) {
+    throw new UnsupportedError(`the transport '${name}' knows the layouts of ${ARCHITECTURES.join(', ')}, not ${arch}`);
+  }
+}

@@ -1,0 +1,62 @@
+/**
+ * How many events were lost, and where. With NETLINK_NO_ENOBUFS the kernel only counts what did not fit the receive buffer: the drops of
+ * SO_MEMINFO. Whatever waits when a drop is noticed came before it, so that the loss stands behind as many datagrams as wait then; how many
+ * that are follows from what each is charged.
+ */
+import { SK_MEMINFO_DROPS, SK_MEMINFO_RMEM_ALLOC } from '../../uapi/socket.ts';
+import type { SocketOptions } from './options.ts';
+
+/** What the kernel charges an event of conntrack: a kilobyte for the data, a struct sk_buff. Measured while it runs. */
+const USUAL_CHARGE = 1280;
+
+interface Loss {
+  /** Datagrams that are delivered before it is told. */
+  after: number;
+  lost: number;
+}
+
+export class Losses {
+  readonly #options: SocketOptions;
+  #drops = 0;
+  #delivered = 0;
+  #waiting = 0;
+  #charge = USUAL_CHARGE;
+  readonly #losses: Loss[] = [];
+
+  constructor(options: SocketOptions) {
+    this.#options = options;
+  }
+
+  /** To be called with nothing left over of the last receive, right before the next. */
+  beforeReceive(): void {
+    const options = this.#options;
+    options.readMemoryInfo();
+    this.#waiting = options.memoryInfo(SK_MEMINFO_RMEM_ALLOC);
+    const drops = options.memoryInfo(SK_MEMINFO_DROPS);
+    if (drops === this.#drops) return;
+    const lost = (drops - this.#drops) >>> 0;
+    this.#drops = drops;
+    const after = this.#delivered + Math.round(this.#waiting / this.#charge);
+    const last = this.#losses.at(-1);
+    if (last !== undefined && last.after >= after) last.lost += lost;
+    else this.#losses.push({ after, lost });
+  }
+
+  /** How many datagrams that receive gave. One that was alone tells what each is charged. */
+  received(count: number): void {
+    if (count === 1 && this.#waiting > 0) this.#charge = this.#waiting;
+  }
+
+  /** One more datagram is handed on. */
+  delivered(): void {
+    this.#delivered++;
+  }
+
+  /** What was lost right here; 0 when nothing was. `drained`: nothing waits any more, so that no loss can be further behind. */
+  take(drained: boolean): number {
+    const first = this.#losses[0];
+    if (first === undefined || (!drained && first.after > this.#delivered)) return 0;
+    this.#losses.shift();
+    return first.lost;
+  }
+}

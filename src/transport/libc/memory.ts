@@ -1,0 +1,76 @@
+/**
+ * Memory that system calls read and write: buffers with fixed addresses, and the layouts of C on 64-bit machines of either byte order. A
+ * `size_t` and a pointer are 8 bytes; musl declares halves of some as int and padding, which are the same bytes.
+ */
+import { HOST_LITTLE_ENDIAN } from '../../netlink/byteorder.ts';
+import type { Libc } from './libc.ts';
+
+// struct sockaddr_nl { sa_family_t nl_family; unsigned short pad; __u32 nl_pid; __u32 nl_groups; }
+export const SOCKADDR_NL_SIZE = 12;
+export const SOCKADDR_NL_PID = 4;
+
+// struct msghdr { void *name; socklen_t namelen; iovec *iov; size_t iovlen; void *control; size_t controllen; int flags; }
+export const MSGHDR_SIZE = 56;
+export const MSGHDR_NAME = 0;
+export const MSGHDR_NAMELEN = 8;
+export const MSGHDR_IOV = 16;
+export const MSGHDR_IOVLEN = 24;
+export const MSGHDR_FLAGS = 48;
+
+// struct mmsghdr { struct msghdr hdr; unsigned int len; }
+export const MMSGHDR_SIZE = 64;
+export const MMSGHDR_LEN = 56;
+
+// struct iovec { void *base; size_t len; }
+export const IOVEC_SIZE = 16;
+export const IOVEC_LEN = 8;
+
+// struct pollfd { int fd; short events; short revents; }
+export const POLLFD_SIZE = 8;
+export const POLLFD_EVENTS = 4;
+
+// struct sock_fprog { unsigned short len; struct sock_filter *filter; }, struct sock_filter of linux/filter.h
+export const SOCK_FPROG_SIZE = 16;
+export const SOCK_FPROG_FILTER = 8;
+export const SOCK_FILTER_SIZE = 8;
+
+/**
+ * Zeroed bytes that do not move. Who gives an address of it to the kernel must keep a reference to it for as long as the kernel may use it.
+ * Never a small typed array: V8 keeps those on its heap.
+ */
+export class Memory {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly view: DataView<ArrayBuffer>;
+  readonly #address: bigint;
+
+  constructor(libc: Libc, size: number) {
+    const buffer = new ArrayBuffer(size);
+    this.bytes = new Uint8Array(buffer);
+    this.view = new DataView(buffer);
+    this.#address = libc.addressOf(this.bytes);
+  }
+
+  address(at = 0): bigint {
+    return this.#address + BigInt(at);
+  }
+
+  u16(at: number, value: number): void {
+    this.view.setUint16(at, value, HOST_LITTLE_ENDIAN);
+  }
+
+  u32(at: number, value: number): void {
+    this.view.setUint32(at, value, HOST_LITTLE_ENDIAN);
+  }
+
+  u64(at: number, value: bigint): void {
+    this.view.setBigUint64(at, value, HOST_LITTLE_ENDIAN);
+  }
+
+  getU32(at: number): number {
+    return this.view.getUint32(at, HOST_LITTLE_ENDIAN);
+  }
+
+  getI32(at: number): number {
+    return this.view.getInt32(at, HOST_LITTLE_ENDIAN);
+  }
+}

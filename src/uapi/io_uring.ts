@@ -1,0 +1,33 @@
+/** linux/io_uring.h, and the system calls, whose numbers are the same on every machine. */
+
+export const SYS_io_uring_setup = 425;
+export const SYS_io_uring_enter = 426;
+
+/** The rings stand in memory that the caller gives (Linux 6.5). */
+export const IORING_SETUP_NO_MMAP = 1 << 14;
+/** Entries are taken in their order, without an array of indices (Linux 6.6). */
+export const IORING_SETUP_NO_SQARRAY = 1 << 16;
+
+export const IORING_OP_POLL_ADD = 6;
+export const IORING_OP_RECVMSG = 10;
+export const IORING_OP_WRITE = 23;
+
+/** The next entry starts when this one has ended well; else it ends with ECANCELED. */
+export const IOSQE_IO_LINK = 1 << 2;
+/** A thread of the kernel's does it, from the start. */
+export const IOSQE_ASYNC = 1 << 4;
+
+export const IO_URING_SQE_SIZE = 64;
+export const IO_URING_CQE_SIZE = 16;
+
+// struct io_uring_params, bytes
+export const IO_URING_PARAMS_SIZE = 120;
+export const IO_URING_PARAMS_FLAGS = 8;
+export const IO_URING_PARAMS_SQ_OFF = 40;
+export const IO_URING_PARAMS_CQ_OFF = 80;
+// struct io_sqring_offsets and io_cqring_offsets, 32-bit words but for the address at the end
+export const IO_URING_OFF_HEAD = 0;
+export const IO_URING_OFF_TAIL = 4;
+export const IO_URING_OFF_MASK = 8;
+export const IO_URING_CQ_OFF_CQES = 20;
+export const IO_URING_OFF_USER_ADDR = 32;
