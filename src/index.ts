@@ -2,7 +2,8 @@
  * Connection tracking from TypeScript. `Conntrack` is the way in; ctnetlink/nfct has libnetfilter_conntrack's names, ctnetlink/replay
  * recorded traffic for tests, ctnetlink/netlink the layer below for whoever builds another subsystem.
  */
-export { type CallOptions, Conntrack, type ConntrackOptions } from './conntrack/conntrack.ts';
+export type { CallOptions } from './conntrack/call.ts';
+export { Conntrack, type ConntrackOptions } from './conntrack/conntrack.ts';
 export { Dump, type DumpOptions, type Table } from './conntrack/dump.ts';
 export {
   type ConntrackEvent,
@@ -11,6 +12,7 @@ export {
   type FlowEvent,
   type OverrunEvent,
 } from './conntrack/events.ts';
+export { type Failure, type Flows, ManyError, type ManyOptions, type ManyResult } from './conntrack/many.ts';
 export type { UnknownAttribute } from './ctnetlink/codec.ts';
 export { CompiledFilter, type Filter, type Masked } from './ctnetlink/filter.ts';
 export { Flow } from './ctnetlink/flow.ts';

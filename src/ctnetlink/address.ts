@@ -24,15 +24,23 @@ export function formatIpv4(address: number): string {
 
 /** A dotted quad as a signed 32-bit integer (a small integer to V8), or undefined when it is none. */
 export function parseIpv4(text: string): number | undefined {
-  const parts = text.split('.');
-  if (parts.length !== 4) return undefined;
   let address = 0;
-  for (const part of parts) {
-    // inet_pton(3) takes no leading zeros: they would be octal to inet_aton(3).
-    if (!/^(0|[1-9]\d{0,2})$/.test(part) || Number(part) > 255) return undefined;
-    address = (address << 8) | Number(part);
+  let octet = -1;
+  let dots = 0;
+  for (let i = 0; i < text.length; i++) {
+    const digit = text.charCodeAt(i) - 48;
+    if (digit >= 0 && digit <= 9) {
+      // inet_pton(3) takes no leading zeros: they would be octal to inet_aton(3).
+      if (octet === 0) return undefined;
+      octet = octet < 0 ? digit : octet * 10 + digit;
+      if (octet > 255) return undefined;
+    } else {
+      if (text[i] !== '.' || octet < 0 || ++dots > 3) return undefined;
+      address = (address << 8) | octet;
+      octet = -1;
+    }
   }
-  return address;
+  return dots === 3 && octet >= 0 ? (address << 8) | octet : undefined;
 }
 
 /** 16 bytes as inet_ntop(3) prints them. */

@@ -37,6 +37,11 @@ export class Codec {
     return this.#common.slice();
   }
 
+  /** Makes room for the rare ones in slots that may be only the common ones, before one of those is set. */
+  makeRoom(target: SlotHolder): void {
+    if (target.slots.length < this.#all.length) target.slots = target.slots.concat(this.#rare);
+  }
+
   /** The names of the nests around an unknown attribute. */
   levelPath(level: number): WirePath {
     return this.#tables.levelPath(level);

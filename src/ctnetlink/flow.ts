@@ -30,9 +30,11 @@ export function slotOfId(id: number): number {
   return slot;
 }
 
-const FIELDS = groupFields(ATTRIBUTES);
-const LEAVES = FIELDS.get('')!;
-const GROUPS = [...FIELDS].filter(([name]) => name !== '');
+const GROUPS = groupFields(ATTRIBUTES);
+const TUPLES = [ORIG, REPLY, MASTER];
+/** The properties that are in no group. */
+const LEAVES = GROUPS.get('')!;
+GROUPS.delete('');
 
 /**
  * One flow of the connection tracking table as a message described it, or as a caller wants it: its properties are those of
@@ -57,20 +59,20 @@ export class Flow implements SlotHolder {
     if (init instanceof Flow) return init;
     if (typeof init !== 'object' || init === null || Array.isArray(init))
       throw new TypeError(`${argument} must be an object, not ${describe(init)}`);
-    const flow = new Flow();
+    const flow = new Flow(flowCodec.newCommonSlots());
     for (const [key, value] of Object.entries(init)) {
       if (value === undefined) continue;
-      const leaf = LEAVES.find((field) => field.name === key);
+      const leaf = LEAVES.get(key);
       if (leaf !== undefined) {
-        writeField(flow.slots, leaf, value, `${argument}.${key}`);
+        setField(flow, leaf, value, `${argument}.${key}`);
         continue;
       }
-      const fields = FIELDS.get(key);
-      if (fields !== undefined && key !== '') writeGroup(flow.slots, fields, value, `${argument}.${key}`);
+      const fields = GROUPS.get(key);
+      if (fields !== undefined) setGroup(flow, fields, value, `${argument}.${key}`);
       else if (key === 'unknown') flow.unknown = unknownFrom(value, `${argument}.unknown`);
       else throw new TypeError(`${argument}.${key} is not a property of a flow`);
     }
-    for (const tuple of [ORIG, REPLY, MASTER]) imply(flow.slots, tuple, `${argument}.${tuple.group}`);
+    for (const tuple of TUPLES) imply(flow.slots, tuple, argument);
     return flow;
   }
 
@@ -90,11 +92,11 @@ export class Flow implements SlotHolder {
   toJSON(): Record<string, unknown> {
     const { slots } = this;
     const json: Record<string, unknown> = {};
-    for (const [name] of GROUPS) {
+    for (const name of GROUPS.keys()) {
       const group = (this as unknown as Record<string, Group | undefined>)[name]?.toJSON();
       if (group !== undefined && Object.keys(group).length > 0) json[name] = group;
     }
-    for (const field of LEAVES) {
+    for (const field of LEAVES.values()) {
       const value = fieldToJSON(slots, field);
       if (value !== undefined) json[field.name] = value;
     }
@@ -111,7 +113,7 @@ export class Flow implements SlotHolder {
   /** What console.log shows. */
   [Symbol.for('nodejs.util.inspect.custom')](): Record<string, unknown> {
     const shown: Record<string, unknown> = {};
-    for (const name of [...GROUPS.map(([group]) => group), ...LEAVES.map((leaf) => leaf.name), 'unknown']) {
+    for (const name of [...GROUPS.keys(), ...LEAVES.keys(), 'unknown']) {
       const value = (this as unknown as Record<string, unknown>)[name];
       if (value !== undefined) shown[name] = value;
     }
@@ -122,7 +124,7 @@ export class Flow implements SlotHolder {
 /** The accessors: FlowProperties, read. */
 export interface Flow extends FlowView {}
 
-for (const field of LEAVES) {
+for (const field of LEAVES.values()) {
   Object.defineProperty(Flow.prototype, field.name, {
     get(this: Flow): unknown {
       return readField(this.slots, field);
@@ -132,8 +134,8 @@ for (const field of LEAVES) {
 }
 
 for (const [name, fields] of GROUPS) {
-  const GroupClass = defineGroup(fields);
-  const slots = fields.flatMap((field) => field.places.map((place) => place.slot));
+  const GroupClass = defineGroup([...fields.values()]);
+  const slots = [...fields.values()].flatMap((field) => field.places.map((place) => place.slot));
   const always = name === 'orig' || name === 'reply';
   Object.defineProperty(Flow.prototype, name, {
     get(this: Flow): Group | undefined {
@@ -143,33 +145,36 @@ for (const [name, fields] of GROUPS) {
   });
 }
 
-function writeGroup(slots: SlotValue[], fields: readonly Field[], value: unknown, argument: string): void {
+function setField(flow: Flow, field: Field, value: unknown, argument: string): void {
+  if (field.rare) flowCodec.makeRoom(flow);
+  writeField(flow.slots, field, value, argument);
+}
+
+function setGroup(flow: Flow, fields: ReadonlyMap<string, Field>, value: unknown, argument: string): void {
   if (typeof value !== 'object' || value === null)
     throw new TypeError(`${argument} must be an object, not ${describe(value)}`);
   // `in` and not Object.keys: what another flow's `orig` gives is on its prototype.
-  for (const field of fields) {
-    if (field.name in value)
-      writeField(slots, field, (value as Record<string, unknown>)[field.name], `${argument}.${field.name}`);
-  }
-  for (const key of Object.keys(value)) {
-    if (!fields.some((field) => field.name === key)) {
-      throw new TypeError(`${argument}.${key} is none of ${fields.map((field) => field.name).join(', ')}`);
-    }
+  for (const key in value) {
+    const field = fields.get(key);
+    if (field !== undefined) setField(flow, field, (value as Record<string, unknown>)[key], `${argument}.${key}`);
+    else if (Object.hasOwn(value, key))
+      throw new TypeError(`${argument}.${key} is none of ${[...fields.keys()].join(', ')}`);
   }
 }
 
 /** The family of a tuple follows from its addresses. */
 function imply(slots: SlotValue[], tuple: TupleSlots, argument: string): void {
-  const addresses = { ipv4: [tuple.src4, tuple.dst4], ipv6: [tuple.src6, tuple.dst6] };
-  for (const family of ['ipv4', 'ipv6'] as const) {
-    if (addresses[family].every((slot) => slots[slot] === undefined)) continue;
-    const number = FAMILIES[family];
-    const other = slots[tuple.family];
-    if (other !== undefined && other !== number) {
-      throw new RangeError(`${argument} has an ${family} address and something of another family`);
-    }
-    slots[tuple.family] = number;
-  }
+  const { src4, dst4, src6, dst6 } = tuple;
+  if (slots[src4] !== undefined || slots[dst4] !== undefined) implyFamily(slots, tuple, 'ipv4', argument);
+  if (slots[src6] !== undefined || slots[dst6] !== undefined) implyFamily(slots, tuple, 'ipv6', argument);
+}
+
+function implyFamily(slots: SlotValue[], tuple: TupleSlots, family: Family, argument: string): void {
+  const number = FAMILIES[family];
+  const other = slots[tuple.family];
+  if (other !== undefined && other !== number)
+    throw new RangeError(`${argument}.${tuple.group} has an ${family} address and something of another family`);
+  slots[tuple.family] = number;
 }
 
 function unknownFrom(value: unknown, argument: string): UnknownAttribute[] {

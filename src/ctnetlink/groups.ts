@@ -2,33 +2,36 @@
  * Properties from rows: for every group ('orig', 'tcp', ...) a class with one accessor a field, made once at import. A field with two
  * rows (src: IPv4 and IPv6) takes whichever is set.
  */
-import type { AttributeRow } from './attributes.ts';
+import { type AttributeRow, COMMON_SLOTS } from './attributes.ts';
 import { KINDS, type Kind, type SlotValue } from './kinds.ts';
 
 export interface Field {
   name: string;
   /** Slots that may hold it, and how each does. */
   places: { slot: number; kind: Kind }[];
+  /** One of the slots is above the common ones: see ATTRIBUTES. */
+  rare: boolean;
 }
 
-/** The fields of every group, and under '' the properties that are in none. */
-export function groupFields(rows: readonly AttributeRow[]): Map<string, Field[]> {
-  const groups = new Map<string, Field[]>([['', []]]);
+/** The fields of every group by name, and under '' the properties that are in none. */
+export function groupFields(rows: readonly AttributeRow[]): Map<string, Map<string, Field>> {
+  const groups = new Map<string, Map<string, Field>>([['', new Map()]]);
   rows.forEach((row, slot) => {
     const dot = row.property.indexOf('.');
     const group = dot < 0 ? '' : row.property.slice(0, dot);
     const name = row.property.slice(dot + 1);
     let fields = groups.get(group);
     if (fields === undefined) {
-      fields = [];
+      fields = new Map();
       groups.set(group, fields);
     }
-    let field = fields.find((other) => other.name === name);
+    let field = fields.get(name);
     if (field === undefined) {
-      field = { name, places: [] };
-      fields.push(field);
+      field = { name, places: [], rare: false };
+      fields.set(name, field);
     }
     field.places.push({ slot, kind: KINDS[row.kind] });
+    field.rare ||= slot >= COMMON_SLOTS;
   });
   return groups;
 }
@@ -57,6 +60,11 @@ export function fieldToJSON(slots: readonly SlotValue[], field: Field): unknown 
  */
 export function writeField(slots: SlotValue[], field: Field, value: unknown, argument: string): void {
   if (value === undefined) return;
+  const [first] = field.places;
+  if (field.places.length === 1) {
+    slots[first.slot] = first.kind.set(value, argument);
+    return;
+  }
   let refusal: unknown;
   for (const { slot, kind } of field.places) {
     try {
@@ -66,7 +74,7 @@ export function writeField(slots: SlotValue[], field: Field, value: unknown, arg
       refusal = error;
     }
   }
-  if (field.places.length === 1 || refusal instanceof TypeError) throw refusal;
+  if (refusal instanceof TypeError) throw refusal;
   throw new RangeError(`${argument} must be an IPv4 or IPv6 address, not '${value}'`);
 }
 

@@ -1,5 +1,5 @@
 /** One builder a query: what each sends, and what is refused before it can do harm. */
-import type { BuildRequest } from '../netlink/socket.ts';
+import type { BuildRequest } from '../netlink/writer.ts';
 import { nfnlType, writeNfgenmsg } from '../nfnetlink/nfgenmsg.ts';
 import { IPPROTO_ICMP, IPPROTO_ICMPV6 } from '../uapi/in.ts';
 import { NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REQUEST } from '../uapi/netlink.ts';
@@ -55,7 +55,7 @@ const ZONE = slotOfProperty('zone');
 const ID = slotOfProperty('id');
 const STATUS = slotOfProperty('status');
 const TIMEOUT = slotOfProperty('timeout');
-const WRITABLE = [...ATTRIBUTES.keys()].filter((slot) => ATTRIBUTES[slot].readOnly !== true);
+const READ_ONLY = [...ATTRIBUTES.keys()].filter((slot) => ATTRIBUTES[slot].readOnly === true);
 
 function has(flow: Flow, tuple: TupleSlots): boolean {
   return tuple.all.some((slot) => flow.slots[slot] !== undefined);
@@ -64,12 +64,16 @@ function has(flow: Flow, tuple: TupleSlots): boolean {
 /** The kernel takes a request with half a tuple for a mistake; a DELETE without any for a flush. */
 function checkTuple(flow: Flow, tuple: TupleSlots, argument: string): void {
   const { slots } = flow;
-  const required = { src: [tuple.src4, tuple.src6], dst: [tuple.dst4, tuple.dst6], proto: [tuple.proto] };
-  for (const [name, places] of Object.entries(required)) {
-    if (places.every((slot) => slots[slot] === undefined)) {
-      throw new TypeError(`${argument}.${tuple.group}.${name} is required`);
-    }
-  }
+  const { src4, src6, dst4, dst6, proto } = tuple;
+  const missing =
+    slots[src4] === undefined && slots[src6] === undefined
+      ? 'src'
+      : slots[dst4] === undefined && slots[dst6] === undefined
+        ? 'dst'
+        : slots[proto] === undefined
+          ? 'proto'
+          : undefined;
+  if (missing !== undefined) throw new TypeError(`${argument}.${tuple.group}.${missing} is required`);
 }
 
 /** A flow with only these slots of `flow`. */
@@ -95,7 +99,8 @@ function familyOf(flow: Flow): number {
 
 /** What of a flow a NEW request carries: all that the kernel takes, also what this package does not know. */
 function writable(flow: Flow): Flow {
-  const copy = only(flow, WRITABLE);
+  const copy = new Flow(flow.slots.slice());
+  for (const slot of READ_ONLY) if (slot < copy.slots.length) copy.slots[slot] = undefined;
   copy.unknown = flow.unknown;
   return copy;
 }

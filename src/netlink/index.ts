@@ -1,3 +1,4 @@
+export * from './batch.ts';
 export * from './byteorder.ts';
 export * from './errors.ts';
 export * from './nlattr.ts';

@@ -39,6 +39,22 @@ export interface PendingRequest {
   settle(error: Error | undefined): void;
 }
 
+/** Many messages in one datagram; only the last asks for an ACK, which comes when all before it are done. */
+export interface PendingBatch {
+  readonly operation: string;
+  /** Messages in it. */
+  readonly count: number;
+  /** The kernel refused one of them; the others are not concerned. */
+  failed(index: number, error: Error): void;
+  /** Called exactly once: undefined when all have been answered for, else why nobody knows. */
+  settle(error: Error | undefined): void;
+}
+
+interface BatchEntry {
+  readonly first: number;
+  readonly batch: PendingBatch;
+}
+
 interface Entry {
   request: PendingRequest;
   settled: boolean;
@@ -60,6 +76,8 @@ export class SequenceTracker {
   events: EventSink | undefined;
   readonly #explain: Explain | undefined;
   readonly #entries = new Map<number, Entry>();
+  /** A few at the most. */
+  readonly #batches: BatchEntry[] = [];
   readonly #header = newNlmsghdr();
   #sequence: number;
   #dump: Entry | undefined;
@@ -72,9 +90,11 @@ export class SequenceTracker {
     this.#sequence = sequence;
   }
 
-  /** How many requests wait for their end, drained ones included. */
+  /** How many requests wait for their end, drained ones included; of a batch each message. */
   get pending(): number {
-    return this.#entries.size;
+    let pending = this.#entries.size;
+    for (const { batch } of this.#batches) pending += batch.count;
+    return pending;
   }
 
   /** A dump runs or is drained: the kernel would answer another with EBUSY. */
@@ -85,6 +105,7 @@ export class SequenceTracker {
   /** True when a datagram would be welcome to somebody. */
   get hungry(): boolean {
     if (this.events !== undefined && this.events.paused !== true) return true;
+    if (this.#batches.length > 0) return true;
     for (const { request } of this.#entries.values()) if (request.sink?.paused !== true) return true;
     return false;
   }
@@ -101,6 +122,28 @@ export class SequenceTracker {
     const entry: Entry = { request, settled: false, interrupted: false };
     this.#entries.set(sequence, entry);
     if (request.dump) this.#dump = entry;
+  }
+
+  /** To be called before the send. Returns the sequence number of the first message; the others follow it. */
+  registerBatch(batch: PendingBatch): number {
+    const { count } = batch;
+    // None is to be 0, nor one that a request which is long on its way has: a block of numbers without any of those.
+    if (this.#sequence > 0xffffffff - count) this.#sequence = 0;
+    const first = this.#sequence + 1;
+    for (const sequence of this.#entries.keys()) {
+      if (sequence < first || sequence >= first + count) continue;
+      this.#sequence = sequence;
+      return this.registerBatch(batch);
+    }
+    this.#sequence += count;
+    this.#batches.push({ first, batch });
+    return first;
+  }
+
+  /** Forgets a batch that could not be sent. */
+  unregisterBatch(batch: PendingBatch): void {
+    const at = this.#batches.findIndex((entry) => entry.batch === batch);
+    if (at >= 0) this.#batches.splice(at, 1);
   }
 
   /** Forgets a request that could not be sent. */
@@ -204,8 +247,8 @@ export class SequenceTracker {
         this.counts.strays++;
       }
     } else if (header.nlmsg_type === NLMSG_ERROR || header.nlmsg_type === NLMSG_DONE) {
-      if (entry === undefined) this.counts.strays++;
-      else this.#finish(sequence, entry, view, offset, end);
+      if (entry !== undefined) this.#finish(sequence, entry, view, offset, end);
+      else if (!this.#answersBatch(sequence, view, offset, end)) this.counts.strays++;
     } else if (header.nlmsg_type === NLMSG_OVERRUN) {
       this.overrun(new OverrunError('the kernel says that data was lost (NLMSG_OVERRUN)'));
     }
@@ -221,30 +264,44 @@ export class SequenceTracker {
   }
 
   #finish(sequence: number, entry: Entry, view: DataView, offset: number, end: number): void {
-    const { nlmsg_type, nlmsg_flags } = this.#header;
+    if ((this.#header.nlmsg_flags & NLM_F_DUMP_INTR) !== 0) entry.interrupted = true;
     const { operation } = entry.request;
-    let error: Error | undefined;
-    try {
-      const done = nlmsg_type === NLMSG_DONE;
-      const errno = readErrno(view, offset, end, done);
-      if ((nlmsg_flags & NLM_F_DUMP_INTR) !== 0) entry.interrupted = true;
-      if (errno !== 0) {
-        const extack = readExtendedAck(view, offset, end, nlmsg_flags, done);
-        error = new KernelError(errno, {
-          operation,
-          sequence,
-          extack,
-          explanation: this.#explain?.(operation, errno, extack),
-        });
-      } else if (entry.interrupted) {
-        error = new DumpInterruptedError(operation);
-      }
-    } catch (caught) {
-      error = caught as Error;
-    }
+    let error = this.#outcome(operation, view, offset, end);
+    if (error === undefined && entry.interrupted) error = new DumpInterruptedError(operation);
     this.#entries.delete(sequence);
     if (entry === this.#dump) this.#dump = undefined;
     this.#settle(entry, error);
+  }
+
+  /** Whether it answers a message of a batch. */
+  #answersBatch(sequence: number, view: DataView, offset: number, end: number): boolean {
+    for (const { first, batch } of this.#batches) {
+      const index = sequence - first;
+      if (index < 0 || index >= batch.count) continue;
+      const error = this.#outcome(batch.operation, view, offset, end);
+      if (error !== undefined) batch.failed(index, error);
+      if (index === batch.count - 1) {
+        this.unregisterBatch(batch);
+        batch.settle(undefined);
+      }
+      return true;
+    }
+    return false;
+  }
+
+  /** What an NLMSG_ERROR or NLMSG_DONE says; undefined for an ACK. */
+  #outcome(operation: string, view: DataView, offset: number, end: number): Error | undefined {
+    const { nlmsg_type, nlmsg_flags, nlmsg_seq } = this.#header;
+    const done = nlmsg_type === NLMSG_DONE;
+    try {
+      const errno = readErrno(view, offset, end, done);
+      if (errno === 0) return undefined;
+      const extack = readExtendedAck(view, offset, end, nlmsg_flags, done);
+      const explanation = this.#explain?.(operation, errno, extack);
+      return new KernelError(errno, { operation, sequence: nlmsg_seq, extack, explanation });
+    } catch (error) {
+      return error as Error;
+    }
   }
 
   #settle(entry: Entry, error: Error | undefined): void {
@@ -261,5 +318,6 @@ export class SequenceTracker {
       if (!entry.request.dump) this.#entries.delete(sequence);
       this.#settle(entry, error);
     }
+    for (const { batch } of this.#batches.splice(0)) batch.settle(error);
   }
 }

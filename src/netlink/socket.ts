@@ -1,8 +1,16 @@
 import { setImmediate } from 'node:timers';
+import { type Batch, stampBatch } from './batch.ts';
 import { ClosedError, OverrunError } from './errors.ts';
-import { type EventSink, type Explain, type ReplySink, SequenceTracker, type TrackerCounts } from './sequence.ts';
+import {
+  type EventSink,
+  type Explain,
+  type PendingBatch,
+  type ReplySink,
+  SequenceTracker,
+  type TrackerCounts,
+} from './sequence.ts';
 import type { Transport } from './transport.ts';
-import { Writer } from './writer.ts';
+import { type BuildRequest, Writer } from './writer.ts';
 
 /** A long dump yields to the event loop this often: timers of the program stay within it plus one datagram. */
 const TURN_MILLISECONDS = 8;
@@ -20,9 +28,6 @@ export interface RequestOptions {
   settled?(error: unknown): void;
 }
 
-/** Writes one whole message with this sequence number. */
-export type BuildRequest = (writer: Writer, sequence: number) => void;
-
 /** Stops a request: it resolves at once and what the kernel still answers is drained. */
 export interface RequestHandle {
   readonly done: Promise<void>;
@@ -30,6 +35,8 @@ export interface RequestHandle {
 }
 
 interface Queued {
+  /** Answers that it will get. */
+  count: number;
   start(): void;
   reject(error: Error): void;
 }
@@ -85,6 +92,43 @@ export class NetlinkSocket {
       stop = this.#start(build, options, resolve, reject);
     });
     return { done, stop };
+  }
+
+  /**
+   * Sends a batch and resolves when all of it has been answered for. It is taken at once, so that the batch may be filled again.
+   * @throws TransportError, ClosedError, OverrunError: nobody knows what became of its messages
+   */
+  sendBatch(batch: Batch, operation: string, failed: (index: number, error: Error) => void): Promise<void> {
+    this.assertOpen();
+    const { count } = batch;
+    return new Promise((resolve, reject) => {
+      const settle = (error: Error | undefined): void => (error === undefined ? resolve() : reject(error));
+      const pending: PendingBatch = { operation, count, failed, settle };
+      const send = (bytes: Uint8Array): void => {
+        stampBatch(bytes, this.#tracker.registerBatch(pending), count);
+        this.#reference();
+        try {
+          this.transport.send(bytes);
+        } catch (error) {
+          this.#tracker.unregisterBatch(pending);
+          this.#reference();
+          reject(error);
+          return;
+        }
+        this.read();
+      };
+      if (this.#queuedOthers.length > 0 || !this.#maySend(false, count)) {
+        const bytes = batch.bytes.slice();
+        this.#queuedOthers.push({ count, start: () => send(bytes), reject });
+      } else {
+        send(batch.bytes);
+      }
+    });
+  }
+
+  /** How many messages a batch may have: their answers must fit the receive buffer. */
+  get largestBatch(): number {
+    return this.transport.window ?? Number.POSITIVE_INFINITY;
   }
 
   /** Sends a datagram whose answer nobody tracks: with sequence 0, or one of `nextSequence` that the caller looks for. */
@@ -176,9 +220,9 @@ export class NetlinkSocket {
     };
 
     signal?.addEventListener('abort', onAbort, { once: true });
-    if (queue.length > 0 || !this.#maySend(dump)) {
+    if (queue.length > 0 || !this.#maySend(dump, 1)) {
       const bytes = writer.finish().slice();
-      queued = { start: () => send(bytes), reject: (error) => finish(error, true) };
+      queued = { count: 1, start: () => send(bytes), reject: (error) => finish(error, true) };
       queue.push(queued);
       // The dump before it may have been paused until now, and must come to its end first.
       this.read();
@@ -242,7 +286,7 @@ export class NetlinkSocket {
   #startQueued(): boolean {
     if (this.#closed !== undefined) return false;
     for (const queue of [this.#queuedOthers, this.#queuedDumps]) {
-      if (queue.length === 0 || !this.#maySend(queue === this.#queuedDumps)) continue;
+      if (queue.length === 0 || !this.#maySend(queue === this.#queuedDumps, queue[0].count)) continue;
       queue.shift()!.start();
       return true;
     }
@@ -250,10 +294,11 @@ export class NetlinkSocket {
   }
 
   /** One dump at a time, which the kernel would answer EBUSY otherwise, and others as many as the transport can take answers of. */
-  #maySend(dump: boolean): boolean {
+  #maySend(dump: boolean, count: number): boolean {
     const { dumping, pending } = this.#tracker;
     if (dump) return !dumping;
-    return pending - (dumping ? 1 : 0) < (this.transport.window ?? Number.POSITIVE_INFINITY);
+    const others = pending - (dumping ? 1 : 0);
+    return others === 0 || others + count <= (this.transport.window ?? Number.POSITIVE_INFINITY);
   }
 
   get #queued(): number {

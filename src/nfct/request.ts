@@ -5,7 +5,7 @@ import { buildMessage, type QueryName } from '../ctnetlink/request.ts';
 import { kernelSupport } from '../ctnetlink/support.ts';
 import { checkInteger, describe } from '../netlink/check.ts';
 import { UnsupportedError } from '../netlink/errors.ts';
-import type { BuildRequest } from '../netlink/socket.ts';
+import type { BuildRequest } from '../netlink/writer.ts';
 import { NFNETLINK_V1 } from '../uapi/nfnetlink.ts';
 import { checkConntrack } from './conntrack.ts';
 import {

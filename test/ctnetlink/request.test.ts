@@ -17,7 +17,7 @@ import {
 } from '../../src/ctnetlink/request.ts';
 import { kernelSupport } from '../../src/ctnetlink/support.ts';
 import { viewOf } from '../../src/netlink/byteorder.ts';
-import type { BuildRequest } from '../../src/netlink/socket.ts';
+import type { BuildRequest } from '../../src/netlink/writer.ts';
 import { Writer } from '../../src/netlink/writer.ts';
 import { concat, headerOf, nlattr } from '../support/fake-transport.ts';
 import { inNests, nested } from './samples.ts';

@@ -12,13 +12,15 @@ import type { FlowInit, TupleInit } from '../../src/ctnetlink/properties.ts';
 import { buildDump, buildMessage } from '../../src/ctnetlink/request.ts';
 import { kernelSupport } from '../../src/ctnetlink/support.ts';
 import { KernelError } from '../../src/netlink/errors.ts';
-import { type BuildRequest, NetlinkSocket } from '../../src/netlink/socket.ts';
+import { NetlinkSocket } from '../../src/netlink/socket.ts';
 import type { Transport } from '../../src/netlink/transport.ts';
+import type { BuildRequest } from '../../src/netlink/writer.ts';
 import { openTransport } from '../../src/transport/open.ts';
 import { EEXIST } from '../../src/uapi/errno.ts';
 import * as cta from '../../src/uapi/nfnetlink_conntrack.ts';
 import { AF_INET, AF_INET6 } from '../../src/uapi/socket.ts';
 import { said } from '../conntrack/played.ts';
+import { messagesOf } from '../support/fake-transport.ts';
 import { describeKernel, resetNamespace } from '../support/kernel.ts';
 import { Random, seedFromEnvironment } from '../support/random.ts';
 
@@ -39,7 +41,7 @@ describeKernel('filters on the kernel', ['conntrack', 'nft'], () => {
       const inner = await openTransport();
       const send = inner.send.bind(inner);
       inner.send = (bytes) => {
-        sent.push(bytes.slice());
+        sent.push(...messagesOf(bytes));
         send(bytes);
       };
       return inner;

@@ -7,7 +7,7 @@ import { expect } from 'chai';
 import { Flow, flowCodec } from '../../src/ctnetlink/flow.ts';
 import type { FlowInit, TupleInit } from '../../src/ctnetlink/properties.ts';
 import { buildDelete, buildUpdate } from '../../src/ctnetlink/request.ts';
-import type { BuildRequest } from '../../src/netlink/socket.ts';
+import type { BuildRequest } from '../../src/netlink/writer.ts';
 import { Writer } from '../../src/netlink/writer.ts';
 import { nfnlType, writeNfgenmsg } from '../../src/nfnetlink/nfgenmsg.ts';
 import { NLA_F_NESTED, NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST } from '../../src/uapi/netlink.ts';

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import { type BuildRequest, NetlinkSocket } from '../../src/netlink/socket.ts';
+import { NetlinkSocket } from '../../src/netlink/socket.ts';
+import type { BuildRequest } from '../../src/netlink/writer.ts';
 import { ack, done, FakeTransport, headerOf, message, rejection, settled, watch } from '../support/fake-transport.ts';
 
 const build: BuildRequest = (writer, sequence) => writer.endMessage(writer.beginMessage(0x101, 5, sequence));

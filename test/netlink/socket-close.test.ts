@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { ClosedError, TransportError } from '../../src/netlink/errors.ts';
-import { type BuildRequest, NetlinkSocket } from '../../src/netlink/socket.ts';
+import { NetlinkSocket } from '../../src/netlink/socket.ts';
+import type { BuildRequest } from '../../src/netlink/writer.ts';
 import { ack, FakeTransport, headerOf, message, rejection, watch } from '../support/fake-transport.ts';
 
 const build: BuildRequest = (writer, sequence) => writer.endMessage(writer.beginMessage(0x101, 5, sequence));

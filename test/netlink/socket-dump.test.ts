@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { DumpInterruptedError, KernelError, OverrunError } from '../../src/netlink/errors.ts';
-import { type BuildRequest, NetlinkSocket } from '../../src/netlink/socket.ts';
+import { NetlinkSocket } from '../../src/netlink/socket.ts';
+import type { BuildRequest } from '../../src/netlink/writer.ts';
 import { NLM_F_DUMP_INTR, NLM_F_MULTI } from '../../src/uapi/netlink.ts';
 import {
   done,

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { ClosedError, OverrunError } from '../../src/netlink/errors.ts';
 import type { EventSink } from '../../src/netlink/sequence.ts';
-import { type BuildRequest, NetlinkSocket } from '../../src/netlink/socket.ts';
+import { NetlinkSocket } from '../../src/netlink/socket.ts';
+import type { BuildRequest } from '../../src/netlink/writer.ts';
 import { ack, FakeTransport, headerOf, message, settled, watch } from '../support/fake-transport.ts';
 
 const build: BuildRequest = (writer, sequence) => writer.endMessage(writer.beginMessage(0x101, 5, sequence));

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { HOST_LITTLE_ENDIAN } from '../../src/netlink/byteorder.ts';
 import { ClosedError, KernelError, OverrunError, TransportError } from '../../src/netlink/errors.ts';
-import { type BuildRequest, NetlinkSocket } from '../../src/netlink/socket.ts';
+import { NetlinkSocket } from '../../src/netlink/socket.ts';
+import type { BuildRequest } from '../../src/netlink/writer.ts';
 import {
   ack,
   error,

@@ -1,6 +1,13 @@
 /** A kernel that the test plays: messages as it would send them, and a transport in memory that carries them. */
 import { HOST_LITTLE_ENDIAN, viewOf } from '../../src/netlink/byteorder.ts';
-import { align4, newNlmsghdr, type nlmsghdr, readNlmsghdr, writeNlmsghdr } from '../../src/netlink/nlmsg.ts';
+import {
+  align4,
+  newNlmsghdr,
+  type nlmsghdr,
+  readNlmsghdr,
+  walkDatagram,
+  writeNlmsghdr,
+} from '../../src/netlink/nlmsg.ts';
 import type { Datagram, Transport, TransportListener } from '../../src/netlink/transport.ts';
 import {
   NLM_F_ACK_TLVS,
@@ -109,7 +116,14 @@ export function headerOf(bytes: Uint8Array): nlmsghdr {
   return header;
 }
 
-/** Plays the kernel: called from inside `send`, with a request that it may keep. */
+/** Copies of the messages in a datagram. */
+export function messagesOf(bytes: Uint8Array): Uint8Array[] {
+  const messages: Uint8Array[] = [];
+  walkDatagram(viewOf(bytes), (_header, _view, offset, end) => messages.push(bytes.slice(offset, end)));
+  return messages;
+}
+
+/** Plays the kernel: called from inside `send`, with each request that it may keep. */
 export type Script = (request: Uint8Array, header: nlmsghdr, transport: FakeTransport) => void;
 
 export class FakeTransport implements Transport {
@@ -118,7 +132,7 @@ export class FakeTransport implements Transport {
   /** A test may say which kernel it plays. */
   release: string | undefined = undefined;
   ended = false;
-  /** Copies of all that was sent. */
+  /** Copies of all messages that were sent. */
   readonly sent: Uint8Array[] = [];
   readonly groups = new Set<number>();
   referenced = true;
@@ -179,9 +193,10 @@ export class FakeTransport implements Transport {
 
   send(bytes: Uint8Array): void {
     if (this.closed) throw new Error('send after close');
-    const request = bytes.slice();
-    this.sent.push(request);
-    this.#script?.(request, headerOf(request), this);
+    for (const request of messagesOf(bytes)) {
+      this.sent.push(request);
+      this.#script?.(request, headerOf(request), this);
+    }
   }
 
   receive(): Datagram | undefined {

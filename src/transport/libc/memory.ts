@@ -66,6 +66,11 @@ export class Memory {
     this.view.setBigUint64(at, value, HOST_LITTLE_ENDIAN);
   }
 
+  /** A size_t below 2^32, without a BigInt. */
+  size(at: number, value: number): void {
+    this.u32(HOST_LITTLE_ENDIAN ? at : at + 4, value);
+  }
+
   getU32(at: number): number {
     return this.view.getUint32(at, HOST_LITTLE_ENDIAN);
   }

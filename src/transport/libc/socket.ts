@@ -5,7 +5,6 @@
 import { release } from 'node:os';
 import { setImmediate } from 'node:timers';
 import { isMainThread } from 'node:worker_threads';
-import { HOST_LITTLE_ENDIAN } from '../../netlink/byteorder.ts';
 import { ClosedError, OverrunError, TransportError } from '../../netlink/errors.ts';
 import type { Datagram, Transport, TransportListener, TransportOptions } from '../../netlink/transport.ts';
 import { EAGAIN, EINTR, ENOBUFS } from '../../uapi/errno.ts';
@@ -19,21 +18,13 @@ import {
   NETLINK_NO_ENOBUFS,
 } from '../../uapi/netlink.ts';
 import { AF_NETLINK, MSG_DONTWAIT, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_RAW, SOL_NETLINK } from '../../uapi/socket.ts';
+import { Ahead } from './ahead.ts';
 import { attempt, failure } from './call.ts';
 import { checkPlatform, type Libc } from './libc.ts';
 import { Losses } from './losses.ts';
-import {
-  IOVEC_LEN,
-  IOVEC_SIZE,
-  Memory,
-  MSGHDR_IOV,
-  MSGHDR_IOVLEN,
-  MSGHDR_SIZE,
-  SOCKADDR_NL_PID,
-  SOCKADDR_NL_SIZE,
-} from './memory.ts';
+import { Memory, SOCKADDR_NL_PID, SOCKADDR_NL_SIZE } from './memory.ts';
 import { SocketOptions } from './options.ts';
-import { ReadAhead } from './read-ahead.ts';
+import { Outgoing } from './outgoing.ts';
 import { Readiness } from './readiness.ts';
 import { DATAGRAM_SIZE, Slots } from './slots.ts';
 
@@ -44,9 +35,11 @@ const ANSWER_CHARGE = 1280;
 /** Datagrams a receive: small ones come many at a time; of a dump, some 2 ms of the kernel's work. */
 const EVENT_SLOTS = 32;
 const REQUEST_SLOTS = 8;
-/** So much of a dump, some 20 ms, is read before the rest is read ahead. */
+/** So much of a dump, some 20 ms, is received directly, in the turn of its request; the rest ahead. */
 const LONG_DUMP = 64;
-/** Milliseconds until an answer is looked for again that was not there. It always is, as far as anybody has seen. */
+/** A datagram of so many bytes is a batch, which is sent ahead: the kernel takes a quarter of a millisecond and more for it. */
+const LARGE_BATCH = 8192;
+/** Milliseconds until an answer is looked for again that was not there. */
 const RETRY = 10;
 
 export class LibcTransport implements Transport {
@@ -59,16 +52,15 @@ export class LibcTransport implements Transport {
   readonly #fd: number;
   readonly #options: SocketOptions;
   readonly #reliable: boolean;
-  /** Header, vector and bytes of what is sent. */
-  readonly #header: Memory;
-  #outgoing: Memory;
+  #outgoing: Outgoing;
   readonly #slots: Slots;
   #next = 0;
   #received = 0;
   /** Full datagrams in a row: a long dump. */
   #full = 0;
-  #ahead: ReadAhead | undefined;
-  #mayReadAhead = isMainThread;
+  #ahead: Ahead | undefined;
+  /** When a worker thread ends, its memory goes before its requests do. */
+  #mayGoAhead = isMainThread;
   #losses: Losses | undefined;
   #readiness: Readiness | undefined;
   #listener: TransportListener | undefined;
@@ -96,10 +88,7 @@ export class LibcTransport implements Transport {
       libc.close(this.#fd);
       throw error;
     }
-    this.#header = new Memory(libc, MSGHDR_SIZE + IOVEC_SIZE);
-    this.#header.u64(MSGHDR_IOV, this.#header.address(MSGHDR_SIZE));
-    this.#header.u64(MSGHDR_IOVLEN, 1n);
-    this.#outgoing = this.#room(PAGE);
+    this.#outgoing = new Outgoing(libc, new Uint8Array(0), PAGE);
     this.#slots = new Slots(libc, events ? EVENT_SLOTS : REQUEST_SLOTS);
   }
 
@@ -109,13 +98,13 @@ export class LibcTransport implements Transport {
 
   send(bytes: Uint8Array): void {
     this.#assertOpen();
-    const { length } = bytes;
-    if (length > this.#outgoing.bytes.length) this.#outgoing = this.#room(2 * length);
-    this.#outgoing.bytes.set(bytes);
-    const header = this.#header;
-    if (HOST_LITTLE_ENDIAN) header.u32(MSGHDR_SIZE + IOVEC_LEN, length);
-    else header.u32(MSGHDR_SIZE + IOVEC_LEN + 4, length);
-    while (this.#libc.sendmsg(this.#fd, header.bytes, 0) < 0)
+    const ahead = bytes.length >= LARGE_BATCH ? this.#goAhead() : undefined;
+    if (ahead !== undefined) {
+      ahead.send(bytes);
+      return;
+    }
+    if (!this.#outgoing.set(bytes)) this.#outgoing = new Outgoing(this.#libc, bytes, 2 * bytes.length);
+    while (this.#libc.sendmsg(this.#fd, this.#outgoing.header, 0) < 0)
       if (this.#libc.errno() !== EINTR) throw failure(this.#libc, 'sendmsg');
   }
 
@@ -123,15 +112,18 @@ export class LibcTransport implements Transport {
     if (this.#closed) return undefined;
     const losses = this.#losses;
     if (losses !== undefined) this.#tell(losses.take(false));
-    if (this.#ahead !== undefined) {
-      const datagram = this.#receiveAhead(this.#ahead);
-      if (this.#ahead !== undefined) return datagram;
-    }
-    if (this.#next === this.#received && !this.#fill()) {
-      if (losses !== undefined) this.#tell(losses.take(true));
-      if (this.#readiness !== undefined) this.#readiness.arm();
-      else if (this.#referenced) this.#lookAgain(RETRY);
-      return undefined;
+    // What was received directly came before what is received ahead.
+    if (this.#next === this.#received) {
+      if (this.#ahead?.busy === true) {
+        const datagram = this.#receiveAhead(this.#ahead);
+        if (datagram !== undefined || this.#ahead.busy) return datagram;
+      }
+      if (!this.#fill()) {
+        if (losses !== undefined) this.#tell(losses.take(true));
+        if (this.#readiness !== undefined) this.#readiness.arm();
+        else if (this.#referenced) this.#lookAgain();
+        return undefined;
+      }
     }
     const slot = this.#next++;
     losses?.delivered();
@@ -187,19 +179,13 @@ export class LibcTransport implements Transport {
     return address.getU32(SOCKADDR_NL_PID);
   }
 
-  #room(size: number): Memory {
-    const memory = new Memory(this.#libc, size);
-    this.#header.u64(MSGHDR_SIZE, memory.address());
-    return memory;
-  }
-
   /** From now on losses are counted, not told as errors, and somebody must be told of what comes. */
   #listen(): void {
     if (this.#readiness !== undefined) return;
     this.#options.set(SOL_NETLINK, NETLINK_NO_ENOBUFS, 1);
     if (this.#reliable) this.#options.set(SOL_NETLINK, NETLINK_BROADCAST_ERROR, 1);
     this.#losses = new Losses(this.#options);
-    this.#mayReadAhead = false;
+    this.#mayGoAhead = false;
     this.#readiness = new Readiness(this.#libc, this.#fd, () => this.#listener?.readable());
     if (!this.#referenced) this.#readiness.unref();
   }
@@ -228,32 +214,38 @@ export class LibcTransport implements Transport {
   #watchForLongDump(received: number): void {
     if (received < this.#slots.count || this.#slots.lengthOf(received - 1) < DATAGRAM_SIZE / 2) this.#full = 0;
     else this.#full += received;
-    if (this.#full < LONG_DUMP || !this.#mayReadAhead) return;
-    try {
-      this.#ahead = new ReadAhead(this.#libc, this.#fd);
-    } catch (error) {
-      if (!(error instanceof TransportError)) throw error;
-      // No io_uring here: this socket goes on as it did.
-      this.#mayReadAhead = false;
-    }
+    if (this.#full < LONG_DUMP) return;
+    this.#full = 0;
+    this.#goAhead()?.start();
   }
 
-  #receiveAhead(ahead: ReadAhead): Datagram | undefined {
-    // What was received directly came before.
-    if (this.#next < this.#received) {
-      const slot = this.#next++;
-      return this.#slots.datagram(slot, this.#slots.lengthOf(slot));
+  /** The ring, once there was something long for it; undefined where there is none. */
+  #goAhead(): Ahead | undefined {
+    if (this.#ahead !== undefined || !this.#mayGoAhead) return this.#ahead;
+    try {
+      this.#ahead = new Ahead(this.#libc, this.#fd);
+    } catch (error) {
+      if (!(error instanceof TransportError)) throw error;
+      // No io_uring here: this socket does it all by itself.
+      this.#mayGoAhead = false;
     }
+    return this.#ahead;
+  }
+
+  #receiveAhead(ahead: Ahead): Datagram | undefined {
     const datagram = ahead.receive();
     if (datagram !== undefined) return datagram;
-    if (!ahead.drained) {
-      this.#lookAgain(0);
-      return undefined;
+    if (ahead.busy) {
+      // Nothing else of the program is kept from its turn while the kernel works.
+      setImmediate(() => {
+        if (this.#closed) return;
+        ahead.wait();
+        this.#listener?.readable();
+      });
+    } else if (ahead.overran) {
+      ahead.overran = false;
+      throw new OverrunError(OVERRAN);
     }
-    this.#ahead = undefined;
-    this.#full = 0;
-    ahead.close(() => {});
-    if (ahead.overran) throw new OverrunError(OVERRAN);
     return undefined;
   }
 
@@ -265,15 +257,12 @@ export class LibcTransport implements Transport {
     throw new OverrunError(`the receive buffer overran: ${lost} lost`, lost);
   }
 
-  /** Who waits is told that there may be something, which is looked for then. */
-  #lookAgain(milliseconds: number): void {
-    if (this.#retry !== undefined) return;
-    const again = (): void => {
+  /** An answer that was not there: it always is, as far as anybody has seen. */
+  #lookAgain(): void {
+    this.#retry ??= setTimeout(() => {
       this.#retry = undefined;
       if (!this.#closed) this.#listener?.readable();
-    };
-    if (milliseconds > 0) this.#retry = setTimeout(again, milliseconds);
-    else setImmediate(again);
+    }, RETRY);
   }
 
   #assertOpen(): void {

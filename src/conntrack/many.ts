@@ -1,0 +1,218 @@
+/** Many requests of one kind from an iterable, some hundred in a datagram, in constant memory. */
+import { setImmediate } from 'node:timers';
+import { Flow } from '../ctnetlink/flow.ts';
+import type { FlowInit } from '../ctnetlink/properties.ts';
+import { Batch } from '../netlink/batch.ts';
+import { checkSignal, describe } from '../netlink/check.ts';
+import { NetlinkError } from '../netlink/errors.ts';
+import type { NetlinkSocket } from '../netlink/socket.ts';
+import type { BuildRequest } from '../netlink/writer.ts';
+import type { CallOptions } from './call.ts';
+
+/** What goes into a datagram at the most; more makes it no faster. */
+const MESSAGES = 256;
+const BYTES = 49152;
+/** Failures that a ManyError keeps. */
+const KEPT = 100;
+
+export type Flows = Iterable<FlowInit | Flow> | AsyncIterable<FlowInit | Flow>;
+
+/** One item that failed, and its place among all. */
+export interface Failure {
+  index: number;
+  item: FlowInit | Flow;
+  /** KernelError as the kernel refused it; TypeError, RangeError for what cannot be asked. */
+  error: Error;
+}
+
+export interface ManyOptions extends CallOptions {
+  /**
+   * Told of each item that failed, in the order of their answers; the call then resolves all the same. What it throws ends the call. Default:
+   * the call goes on to the end of the items and then rejects with a ManyError.
+   */
+  onError?(failure: Failure): void;
+}
+
+export interface ManyResult {
+  succeeded: number;
+  failed: number;
+}
+
+/** Some items failed; all others were done. */
+export class ManyError extends NetlinkError implements ManyResult {
+  override name = 'ManyError';
+  readonly succeeded: number;
+  readonly failed: number;
+  /** The first 100. */
+  readonly failures: readonly Failure[];
+
+  constructor(operation: string, { succeeded, failed }: ManyResult, failures: readonly Failure[]) {
+    const [{ index, error }] = failures;
+    super('ERR_MANY', `${failed} of ${succeeded + failed} failed; the first is item ${index}: ${error.message}`, {
+      cause: error,
+    });
+    this.message = `${operation}: ${this.message}`;
+    this.succeeded = succeeded;
+    this.failed = failed;
+    this.failures = failures;
+  }
+}
+
+/**
+ * @throws TypeError for what is no iterable; ManyError when items failed and there is no onError; what the iterable throws, when all that it
+ * gave before has been sent; OverrunError, TransportError, ClosedError, when nobody knows what became of the last some hundred
+ */
+export async function sendMany(
+  socket: NetlinkSocket,
+  operation: string,
+  build: (flow: Flow, argument: string) => BuildRequest,
+  flows: Flows,
+  options: ManyOptions,
+): Promise<ManyResult> {
+  checkSignal(options.signal);
+  const { onError } = options;
+  if (onError !== undefined && typeof onError !== 'function')
+    throw new TypeError(`options.onError must be a function, not ${describe(onError)}`);
+  const many = new Many(socket, operation, build, options);
+  if (isIterable(flows, Symbol.asyncIterator)) await many.addAsync(flows as AsyncIterable<FlowInit | Flow>);
+  else if (isIterable(flows, Symbol.iterator)) await many.addAll(flows as Iterable<FlowInit | Flow>);
+  else throw new TypeError(`flows must be an iterable or an async iterable, not ${describe(flows)}`);
+  return many.result();
+}
+
+function isIterable(value: unknown, symbol: symbol): boolean {
+  return typeof value === 'object' && value !== null && typeof Reflect.get(value, symbol) === 'function';
+}
+
+class Many {
+  readonly #socket: NetlinkSocket;
+  readonly #operation: string;
+  readonly #build: (flow: Flow, argument: string) => BuildRequest;
+  readonly #options: ManyOptions;
+  readonly #most: number;
+  readonly #batch = new Batch();
+  /** Of the batch. */
+  #items: (FlowInit | Flow)[] = [];
+  #indices: number[] = [];
+  /** Taken from the iterable. */
+  #taken = 0;
+  #failed = 0;
+  readonly #failures: Failure[] = [];
+  /** Settles when all that was sent has been answered for. */
+  #sent: Promise<void> = Promise.resolve();
+  #idle: ReturnType<typeof setImmediate> | undefined;
+  #thrown: { error: unknown } | undefined;
+
+  constructor(
+    socket: NetlinkSocket,
+    operation: string,
+    build: (flow: Flow, argument: string) => BuildRequest,
+    options: ManyOptions,
+  ) {
+    this.#socket = socket;
+    this.#operation = operation;
+    this.#build = build;
+    this.#options = options;
+    this.#most = Math.max(1, Math.min(MESSAGES, socket.largestBatch));
+  }
+
+  async addAll(flows: Iterable<FlowInit | Flow>): Promise<void> {
+    this.#proceed();
+    try {
+      for (const item of flows) {
+        this.#add(item);
+        if (this.#full) await this.#next();
+      }
+    } finally {
+      await this.#finish();
+    }
+  }
+
+  async addAsync(flows: AsyncIterable<FlowInit | Flow>): Promise<void> {
+    this.#proceed();
+    try {
+      for await (const item of flows) {
+        this.#add(item);
+        if (this.#full) await this.#next();
+        // What it gave is sent while it has nothing more to give.
+        else this.#idle ??= setImmediate(() => this.#send());
+      }
+    } finally {
+      await this.#finish();
+    }
+  }
+
+  /** @throws ManyError */
+  result(): ManyResult {
+    const result = { succeeded: this.#taken - this.#failed, failed: this.#failed };
+    if (this.#failures.length > 0) throw new ManyError(this.#operation, result, this.#failures);
+    return result;
+  }
+
+  get #full(): boolean {
+    return this.#batch.count >= this.#most || this.#batch.length >= BYTES;
+  }
+
+  #add(item: FlowInit | Flow): void {
+    const index = this.#taken++;
+    try {
+      this.#batch.add(this.#build(Flow.from(item, 'flow'), 'flow'));
+      this.#items.push(item);
+      this.#indices.push(index);
+    } catch (error) {
+      this.#fail({ index, item, error: error as Error });
+    }
+  }
+
+  #fail(failure: Failure): void {
+    this.#failed++;
+    const { onError } = this.#options;
+    if (onError === undefined) {
+      if (this.#failures.length < KEPT) this.#failures.push(failure);
+      return;
+    }
+    try {
+      onError(failure);
+    } catch (error) {
+      this.#thrown ??= { error };
+    }
+  }
+
+  /** Sends the batch, and waits for the one before it: the next is built while the kernel works on this one. */
+  async #next(): Promise<void> {
+    const before = this.#sent;
+    this.#send();
+    await before;
+    this.#proceed();
+  }
+
+  async #finish(): Promise<void> {
+    this.#send();
+    await this.#sent;
+    this.#proceed();
+  }
+
+  #send(): void {
+    clearImmediate(this.#idle);
+    this.#idle = undefined;
+    if (this.#batch.count === 0 || this.#options.signal?.aborted === true) return;
+    const items = this.#items;
+    const indices = this.#indices;
+    const failed = (at: number, error: Error): void => this.#fail({ index: indices[at], item: items[at], error });
+    const sent = this.#socket.sendBatch(this.#batch, this.#operation, failed);
+    this.#batch.clear();
+    this.#items = [];
+    this.#indices = [];
+    const before = this.#sent;
+    this.#sent = before.then(() => sent);
+    // Told to who waits for them.
+    this.#sent.catch(() => {});
+    sent.catch(() => {});
+  }
+
+  /** @throws the signal's reason, what onError threw */
+  #proceed(): void {
+    this.#options.signal?.throwIfAborted();
+    if (this.#thrown !== undefined) throw this.#thrown.error;
+  }
+}

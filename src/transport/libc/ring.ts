@@ -1,0 +1,117 @@
+/**
+ * An io_uring whose queues stand in memory of our own, in one page each. Needs Linux 6.6, and an administrator (or container) that allows
+ * io_uring.
+ */
+import { EINTR } from '../../uapi/errno.ts';
+import * as uring from '../../uapi/io_uring.ts';
+import { MSG_DONTWAIT, POLLIN } from '../../uapi/socket.ts';
+import { failure } from './call.ts';
+import type { Libc } from './libc.ts';
+import { Memory, POLLFD_EVENTS, POLLFD_SIZE } from './memory.ts';
+
+const PAGE = 4096;
+/** All that are written between two `submit`. */
+const ENTRIES = 32;
+
+export class Ring {
+  readonly #libc: Libc;
+  readonly #fd: number;
+  readonly #memory: Memory;
+  readonly #words: Int32Array;
+  /** Where the entries stand in the memory. */
+  readonly #entries: number;
+  /** Where the rest does, in words. */
+  readonly #sqTail: number;
+  readonly #cqHead: number;
+  readonly #cqTail: number;
+  readonly #cqes: number;
+  readonly #cqMask: number;
+  readonly #poll: Memory;
+  /** Entries written and not submitted. */
+  #written = 0;
+
+  /** @throws TransportError where there is no io_uring that can do it */
+  constructor(libc: Libc) {
+    this.#libc = libc;
+    const memory = new Memory(libc, 3 * PAGE);
+    const queues = Number(-memory.address() & BigInt(PAGE - 1));
+    this.#memory = memory;
+    this.#words = new Int32Array(memory.bytes.buffer);
+    this.#entries = queues + PAGE;
+    const params = new Memory(libc, uring.IO_URING_PARAMS_SIZE);
+    const { IO_URING_PARAMS_SQ_OFF: sq, IO_URING_PARAMS_CQ_OFF: cq } = uring;
+    params.u32(uring.IO_URING_PARAMS_FLAGS, uring.IORING_SETUP_NO_MMAP | uring.IORING_SETUP_NO_SQARRAY);
+    params.u64(sq + uring.IO_URING_OFF_USER_ADDR, memory.address(this.#entries));
+    params.u64(cq + uring.IO_URING_OFF_USER_ADDR, memory.address(queues));
+    this.#fd = libc.syscall(uring.SYS_io_uring_setup, ENTRIES, params.address(), 0, 0, null, 0);
+    if (this.#fd < 0) throw failure(libc, 'io_uring_setup');
+    const at = (offset: number): number => (queues + params.getU32(offset)) / 4;
+    this.#sqTail = at(sq + uring.IO_URING_OFF_TAIL);
+    this.#cqHead = at(cq + uring.IO_URING_OFF_HEAD);
+    this.#cqTail = at(cq + uring.IO_URING_OFF_TAIL);
+    this.#cqes = at(cq + uring.IO_URING_CQ_OFF_CQES);
+    this.#cqMask = this.#words[at(cq + uring.IO_URING_OFF_MASK)];
+    this.#poll = new Memory(libc, POLLFD_SIZE);
+    this.#poll.u32(0, this.#fd);
+    this.#poll.u16(POLLFD_EVENTS, POLLIN);
+  }
+
+  /** One more message to send or receive on `fd`, by the msghdr at this address, in a thread of the kernel's, after the one before it. */
+  message(operation: 'send' | 'receive', fd: number, msghdr: bigint, last: boolean): void {
+    const memory = this.#memory;
+    const sqe = this.#entries + (this.#tail % ENTRIES) * uring.IO_URING_SQE_SIZE;
+    const receives = operation === 'receive';
+    memory.view.setUint8(sqe, receives ? uring.IORING_OP_RECVMSG : uring.IORING_OP_SENDMSG);
+    memory.view.setUint8(sqe + 1, uring.IOSQE_ASYNC | (last ? 0 : uring.IOSQE_IO_LINK));
+    memory.u32(sqe + 4, fd);
+    memory.u64(sqe + 16, msghdr);
+    memory.u32(sqe + 24, 1);
+    memory.u32(sqe + 28, receives ? MSG_DONTWAIT : 0);
+    this.#written++;
+  }
+
+  /** Starts what was written; false when the kernel did not take it. @throws TransportError when it took a part of it */
+  submit(): boolean {
+    const count = this.#written;
+    Atomics.store(this.#words, this.#sqTail, this.#tail);
+    this.#written = 0;
+    for (let left = count; left > 0; ) {
+      const taken = this.#libc.syscall(uring.SYS_io_uring_enter, this.#fd, BigInt(left), 0, 0, null, 0);
+      if (taken > 0) left -= taken;
+      else if (taken === 0 || this.#libc.errno() !== EINTR) {
+        if (left < count) throw failure(this.#libc, 'io_uring_enter');
+        // Taken back, or it would be started together with what comes next.
+        Atomics.store(this.#words, this.#sqTail, this.#words[this.#sqTail] - count);
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /** How many are over that `next` has not given. */
+  get ready(): number {
+    return (Atomics.load(this.#words, this.#cqTail) - this.#words[this.#cqHead]) | 0;
+  }
+
+  /** How the next of them ended: a length, or a negative errno. */
+  next(): number {
+    const head = this.#words[this.#cqHead];
+    const result = this.#words[this.#cqes + (head & this.#cqMask) * (uring.IO_URING_CQE_SIZE / 4) + 2];
+    Atomics.store(this.#words, this.#cqHead, head + 1);
+    return result;
+  }
+
+  /** Waits until one is over, at the most so many milliseconds. */
+  wait(milliseconds: number): void {
+    this.#libc.poll(this.#poll.bytes, 1, milliseconds);
+  }
+
+  /** To be called when nothing is under way. */
+  close(): void {
+    this.#libc.close(this.#fd);
+  }
+
+  get #tail(): number {
+    return (this.#words[this.#sqTail] + this.#written) | 0;
+  }
+}
