@@ -160,12 +160,13 @@ export class Conntrack {
    */
   async events(options: EventOptions = {}): Promise<Events> {
     checkOptions(options);
-    const { types = ALL_EVENTS, receiveBuffer = this.#options.receiveBuffer, signal } = options;
+    const { types = ALL_EVENTS, signal } = options;
+    const { receiveBuffer = this.#options.receiveBuffer, reliable = this.#options.reliable } = options;
     checkTypes(types);
     checkSignal(signal);
     signal?.throwIfAborted();
     this.#socket.assertOpen();
-    const transport = await openTransport({ ...this.#options, receiveBuffer, events: true });
+    const transport = await openTransport({ ...this.#options, receiveBuffer, reliable, events: true });
     const events = new Events(transport, types, signal);
     if (signal?.aborted === true || this.#socket.closed) {
       // While the socket was being opened.

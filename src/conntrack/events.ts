@@ -18,8 +18,17 @@ const GROUPS: Readonly<Record<EventType, number>> = {
 export interface EventOptions {
   /** Default: all three. */
   types?: readonly EventType[];
-  /** SO_RCVBUF of the socket in bytes: every event that waits is charged about 1,280. Default: the transport's own. */
+  /**
+   * SO_RCVBUF of the socket in bytes: every event that waits is charged 1,280, of twice as much. Default: what Conntrack.open was given,
+   * else 8 MiB, which hold 13,107 events (the addon: what net.core.rmem_default allows).
+   */
   receiveBuffer?: number;
+  /**
+   * The kernel keeps DESTROY events that did not fit and sends them again (NETLINK_BROADCAST_ERROR), so that nearly none is lost; flows that
+   * ended live longer meanwhile. NEW and UPDATE are lost as ever, and an overrun cannot say how many. Default: what Conntrack.open was
+   * given, else false.
+   */
+  reliable?: boolean;
   /** Closes the stream; iteration rejects with its reason. */
   signal?: AbortSignal;
 }
@@ -35,10 +44,12 @@ export interface FlowEvent {
   portid: number;
 }
 
-/** Events were lost here: what the program believes of the table may be wrong, dump it anew. */
+/**
+ * Events were lost here, behind all that came before it: what the program believes of the table may be wrong, dump it anew.
+ */
 export interface OverrunEvent {
   type: 'overrun';
-  /** How many, where the transport can tell. */
+  /** How many, exactly; undefined where the transport cannot tell: the addon, `reliable`, and captures of other tools. */
   lost: number | undefined;
 }
 

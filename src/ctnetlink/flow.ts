@@ -60,15 +60,13 @@ export class Flow implements SlotHolder {
     if (typeof init !== 'object' || init === null || Array.isArray(init))
       throw new TypeError(`${argument} must be an object, not ${describe(init)}`);
     const flow = new Flow(flowCodec.newCommonSlots());
-    for (const [key, value] of Object.entries(init)) {
+    for (const key of Object.keys(init)) {
+      const value = (init as Record<string, unknown>)[key];
       if (value === undefined) continue;
       const leaf = LEAVES.get(key);
-      if (leaf !== undefined) {
-        setField(flow, leaf, value, `${argument}.${key}`);
-        continue;
-      }
       const fields = GROUPS.get(key);
-      if (fields !== undefined) setGroup(flow, fields, value, `${argument}.${key}`);
+      if (leaf !== undefined) setField(flow, leaf, value, argument);
+      else if (fields !== undefined) setGroup(flow, fields, value, argument, key);
       else if (key === 'unknown') flow.unknown = unknownFrom(value, `${argument}.unknown`);
       else throw new TypeError(`${argument}.${key} is not a property of a flow`);
     }
@@ -147,18 +145,24 @@ for (const [name, fields] of GROUPS) {
 
 function setField(flow: Flow, field: Field, value: unknown, argument: string): void {
   if (field.rare) flowCodec.makeRoom(flow);
-  writeField(flow.slots, field, value, argument);
+  writeField(flow.slots, field, value, argument === 'flow' ? field.argument : `${argument}.${field.property}`);
 }
 
-function setGroup(flow: Flow, fields: ReadonlyMap<string, Field>, value: unknown, argument: string): void {
+function setGroup(
+  flow: Flow,
+  fields: ReadonlyMap<string, Field>,
+  value: unknown,
+  argument: string,
+  group: string,
+): void {
   if (typeof value !== 'object' || value === null)
-    throw new TypeError(`${argument} must be an object, not ${describe(value)}`);
+    throw new TypeError(`${argument}.${group} must be an object, not ${describe(value)}`);
   // `in` and not Object.keys: what another flow's `orig` gives is on its prototype.
   for (const key in value) {
     const field = fields.get(key);
-    if (field !== undefined) setField(flow, field, (value as Record<string, unknown>)[key], `${argument}.${key}`);
+    if (field !== undefined) setField(flow, field, (value as Record<string, unknown>)[key], argument);
     else if (Object.hasOwn(value, key))
-      throw new TypeError(`${argument}.${key} is none of ${[...fields.keys()].join(', ')}`);
+      throw new TypeError(`${argument}.${group}.${key} is none of ${[...fields.keys()].join(', ')}`);
   }
 }
 

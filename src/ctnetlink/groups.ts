@@ -7,6 +7,10 @@ import { KINDS, type Kind, type SlotValue } from './kinds.ts';
 
 export interface Field {
   name: string;
+  /** With its group: 'orig.src'. */
+  property: string;
+  /** What errors call it in a flow that is called 'flow', as most are: no text is put together for every value. */
+  argument: string;
   /** Slots that may hold it, and how each does. */
   places: { slot: number; kind: Kind }[];
   /** One of the slots is above the common ones: see ATTRIBUTES. */
@@ -27,7 +31,7 @@ export function groupFields(rows: readonly AttributeRow[]): Map<string, Map<stri
     }
     let field = fields.get(name);
     if (field === undefined) {
-      field = { name, places: [], rare: false };
+      field = { name, property: row.property, argument: `flow.${row.property}`, places: [], rare: false };
       fields.set(name, field);
     }
     field.places.push({ slot, kind: KINDS[row.kind] });

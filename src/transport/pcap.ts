@@ -3,7 +3,7 @@
  * https://www.tcpdump.org/linktypes/LINKTYPE_NETLINK.html), a 16-byte cooked header before each datagram.
  *
  * Two messages that netlink has for it carry what pcap has no field for: NLMSG_OVERRUN from the kernel stands where messages
- * were lost, and NLMSG_NOOP with "release=..." at the start says which kernel it was.
+ * were lost (with "lost=..." where it is known how many), and NLMSG_NOOP with "release=..." at the start says which kernel it was.
  */
 import { HOST_LITTLE_ENDIAN, viewOf } from '../netlink/byteorder.ts';
 import { describe } from '../netlink/check.ts';

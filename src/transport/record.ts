@@ -109,7 +109,8 @@ class RecordTransport implements Transport {
       if (datagram !== undefined && datagram.sender === 0) this.#record(datagram);
       return datagram;
     } catch (error) {
-      if (error instanceof OverrunError) this.#write(true, note(NLMSG_OVERRUN, ''));
+      if (error instanceof OverrunError)
+        this.#write(true, note(NLMSG_OVERRUN, error.lost === undefined ? '' : `lost=${error.lost}`));
       throw error;
     }
   }
@@ -120,6 +121,11 @@ class RecordTransport implements Transport {
 
   leaveGroup(group: number): void {
     this.#inner.leaveGroup(group);
+  }
+
+  get attachFilter(): Transport['attachFilter'] {
+    const inner = this.#inner;
+    return inner.attachFilter === undefined ? undefined : (program) => inner.attachFilter!(program);
   }
 
   ref(): void {

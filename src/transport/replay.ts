@@ -107,7 +107,7 @@ class Script {
   #unsolicited(header: nlmsghdr, bytes: Uint8Array): void {
     const { nlmsg_type } = header;
     if (nlmsg_type === NLMSG_NOOP) {
-      const text = new TextDecoder().decode(bytes.subarray(NLMSG_HDRLEN));
+      const text = textOf(bytes);
       if (text.startsWith('release=')) this.release = text.slice('release='.length);
     } else if (nlmsg_type === NLMSG_OVERRUN) {
       this.events.push({ bytes, group: undefined, after: this.exchanges.length });
@@ -220,7 +220,8 @@ class ReplayTransport implements Transport {
       if (!this.#concerns(event)) continue;
       if (!this.#script.due(event)) return undefined;
       this.#event++;
-      if (event.group === undefined) throw new OverrunError('events were lost when this was recorded');
+      if (event.group === undefined)
+        throw new OverrunError('events were lost when this was recorded', lostIn(textOf(event.bytes)));
       return datagram(event.bytes);
     }
     return undefined;
@@ -264,6 +265,16 @@ class ReplayTransport implements Transport {
     });
     return copy;
   }
+}
+
+/** What record() noted in a control message. */
+function textOf(message: Uint8Array): string {
+  return new TextDecoder().decode(message.subarray(NLMSG_HDRLEN));
+}
+
+function lostIn(text: string): number | undefined {
+  const match = /^lost=(\d+)$/.exec(text);
+  return match === null ? undefined : Number(match[1]);
 }
 
 function datagram(bytes: Uint8Array): Datagram {

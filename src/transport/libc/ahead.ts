@@ -29,6 +29,8 @@ export class Ahead {
   readonly #ring: Ring;
   readonly #slots: Slots;
   readonly #outgoing: Outgoing[] = [];
+  /** Used again: memory outside of the heap costs more than what it takes to fill it. */
+  #spare: Outgoing | undefined;
   /** The datagram at the head of the chain; it must stay where it is until it is sent. */
   #sending: Outgoing | undefined;
   #sendError: TransportError | undefined;
@@ -67,7 +69,9 @@ export class Ahead {
 
   /** Sends a copy of the datagram, then receives until there is no more. */
   send(bytes: Uint8Array): void {
-    this.#outgoing.push(new Outgoing(this.#libc, bytes));
+    const spare = this.#spare;
+    this.#spare = undefined;
+    this.#outgoing.push(spare?.set(bytes) === true ? spare : new Outgoing(this.#libc, bytes));
     this.#collect();
   }
 
@@ -108,6 +112,7 @@ export class Ahead {
     for (let ready = this.#ring.ready; ready > 0; ready--) {
       const result = this.#ring.next();
       if (this.#sending !== undefined) {
+        this.#spare = this.#sending;
         this.#sending = undefined;
         if (result < 0) this.#sendError = new TransportError('sendmsg', -result, errnoName(-result));
         continue;

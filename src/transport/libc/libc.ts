@@ -15,6 +15,7 @@ export type CType = 'i32' | 'u32' | 'i64' | 'pointer';
  */
 export const FUNCTIONS = {
   socket: ['i32', 'i32', 'i32'],
+  socketpair: ['i32', 'i32', 'i32', 'pointer'],
   bind: ['i32', 'pointer', 'u32'],
   getsockname: ['i32', 'pointer', 'pointer'],
   setsockopt: ['i32', 'i32', 'i32', 'pointer', 'u32'],

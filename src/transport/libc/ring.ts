@@ -58,15 +58,26 @@ export class Ring {
 
   /** One more message to send or receive on `fd`, by the msghdr at this address, in a thread of the kernel's, after the one before it. */
   message(operation: 'send' | 'receive', fd: number, msghdr: bigint, last: boolean): void {
+    const flags = uring.IOSQE_ASYNC | (last ? 0 : uring.IOSQE_IO_LINK);
+    if (operation === 'send') this.#entry(uring.IORING_OP_SENDMSG, flags, fd, msghdr, 1, 0);
+    else this.#entry(uring.IORING_OP_RECVMSG, flags, fd, msghdr, 1, MSG_DONTWAIT);
+  }
+
+  /** Waits until `fd` is readable, then writes the byte at this address to `to`. */
+  writeWhenReadable(fd: number, to: number, byte: bigint): void {
+    this.#entry(uring.IORING_OP_POLL_ADD, uring.IOSQE_IO_LINK, fd, 0n, 0, POLLIN);
+    this.#entry(uring.IORING_OP_WRITE, 0, to, byte, 1, 0);
+  }
+
+  #entry(opcode: number, flags: number, fd: number, address: bigint, length: number, ofOpcode: number): void {
     const memory = this.#memory;
     const sqe = this.#entries + (this.#tail % ENTRIES) * uring.IO_URING_SQE_SIZE;
-    const receives = operation === 'receive';
-    memory.view.setUint8(sqe, receives ? uring.IORING_OP_RECVMSG : uring.IORING_OP_SENDMSG);
-    memory.view.setUint8(sqe + 1, uring.IOSQE_ASYNC | (last ? 0 : uring.IOSQE_IO_LINK));
+    memory.view.setUint8(sqe, opcode);
+    memory.view.setUint8(sqe + 1, flags);
     memory.u32(sqe + 4, fd);
-    memory.u64(sqe + 16, msghdr);
-    memory.u32(sqe + 24, 1);
-    memory.u32(sqe + 28, receives ? MSG_DONTWAIT : 0);
+    memory.u64(sqe + 16, address);
+    memory.u32(sqe + 24, length);
+    memory.u32(sqe + 28, ofOpcode);
     this.#written++;
   }
 
