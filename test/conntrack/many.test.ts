@@ -1,0 +1,180 @@
+/** createMany and its like, over a kernel that the test plays. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect } from 'chai';
+import { type Failure, type Flows, ManyError } from '../../src/conntrack/many.ts';
+import { EEXIST } from '../../src/uapi/errno.ts';
+import { NLM_F_ACK } from '../../src/uapi/netlink.ts';
+import { ack, error, headerOf, rejection, type Script } from '../support/fake-transport.ts';
+import { flow, numberOf, play, range, said } from './played.ts';
+
+/** Refuses the flows with these numbers. */
+function refusing(...refused: number[]): Script {
+  return (request, { nlmsg_flags, nlmsg_seq }, kernel) => {
+    const { mark } = said(request).flow as { mark?: number };
+    if (refused.includes(mark ?? -1)) kernel.queue(error(nlmsg_seq, EEXIST));
+    else if ((nlmsg_flags & NLM_F_ACK) !== 0) kernel.queue(ack(nlmsg_seq));
+  };
+}
+
+const flows = (count: number): ReturnType<typeof flow>[] => range(count).map((n) => flow(n));
+
+describe('Conntrack: many', () => {
+  it('send what each sends alone, but for the ACK', async () => {
+    for (const [many, one] of [
+      ['createMany', 'create'],
+      ['createOrUpdateMany', 'createOrUpdate'],
+      ['updateMany', 'update'],
+      ['deleteMany', 'delete'],
+    ] as const) {
+      const { ct, fake } = await play(refusing());
+      expect(await ct[many](flows(3)), many).to.deep.equal({ succeeded: 3, failed: 0 });
+      const together = fake.sent.splice(0).map(said);
+      for (const each of flows(3)) await ct[one](each);
+      const alone = fake.sent.map(said);
+      expect(together.map(({ flags }) => flags & NLM_F_ACK)).to.deep.equal([0, 0, NLM_F_ACK]);
+      expect(together.map((each) => ({ ...each, flags: each.flags | NLM_F_ACK }))).to.deep.equal(alone);
+    }
+  });
+
+  it('take arrays, sets, generators and async generators, and nothing at all', async () => {
+    const kinds: (() => Flows)[] = [
+      () => flows(3),
+      () => new Set(flows(3)),
+      function* () {
+        yield* flows(3);
+      },
+      async function* () {
+        yield* flows(3);
+      },
+    ];
+    for (const kind of kinds) {
+      const { ct, fake } = await play(refusing());
+      expect(await ct.createMany(kind())).to.deep.equal({ succeeded: 3, failed: 0 });
+      expect(fake.sent).to.have.length(3);
+    }
+    const { ct, fake } = await play(refusing());
+    expect(await ct.createMany([])).to.deep.equal({ succeeded: 0, failed: 0 });
+    expect(fake.sent).to.have.length(0);
+  });
+
+  it('take no more from an iterable than some batches ahead of the kernel', async () => {
+    // Answers nothing, so that it would take all if nothing stopped it.
+    const { ct, fake } = await play();
+    let taken = 0;
+    function* endless(): Generator<ReturnType<typeof flow>> {
+      for (;;) yield flow(taken++);
+    }
+    const call = ct.createMany(endless());
+    await sleep(5);
+    expect(taken).to.be.within(256, 600);
+    expect(fake.sent.length).to.be.within(256, 600);
+    await ct.close();
+    expect(await rejection(call)).to.include({ code: 'ERR_CLOSED' });
+    expect(taken).to.be.below(600);
+  });
+
+  it('send what an async iterable gave while it has nothing more', async () => {
+    const { ct, fake } = await play(refusing());
+    async function* slow(): AsyncGenerator<ReturnType<typeof flow>> {
+      yield flow(1);
+      yield flow(2);
+      while (fake.sent.length < 2) await sleep(1);
+      yield flow(3);
+    }
+    expect(await ct.createMany(slow())).to.deep.equal({ succeeded: 3, failed: 0 });
+    expect(fake.sent.map((message) => headerOf(message).nlmsg_flags & NLM_F_ACK)).to.deep.equal([0, 4, 4]);
+  });
+
+  it('tell of each item that failed, with its place, and go on', async () => {
+    const { ct, fake } = await play(refusing(1, 700, 999));
+    const failures: Failure[] = [];
+    const items = [...flows(1000), { orig: { src: 'nonsense' } }, { orig: flow(5).orig }, flow(1001)];
+    const result = await ct.createMany(items, { onError: (failure) => failures.push(failure) });
+    expect(result).to.deep.equal({ succeeded: 998, failed: 5 });
+    const told = failures.map(({ index, error }) => [index, error.name]).sort(([a], [b]) => Number(a) - Number(b));
+    expect(told).to.deep.equal([
+      [1, 'KernelError'],
+      [700, 'KernelError'],
+      [999, 'KernelError'],
+      [1000, 'RangeError'],
+      [1001, 'TypeError'],
+    ]);
+    for (const { index, item } of failures) expect(item).to.equal(items[index]);
+    expect(fake.sent).to.have.length(1001);
+  });
+
+  it('reject at the end when nobody was told, with what is known', async () => {
+    const { ct, fake } = await play(refusing(...range(150)));
+    const failed = await rejection(ct.createMany(flows(400)));
+    expect(failed).to.be.instanceOf(ManyError).and.include({ code: 'ERR_MANY', succeeded: 250, failed: 150 });
+    const { failures, message } = failed as ManyError;
+    expect(failures.map(({ index }) => index)).to.deep.equal(range(100));
+    expect(message).to.match(/^create: 150 of 400 failed; the first is item 0: create: EEXIST: /);
+    expect(fake.sent).to.have.length(400);
+  });
+
+  it('end with what onError throws', async () => {
+    const { ct, fake } = await play(refusing(3));
+    const onError = ({ item }: Failure): void => {
+      throw new Error(`enough of ${numberOf(item as never)}`);
+    };
+    expect(await rejection(ct.createMany(flows(5000), { onError }))).to.have.property('message', 'enough of 3');
+    expect(fake.sent.length).to.be.below(1000);
+  });
+
+  it('end with what the iterable throws, when what it gave is sent', async () => {
+    const kinds: (() => Flows)[] = [
+      function* () {
+        yield* flows(3);
+        throw new Error('no more');
+      },
+      async function* () {
+        yield* flows(3);
+        throw new Error('no more');
+      },
+    ];
+    for (const kind of kinds) {
+      const { ct, fake } = await play(refusing());
+      expect(await rejection(ct.createMany(kind()))).to.have.property('message', 'no more');
+      expect(fake.sent).to.have.length(3);
+    }
+  });
+
+  it('end with the reason of the signal, close the iterable, and send nothing more', async () => {
+    const { ct, fake } = await play(refusing());
+    const controller = new AbortController();
+    let closed = false;
+    function* aborting(): Generator<ReturnType<typeof flow>> {
+      try {
+        for (let n = 0; ; n++) {
+          if (n === 600) controller.abort(new Error('changed my mind'));
+          yield flow(n);
+        }
+      } finally {
+        closed = true;
+      }
+    }
+    const call = ct.createMany(aborting(), { signal: controller.signal });
+    expect(await rejection(call)).to.have.property('message', 'changed my mind');
+    expect([closed, fake.sent.length]).to.deep.equal([true, 512]);
+    expect(await rejection(ct.createMany(flows(1), { signal: controller.signal }))).to.have.property(
+      'message',
+      'changed my mind',
+    );
+    expect(fake.sent).to.have.length(512);
+  });
+
+  it('refuse what is none of it, by name', async () => {
+    const { ct } = await play(refusing());
+    const refuse = async (call: Promise<unknown>, message: RegExp): Promise<void> => {
+      const reason = await rejection(call);
+      expect(reason).to.be.instanceOf(TypeError);
+      expect((reason as Error).message).to.match(message);
+    };
+    await refuse(ct.createMany(5 as never), /^flows must be an iterable or an async iterable, not 5$/);
+    await refuse(ct.createMany(flow(1) as never), /^flows must be an iterable/);
+    await refuse(ct.createMany('flows' as never), /^flows must be an iterable/);
+    await refuse(ct.deleteMany([], { onError: 5 as never }), /^options.onError must be a function, not 5$/);
+    await refuse(ct.deleteMany([], { signal: 5 as never }), /^options.signal must be an AbortSignal/);
+  });
+});
