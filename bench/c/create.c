@@ -1,23 +1,21 @@
 /* create N: N UDP flows, one nfct_query(NFCT_Q_CREATE) and one ACK each. One line of JSON. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <arpa/inet.h>
-#include <sys/resource.h>
 #include <libnetfilter_conntrack/libnetfilter_conntrack.h>
+#include "measure.h"
 
 int main(int argc, char **argv)
 {
 	unsigned long n = argc > 1 ? strtoul(argv[1], NULL, 0) : 10000, failed = 0;
 	struct nfct_handle *h = nfct_open(CONNTRACK, 0);
-	struct timespec from, to;
-	struct rusage usage;
+	double from, to;
 
 	if (!h) {
 		perror("nfct_open");
 		return 1;
 	}
-	clock_gettime(CLOCK_MONOTONIC, &from);
+	from = now();
 	for (unsigned long i = 0; i < n; i++) {
 		struct nf_conntrack *ct = nfct_new();
 		nfct_set_attr_u8(ct, ATTR_L3PROTO, AF_INET);
@@ -32,10 +30,9 @@ int main(int argc, char **argv)
 			perror("nfct_query");
 		nfct_destroy(ct);
 	}
-	clock_gettime(CLOCK_MONOTONIC, &to);
-	getrusage(RUSAGE_SELF, &usage);
-	printf("{\"count\":%lu,\"failed\":%lu,\"seconds\":%.6f,\"maxrss_kib\":%ld}\n", n - failed, failed,
-	       (to.tv_sec - from.tv_sec) + (to.tv_nsec - from.tv_nsec) / 1e9, usage.ru_maxrss);
+	to = now();
+	printf("{\"count\":%lu,\"failed\":%lu,\"seconds\":%.6f,\"peak_kib\":%ld}\n", n - failed, failed,
+	       to - from, peak_kib());
 	nfct_close(h);
 	return 0;
 }

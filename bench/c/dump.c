@@ -1,8 +1,7 @@
 /* nfct_query(NFCT_Q_DUMP) of every family, reading three attributes of each entry. One line of JSON. */
 #include <stdio.h>
-#include <time.h>
-#include <sys/resource.h>
 #include <libnetfilter_conntrack/libnetfilter_conntrack.h>
+#include "measure.h"
 
 static unsigned long count, sum;
 
@@ -20,22 +19,20 @@ int main(void)
 {
 	struct nfct_handle *h = nfct_open(CONNTRACK, 0);
 	uint32_t family = AF_UNSPEC;
-	struct timespec from, to;
-	struct rusage usage;
+	double from, to;
 
 	if (!h || nfct_callback_register(h, NFCT_T_ALL, on_flow, NULL)) {
 		perror("nfct_open");
 		return 1;
 	}
-	clock_gettime(CLOCK_MONOTONIC, &from);
+	from = now();
 	if (nfct_query(h, NFCT_Q_DUMP, &family)) {
 		perror("nfct_query");
 		return 1;
 	}
-	clock_gettime(CLOCK_MONOTONIC, &to);
-	getrusage(RUSAGE_SELF, &usage);
-	printf("{\"count\":%lu,\"seconds\":%.6f,\"maxrss_kib\":%ld,\"checksum\":%lu}\n", count,
-	       (to.tv_sec - from.tv_sec) + (to.tv_nsec - from.tv_nsec) / 1e9, usage.ru_maxrss, sum);
+	to = now();
+	printf("{\"count\":%lu,\"seconds\":%.6f,\"peak_kib\":%ld,\"checksum\":%lu}\n", count,
+	       to - from, peak_kib(), sum);
 	nfct_close(h);
 	return 0;
 }

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <arpa/inet.h>
 #include <sys/socket.h>
 #include <libmnl/libmnl.h>
@@ -15,6 +14,7 @@
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nf_conntrack_tcp.h>
+#include "measure.h"
 
 #define BATCH 100
 
@@ -113,7 +113,7 @@ int main(int argc, char **argv)
 	int family = argc > 2 && !strcmp(argv[2], "6") ? AF_INET6 : AF_INET;
 	int fd = socket(AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER), one = 1, last = 0;
 	static char batch[BATCH * 512];
-	struct timespec from, to;
+	double from, to;
 
 	if (fd < 0) {
 		perror("socket");
@@ -122,7 +122,7 @@ int main(int argc, char **argv)
 	/* An error then comes back as a header alone, not with the whole request behind it. */
 	setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &one, sizeof(one));
 	raise_limit(n + n / 4);
-	clock_gettime(CLOCK_MONOTONIC, &from);
+	from = now();
 	for (unsigned long i = 0; i < n;) {
 		size_t length = 0;
 		for (int m = 0; m < BATCH && i < n; m++, i++)
@@ -133,8 +133,8 @@ int main(int argc, char **argv)
 		}
 		failed += errors(fd, &last);
 	}
-	clock_gettime(CLOCK_MONOTONIC, &to);
+	to = now();
 	printf("{\"count\":%lu,\"failed\":%lu,\"errno\":%d,\"seconds\":%.6f}\n", n - failed, failed, last,
-	       (to.tv_sec - from.tv_sec) + (to.tv_nsec - from.tv_nsec) / 1e9);
+	       to - from);
 	return failed != 0;
 }

@@ -1,25 +1,34 @@
-/** The counterpart of c/dump.c: Conntrack.dump(), reading three attributes of each flow. `dump.js flows|batches`. One line of JSON. */
+/**
+ * The counterpart of c/dump.c and c/receive.c: `dump.js flows|batches [SECONDS]`, Conntrack.dump() reading three attributes of each flow. One
+ * dump; or dumps until SECONDS are over, three at least, of which the median is told. One line of JSON.
+ */
 import { Conntrack } from '../../src/index.ts';
+import { peakKib } from './peak.ts';
+import { Reader } from './reader.ts';
+import { WorstDelay } from './worst-delay.ts';
+
+const [way, limit] = process.argv.slice(2);
+const milliseconds = limit === undefined ? 0 : Number(limit) * 1000;
+const least = limit === undefined ? 1 : 3;
 
 const ct = await Conntrack.open();
-let count = 0;
-let sum = 0;
-const start = performance.now();
-if (process.argv[2] === 'batches') {
-  for await (const batch of ct.dump().batches()) {
-    for (const flow of batch) {
-      sum += (flow.orig.src?.length ?? 0) + (flow.orig.dport ?? 0) + (flow.mark ?? 0);
-      count++;
-    }
-  }
-} else {
-  for await (const flow of ct.dump()) {
-    sum += (flow.orig.src?.length ?? 0) + (flow.orig.dport ?? 0) + (flow.mark ?? 0);
-    count++;
-  }
-}
-const seconds = (performance.now() - start) / 1000;
+const times: number[] = [];
+let reader = new Reader();
+const delay = new WorstDelay();
+const begin = performance.now();
+do {
+  reader = new Reader();
+  const start = performance.now();
+  if (way === 'batches') for await (const batch of ct.dump().batches()) for (const flow of batch) reader.take(flow);
+  else for await (const flow of ct.dump()) reader.take(flow);
+  times.push(performance.now() - start);
+} while (times.length < least || performance.now() - begin < milliseconds);
+const worst_delay_ms = delay.stop();
 await ct.close();
-process.stdout.write(
-  `${JSON.stringify({ count, seconds, maxrss_kib: process.resourceUsage().maxRSS, transport: ct.transport, checksum: sum })}\n`,
+
+const { count, checksum } = reader;
+const seconds = times.sort((a, b) => a - b)[times.length >> 1] / 1000;
+const { transport } = ct;
+console.log(
+  JSON.stringify({ count, dumps: times.length, seconds, peak_kib: peakKib(), worst_delay_ms, transport, checksum }),
 );

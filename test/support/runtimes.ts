@@ -1,0 +1,23 @@
+/** Where the runtimes are that .ci/runtimes installs. */
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const FOLDER = resolve(process.env.CTNETLINK_RUNTIMES ?? fileURLToPath(new URL('../../.runtimes', import.meta.url)));
+
+const EXECUTABLES = {
+  node20: 'node20/bin/node',
+  node22: 'node22/bin/node',
+  node24: 'node24/bin/node',
+  node26: 'node26/bin/node',
+  deno: 'deno/deno',
+  bun: 'bun/bin/bun',
+} as const;
+
+export type RuntimeName = keyof typeof EXECUTABLES;
+
+/** The path of its executable; undefined when it is not installed. */
+export function runtime(name: RuntimeName): string | undefined {
+  const path = join(FOLDER, 'node_modules', EXECUTABLES[name]);
+  return existsSync(path) ? path : undefined;
+}
