@@ -14,6 +14,7 @@ const README = readFileSync(join(ROOT, 'README.md'), 'utf8');
 const PRINTS: readonly RegExp[] = [
   /^192\.0\.2\.7 -> 192\.0\.2\.8:53, expires in \d+ s, mark 0\n\{ entries: 1, maxEntries: \d+ \}\n$/,
   /mark: 23[\s\S]*create: EEXIST: a flow with one of these tuples exists already/,
+  /^\{ succeeded: 50000, failed: 0 \}\n\{ succeeded: 25000, failed: 0 \}\n$/,
   /^new \{[\s\S]*src: '10\.0\.0\.1'[\s\S]*\} by \d+\n$/,
   /^$/,
   /^192\.0\.2\.7\n$/,

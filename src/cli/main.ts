@@ -14,6 +14,7 @@ import { helpText, parse, type Settings } from './options.ts';
 import { Output } from './output.ts';
 import { stats } from './stats.ts';
 import { NAME } from './version.ts';
+import { withoutFfiWarning } from './warnings.ts';
 
 async function run(settings: Settings): Promise<void> {
   const output = new Output();
@@ -51,6 +52,7 @@ function openCapture(path: string): TransportFactory {
   }
 }
 
+withoutFfiWarning();
 // An error that nobody awaits, such as one of a socket's callback.
 process.on('uncaughtException', (error) => process.exit(report(error)));
 

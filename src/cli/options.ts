@@ -207,7 +207,7 @@ export const OPTIONS: readonly Option[] = [
     long: ['events-may-abort'],
     with: ['event'],
     help: [
-      'Take events from the kernel although that',
+      'Take events over the addon although that',
       'aborts this program (SIGABRT) when they',
       'come faster than it reads them',
     ],

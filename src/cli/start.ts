@@ -12,6 +12,7 @@ import { replay } from '../transport/replay.ts';
 import { report } from './errors.ts';
 import { printPlain } from './list.ts';
 import { Output } from './output.ts';
+import { withoutFfiWarning } from './warnings.ts';
 
 const CAPTURE = fileURLToPath(new URL('../../fixtures/mixed/capture.pcap', import.meta.url));
 
@@ -22,6 +23,7 @@ const HINT = `To list the live kernel's it takes root or CAP_NET_ADMIN:  sudo en
 or, without any privilege, an empty network of your own:    unshare -rn npm start -- --live
 What the command can do besides:                            node dist/cli/main.js --help`;
 
+withoutFfiWarning();
 const output = new Output();
 
 async function captured(): Promise<void> {
