@@ -54,3 +54,56 @@ export function stampBatch(bytes: Uint8Array, first: number, count: number): voi
     offset += align4(view.getUint32(offset, HOST_LITTLE_ENDIAN));
   }
 }
+
+/** A batch on its way. Only its last message asks for an ACK, which comes when all before it are done. */
+export interface PendingBatch {
+  readonly operation: string;
+  /** Messages in it. */
+  readonly count: number;
+  /** The kernel refused one of them; the others are not concerned. */
+  failed(index: number, error: Error): void;
+  /** Called exactly once: undefined when all have been answered for, else why nobody knows. */
+  settle(error: Error | undefined): void;
+}
+
+/** Batches by their sequence numbers: a few at the most. */
+export class PendingBatches {
+  #pending: { readonly first: number; readonly batch: PendingBatch }[] = [];
+
+  /** How many messages all of them have. */
+  get messages(): number {
+    let messages = 0;
+    for (const { batch } of this.#pending) messages += batch.count;
+    return messages;
+  }
+
+  add(first: number, batch: PendingBatch): void {
+    this.#pending.push({ first, batch });
+  }
+
+  remove(batch: PendingBatch): void {
+    this.#pending = this.#pending.filter((each) => each.batch !== batch);
+  }
+
+  /** An answer: false when it is of no batch, else `outcome` says whether it is an ACK (undefined) or a refusal. */
+  answer(sequence: number, outcome: (operation: string) => Error | undefined): boolean {
+    for (const { first, batch } of this.#pending) {
+      const index = sequence - first;
+      if (index < 0 || index >= batch.count) continue;
+      const error = outcome(batch.operation);
+      if (error !== undefined) batch.failed(index, error);
+      if (index === batch.count - 1) {
+        this.remove(batch);
+        batch.settle(undefined);
+      }
+      return true;
+    }
+    return false;
+  }
+
+  settleAll(error: Error): void {
+    const pending = this.#pending;
+    this.#pending = [];
+    for (const { batch } of pending) batch.settle(error);
+  }
+}

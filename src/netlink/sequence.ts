@@ -3,6 +3,7 @@
  * to its sink until an ACK, an error or a DONE ends it. Sequence 0 is what the kernel gives to events.
  */
 import { NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR, NLMSG_MIN_TYPE, NLMSG_OVERRUN } from '../uapi/netlink.ts';
+import { type PendingBatch, PendingBatches } from './batch.ts';
 import { DumpInterruptedError, type ExtendedAck, KernelError, OverrunError } from './errors.ts';
 import { align4, newNlmsghdr, type nlmsghdr, readNlmsghdr } from './nlmsg.ts';
 import { readErrno, readExtendedAck } from './nlmsgerr.ts';
@@ -39,22 +40,6 @@ export interface PendingRequest {
   settle(error: Error | undefined): void;
 }
 
-/** Many messages in one datagram; only the last asks for an ACK, which comes when all before it are done. */
-export interface PendingBatch {
-  readonly operation: string;
-  /** Messages in it. */
-  readonly count: number;
-  /** The kernel refused one of them; the others are not concerned. */
-  failed(index: number, error: Error): void;
-  /** Called exactly once: undefined when all have been answered for, else why nobody knows. */
-  settle(error: Error | undefined): void;
-}
-
-interface BatchEntry {
-  readonly first: number;
-  readonly batch: PendingBatch;
-}
-
 interface Entry {
   request: PendingRequest;
   settled: boolean;
@@ -76,8 +61,7 @@ export class SequenceTracker {
   events: EventSink | undefined;
   readonly #explain: Explain | undefined;
   readonly #entries = new Map<number, Entry>();
-  /** A few at the most. */
-  readonly #batches: BatchEntry[] = [];
+  readonly #batches = new PendingBatches();
   readonly #header = newNlmsghdr();
   #sequence: number;
   #dump: Entry | undefined;
@@ -92,9 +76,7 @@ export class SequenceTracker {
 
   /** How many requests wait for their end, drained ones included; of a batch each message. */
   get pending(): number {
-    let pending = this.#entries.size;
-    for (const { batch } of this.#batches) pending += batch.count;
-    return pending;
+    return this.#entries.size + this.#batches.messages;
   }
 
   /** A dump runs or is drained: the kernel would answer another with EBUSY. */
@@ -105,7 +87,7 @@ export class SequenceTracker {
   /** True when a datagram would be welcome to somebody. */
   get hungry(): boolean {
     if (this.events !== undefined && this.events.paused !== true) return true;
-    if (this.#batches.length > 0) return true;
+    if (this.#batches.messages > 0) return true;
     for (const { request } of this.#entries.values()) if (request.sink?.paused !== true) return true;
     return false;
   }
@@ -127,23 +109,19 @@ export class SequenceTracker {
   /** To be called before the send. Returns the sequence number of the first message; the others follow it. */
   registerBatch(batch: PendingBatch): number {
     const { count } = batch;
-    // None is to be 0, nor one that a request which is long on its way has: a block of numbers without any of those.
+    // None is to be 0, nor one that a request has which is long on its way.
     if (this.#sequence > 0xffffffff - count) this.#sequence = 0;
+    for (let number = this.#sequence + 1; number <= this.#sequence + count; number++)
+      if (this.#entries.has(number)) this.#sequence = number;
     const first = this.#sequence + 1;
-    for (const sequence of this.#entries.keys()) {
-      if (sequence < first || sequence >= first + count) continue;
-      this.#sequence = sequence;
-      return this.registerBatch(batch);
-    }
     this.#sequence += count;
-    this.#batches.push({ first, batch });
+    this.#batches.add(first, batch);
     return first;
   }
 
   /** Forgets a batch that could not be sent. */
   unregisterBatch(batch: PendingBatch): void {
-    const at = this.#batches.findIndex((entry) => entry.batch === batch);
-    if (at >= 0) this.#batches.splice(at, 1);
+    this.#batches.remove(batch);
   }
 
   /** Forgets a request that could not be sent. */
@@ -248,7 +226,8 @@ export class SequenceTracker {
       }
     } else if (header.nlmsg_type === NLMSG_ERROR || header.nlmsg_type === NLMSG_DONE) {
       if (entry !== undefined) this.#finish(sequence, entry, view, offset, end);
-      else if (!this.#answersBatch(sequence, view, offset, end)) this.counts.strays++;
+      else if (!this.#batches.answer(sequence, (operation) => this.#outcome(operation, view, offset, end)))
+        this.counts.strays++;
     } else if (header.nlmsg_type === NLMSG_OVERRUN) {
       this.overrun(new OverrunError('the kernel says that data was lost (NLMSG_OVERRUN)'));
     }
@@ -271,22 +250,6 @@ export class SequenceTracker {
     this.#entries.delete(sequence);
     if (entry === this.#dump) this.#dump = undefined;
     this.#settle(entry, error);
-  }
-
-  /** Whether it answers a message of a batch. */
-  #answersBatch(sequence: number, view: DataView, offset: number, end: number): boolean {
-    for (const { first, batch } of this.#batches) {
-      const index = sequence - first;
-      if (index < 0 || index >= batch.count) continue;
-      const error = this.#outcome(batch.operation, view, offset, end);
-      if (error !== undefined) batch.failed(index, error);
-      if (index === batch.count - 1) {
-        this.unregisterBatch(batch);
-        batch.settle(undefined);
-      }
-      return true;
-    }
-    return false;
   }
 
   /** What an NLMSG_ERROR or NLMSG_DONE says; undefined for an ACK. */
@@ -318,6 +281,6 @@ export class SequenceTracker {
       if (!entry.request.dump) this.#entries.delete(sequence);
       this.#settle(entry, error);
     }
-    for (const { batch } of this.#batches.splice(0)) batch.settle(error);
+    this.#batches.settleAll(error);
   }
 }

@@ -1,14 +1,7 @@
 import { setImmediate } from 'node:timers';
-import { type Batch, stampBatch } from './batch.ts';
+import { type Batch, type PendingBatch, stampBatch } from './batch.ts';
 import { ClosedError, OverrunError } from './errors.ts';
-import {
-  type EventSink,
-  type Explain,
-  type PendingBatch,
-  type ReplySink,
-  SequenceTracker,
-  type TrackerCounts,
-} from './sequence.ts';
+import { type EventSink, type Explain, type ReplySink, SequenceTracker, type TrackerCounts } from './sequence.ts';
 import type { Transport } from './transport.ts';
 import { type BuildRequest, Writer } from './writer.ts';
 
@@ -106,16 +99,10 @@ export class NetlinkSocket {
       const pending: PendingBatch = { operation, count, failed, settle };
       const send = (bytes: Uint8Array): void => {
         stampBatch(bytes, this.#tracker.registerBatch(pending), count);
-        this.#reference();
-        try {
-          this.transport.send(bytes);
-        } catch (error) {
+        this.#transmit(bytes, (error) => {
           this.#tracker.unregisterBatch(pending);
-          this.#reference();
           reject(error);
-          return;
-        }
-        this.read();
+        });
       };
       if (this.#queuedOthers.length > 0 || !this.#maySend(false, count)) {
         const bytes = batch.bytes.slice();
@@ -207,16 +194,10 @@ export class NetlinkSocket {
       queued = undefined;
       const settle = (error: Error | undefined): void => finish(error, error !== undefined);
       this.#tracker.register(sequence, { operation, dump, sink, settle });
-      this.#reference();
-      try {
-        this.transport.send(bytes);
-      } catch (error) {
+      this.#transmit(bytes, (error) => {
         this.#tracker.unregister(sequence);
-        this.#reference();
         finish(error, true);
-        return;
-      }
-      this.read();
+      });
     };
 
     signal?.addEventListener('abort', onAbort, { once: true });
@@ -230,6 +211,19 @@ export class NetlinkSocket {
       send(writer.finish());
     }
     return () => stop(undefined, false);
+  }
+
+  /** Sends what has just been registered, and reads what is there at once. */
+  #transmit(bytes: Uint8Array, failed: (error: unknown) => void): void {
+    this.#reference();
+    try {
+      this.transport.send(bytes);
+    } catch (error) {
+      failed(error);
+      this.#reference();
+      return;
+    }
+    this.read();
   }
 
   #readWanted(): void {
