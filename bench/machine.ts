@@ -1,7 +1,7 @@
 /** Where it was measured, and with what. */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { cpus, release, totalmem } from 'node:os';
+import { cpus, loadavg, release, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { FLAGS } from './c/build.ts';
@@ -32,6 +32,7 @@ export function describeMachine(): [string, string][] {
     ['processor', `${processors.length} × ${processors[0]?.model ?? 'unknown'}`],
     ['memory', `${(totalmem() / 2 ** 30).toFixed(0)} GiB`],
     ['kernel', `Linux ${release()}`],
+    ['load at the start', loadavg()[0].toFixed(2)],
     ['hash table', `${buckets()} buckets, walked in ${(walk() * 1000).toFixed(1)} ms when it is empty`],
     [
       'runtimes',
