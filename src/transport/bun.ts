@@ -1,4 +1,5 @@
 /** libc through bun:ffi. */
+import { isMainThread } from 'node:worker_threads';
 import { TransportError, UnsupportedError } from '../netlink/errors.ts';
 import type { Transport, TransportOptions } from '../netlink/transport.ts';
 import { AF_UNIX, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM } from '../uapi/socket.ts';
@@ -52,7 +53,8 @@ async function load(): Promise<Libc> {
     name: 'bun',
     errno: () => ffi.read.i32(errno, 0),
     addressOf: (memory) => BigInt(ffi.ptr(memory)),
-    watch: (fd, fired) => watch(libc, fd, fired),
+    // The memory of a worker thread goes when the thread is terminated, and the kernel would still write into it.
+    watch: (fd, fired) => (isMainThread ? watch(libc, fd, fired) : pollByTimer(fired)),
   };
   return libc;
 }
@@ -69,6 +71,9 @@ function watch(libc: Libc, fd: number, fired: () => void): Poll {
     return pollByTimer(fired);
   }
 }
+
+/** Milliseconds between looks whether the last wait is over. */
+const CLOSING = 2;
 
 class Bell implements Poll {
   readonly #libc: Libc;
@@ -126,6 +131,20 @@ class Bell implements Poll {
     this.#closed = true;
     this.#started = false;
     void this.#socket.then((socket) => socket.end());
+    if (this.#waiting) {
+      this.#ring.cancelWait();
+      this.#ring.submit();
+    }
+    this.#free();
+  }
+
+  /** Until all is over, which it nearly always is at once, the kernel writes into memory and to a descriptor that must still be ours. */
+  #free(): void {
+    while (this.#ring.ready > 0) this.#ring.next();
+    if (this.#ring.under > 0) {
+      setTimeout(() => this.#free(), CLOSING);
+      return;
+    }
     this.#ring.close();
     this.#libc.close(this.#end);
   }

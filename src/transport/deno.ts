@@ -1,11 +1,12 @@
 /** libc through Deno.dlopen, which needs --allow-ffi. */
-
+import { isMainThread } from 'node:worker_threads';
 import { HOST_LITTLE_ENDIAN, viewOf } from '../netlink/byteorder.ts';
 import { UnsupportedError } from '../netlink/errors.ts';
 import type { Transport, TransportOptions } from '../netlink/transport.ts';
 import { EFD_CLOEXEC, EFD_NONBLOCK, POLLIN } from '../uapi/socket.ts';
 import { type CType, FUNCTIONS, LIBC_PATH, type Libc, type LibcFunctions, type Poll } from './libc/libc.ts';
 import { POLLFD_EVENTS, POLLFD_SIZE } from './libc/memory.ts';
+import { pollByTimer } from './libc/readiness.ts';
 import { openSocket } from './libc/socket.ts';
 
 type PointerValue = object | null;
@@ -48,7 +49,9 @@ function load(): Libc {
     name: 'deno',
     errno: () => errno.getInt32(),
     addressOf: (memory) => deno.UnsafePointer.value(deno.UnsafePointer.of(memory)),
-    watch: (fd, fired) => new ThreadPoll(libc, symbols.pollInThread as unknown as PollCall, fd, fired),
+    // The memory of a worker thread goes when the thread is terminated, and a poll under way would still write into it.
+    watch: (fd, fired) =>
+      isMainThread ? new ThreadPoll(libc, symbols.pollInThread as unknown as PollCall, fd, fired) : pollByTimer(fired),
   };
 }
 

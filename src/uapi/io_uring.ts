@@ -9,6 +9,7 @@ export const IORING_SETUP_NO_MMAP = 1 << 14;
 export const IORING_SETUP_NO_SQARRAY = 1 << 16;
 
 export const IORING_OP_POLL_ADD = 6;
+export const IORING_OP_POLL_REMOVE = 7;
 export const IORING_OP_SENDMSG = 9;
 export const IORING_OP_RECVMSG = 10;
 export const IORING_OP_WRITE = 23;

@@ -29,6 +29,7 @@ export class Ring {
   readonly #poll: Memory;
   /** Entries written and not submitted. */
   #written = 0;
+  #under = 0;
 
   /** @throws TransportError where there is no io_uring that can do it */
   constructor(libc: Libc) {
@@ -69,6 +70,12 @@ export class Ring {
     this.#entry(uring.IORING_OP_WRITE, 0, to, byte, 1, 0);
   }
 
+  /** Ends such a wait; what is already over stays so. */
+  cancelWait(): void {
+    // Named by its user_data, which is 0 in every entry.
+    this.#entry(uring.IORING_OP_POLL_REMOVE, 0, -1, 0n, 0, 0);
+  }
+
   #entry(opcode: number, flags: number, fd: number, address: bigint, length: number, ofOpcode: number): void {
     const memory = this.#memory;
     const sqe = this.#entries + (this.#tail % ENTRIES) * uring.IO_URING_SQE_SIZE;
@@ -88,8 +95,10 @@ export class Ring {
     this.#written = 0;
     for (let left = count; left > 0; ) {
       const taken = this.#libc.syscall(uring.SYS_io_uring_enter, this.#fd, BigInt(left), 0, 0, null, 0);
-      if (taken > 0) left -= taken;
-      else if (taken === 0 || this.#libc.errno() !== EINTR) {
+      if (taken > 0) {
+        left -= taken;
+        this.#under += taken;
+      } else if (taken === 0 || this.#libc.errno() !== EINTR) {
         if (left < count) throw failure(this.#libc, 'io_uring_enter');
         // Taken back, or it would be started together with what comes next.
         Atomics.store(this.#words, this.#sqTail, this.#words[this.#sqTail] - count);
@@ -97,6 +106,11 @@ export class Ring {
       }
     }
     return true;
+  }
+
+  /** How many `next` has still to give. While there are any, the kernel may write into the memory of the ring and of its entries. */
+  get under(): number {
+    return this.#under;
   }
 
   /** How many are over that `next` has not given. */
@@ -109,6 +123,7 @@ export class Ring {
     const head = this.#words[this.#cqHead];
     const result = this.#words[this.#cqes + (head & this.#cqMask) * (uring.IO_URING_CQE_SIZE / 4) + 2];
     Atomics.store(this.#words, this.#cqHead, head + 1);
+    this.#under--;
     return result;
   }
 
