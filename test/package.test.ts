@@ -1,10 +1,11 @@
 /** What npm would publish, and that it works where it is installed. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
+import { installPackage } from './support/package.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
@@ -21,28 +22,7 @@ describe('package', function () {
 
   before(() => {
     folder = mkdtempSync(join(tmpdir(), 'ctnetlink-'));
-    // Scripts are off: `npm test` has built.
-    const args = ['pack', '--json', '--ignore-scripts', '--pack-destination', folder];
-    const output = execFileSync('npm', args, { cwd: ROOT, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
-    // npm 12 gives an object by name, npm 10 and 11 an array.
-    const [packed] = Object.values(
-      JSON.parse(output) as Record<string, { filename: string; files: { path: string }[] }>,
-    );
-    files = packed.files.map(({ path }) => path);
-    const modules = join(folder, 'app/node_modules');
-    mkdirSync(join(modules, 'ctnetlink'), { recursive: true });
-    execFileSync('tar', [
-      'xzf',
-      join(folder, packed.filename),
-      '-C',
-      join(modules, 'ctnetlink'),
-      '--strip-components=1',
-    ]);
-    // As npm would install them, from what is here: tests ask no registry.
-    for (const name of ['netlink', 'node-gyp-build', '@types', 'undici-types']) {
-      if (existsSync(join(ROOT, 'node_modules', name)))
-        symlinkSync(join(ROOT, 'node_modules', name), join(modules, name));
-    }
+    files = installPackage(join(folder, 'app'));
   });
   after(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -66,7 +46,6 @@ describe('package', function () {
 
   it('can be imported where it is installed, by every entry point, and its types hold', () => {
     const app = join(folder, 'app');
-    writeFileSync(join(app, 'package.json'), '{"type":"module"}');
     const entries = Object.keys(manifest.exports).filter((entry) => entry !== './package.json');
     const imports = entries.map((entry, index) => `import * as e${index} from 'ctnetlink${entry.slice(1)}';`);
     const program = `${imports.join('\n')}

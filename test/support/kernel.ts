@@ -126,7 +126,7 @@ export function onPath(tool: string): boolean {
 }
 
 /** uid 0 of the initial user namespace: `unshare -r` also gives a uid 0, but one that cannot mount in /run/netns. */
-function isRoot(): boolean {
+export function isRoot(): boolean {
   try {
     return process.getuid?.() === 0 && /^\s*0\s+0\s+4294967295\s*$/.test(readFileSync('/proc/self/uid_map', 'utf8'));
   } catch {

@@ -16,8 +16,16 @@ const EXECUTABLES = {
 
 export type RuntimeName = keyof typeof EXECUTABLES;
 
-/** The path of its executable; undefined when it is not installed. */
+export const RUNTIMES = Object.keys(EXECUTABLES) as RuntimeName[];
+
+/** The path of its executable; this very Node where it is of that version; undefined when there is none. */
 export function runtime(name: RuntimeName): string | undefined {
   const path = join(FOLDER, 'node_modules', EXECUTABLES[name]);
-  return existsSync(path) ? path : undefined;
+  if (existsSync(path)) return path;
+  return name === `node${process.versions.node.split('.')[0]}` ? process.execPath : undefined;
+}
+
+/** Why it cannot run; undefined when it can. */
+export function whyNoRuntime(name: RuntimeName): string | undefined {
+  return runtime(name) === undefined ? `${name} is not installed: bash .ci/runtimes` : undefined;
 }

@@ -1,4 +1,4 @@
-/** The npm package `netlink`: the conformance suite, and what is the addon's own. */
+/** The npm package `netlink`: what is the addon's own. What all transports do is in runtimes.test.ts. */
 import { Worker } from 'node:worker_threads';
 import { expect } from 'chai';
 import type { TransportFactory } from '../../src/netlink/transport.ts';
@@ -6,27 +6,9 @@ import { openTransport } from '../../src/transport/open.ts';
 import { NFNLGRP_CONNTRACK_NEW } from '../../src/uapi/nfnetlink.ts';
 import { rejection } from '../support/fake-transport.ts';
 import { describeKernel } from '../support/kernel.ts';
-import { type Capability, CONFORMANCE, type Context } from './conformance.ts';
-
-// The addon reads on by itself and queues what nobody receives.
-const CANNOT: readonly Capability[] = ['backpressure'];
 
 const open: TransportFactory = async (options) =>
   await openTransport({ ...options, transport: 'addon', eventsMayAbortProcess: true });
-
-describeKernel('transport addon: conformance', ['conntrack', 'nft'], () => {
-  const context: Context = {
-    open,
-    program: {
-      command: [process.execPath, '--import', 'tsx'],
-      options: { transport: 'addon', eventsMayAbortProcess: true },
-    },
-  };
-  for (const { name, needs = [], run } of CONFORMANCE) {
-    if (needs.some((need) => CANNOT.includes(need))) continue;
-    it(name, async () => await run(context));
-  }
-});
 
 describeKernel('transport addon', ['conntrack'], () => {
   it('is called addon', async () => {

@@ -1,0 +1,32 @@
+/** What a case of the conformance suite is, and what it is told. */
+import type { TransportFactory } from '../../../src/netlink/transport.ts';
+import type { OpenOptions } from '../../../src/transport/open.ts';
+
+/**
+ * What not every transport can do:
+ *
+ * - events: joins multicast groups
+ * - backpressure: what nobody receives stays in the kernel
+ * - losses: survives an overrun, and tells exactly how many events were lost
+ * - options: extended ACK and socket filters
+ * - workers: runs in worker threads
+ * - processes: programs can be started that open such transports, and an idle one lets them end (`unref` works)
+ */
+export type Capability = 'events' | 'backpressure' | 'losses' | 'options' | 'workers' | 'processes';
+
+export interface Context {
+  /** Opens the transport that is examined. With `events` where it has them. */
+  open: TransportFactory;
+  /** For 'processes': the command that runs a JavaScript file (its path is appended), and what openTransport is told there. */
+  program?: { command: readonly string[]; options: OpenOptions };
+  /** Takes what a case measured, for who reads the report. */
+  note?(text: string): void;
+}
+
+export interface Case {
+  name: string;
+  needs?: readonly Capability[];
+  /** Takes seconds, and says little more where another runtime has done it. */
+  long?: boolean;
+  run(context: Context): Promise<void>;
+}

@@ -1,0 +1,32 @@
+/**
+ * What every transport onto the real kernel must do. Free of any test framework, so that it runs in each runtime: who wants to know
+ * whether an adapter is right calls `run` of every case whose `needs` the adapter has, in a network namespace of the tests' own
+ * (support/namespace.ts), as root of it and with nft and conntrack on PATH. A case that resolves is passed.
+ */
+import { resetNamespace } from '../../support/kernel.ts';
+import type { Case } from './case.ts';
+import { CLOSING } from './closing.ts';
+import { DUMPS } from './dumps.ts';
+import { EVENTS } from './events.ts';
+import { LOSSES } from './losses.ts';
+import { OPTIONS } from './options.ts';
+import { PROCESSES } from './processes.ts';
+import { REQUESTS } from './requests.ts';
+import { WORKERS } from './workers.ts';
+
+export type { Capability, Case, Context } from './case.ts';
+
+const ALL = [...REQUESTS, ...OPTIONS, ...DUMPS, ...CLOSING, ...EVENTS, ...LOSSES, ...PROCESSES, ...WORKERS];
+
+/** Every case, each in a namespace as resetNamespace leaves it. */
+export const CONFORMANCE: readonly Case[] = ALL.map((each) => ({
+  ...each,
+  run: async (context) => {
+    resetNamespace();
+    try {
+      await each.run(context);
+    } finally {
+      resetNamespace();
+    }
+  },
+}));

@@ -1,0 +1,223 @@
+/** What keeps a program alive, and how it ends. */
+import { strict as assert } from 'node:assert';
+import { NFNLGRP_CONNTRACK_NEW } from '../../../src/uapi/nfnetlink.ts';
+import { sh } from '../../support/kernel.ts';
+import type { Case, Context } from './case.ts';
+import { fill, flow } from './flows.ts';
+import { program, says } from './program.ts';
+
+/** Milliseconds. */
+const PROMPT = 50;
+
+/** Milliseconds that a program takes to end: from what ends it, by the clock that it shares with this process. */
+async function ending(context: Context, end: 'close' | 'exit' | 'SIGINT'): Promise<number> {
+  let signalled = 0;
+  const ended = await program(
+    context,
+    `const ct = await Conntrack.open(options);
+    const events = await ct.events();
+    const idle = await ct.events({ types: ['destroy'] });
+    const reading = (async () => { for await (const event of events); })();
+    await ct.createOrUpdate(flow(1));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    process.stdout.write(Date.now() + '\\n');
+    if ('${end}' === 'close') await ct.close();
+    if ('${end}' === 'exit') process.exit();
+    await reading;`,
+    {
+      spoke: ({ child }) => {
+        if (end !== 'SIGINT') return;
+        signalled = Date.now();
+        child.kill('SIGINT');
+      },
+    },
+  );
+  assert.deepEqual([ended.code, ended.signal], end === 'SIGINT' ? [null, 'SIGINT'] : [0, null], ended.stderr);
+  return ended.at - (end === 'SIGINT' ? signalled : Number(ended.stdout));
+}
+
+export const PROCESSES: readonly Case[] = [
+  {
+    name: 'a program with an idle socket ends by itself',
+    needs: ['processes'],
+    run: async (context) => {
+      await says(
+        context,
+        '0\n',
+        `const ct = await Conntrack.open(options);
+        console.log((await ct.stats()).entries);`,
+      );
+    },
+  },
+  {
+    name: 'a program with a socket that was never used ends by itself',
+    needs: ['processes'],
+    run: async (context) => {
+      await says(context, 'open\n', "await Conntrack.open(options); console.log('open');");
+    },
+  },
+  {
+    name: 'a program with closed sockets ends by itself, also when it read events',
+    needs: ['processes', 'events'],
+    run: async (context) => {
+      await says(
+        context,
+        'new\n',
+        `const ct = await Conntrack.open(options);
+        const events = await ct.events();
+        await ct.create(${JSON.stringify(flow(1))});
+        for await (const event of events) {
+          console.log(event.type);
+          break;
+        }
+        await ct.events();
+        await ct.close();`,
+      );
+    },
+  },
+  {
+    name: 'a program that breaks out of a dump ends by itself',
+    needs: ['processes'],
+    run: async (context) => {
+      await fill();
+      await says(
+        context,
+        'ipv4\n',
+        `const ct = await Conntrack.open(options);
+        for await (const flow of ct.dump()) {
+          console.log(flow.family);
+          break;
+        }`,
+      );
+    },
+  },
+  {
+    name: 'a program that waits for events stays alive',
+    needs: ['processes', 'events'],
+    run: async (context) => {
+      let created = false;
+      const ended = await program(
+        context,
+        `const ct = await Conntrack.open(options);
+        const events = await ct.events();
+        console.log('listening');
+        for await (const event of events) {
+          console.log(event.type);
+          if (event.type === 'destroy') break;
+        }`,
+        {
+          spoke: ({ stdout }) => {
+            if (created || !stdout.includes('listening')) return;
+            created = true;
+            // Later than an event loop with nothing in it would take to end.
+            setTimeout(() => {
+              const tuple = ['-p', 'udp', '-s', '10.0.0.1', '-d', '10.0.0.2', '--sport', '1', '--dport', '2'];
+              sh('conntrack', '-I', ...tuple, '-t', '600');
+              sh('conntrack', '-D', ...tuple);
+            }, 300);
+          },
+        },
+      );
+      assert.deepEqual([ended.stdout, ended.code], ['listening\nnew\ndestroy\n', 0], ended.stderr);
+    },
+  },
+  {
+    name: 'process.exit inside of a sink',
+    needs: ['processes'],
+    run: async (context) => {
+      await fill();
+      const ended = await program(
+        context,
+        `const socket = new NetlinkSocket(await openTransport(options));
+        const sink = { message: () => { console.log('message'); process.exit(7); } };
+        await socket.request(buildDump('dump'), { operation: 'dump', dump: true, sink });`,
+      );
+      assert.deepEqual([ended.stdout, ended.code, ended.signal], ['message\n', 7, null], ended.stderr);
+    },
+  },
+  {
+    name: 'process.exit inside of an event sink',
+    needs: ['processes', 'events'],
+    run: async (context) => {
+      const ended = await program(
+        context,
+        `const ct = await Conntrack.open(options);
+        const transport = await openTransport({ ...options, events: true });
+        const socket = new NetlinkSocket(transport);
+        transport.joinGroup(${NFNLGRP_CONNTRACK_NEW});
+        socket.setEventSink({ message: () => process.exit(7), overrun: () => {}, end: () => {} });
+        await ct.create(${JSON.stringify(flow(1))});
+        // The event may come after the answer; the sink keeps the process alive for it.`,
+      );
+      assert.deepEqual([ended.code, ended.signal], [7, null], ended.stderr);
+    },
+  },
+  {
+    name: 'an exception of the loop over a dump is reported as any other',
+    needs: ['processes'],
+    run: async (context) => {
+      await fill();
+      const ended = await program(
+        context,
+        `const ct = await Conntrack.open(options);
+        async function mistaken() {
+          for await (const flow of ct.dump()) throw new Error('mistake in ' + flow.family);
+        }
+        await mistaken();`,
+      );
+      assert.deepEqual([ended.code, ended.signal], [1, null], ended.stderr);
+      assert.match(ended.stderr, /mistake in ipv4/);
+      assert.match(ended.stderr, /at (async )?mistaken/);
+    },
+  },
+  {
+    name: 'an exception of the loop over events is reported as any other',
+    needs: ['processes', 'events'],
+    run: async (context) => {
+      const ended = await program(
+        context,
+        `const ct = await Conntrack.open(options);
+        const events = await ct.events();
+        async function mistaken() {
+          for await (const event of events) throw new Error('mistake in ' + event.type);
+        }
+        const done = mistaken();
+        await ct.create(${JSON.stringify(flow(1))});
+        await done;`,
+      );
+      assert.deepEqual([ended.code, ended.signal], [1, null], ended.stderr);
+      assert.match(ended.stderr, /mistake in new/);
+      assert.match(ended.stderr, /at (async )?mistaken/);
+    },
+  },
+  {
+    name: 'an exception of a timer while a dump runs is reported as any other',
+    needs: ['processes'],
+    run: async (context) => {
+      await fill();
+      const ended = await program(
+        context,
+        `const ct = await Conntrack.open(options);
+        setTimeout(() => { throw new Error('mistake in a timer'); }, 50);
+        // Not for ever: Bun reports the exception at once, but ends only when there is nothing left to do.
+        for (const end = performance.now() + 1000; performance.now() < end; ) await ct.dump().toArray();`,
+      );
+      assert.deepEqual([ended.code, ended.signal], [1, null], ended.stderr);
+      assert.match(ended.stderr, /mistake in a timer/);
+    },
+  },
+  {
+    name: `a program with events open ends within ${PROMPT} ms of close, of process.exit and of SIGINT`,
+    needs: ['processes', 'events', 'losses'],
+    run: async (context) => {
+      for (const end of ['close', 'exit', 'SIGINT'] as const) {
+        const times: number[] = [];
+        // The machine may be busy with something else once or twice.
+        for (let round = 0; round < 3 && !times.some((time) => time <= PROMPT); round++)
+          times.push(await ending(context, end));
+        context.note?.(`${end}: ${times} ms`);
+        assert.ok(Math.min(...times) <= PROMPT, `${end}: ${times} ms`);
+      }
+    },
+  },
+];

@@ -1,0 +1,141 @@
+/** Sockets for the length of a case, and what the kernel says of them. */
+import { strict as assert } from 'node:assert';
+import { readdirSync, readFileSync } from 'node:fs';
+import { Conntrack } from '../../../src/index.ts';
+import { type nlmsghdr, walkDatagram } from '../../../src/netlink/nlmsg.ts';
+import { readErrno } from '../../../src/netlink/nlmsgerr.ts';
+import { NetlinkSocket } from '../../../src/netlink/socket.ts';
+import type { Transport } from '../../../src/netlink/transport.ts';
+import type { BuildRequest } from '../../../src/netlink/writer.ts';
+import { Writer } from '../../../src/netlink/writer.ts';
+import { NETLINK_NETFILTER, NLMSG_ERROR } from '../../../src/uapi/netlink.ts';
+import { until } from '../../support/kernel.ts';
+import type { Context } from './case.ts';
+
+export async function withConntrack(context: Context, body: (ct: Conntrack) => Promise<void>): Promise<void> {
+  const ct = await Conntrack.open({ transport: context.open });
+  try {
+    await body(ct);
+  } finally {
+    await ct.close();
+  }
+}
+
+export async function withSocket(context: Context, body: (socket: NetlinkSocket) => Promise<void>): Promise<void> {
+  const socket = new NetlinkSocket(await context.open());
+  try {
+    await body(socket);
+  } finally {
+    socket.close();
+  }
+}
+
+/** A transport that nobody is told of. */
+export async function withTransport(
+  context: Context,
+  body: (transport: Transport) => Promise<void> | void,
+): Promise<void> {
+  const transport = await context.open();
+  transport.start({ readable: () => {}, failed: () => {} });
+  try {
+    await body(transport);
+  } finally {
+    transport.close();
+  }
+}
+
+/** Portids of the netfilter sockets of this namespace. */
+export function portids(): number[] {
+  const lines = readFileSync('/proc/net/netlink', 'utf8').trim().split('\n').slice(1);
+  return lines
+    .map((line) => line.trim().split(/\s+/))
+    .flatMap(([, protocol, portid]) =>
+      Number(protocol) === NETLINK_NETFILTER && portid !== '0' ? [Number(portid)] : [],
+    );
+}
+
+/** How many file descriptors this process has open. */
+export function descriptors(): number {
+  return readdirSync('/proc/self/fd').length;
+}
+
+/** What is open now, to be compared with what is open when `body` is done. */
+export async function leavesNothing(body: () => Promise<void>): Promise<void> {
+  const sockets = portids().length;
+  const files = descriptors();
+  await body();
+  await until(() => portids().length <= sockets, { what: 'the sockets are gone' });
+  await until(() => descriptors() <= files, { what: 'the file descriptors are gone' });
+}
+
+export function bytesOf(build: BuildRequest, sequence: number): Uint8Array {
+  const writer = new Writer();
+  build(writer, sequence);
+  return writer.finish();
+}
+
+/** A transport without anything above it: headers and errnos of what came, and whether it kept to the rules of the listener. */
+export class Bare {
+  readonly transport: Transport;
+  readonly headers: nlmsghdr[] = [];
+  readonly errnos = new Map<number, number>();
+  /** Calls of ours that the transport is in. */
+  #inside = 0;
+  #reentered = 0;
+
+  constructor(transport: Transport) {
+    this.transport = transport;
+    transport.start({
+      readable: () => {
+        if (this.#inside > 0) this.#reentered++;
+        else this.read();
+      },
+      failed: (error) => {
+        throw error;
+      },
+    });
+  }
+
+  send(bytes: Uint8Array): void {
+    this.#inside++;
+    this.transport.send(bytes);
+    this.#inside--;
+  }
+
+  read(): void {
+    for (;;) {
+      this.#inside++;
+      const datagram = this.transport.receive();
+      this.#inside--;
+      if (datagram === undefined) return;
+      assert.equal(datagram.sender, 0);
+      assert.equal(datagram.truncated, false);
+      walkDatagram(datagram.view, (header, view, offset, end) => {
+        this.headers.push({ ...header });
+        if (header.nlmsg_type === NLMSG_ERROR) this.errnos.set(header.nlmsg_seq, readErrno(view, offset, end, false));
+      });
+    }
+  }
+
+  /** The errno with which the request ended; 0 for an ACK. */
+  async errno(sequence: number): Promise<number> {
+    await until(
+      () => {
+        this.read();
+        return this.errnos.has(sequence);
+      },
+      { what: `the answer to request ${sequence}` },
+    );
+    assert.equal(this.#reentered, 0, 'readable was called from inside of send or receive');
+    return this.errnos.get(sequence)!;
+  }
+}
+
+export async function withBare(context: Context, body: (bare: Bare) => Promise<void>, events = false): Promise<void> {
+  const bare = new Bare(await context.open({ events }));
+  try {
+    await body(bare);
+  } finally {
+    bare.transport.close();
+  }
+}

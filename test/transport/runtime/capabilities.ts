@@ -1,0 +1,35 @@
+/** What each transport cannot do, and so which cases it is examined by. */
+import type { OpenOptions, TransportName } from '../../../src/transport/open.ts';
+import { type Capability, type Case, CONFORMANCE } from '../conformance/index.ts';
+
+export interface Examined {
+  transport: TransportName;
+  thread: 'main' | 'worker';
+  /** Also the cases that take seconds. */
+  long: boolean;
+}
+
+/**
+ * A replay is none of these: the cases make flows in a kernel and look at what becomes of them, and a capture has only the answers to the
+ * requests of when it was recorded. Its suite is replay.test.ts.
+ */
+const CANNOT: Readonly<Record<TransportName, readonly Capability[]>> = {
+  // It reads on by itself and queues what nobody receives; an overrun aborts the process; it has no way to set options.
+  addon: ['backpressure', 'losses', 'options', 'workers'],
+  'node:ffi': [],
+  koffi: [],
+  deno: [],
+  bun: [],
+};
+
+/** Programs have a main thread of their own: from a worker they would be the same again. */
+const NOT_FROM_WORKERS: readonly Capability[] = ['workers', 'processes'];
+
+export function casesFor({ transport, thread, long }: Examined): readonly Case[] {
+  const cannot = [...CANNOT[transport], ...(thread === 'worker' ? NOT_FROM_WORKERS : [])];
+  return CONFORMANCE.filter((each) => (long || !each.long) && !each.needs?.some((need) => cannot.includes(need)));
+}
+
+export function openOptions({ transport }: Pick<Examined, 'transport'>): OpenOptions {
+  return transport === 'addon' ? { transport, eventsMayAbortProcess: true } : { transport };
+}
