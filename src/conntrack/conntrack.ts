@@ -16,7 +16,7 @@ import { ENOENT } from '../uapi/errno.ts';
 import { type CallOptions, checkCall } from './call.ts';
 import { Dump, type DumpOptions } from './dump.ts';
 import { checkTypes, type EventOptions, Events } from './events.ts';
-import { type Failure, type Flows, type ManyOptions, type ManyResult, sendMany } from './many.ts';
+import { type BuildMany, type Failure, type Flows, type ManyOptions, type ManyResult, sendMany } from './many.ts';
 
 export interface ConntrackOptions extends OpenOptions {}
 
@@ -115,24 +115,23 @@ export class Conntrack {
    * @throws ManyError when some failed and there is no options.onError, and as sendMany says
    */
   async createMany(flows: Flows, options: ManyOptions = {}): Promise<ManyResult> {
-    const build = (flow: Flow, argument: string): BuildRequest => buildCreate(flow, 'create', argument);
-    return await sendMany(this.#socket, 'create', build, flows, checkCall(options));
+    return await this.#many('create', (flow, owned) => buildCreate(flow, 'create', 'flow', owned), flows, options);
   }
 
   /** Creates flows, or changes those that exist; as createMany. */
   async createOrUpdateMany(flows: Flows, options: ManyOptions = {}): Promise<ManyResult> {
-    const build = (flow: Flow, argument: string): BuildRequest => buildCreate(flow, 'createOrUpdate', argument);
-    return await sendMany(this.#socket, 'createOrUpdate', build, flows, checkCall(options));
+    const build: BuildMany = (flow, owned) => buildCreate(flow, 'createOrUpdate', 'flow', owned);
+    return await this.#many('createOrUpdate', build, flows, options);
   }
 
   /** Changes flows as `update` does each; as createMany. */
   async updateMany(flows: Flows, options: ManyOptions = {}): Promise<ManyResult> {
-    return await sendMany(this.#socket, 'update', buildUpdate, flows, checkCall(options));
+    return await this.#many('update', (flow, owned) => buildUpdate(flow, 'flow', owned), flows, options);
   }
 
   /** Deletes flows as `delete` does each; as createMany. `ct.deleteMany(ct.dump(filter))` is what it is made for. */
   async deleteMany(flows: Flows, options: ManyOptions = {}): Promise<ManyResult> {
-    return await sendMany(this.#socket, 'delete', buildDelete, flows, checkCall(options));
+    return await this.#many('delete', (flow) => buildDelete(flow), flows, options);
   }
 
   /**
@@ -226,6 +225,11 @@ export class Conntrack {
             message: (_header: unknown, view: DataView, offset: number, end: number) => take(view, offset, end),
           };
     return this.#socket.request(build, { operation, signal, sink });
+  }
+
+  #many(operation: string, build: BuildMany, flows: Flows, options: ManyOptions): Promise<ManyResult> {
+    checkCall(options);
+    return sendMany(this.#socket, operation, build, flows, options);
   }
 
   async #deleteEach(filter: Filter, options: CallOptions): Promise<void> {

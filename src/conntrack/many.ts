@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers';
 import { Flow } from '../ctnetlink/flow.ts';
 import type { FlowInit } from '../ctnetlink/properties.ts';
 import { Batch } from '../netlink/batch.ts';
-import { checkSignal, describe } from '../netlink/check.ts';
+import { describe } from '../netlink/check.ts';
 import { NetlinkError } from '../netlink/errors.ts';
 import type { NetlinkSocket } from '../netlink/socket.ts';
 import type { BuildRequest } from '../netlink/writer.ts';
@@ -12,10 +12,15 @@ import type { CallOptions } from './call.ts';
 /** What goes into a datagram at the most; more makes it no faster. */
 const MESSAGES = 256;
 const BYTES = 49152;
+/** Batches that the kernel has while the next is built. */
+const AHEAD = 3;
 /** Failures that a ManyError keeps. */
 const KEPT = 100;
 
 export type Flows = Iterable<FlowInit | Flow> | AsyncIterable<FlowInit | Flow>;
+
+/** The request for one item; `owned`: the flow is not the caller's. */
+export type BuildMany = (flow: Flow, owned: boolean) => BuildRequest;
 
 /** One item that failed, and its place among all. */
 export interface Failure {
@@ -65,11 +70,10 @@ export class ManyError extends NetlinkError implements ManyResult {
 export async function sendMany(
   socket: NetlinkSocket,
   operation: string,
-  build: (flow: Flow, argument: string) => BuildRequest,
+  build: BuildMany,
   flows: Flows,
   options: ManyOptions,
 ): Promise<ManyResult> {
-  checkSignal(options.signal);
   const { onError } = options;
   if (onError !== undefined && typeof onError !== 'function')
     throw new TypeError(`options.onError must be a function, not ${describe(onError)}`);
@@ -87,7 +91,7 @@ function isIterable(value: unknown, symbol: symbol): boolean {
 class Many {
   readonly #socket: NetlinkSocket;
   readonly #operation: string;
-  readonly #build: (flow: Flow, argument: string) => BuildRequest;
+  readonly #build: BuildMany;
   readonly #options: ManyOptions;
   readonly #most: number;
   readonly #batch = new Batch();
@@ -98,17 +102,12 @@ class Many {
   #taken = 0;
   #failed = 0;
   readonly #failures: Failure[] = [];
-  /** Settles when all that was sent has been answered for. */
-  #sent: Promise<void> = Promise.resolve();
+  /** Batches that have been sent, until they are answered for. */
+  readonly #sent: Promise<void>[] = [];
   #idle: ReturnType<typeof setImmediate> | undefined;
   #thrown: { error: unknown } | undefined;
 
-  constructor(
-    socket: NetlinkSocket,
-    operation: string,
-    build: (flow: Flow, argument: string) => BuildRequest,
-    options: ManyOptions,
-  ) {
+  constructor(socket: NetlinkSocket, operation: string, build: BuildMany, options: ManyOptions) {
     this.#socket = socket;
     this.#operation = operation;
     this.#build = build;
@@ -156,7 +155,8 @@ class Many {
   #add(item: FlowInit | Flow): void {
     const index = this.#taken++;
     try {
-      this.#batch.add(this.#build(Flow.from(item, 'flow'), 'flow'));
+      const flow = Flow.from(item);
+      this.#batch.add(this.#build(flow, flow !== item));
       this.#items.push(item);
       this.#indices.push(index);
     } catch (error) {
@@ -178,17 +178,16 @@ class Many {
     }
   }
 
-  /** Sends the batch, and waits for the one before it: the next is built while the kernel works on this one. */
+  /** Sends the batch, and waits when too many are on their way. */
   async #next(): Promise<void> {
-    const before = this.#sent;
     this.#send();
-    await before;
+    if (this.#sent.length > AHEAD) await this.#sent.shift();
     this.#proceed();
   }
 
   async #finish(): Promise<void> {
     this.#send();
-    await this.#sent;
+    await Promise.all(this.#sent.splice(0));
     this.#proceed();
   }
 
@@ -203,11 +202,9 @@ class Many {
     this.#batch.clear();
     this.#items = [];
     this.#indices = [];
-    const before = this.#sent;
-    this.#sent = before.then(() => sent);
-    // Told to who waits for them.
-    this.#sent.catch(() => {});
+    // Told to who waits for it.
     sent.catch(() => {});
+    this.#sent.push(sent);
   }
 
   /** @throws the signal's reason, what onError threw */

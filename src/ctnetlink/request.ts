@@ -97,9 +97,9 @@ function familyOf(flow: Flow): number {
   return (flow.slots[ORIG.family] ?? flow.slots[REPLY.family] ?? AF_UNSPEC) as number;
 }
 
-/** What of a flow a NEW request carries: all that the kernel takes, also what this package does not know. */
-function writable(flow: Flow): Flow {
-  const copy = new Flow(flow.slots.slice());
+/** What of a flow a NEW request carries: all that the kernel takes, also what this package does not know. A copy, unless it is `owned`. */
+function writable(flow: Flow, owned: boolean): Flow {
+  const copy = owned ? flow : new Flow(flow.slots.slice());
   for (const slot of READ_ONLY) if (slot < copy.slots.length) copy.slots[slot] = undefined;
   copy.unknown = flow.unknown;
   return copy;
@@ -121,22 +121,33 @@ export function setupReply(flow: Flow): void {
   }
 }
 
-/** @throws TypeError when the original tuple is not whole or the timeout is missing (the kernel would say EINVAL) */
-export function buildCreate(flow: Flow, query: 'create' | 'createOrUpdate', argument = 'flow'): BuildRequest {
+/**
+ * @param owned the flow is nobody else's, and may be changed
+ * @throws TypeError when the original tuple is not whole or the timeout is missing (the kernel would say EINVAL)
+ */
+export function buildCreate(
+  flow: Flow,
+  query: 'create' | 'createOrUpdate',
+  argument = 'flow',
+  owned = false,
+): BuildRequest {
   checkTuple(flow, ORIG, argument);
   if (flow.slots[TIMEOUT] === undefined)
     throw new TypeError(`${argument}.timeout is required: seconds until the flow expires`);
-  const attributes = writable(flow);
+  const attributes = writable(flow, owned);
   if (has(attributes, REPLY)) checkTuple(attributes, REPLY, argument);
   else setupReply(attributes);
   confirm(attributes);
   return buildMessage(query, familyOf(flow), attributes);
 }
 
-/** @throws TypeError when there is no whole tuple */
-export function buildUpdate(flow: Flow, argument = 'flow'): BuildRequest {
+/**
+ * @param owned the flow is nobody else's, and may be changed
+ * @throws TypeError when there is no whole tuple
+ */
+export function buildUpdate(flow: Flow, argument = 'flow', owned = false): BuildRequest {
   checkTuple(flow, has(flow, ORIG) ? ORIG : REPLY, argument);
-  const attributes = writable(flow);
+  const attributes = writable(flow, owned);
   confirm(attributes);
   return buildMessage('update', familyOf(flow), attributes);
 }

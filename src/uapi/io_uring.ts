@@ -8,6 +8,13 @@ export const IORING_SETUP_NO_MMAP = 1 << 14;
 /** Entries are taken in their order, without an array of indices (Linux 6.6). */
 export const IORING_SETUP_NO_SQARRAY = 1 << 16;
 
+/** Waits for ends; with EXT_ARG at the most as long as a struct io_uring_getevents_arg says (Linux 5.11). */
+export const IORING_ENTER_GETEVENTS = 1 << 0;
+export const IORING_ENTER_EXT_ARG = 1 << 3;
+// struct io_uring_getevents_arg { __u64 sigmask; __u32 sigmask_sz; __u32 min_wait_usec; __u64 ts; }
+export const IO_URING_GETEVENTS_ARG_SIZE = 24;
+export const IO_URING_GETEVENTS_ARG_TS = 16;
+
 export const IORING_OP_POLL_ADD = 6;
 export const IORING_OP_POLL_REMOVE = 7;
 export const IORING_OP_SENDMSG = 9;

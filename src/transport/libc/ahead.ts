@@ -3,7 +3,7 @@
  * next. Two thirds of the time of a dump are spent in recvmsg, and of that of a batch in sendmsg, so that our own part comes to cost next to
  * nothing.
  *
- * One chain of linked operations is under way at a time: a datagram to send, if there is one, then receives. They end in their order. When
+ * One chain of linked operations is under way at a time: datagrams to send, if there are any, then receives. They end in their order. When
  * nothing is left to receive the next receive ends with EAGAIN, which cancels the rest: nothing is left waiting.
  */
 import { errnoName, TransportError } from '../../netlink/errors.ts';
@@ -16,6 +16,10 @@ import { Slots } from './slots.ts';
 
 /** Receives in a chain: of a dump some 5 ms of the kernel's work, half a megabyte. */
 const CHAIN = 16;
+/** Datagrams sent in a chain. */
+const SENDS = 4;
+/** Datagrams that are waited for at once: every wake-up costs the thread of the kernel's too. */
+const TOGETHER = 4;
 /** Milliseconds that the event loop is kept while nothing comes: a kernel that filters a large table may take long for one datagram. */
 const PATIENCE = 4;
 /** Milliseconds between looks whether the last operations of a closed socket are over. */
@@ -30,13 +34,14 @@ export class Ahead {
   readonly #slots: Slots;
   readonly #outgoing: Outgoing[] = [];
   /** Used again: memory outside of the heap costs more than what it takes to fill it. */
-  #spare: Outgoing | undefined;
-  /** The datagram at the head of the chain; it must stay where it is until it is sent. */
-  #sending: Outgoing | undefined;
+  readonly #spare: Outgoing[] = [];
+  /** The datagrams at the head of the chain, which must stay where they are until they are sent. */
+  readonly #sending: Outgoing[] = [];
   #sendError: TransportError | undefined;
   /** The half of the slots that the chain receives into. */
   #half = 1;
-  /** Receives of the chain whose end has not been seen. */
+  /** Receives of the chain, and those of them whose end has not been seen. */
+  #receives = 0;
   #under = 0;
   /** Lengths by slot. */
   readonly #lengths = new Int32Array(2 * CHAIN);
@@ -52,7 +57,7 @@ export class Ahead {
   constructor(libc: Libc, fd: number) {
     this.#libc = libc;
     this.#fd = fd;
-    this.#ring = new Ring(libc);
+    this.#ring = new Ring(libc, PATIENCE);
     this.#slots = new Slots(libc, 2 * CHAIN);
   }
 
@@ -69,8 +74,7 @@ export class Ahead {
 
   /** Sends a copy of the datagram, then receives until there is no more. */
   send(bytes: Uint8Array): void {
-    const spare = this.#spare;
-    this.#spare = undefined;
+    const spare = this.#spare.pop();
     this.#outgoing.push(spare?.set(bytes) === true ? spare : new Outgoing(this.#libc, bytes));
     this.#collect();
   }
@@ -92,7 +96,8 @@ export class Ahead {
 
   /** Waits for the next to come, some milliseconds at the most. */
   wait(): void {
-    if (this.#under > 0 && this.#ring.ready === 0) this.#ring.wait(PATIENCE);
+    if (this.#under > 0 && this.#ring.ready === 0)
+      this.#ring.wait(this.#sending.length + Math.min(this.#under, TOGETHER));
   }
 
   /** Closes the ring when the kernel uses our memory no more, then calls `closed`. */
@@ -111,13 +116,13 @@ export class Ahead {
   #collect(): void {
     for (let ready = this.#ring.ready; ready > 0; ready--) {
       const result = this.#ring.next();
-      if (this.#sending !== undefined) {
-        this.#spare = this.#sending;
-        this.#sending = undefined;
-        if (result < 0) this.#sendError = new TransportError('sendmsg', -result, errnoName(-result));
+      const sent = this.#sending.shift();
+      if (sent !== undefined) {
+        this.#spare.push(sent);
+        if (result < 0) this.#sendError ??= new TransportError('sendmsg', -result, errnoName(-result));
         continue;
       }
-      const slot = this.#half * CHAIN + CHAIN - this.#under;
+      const slot = this.#half * CHAIN + this.#receives - this.#under;
       this.#under--;
       if (result >= 0) {
         this.#lengths[slot] = result;
@@ -139,14 +144,20 @@ export class Ahead {
 
   #startChain(): void {
     const ring = this.#ring;
-    this.#sending = this.#outgoing.shift();
-    if (this.#sending !== undefined) ring.message('send', this.#fd, this.#sending.headerAddress, false);
+    for (const outgoing of this.#outgoing.splice(0, SENDS)) {
+      ring.message('send', this.#fd, outgoing.headerAddress, false);
+      this.#sending.push(outgoing);
+    }
     this.#half ^= 1;
     const first = this.#half * CHAIN;
-    for (let i = 0; i < CHAIN; i++)
-      ring.message('receive', this.#fd, this.#slots.headerAddress(first + i), i === CHAIN - 1);
+    // Behind what is sent an ACK each, and EAGAIN. Where more comes, a chain of its own takes it.
+    const receives = this.#sending.length > 0 ? this.#sending.length + 1 : CHAIN;
+    for (let i = 0; i < receives; i++)
+      ring.message('receive', this.#fd, this.#slots.headerAddress(first + i), i === receives - 1);
+    this.#receives = receives;
     this.#more = ring.submit();
-    if (this.#more) this.#under = CHAIN;
-    else if (this.#sending !== undefined) this.#sendError = new TransportError('io_uring_enter', 0, 'refused');
+    if (this.#more) this.#under = receives;
+    else if (this.#sending.splice(0).length > 0)
+      this.#sendError = new TransportError('io_uring_enter', 0, 'the datagram was refused');
   }
 }

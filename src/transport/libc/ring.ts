@@ -7,7 +7,7 @@ import * as uring from '../../uapi/io_uring.ts';
 import { MSG_DONTWAIT, POLLIN } from '../../uapi/socket.ts';
 import { failure } from './call.ts';
 import type { Libc } from './libc.ts';
-import { Memory, POLLFD_EVENTS, POLLFD_SIZE } from './memory.ts';
+import { Memory } from './memory.ts';
 
 const PAGE = 4096;
 /** All that are written between two `submit`. */
@@ -26,13 +26,17 @@ export class Ring {
   readonly #cqTail: number;
   readonly #cqes: number;
   readonly #cqMask: number;
-  readonly #poll: Memory;
+  /** How long to wait: struct io_uring_getevents_arg and, behind it, struct __kernel_timespec. */
+  readonly #patience: Memory;
   /** Entries written and not submitted. */
   #written = 0;
   #under = 0;
 
-  /** @throws TransportError where there is no io_uring that can do it */
-  constructor(libc: Libc) {
+  /**
+   * @param milliseconds how long `wait` waits at the most
+   * @throws TransportError where there is no io_uring that can do it
+   */
+  constructor(libc: Libc, milliseconds = 0) {
     this.#libc = libc;
     const memory = new Memory(libc, 3 * PAGE);
     const queues = Number(-memory.address() & BigInt(PAGE - 1));
@@ -52,9 +56,10 @@ export class Ring {
     this.#cqTail = at(cq + uring.IO_URING_OFF_TAIL);
     this.#cqes = at(cq + uring.IO_URING_CQ_OFF_CQES);
     this.#cqMask = this.#words[at(cq + uring.IO_URING_OFF_MASK)];
-    this.#poll = new Memory(libc, POLLFD_SIZE);
-    this.#poll.u32(0, this.#fd);
-    this.#poll.u16(POLLFD_EVENTS, POLLIN);
+    const timespec = uring.IO_URING_GETEVENTS_ARG_SIZE;
+    this.#patience = new Memory(libc, timespec + 16);
+    this.#patience.u64(uring.IO_URING_GETEVENTS_ARG_TS, this.#patience.address(timespec));
+    this.#patience.u64(timespec + 8, BigInt(milliseconds * 1e6));
   }
 
   /** One more message to send or receive on `fd`, by the msghdr at this address, in a thread of the kernel's, after the one before it. */
@@ -127,9 +132,12 @@ export class Ring {
     return result;
   }
 
-  /** Waits until one is over, at the most so many milliseconds. */
-  wait(milliseconds: number): void {
-    this.#libc.poll(this.#poll.bytes, 1, milliseconds);
+  /** Waits until so many are ready: one wake-up for several. */
+  wait(count: number): void {
+    const { IORING_ENTER_GETEVENTS, IORING_ENTER_EXT_ARG, IO_URING_GETEVENTS_ARG_SIZE } = uring;
+    const flags = IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG;
+    const { bytes } = this.#patience;
+    this.#libc.syscall(uring.SYS_io_uring_enter, this.#fd, 0n, count, flags, bytes, IO_URING_GETEVENTS_ARG_SIZE);
   }
 
   /** To be called when nothing is under way. */
