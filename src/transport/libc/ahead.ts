@@ -66,17 +66,18 @@ export class Ahead {
     return this.#under > 0 || this.#count > 0 || this.#more || this.#outgoing.length > 0;
   }
 
-  /** Receives until there is no more. */
+  /** Receives until there is no more, from the next `receive` or `advance` on. */
   start(): void {
     this.#more = true;
-    this.#collect();
   }
 
-  /** Sends a copy of the datagram, then receives until there is no more. */
+  /**
+   * Sends a copy of the datagram, then receives until there is no more, from the next `receive` or `advance` on: not at once, because the
+   * datagram that was given last may still be read, and a chain would receive over it.
+   */
   send(bytes: Uint8Array): void {
     const spare = this.#spare.pop();
     this.#outgoing.push(spare?.set(bytes) === true ? spare : new Outgoing(this.#libc, bytes));
-    this.#collect();
   }
 
   /** The next datagram, if one is there. @throws TransportError when a datagram could not be sent */
@@ -94,9 +95,10 @@ export class Ahead {
     return this.#slots.datagram(slot, this.#lengths[slot]);
   }
 
-  /** Waits for the next to come, some milliseconds at the most. */
-  wait(): void {
-    if (this.#under > 0 && this.#ring.ready === 0)
+  /** Lets the kernel go on, and waits for the next to come, some milliseconds at the most. No datagram that was given is valid after it. */
+  advance(): void {
+    this.#collect();
+    if (this.#under > 0 && this.#count === 0 && this.#ring.ready === 0)
       this.#ring.wait(this.#sending.length + Math.min(this.#under, TOGETHER));
   }
 

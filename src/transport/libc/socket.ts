@@ -72,6 +72,7 @@ export class LibcTransport implements Transport {
   #ahead: Ahead | undefined;
   /** When a worker thread ends, its memory goes before its requests do. */
   #mayGoAhead = isMainThread;
+  #advancing = false;
   #losses: Losses | undefined;
   #readiness: Readiness | undefined;
   #listener: TransportListener | undefined;
@@ -112,6 +113,7 @@ export class LibcTransport implements Transport {
     const ahead = takesLong(bytes) ? this.#goAhead() : undefined;
     if (ahead !== undefined) {
       ahead.send(bytes);
+      this.#advanceSoon(ahead);
       return;
     }
     if (!this.#outgoing.set(bytes)) this.#outgoing = new Outgoing(this.#libc, bytes, 2 * bytes.length);
@@ -247,17 +249,24 @@ export class LibcTransport implements Transport {
     const datagram = ahead.receive();
     if (datagram !== undefined) return datagram;
     if (ahead.busy) {
-      // Nothing else of the program is kept from its turn while the kernel works.
-      setImmediate(() => {
-        if (this.#closed) return;
-        ahead.wait();
-        this.#listener?.readable();
-      });
+      this.#advanceSoon(ahead);
     } else if (ahead.overran) {
       ahead.overran = false;
       throw new OverrunError(OVERRAN);
     }
     return undefined;
+  }
+
+  /** Nothing else of the program is kept from its turn while the kernel works. */
+  #advanceSoon(ahead: Ahead): void {
+    if (this.#advancing) return;
+    this.#advancing = true;
+    setImmediate(() => {
+      this.#advancing = false;
+      if (this.#closed) return;
+      ahead.advance();
+      this.#listener?.readable();
+    });
   }
 
   /** What was lost is told where it was lost. */
