@@ -1,0 +1,121 @@
+import { setImmediate } from 'node:timers/promises';
+import { expect } from 'chai';
+import type { Libc, Poll } from '../../../src/transport/libc/libc.ts';
+import { pollByTimer, Readiness } from '../../../src/transport/libc/readiness.ts';
+import { until } from '../../support/kernel.ts';
+
+/** A watch that fires when the test says so, as long as it is started. */
+class Watch implements Poll {
+  started = false;
+  closed = false;
+  referenced = true;
+  #fired: () => void = () => {};
+
+  readonly libc = {
+    watch: (_fd: number, fired: () => void) => {
+      this.#fired = fired;
+      return this;
+    },
+  } as unknown as Libc;
+
+  fire(): void {
+    if (this.started) this.#fired();
+  }
+
+  start(): void {
+    this.started = true;
+  }
+
+  stop(): void {
+    this.started = false;
+  }
+
+  ref(): void {
+    this.referenced = true;
+  }
+
+  unref(): void {
+    this.referenced = false;
+  }
+
+  close(): void {
+    this.closed = true;
+  }
+}
+
+describe('libc: readiness', () => {
+  let watch: Watch;
+  let readiness: Readiness;
+  let told: number;
+  beforeEach(() => {
+    watch = new Watch();
+    told = 0;
+    readiness = new Readiness(watch.libc, 7, () => {
+      told++;
+    });
+  });
+
+  it('tells once for each time that it is armed, and never from inside of the callback', async () => {
+    expect(watch.started).to.equal(true);
+    watch.fire();
+    watch.fire();
+    expect(told).to.equal(0);
+    await setImmediate();
+    expect(told).to.equal(1);
+    readiness.arm();
+    watch.fire();
+    await setImmediate();
+    expect(told).to.equal(2);
+  });
+
+  it('stops to watch when nobody reads, and starts again when it is armed', async () => {
+    watch.fire();
+    await setImmediate();
+    expect(watch.started).to.equal(true);
+    watch.fire();
+    expect(watch.started).to.equal(false);
+    await setImmediate();
+    expect(told).to.equal(1);
+    readiness.arm();
+    expect(watch.started).to.equal(true);
+    watch.fire();
+    await setImmediate();
+    expect(told).to.equal(2);
+  });
+
+  it('tells nothing after close, also what was on its way', async () => {
+    watch.fire();
+    readiness.close();
+    watch.fire();
+    await setImmediate();
+    expect(told).to.equal(0);
+    expect(watch.closed).to.equal(true);
+  });
+
+  it('passes ref and unref on', () => {
+    readiness.unref();
+    expect(watch.referenced).to.equal(false);
+    readiness.ref();
+    expect(watch.referenced).to.equal(true);
+  });
+});
+
+describe('libc: poll by the clock', () => {
+  it('fires from start to stop, and again after another start', async () => {
+    let fired = 0;
+    const poll = pollByTimer(() => {
+      fired++;
+    });
+    poll.unref();
+    poll.ref();
+    poll.start();
+    await until(() => fired >= 2);
+    poll.stop();
+    const stopped = fired;
+    await new Promise((resolve) => setTimeout(resolve, 40));
+    expect(fired).to.equal(stopped);
+    poll.start();
+    await until(() => fired > stopped);
+    poll.close();
+  });
+});
