@@ -43,11 +43,9 @@ import { DATAGRAM_SIZE, Slots } from './slots.ts';
 const DEFAULT_BUFFER = 8 * 1024 * 1024;
 /** What an event or an answer is charged, with a reserve. */
 const ANSWER_CHARGE = 1280;
-/** Datagrams a receive: small ones come many at a time; of a dump, some 2 ms of the kernel's work. */
+/** Datagrams a receive. Events come many at a time. A dump that fills two, some 300 flows, is received ahead from there on. */
 const EVENT_SLOTS = 32;
-const REQUEST_SLOTS = 8;
-/** So much of a dump, some 20 ms, is received directly, in the turn of its request; the rest ahead. */
-const LONG_DUMP = 64;
+const REQUEST_SLOTS = 2;
 /** A batch of so many bytes keeps the kernel for a quarter of a millisecond and more. */
 const LARGE_BATCH = 8192;
 /** Milliseconds until an answer is looked for again that was not there. */
@@ -67,8 +65,6 @@ export class LibcTransport implements Transport {
   readonly #slots: Slots;
   #next = 0;
   #received = 0;
-  /** Full datagrams in a row: a long dump. */
-  #full = 0;
   #ahead: Ahead | undefined;
   /** When a worker thread ends, its memory goes before its requests do. */
   #mayGoAhead = isMainThread;
@@ -225,11 +221,8 @@ export class LibcTransport implements Transport {
   }
 
   #watchForLongDump(received: number): void {
-    if (received < this.#slots.count || this.#slots.lengthOf(received - 1) < DATAGRAM_SIZE / 2) this.#full = 0;
-    else this.#full += received;
-    if (this.#full < LONG_DUMP) return;
-    this.#full = 0;
-    this.#goAhead()?.start();
+    if (received === this.#slots.count && this.#slots.lengthOf(received - 1) > DATAGRAM_SIZE / 2)
+      this.#goAhead()?.start();
   }
 
   /** The ring, once there was something long for it; undefined where there is none. */

@@ -48,7 +48,8 @@ export const DUMPS: readonly Case[] = [
     name: 'a dump whose reader pauses waits in the kernel',
     needs: ['backpressure'],
     run: async (context) => {
-      const count = await fill();
+      // More than what may be read ahead: some 34 datagrams.
+      const count = await fill(20_000);
       await withConntrack(context, async (ct) => {
         const batches = ct.dump().batches();
         const { value: first } = (await batches.next()) as { value: Flow[] };
