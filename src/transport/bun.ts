@@ -29,7 +29,7 @@ interface BunSockets {
 interface BunSocket {
   ref(): void;
   unref(): void;
-  end(): void;
+  terminate(): void;
 }
 
 const TYPES: Readonly<Record<CType, string>> = { i32: 'i32', u32: 'u32', i64: 'i64', pointer: 'ptr' };
@@ -130,7 +130,8 @@ class Bell implements Poll {
     if (this.#closed) return;
     this.#closed = true;
     this.#started = false;
-    void this.#socket.then((socket) => socket.end());
+    // Not `end`: one in some ten thousand of those crashed Bun 1.4.5, when the other end was closed meanwhile.
+    void this.#socket.then((socket) => socket.terminate());
     if (this.#waiting) {
       this.#ring.cancelWait();
       this.#ring.submit();
