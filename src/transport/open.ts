@@ -29,11 +29,20 @@ function candidates(): readonly TransportName[] {
   return ['node:ffi', 'koffi', 'addon'];
 }
 
+/** $CTNETLINK_TRANSPORT, where the program may see it: Deno asks for a permission. */
+function fromEnvironment(): string | undefined {
+  try {
+    return process.env.CTNETLINK_TRANSPORT;
+  } catch {
+    return undefined;
+  }
+}
+
 /** The one command that mends it. */
 function remedy(): string {
   if (process.platform !== 'linux')
     return 'The live kernel needs Linux; captures are replayed anywhere (ctnetlink/replay)';
-  if ('Deno' in globalThis) return 'What mends it: deno run --allow-ffi --allow-sys --allow-read ...';
+  if ('Deno' in globalThis) return 'What mends it: deno run --allow-ffi --allow-sys ...';
   return 'What mends it: npm install koffi';
 }
 
@@ -61,7 +70,7 @@ export async function openTransport(options: OpenOptions = {}): Promise<Transpor
     if (isAdapter(transport)) return await ADAPTERS[transport](options);
     throw new TypeError(`transport must be ${NAMES} or a function, not ${describe(transport)}`);
   }
-  const wanted = process.env.CTNETLINK_TRANSPORT;
+  const wanted = fromEnvironment();
   if (wanted !== undefined && wanted !== '') {
     if (isAdapter(wanted)) return await ADAPTERS[wanted](options);
     // Not the program's mistake, but of who runs it.
