@@ -91,7 +91,7 @@ class Bell implements Poll {
   constructor(libc: Libc, fd: number, fired: () => void) {
     this.#libc = libc;
     this.#fd = fd;
-    this.#ring = new Ring(libc);
+    this.#ring = Ring.take(libc);
     this.#byte = new Memory(libc, 8);
     const pair = new Memory(libc, 8);
     attempt(libc, 'socketpair', () =>
@@ -130,7 +130,6 @@ class Bell implements Poll {
     if (this.#closed) return;
     this.#closed = true;
     this.#started = false;
-    // Not `end`: one in some ten thousand of those crashed Bun 1.4.5, when the other end was closed meanwhile.
     void this.#socket.then((socket) => socket.terminate());
     if (this.#waiting) {
       this.#ring.cancelWait();
@@ -146,7 +145,7 @@ class Bell implements Poll {
       setTimeout(() => this.#free(), CLOSING);
       return;
     }
-    this.#ring.close();
+    this.#ring.release();
     this.#libc.close(this.#end);
   }
 

@@ -57,7 +57,7 @@ export class Ahead {
   constructor(libc: Libc, fd: number) {
     this.#libc = libc;
     this.#fd = fd;
-    this.#ring = new Ring(libc, PATIENCE);
+    this.#ring = Ring.take(libc, PATIENCE);
     this.#slots = new Slots(libc, 2 * CHAIN);
   }
 
@@ -102,7 +102,7 @@ export class Ahead {
       this.#ring.wait(this.#sending.length + Math.min(this.#under, TOGETHER));
   }
 
-  /** Closes the ring when the kernel uses our memory no more, then calls `closed`. */
+  /** Gives the ring back when the kernel uses our memory no more, then calls `closed`. */
   close(closed: () => void): void {
     this.#closing = true;
     this.#collect();
@@ -110,7 +110,7 @@ export class Ahead {
       setTimeout(() => this.close(closed), CLOSING);
       return;
     }
-    this.#ring.close();
+    this.#ring.release();
     closed();
   }
 

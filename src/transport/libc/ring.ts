@@ -13,6 +13,14 @@ const PAGE = 4096;
 /** All that are written between two `submit`. */
 const ENTRIES = 32;
 
+const TIMESPEC = uring.IO_URING_GETEVENTS_ARG_SIZE;
+
+/**
+ * Rings that nobody uses. Some time after a ring was closed, and it tells nobody when, the kernel writes into its memory once more, which would
+ * be somebody else's by then (seen on 6.18: the tail of the completions, and a flag). So none is closed: there are as many as were in use at once.
+ */
+const idle: Ring[] = [];
+
 export class Ring {
   readonly #libc: Libc;
   readonly #fd: number;
@@ -33,10 +41,18 @@ export class Ring {
   #under = 0;
 
   /**
+   * A ring with nothing under way.
    * @param milliseconds how long `wait` waits at the most
    * @throws TransportError where there is no io_uring that can do it
    */
-  constructor(libc: Libc, milliseconds = 0) {
+  static take(libc: Libc, milliseconds = 0): Ring {
+    const at = idle.findIndex((each) => each.#libc === libc);
+    const ring = at < 0 ? new Ring(libc) : idle.splice(at, 1)[0];
+    ring.#patience.u64(TIMESPEC + 8, BigInt(milliseconds * 1e6));
+    return ring;
+  }
+
+  private constructor(libc: Libc) {
     this.#libc = libc;
     const memory = new Memory(libc, 3 * PAGE);
     const queues = Number(-memory.address() & BigInt(PAGE - 1));
@@ -56,10 +72,8 @@ export class Ring {
     this.#cqTail = at(cq + uring.IO_URING_OFF_TAIL);
     this.#cqes = at(cq + uring.IO_URING_CQ_OFF_CQES);
     this.#cqMask = this.#words[at(cq + uring.IO_URING_OFF_MASK)];
-    const timespec = uring.IO_URING_GETEVENTS_ARG_SIZE;
-    this.#patience = new Memory(libc, timespec + 16);
-    this.#patience.u64(uring.IO_URING_GETEVENTS_ARG_TS, this.#patience.address(timespec));
-    this.#patience.u64(timespec + 8, BigInt(milliseconds * 1e6));
+    this.#patience = new Memory(libc, TIMESPEC + 16);
+    this.#patience.u64(uring.IO_URING_GETEVENTS_ARG_TS, this.#patience.address(TIMESPEC));
   }
 
   /** One more message to send or receive on `fd`, by the msghdr at this address, in a thread of the kernel's, after the one before it. */
@@ -140,9 +154,9 @@ export class Ring {
     this.#libc.syscall(uring.SYS_io_uring_enter, this.#fd, 0n, count, flags, bytes, IO_URING_GETEVENTS_ARG_SIZE);
   }
 
-  /** To be called when nothing is under way. */
-  close(): void {
-    this.#libc.close(this.#fd);
+  /** Back to who takes one next. To be called when nothing is under way, and last. */
+  release(): void {
+    idle.push(this);
   }
 
   get #tail(): number {
