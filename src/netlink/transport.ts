@@ -43,7 +43,8 @@ export interface Transport {
   /** Called once, before anything else. */
   start(listener: TransportListener): void;
   /**
-   * Sends one datagram to the kernel. The bytes may be used again when it returns.
+   * Sends one datagram to the kernel. The bytes may be used again when it returns. A large one may reach the kernel a little later, in a thread of
+   * its own; `close` loses none.
    * @throws TransportError
    */
   send(bytes: Uint8Array): void;

@@ -102,11 +102,13 @@ export class Ahead {
       this.#ring.wait(this.#sending.length + Math.min(this.#under, TOGETHER));
   }
 
-  /** Gives the ring back when the kernel uses our memory no more, then calls `closed`. */
+  /** Sends what is still to be sent, gives the ring back when the kernel uses our memory no more, then calls `closed`. */
   close(closed: () => void): void {
     this.#closing = true;
     this.#collect();
-    if (this.#under > 0) {
+    // Nobody reads any more.
+    this.#count = 0;
+    if (this.#under > 0 || this.#outgoing.length > 0) {
       setTimeout(() => this.close(closed), CLOSING);
       return;
     }
@@ -135,8 +137,8 @@ export class Ahead {
         if (result === -ENOBUFS) this.overran = true;
       }
     }
-    if (this.#under === 0 && (this.#more || this.#outgoing.length > 0) && !this.#closing && this.#otherHalfIsFree)
-      this.#startChain();
+    const more = this.#outgoing.length > 0 || (this.#more && !this.#closing);
+    if (this.#under === 0 && more && this.#otherHalfIsFree) this.#startChain();
   }
 
   /** Nothing of it waits to be handed on: it would be the first. */
