@@ -1,22 +1,12 @@
 // libnetfilter_conntrack as the truth: builds oracle.c where Debian's headers are, and asks it many questions in one
 // process. Callers check oracleAvailable() first and skip with the reason it gives.
 
-import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, renameSync, statSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { bytes, type Failure, failure, hex, OracleProgram } from './program.ts';
 
-const SOURCE = fileURLToPath(new URL('oracle.c', import.meta.url));
-const BUILD = fileURLToPath(new URL('build/', import.meta.url));
-const BINARY = join(BUILD, 'oracle');
-const HEADER = '/usr/include/libnetfilter_conntrack/libnetfilter_conntrack.h';
-const LIBRARIES = ['-lnetfilter_conntrack', '-lnfnetlink', '-lmnl'];
+export type { Failure } from './program.ts';
 
 /** An ATTR_* number and its bytes as nfct_set_attr takes them, or an NFCT_SOPT_* applied at this place in the list. */
 export type Attr = { id: number; value: Uint8Array } | { opt: number };
-
-/** What failed: errno of the library's call; EIO (5) where it sets none, EBADMSG (74) where it would have exited. */
-export type Failure = { errno: number };
 
 export type Built = { family: number; attributes: Uint8Array };
 
@@ -42,39 +32,38 @@ export type PrintOptions = { type?: number; flags?: number; msgType?: number; co
 /** One line of `oracle verdicts`. `types` is the union of the NFCT_T_* its callback saw. */
 export type Verdict = { case: string; ret: number; errno: number; calls: number; types: number };
 
-let state: { reason: string | undefined } | undefined;
+const program = new OracleProgram('oracle');
 
 /** Undefined when the oracle can be asked, else why it cannot. Builds it on the first call. */
 export function oracleAvailable(): string | undefined {
-  state ??= { reason: compile() };
-  return state.reason;
+  return program.available();
 }
 
 /** nfct_snprintf's text of each whole message; 'error ERRNO' where the library failed. */
 export function print(messages: readonly Uint8Array[], options: PrintOptions = {}): string[] {
   const args = ['print', options.type ?? 0, options.flags ?? 0, options.msgType ?? -1].map(String);
   if (options.connlabelConf !== undefined) args.push(options.connlabelConf);
-  return ask(args, messages.map(hex));
+  return program.ask(args, messages.map(hex));
 }
 
 /** What nfct_nlmsg_build makes of each list, with the family the library's queries would put into nfgenmsg. */
 export function build(lists: readonly Attr[][]): (Built | Failure)[] {
-  return ask(['build'], lists.map(attributeList)).map(built);
+  return program.ask(['build'], lists.map(attributeList)).map(built);
 }
 
 /** What nfct_nlmsg_build makes of the object nfct_nlmsg_parse read from each message. */
 export function rebuild(messages: readonly Uint8Array[]): (Built | Failure)[] {
-  return ask(['rebuild'], messages.map(hex)).map(built);
+  return program.ask(['rebuild'], messages.map(hex)).map(built);
 }
 
 /** The complete request of each query, its sequence number zeroed (the library starts at the time of day). */
 export function query(queries: readonly Query[]): (Uint8Array | Failure)[] {
-  return ask(['query'], queries.map(queryLine)).map((line) => failure(line) ?? bytes(line));
+  return program.ask(['query'], queries.map(queryLine)).map((line) => failure(line) ?? bytes(line));
 }
 
 /** Every attribute nfct_nlmsg_parse set, by ATTR_* number, as memory. */
 export function attrs(messages: readonly Uint8Array[]): (Map<number, Uint8Array> | Failure)[] {
-  return ask(['attrs'], messages.map(hex)).map((line) => {
+  return program.ask(['attrs'], messages.map(hex)).map((line) => {
     const pairs = line === '' ? [] : line.split(' ').map((pair) => pair.split('='));
     return failure(line) ?? new Map(pairs.map(([id, value]) => [Number(id), bytes(value)]));
   });
@@ -83,7 +72,7 @@ export function attrs(messages: readonly Uint8Array[]): (Map<number, Uint8Array>
 /** nfct_cmp's result for each pair, under NFCT_CMP_* flags: 1 equal, 0 not. */
 export function cmp(pairs: readonly (readonly [Attr[], Attr[]])[], flags = 0): (number | Failure)[] {
   const lines = pairs.map(([one, two]) => `${attributeList(one)} | ${attributeList(two)}`);
-  return ask(['cmp', String(flags)], lines).map((line) => failure(line) ?? Number(line));
+  return program.ask(['cmp', String(flags)], lines).map((line) => failure(line) ?? Number(line));
 }
 
 /**
@@ -91,48 +80,13 @@ export function cmp(pairs: readonly (readonly [Attr[], Attr[]])[], flags = 0): (
  * flows. It runs in a network namespace of its own, for which it needs root (or to be inside a user namespace).
  */
 export function verdicts(verdict: number, flows = 3): Verdict[] {
-  const lines = ask(['verdicts', String(verdict), String(flows)]);
+  const lines = program.ask(['verdicts', String(verdict), String(flows)]);
   return lines.map((line) => {
     const match = /^(.*): ret=(-?\d+) errno=(\d+) calls=(\d+) types=(\d+)$/.exec(line);
     if (match === null) throw new Error(`oracle verdicts: unexpected line: ${line}`);
     const [ret, errno, calls, types] = match.slice(2).map(Number);
     return { case: match[1], ret, errno, calls, types };
   });
-}
-
-function compile(): string | undefined {
-  if (process.platform !== 'linux') return 'libnetfilter_conntrack is for Linux';
-  if (!existsSync(HEADER)) return `${HEADER} is not there (Debian: libnetfilter-conntrack-dev, libmnl-dev)`;
-  if (existsSync(BINARY) && statSync(BINARY).mtimeMs > statSync(SOURCE).mtimeMs) return undefined;
-  mkdirSync(BUILD, { recursive: true });
-  // Under another name first: test files that run at the same time must never start half a binary.
-  const fresh = `${BINARY}.${process.pid}`;
-  const gcc = spawnSync('gcc', ['-O1', '-Wall', '-o', fresh, SOURCE, ...LIBRARIES], { encoding: 'utf8' });
-  if (gcc.error !== undefined) return `gcc: ${gcc.error.message}`;
-  if (gcc.status !== 0) return `gcc could not build oracle.c: ${gcc.stderr.split('\n')[0]}`;
-  renameSync(fresh, BINARY);
-  return undefined;
-}
-
-function ask(args: string[], lines?: string[]): string[] {
-  const reason = oracleAvailable();
-  if (reason !== undefined) throw new Error(`the oracle is not available: ${reason}`);
-  const input = (lines ?? []).map((line) => `${line}\n`).join('');
-  // UTC, so that [start=...] and <when> do not depend on the machine.
-  const run: SpawnSyncReturns<string> = spawnSync(BINARY, args, {
-    input,
-    encoding: 'utf8',
-    maxBuffer: 1 << 30,
-    env: { ...process.env, TZ: 'UTC' },
-  });
-  if (run.error !== undefined) throw run.error;
-  const answers = run.stdout.split('\n').slice(0, -1);
-  if (run.status !== 0 || (lines !== undefined && answers.length !== lines.length)) {
-    const at = lines?.[answers.length] ?? '';
-    const how = `status ${run.status ?? run.signal}, ${answers.length} answers`;
-    throw new Error(`oracle ${args.join(' ')}: ${how}: ${run.stderr.trim()} at: ${at.slice(0, 200)}`);
-  }
-  return answers;
 }
 
 function queryLine(query: Query): string {
@@ -149,7 +103,8 @@ function masked(filter: Masked): string {
   return `${filter.value >>> 0}/${(filter.mask ?? 0xffffffff) >>> 0}`;
 }
 
-function attributeList(list: readonly Attr[]): string {
+/** A list as the programs read it: `ID=HEX ... opt=N`. */
+export function attributeList(list: readonly Attr[]): string {
   return list.map((attr) => ('opt' in attr ? `opt=${attr.opt}` : `${attr.id}=${hex(attr.value)}`)).join(' ');
 }
 
@@ -158,17 +113,4 @@ function built(line: string): Built | Failure {
   if (failed !== undefined) return failed;
   const [family, attributes] = line.split(' ');
   return { family: Number.parseInt(family, 16), attributes: bytes(attributes) };
-}
-
-function failure(line: string): Failure | undefined {
-  return line.startsWith('error ') ? { errno: Number(line.slice(6)) } : undefined;
-}
-
-function hex(data: Uint8Array): string {
-  return Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('hex');
-}
-
-/** A plain Uint8Array, so that it compares deeply equal to one. */
-function bytes(text: string): Uint8Array {
-  return new Uint8Array(Buffer.from(text, 'hex'));
 }
