@@ -3,102 +3,18 @@
  * is, and where it stands on the wire. The codec's tables, the accessors of Flow, compare and copy are all made from these rows;
  * their order is the order in which nfct_nlmsg_build writes.
  */
-import type * as cta from '../uapi/nfnetlink_conntrack.ts';
 import * as attr from './attr.ts';
-import type { KindName } from './kinds.ts';
 import type { PropertyPath } from './properties.ts';
+import { type AttributeRow, tupleRows, type WirePath } from './row.ts';
 
-/** Names of nested attributes, outermost first. */
-export type WirePath = readonly (keyof typeof cta & `CTA_${string}`)[];
+export type { AttributeRow, WirePath } from './row.ts';
 
-export interface AttributeRow {
-  /** ATTR_*, where libnetfilter_conntrack has the attribute. */
-  readonly id?: number;
+/** A row of a flow: the compiler checks that its property exists. */
+export interface FlowRow extends AttributeRow {
   readonly property: PropertyPath;
-  readonly kind: KindName;
-  /** Empty: it is not an attribute of its own but follows from the message (nfgen_family). */
-  readonly path: WirePath;
-  /** Stands here instead when the tuple's protocol is ICMPv6. */
-  readonly icmpv6?: WirePath;
-  /** Was 32 bits wide and stood here in old kernels: read, never written. */
-  readonly narrow?: WirePath;
-  /** C keeps it in network byte order in memory: nfct_get_attr_u16 and _u32 give it so. */
-  readonly networkOrder?: boolean;
-  /** The byte of the attribute, where two properties share one (struct nf_ct_tcp_flags). */
-  readonly byte?: 0 | 1;
-  /** The kernel tells it and takes it from nobody: not part of a request (nfct_nlmsg_build does not write it either). */
-  readonly readOnly?: boolean;
-  /** An empty attribute of this type only pads and must not count (semantics: 64-bit alignment). */
-  readonly emptyPads?: boolean;
 }
 
-type TupleIds = { [K in 'v4src' | 'v4dst' | 'v6src' | 'v6dst' | 'sport' | 'dport' | 'l3' | 'l4']: number } & {
-  icmp?: { type: number; code: number; id: number };
-  zone?: number;
-};
-
-function tuple(group: 'orig' | 'reply' | 'master', outer: WirePath[number], ids: TupleIds): AttributeRow[] {
-  const { icmp } = ids;
-  return [
-    { id: ids.l3, property: `${group}.family`, kind: 'family', path: [] },
-    {
-      id: ids.v4src,
-      property: `${group}.src`,
-      kind: 'ipv4',
-      path: [outer, 'CTA_TUPLE_IP', 'CTA_IP_V4_SRC'],
-      networkOrder: true,
-    },
-    {
-      id: ids.v4dst,
-      property: `${group}.dst`,
-      kind: 'ipv4',
-      path: [outer, 'CTA_TUPLE_IP', 'CTA_IP_V4_DST'],
-      networkOrder: true,
-    },
-    { id: ids.v6src, property: `${group}.src`, kind: 'ipv6', path: [outer, 'CTA_TUPLE_IP', 'CTA_IP_V6_SRC'] },
-    { id: ids.v6dst, property: `${group}.dst`, kind: 'ipv6', path: [outer, 'CTA_TUPLE_IP', 'CTA_IP_V6_DST'] },
-    { id: ids.l4, property: `${group}.proto`, kind: 'proto', path: [outer, 'CTA_TUPLE_PROTO', 'CTA_PROTO_NUM'] },
-    {
-      id: ids.sport,
-      property: `${group}.sport`,
-      kind: 'u16',
-      path: [outer, 'CTA_TUPLE_PROTO', 'CTA_PROTO_SRC_PORT'],
-      networkOrder: true,
-    },
-    {
-      id: ids.dport,
-      property: `${group}.dport`,
-      kind: 'u16',
-      path: [outer, 'CTA_TUPLE_PROTO', 'CTA_PROTO_DST_PORT'],
-      networkOrder: true,
-    },
-    {
-      id: icmp?.code,
-      property: `${group}.icmpCode`,
-      kind: 'u8',
-      path: [outer, 'CTA_TUPLE_PROTO', 'CTA_PROTO_ICMP_CODE'],
-      icmpv6: [outer, 'CTA_TUPLE_PROTO', 'CTA_PROTO_ICMPV6_CODE'],
-    },
-    {
-      id: icmp?.type,
-      property: `${group}.icmpType`,
-      kind: 'u8',
-      path: [outer, 'CTA_TUPLE_PROTO', 'CTA_PROTO_ICMP_TYPE'],
-      icmpv6: [outer, 'CTA_TUPLE_PROTO', 'CTA_PROTO_ICMPV6_TYPE'],
-    },
-    {
-      id: icmp?.id,
-      property: `${group}.icmpId`,
-      kind: 'u16',
-      path: [outer, 'CTA_TUPLE_PROTO', 'CTA_PROTO_ICMP_ID'],
-      icmpv6: [outer, 'CTA_TUPLE_PROTO', 'CTA_PROTO_ICMPV6_ID'],
-      networkOrder: true,
-    },
-    { id: ids.zone, property: `${group}.zone`, kind: 'u16', path: [outer, 'CTA_TUPLE_ZONE'] },
-  ];
-}
-
-function nat(group: 'snat' | 'dnat', outer: WirePath[number], v4: number, v6: number, port: number): AttributeRow[] {
+function nat(group: 'snat' | 'dnat', outer: WirePath[number], v4: number, v6: number, port: number): FlowRow[] {
   return [
     { id: v4, property: `${group}.minAddress`, kind: 'ipv4', path: [outer, 'CTA_NAT_V4_MINIP'], networkOrder: true },
     { property: `${group}.maxAddress`, kind: 'ipv4', path: [outer, 'CTA_NAT_V4_MAXIP'], networkOrder: true },
@@ -126,7 +42,7 @@ function seqadj(
   pos: number,
   before: number,
   after: number,
-): AttributeRow[] {
+): FlowRow[] {
   return [
     { id: pos, property: `${group}.correctionPos`, kind: 'u32', path: [outer, 'CTA_SEQADJ_CORRECTION_POS'] },
     { id: before, property: `${group}.offsetBefore`, kind: 'u32', path: [outer, 'CTA_SEQADJ_OFFSET_BEFORE'] },
@@ -139,7 +55,7 @@ function counters(
   outer: WirePath[number],
   packets: number,
   bytes: number,
-): AttributeRow[] {
+): FlowRow[] {
   return [
     {
       id: packets,
@@ -165,8 +81,8 @@ const SCTP = ['CTA_PROTOINFO', 'CTA_PROTOINFO_SCTP'] as const;
 const DCCP = ['CTA_PROTOINFO', 'CTA_PROTOINFO_DCCP'] as const;
 
 /** In the order in which they are written. */
-const ROWS: readonly AttributeRow[] = [
-  ...tuple('orig', 'CTA_TUPLE_ORIG', {
+const ROWS: readonly FlowRow[] = [
+  ...tupleRows('orig', ['CTA_TUPLE_ORIG'], {
     l3: attr.ATTR_ORIG_L3PROTO,
     v4src: attr.ATTR_ORIG_IPV4_SRC,
     v4dst: attr.ATTR_ORIG_IPV4_DST,
@@ -178,7 +94,7 @@ const ROWS: readonly AttributeRow[] = [
     icmp: { type: attr.ATTR_ICMP_TYPE, code: attr.ATTR_ICMP_CODE, id: attr.ATTR_ICMP_ID },
     zone: attr.ATTR_ORIG_ZONE,
   }),
-  ...tuple('reply', 'CTA_TUPLE_REPLY', {
+  ...tupleRows('reply', ['CTA_TUPLE_REPLY'], {
     l3: attr.ATTR_REPL_L3PROTO,
     v4src: attr.ATTR_REPL_IPV4_SRC,
     v4dst: attr.ATTR_REPL_IPV4_DST,
@@ -189,7 +105,7 @@ const ROWS: readonly AttributeRow[] = [
     dport: attr.ATTR_REPL_PORT_DST,
     zone: attr.ATTR_REPL_ZONE,
   }),
-  ...tuple('master', 'CTA_TUPLE_MASTER', {
+  ...tupleRows('master', ['CTA_TUPLE_MASTER'], {
     l3: attr.ATTR_MASTER_L3PROTO,
     v4src: attr.ATTR_MASTER_IPV4_SRC,
     v4dst: attr.ATTR_MASTER_IPV4_DST,
@@ -335,7 +251,7 @@ function isRare({ property }: AttributeRow): boolean {
  * By slot. What is rare has the upper slots, which a decoded flow gets only when one of them comes: that halves the memory of a table in
  * memory, and takes a fifth off the garbage of a dump.
  */
-export const ATTRIBUTES: readonly AttributeRow[] = [
+export const ATTRIBUTES: readonly FlowRow[] = [
   ...ROWS.filter((row) => !isRare(row)),
   ...ROWS.filter((row) => isRare(row)),
 ];

@@ -7,8 +7,8 @@ import { DecodeError } from '../netlink/errors.ts';
 import { align4 } from '../netlink/nlmsg.ts';
 import { NLA_HDRLEN, NLA_TYPE_MASK } from '../uapi/netlink.ts';
 import * as cta from '../uapi/nfnetlink_conntrack.ts';
-import type { AttributeRow, WirePath } from './attributes.ts';
 import { KINDS, OP_NEST, OP_SKIP, OP_U32_AS_U64, OP_UNKNOWN } from './kinds.ts';
+import type { AttributeRow, WirePath } from './row.ts';
 
 /** Types in one nest: the kernel has at most 28 (CTA_*), so 32 leaves room, and whatever is above is unknown. */
 export const LEVEL_SIZE = 32;

@@ -4,16 +4,18 @@
  */
 import { DecodeError } from '../netlink/errors.ts';
 import type { Writer } from '../netlink/writer.ts';
-import type { AttributeRow, WirePath } from './attributes.ts';
 import { readAttributes } from './codec-read.ts';
 import { type Subsystem, Tables } from './codec-tables.ts';
 import { writeAttributes } from './codec-write.ts';
 import type { SlotHolder, SlotValue } from './kinds.ts';
+import type { AttributeRow, WirePath } from './row.ts';
 
 export type { SlotHolder, UnknownAttribute } from './kinds.ts';
 
 export class Codec {
   readonly rows: readonly AttributeRow[];
+  /** See Subsystem. */
+  readonly commonSlots: number;
   readonly #tables: Tables;
   readonly #all: readonly SlotValue[];
   readonly #common: readonly SlotValue[];
@@ -21,6 +23,7 @@ export class Codec {
 
   constructor(subsystem: Subsystem) {
     this.rows = subsystem.rows;
+    this.commonSlots = subsystem.commonSlots;
     this.#tables = new Tables(subsystem);
     this.#all = new Array<SlotValue>(subsystem.rows.length).fill(undefined);
     this.#common = this.#all.slice(0, subsystem.commonSlots);

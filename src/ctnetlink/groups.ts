@@ -2,23 +2,26 @@
  * Properties from rows: for every group ('orig', 'tcp', ...) a class with one accessor a field, made once at import. A field with two
  * rows (src: IPv4 and IPv6) takes whichever is set.
  */
-import { type AttributeRow, COMMON_SLOTS } from './attributes.ts';
 import { KINDS, type Kind, type SlotValue } from './kinds.ts';
+import type { AttributeRow } from './row.ts';
 
 export interface Field {
   name: string;
   /** With its group: 'orig.src'. */
   property: string;
-  /** What errors call it in a flow that is called 'flow', as most are: no text is put together for every value. */
+  /** What errors call it in an object that is called as most are, 'flow': no text is put together for every value. */
   argument: string;
   /** Slots that may hold it, and how each does. */
   places: { slot: number; kind: Kind }[];
-  /** One of the slots is above the common ones: see ATTRIBUTES. */
+  /** One of the slots is above the common ones: see Subsystem. */
   rare: boolean;
 }
 
-/** The fields of every group by name, and under '' the properties that are in none. */
-export function groupFields(rows: readonly AttributeRow[]): Map<string, Map<string, Field>> {
+/** The fields of every group by name, and under '' the properties that are in none. `argument` is what an object is called. */
+export function groupFields(
+  { rows, commonSlots }: { rows: readonly AttributeRow[]; commonSlots: number },
+  argument: string,
+): Map<string, Map<string, Field>> {
   const groups = new Map<string, Map<string, Field>>([['', new Map()]]);
   rows.forEach((row, slot) => {
     const dot = row.property.indexOf('.');
@@ -31,11 +34,11 @@ export function groupFields(rows: readonly AttributeRow[]): Map<string, Map<stri
     }
     let field = fields.get(name);
     if (field === undefined) {
-      field = { name, property: row.property, argument: `flow.${row.property}`, places: [], rare: false };
+      field = { name, property: row.property, argument: `${argument}.${row.property}`, places: [], rare: false };
       fields.set(name, field);
     }
     field.places.push({ slot, kind: KINDS[row.kind] });
-    field.rare ||= slot >= COMMON_SLOTS;
+    field.rare ||= slot >= commonSlots;
   });
   return groups;
 }

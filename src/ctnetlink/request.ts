@@ -11,7 +11,7 @@ import { ATTRIBUTES } from './attributes.ts';
 import type { KernelFilter } from './filter.ts';
 import { Flow, flowCodec } from './flow.ts';
 import { ICMP_ANSWERS, ICMPV6_ANSWERS } from './icmp.ts';
-import { ORIG, REPLY, slotOfProperty, type TupleSlots, turnRound } from './tuple.ts';
+import { hasTuple, ORIG, REPLY, slotOfProperty, type TupleSlots, turnRound } from './tuple.ts';
 
 /** Type and flags of every request. Flags as libnetfilter_conntrack sends them; the statistics are ours. */
 const QUERIES = {
@@ -57,10 +57,6 @@ const STATUS = slotOfProperty('status');
 const TIMEOUT = slotOfProperty('timeout');
 const READ_ONLY = [...ATTRIBUTES.keys()].filter((slot) => ATTRIBUTES[slot].readOnly === true);
 
-function has(flow: Flow, tuple: TupleSlots): boolean {
-  return tuple.all.some((slot) => flow.slots[slot] !== undefined);
-}
-
 /** The kernel takes a request with half a tuple for a mistake; a DELETE without any for a flush. */
 function checkTuple(flow: Flow, tuple: TupleSlots, argument: string): void {
   const { slots } = flow;
@@ -88,7 +84,7 @@ function only(flow: Flow, slots: readonly number[]): Flow {
  * @throws TypeError when there is no whole tuple
  */
 function identity(flow: Flow, argument: string): Flow {
-  const tuple = has(flow, ORIG) ? ORIG : REPLY;
+  const tuple = hasTuple(flow.slots, ORIG) ? ORIG : REPLY;
   checkTuple(flow, tuple, argument);
   return only(flow, [tuple.family, ...tuple.all, ZONE]);
 }
@@ -135,7 +131,7 @@ export function buildCreate(
   if (flow.slots[TIMEOUT] === undefined)
     throw new TypeError(`${argument}.timeout is required: seconds until the flow expires`);
   const attributes = writable(flow, owned);
-  if (has(attributes, REPLY)) checkTuple(attributes, REPLY, argument);
+  if (hasTuple(attributes.slots, REPLY)) checkTuple(attributes, REPLY, argument);
   else setupReply(attributes);
   confirm(attributes);
   return buildMessage(query, familyOf(flow), attributes);
@@ -146,7 +142,7 @@ export function buildCreate(
  * @throws TypeError when there is no whole tuple
  */
 export function buildUpdate(flow: Flow, argument = 'flow', owned = false): BuildRequest {
-  checkTuple(flow, has(flow, ORIG) ? ORIG : REPLY, argument);
+  checkTuple(flow, hasTuple(flow.slots, ORIG) ? ORIG : REPLY, argument);
   const attributes = writable(flow, owned);
   confirm(attributes);
   return buildMessage('update', familyOf(flow), attributes);

@@ -1,9 +1,10 @@
 /** Where the parts of each tuple lie: the slots that requests, filters and formats name directly. */
 import { ATTRIBUTES } from './attributes.ts';
 import type { SlotValue } from './kinds.ts';
+import type { AttributeRow } from './row.ts';
 
-export interface TupleSlots {
-  readonly group: 'orig' | 'reply' | 'master';
+export interface TupleSlots<Group extends string = string> {
+  readonly group: Group;
   readonly family: number;
   readonly src4: number;
   readonly dst4: number;
@@ -21,18 +22,22 @@ export interface TupleSlots {
 }
 
 /** The slot of a property such as 'mark' or 'orig.src'; of the IPv6 one where `kind` says so. */
-export function slotOfProperty(property: string, kind?: string): number {
-  const slot = ATTRIBUTES.findIndex((row) => row.property === property && (kind === undefined || row.kind === kind));
+export function slotIn(rows: readonly AttributeRow[], property: string, kind?: string): number {
+  const slot = rows.findIndex((row) => row.property === property && (kind === undefined || row.kind === kind));
   if (slot < 0) throw new RangeError(`no attribute row has the property '${property}'`);
   return slot;
 }
 
-function tupleSlots(group: TupleSlots['group']): TupleSlots {
-  const slot = (name: string, kind?: string): number => slotOfProperty(`${group}.${name}`, kind);
-  const family = slot('family');
-  return {
-    group,
-    family,
+/** The same of a flow. */
+export function slotOfProperty(property: string, kind?: string): number {
+  return slotIn(ATTRIBUTES, property, kind);
+}
+
+/** Where the tuple of this group lies. */
+export function tupleSlots<Group extends string>(rows: readonly AttributeRow[], group: Group): TupleSlots<Group> {
+  const slot = (name: string, kind?: string): number => slotIn(rows, `${group}.${name}`, kind);
+  const tuple = {
+    family: slot('family'),
     src4: slot('src', 'ipv4'),
     dst4: slot('dst', 'ipv4'),
     src6: slot('src', 'ipv6'),
@@ -44,13 +49,14 @@ function tupleSlots(group: TupleSlots['group']): TupleSlots {
     icmpCode: slot('icmpCode'),
     icmpId: slot('icmpId'),
     zone: slot('zone'),
-    all: [...ATTRIBUTES.keys()].filter((each) => each !== family && ATTRIBUTES[each].property.startsWith(`${group}.`)),
   };
+  const all = Object.values(tuple).filter((each) => each !== tuple.family);
+  return { group, ...tuple, all: all.sort((a, b) => a - b) };
 }
 
-export const ORIG = tupleSlots('orig');
-export const REPLY = tupleSlots('reply');
-export const MASTER = tupleSlots('master');
+export const ORIG = tupleSlots(ATTRIBUTES, 'orig');
+export const REPLY = tupleSlots(ATTRIBUTES, 'reply');
+export const MASTER = tupleSlots(ATTRIBUTES, 'master');
 
 /** Makes the addresses and protocols of `to` those of `from` turned round, as an answer has them. */
 export function turnRound(slots: SlotValue[], from: TupleSlots, to: TupleSlots): void {
@@ -60,4 +66,9 @@ export function turnRound(slots: SlotValue[], from: TupleSlots, to: TupleSlots):
   slots[to.dst4] = slots[from.src4];
   slots[to.src6] = slots[from.dst6];
   slots[to.dst6] = slots[from.src6];
+}
+
+/** True when anything of the tuple but its family is set. */
+export function hasTuple(slots: readonly SlotValue[], tuple: TupleSlots): boolean {
+  return tuple.all.some((slot) => slots[slot] !== undefined);
 }

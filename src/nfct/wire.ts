@@ -112,7 +112,7 @@ function emptyNest(path: string[], type: number): UnknownAttribute {
 
 const ANY_IPV6 = new Uint8Array(16);
 
-function copyTuple(ct: Flow, target: Flow, tuple: TupleSlots, argument: string): void {
+function copyTuple(ct: Flow, target: Flow, tuple: TupleSlots<keyof typeof TUPLE_NAMES>, argument: string): void {
   const from = ct.slots;
   const to = target.slots;
   const name = TUPLE_NAMES[tuple.group];
