@@ -1,9 +1,11 @@
 import type { nlmsghdr } from '../netlink/nlmsg.ts';
 import { attributesOf, nfnlMessage, nfnlSubsystem } from '../nfnetlink/nfgenmsg.ts';
 import { NLM_F_CREATE, NLM_F_EXCL } from '../uapi/netlink.ts';
-import { NFNL_SUBSYS_CTNETLINK } from '../uapi/nfnetlink.ts';
+import { NFNL_SUBSYS_CTNETLINK, NFNL_SUBSYS_CTNETLINK_EXP } from '../uapi/nfnetlink.ts';
 import { IPCTNL_MSG_CT_DELETE, IPCTNL_MSG_CT_NEW } from '../uapi/nfnetlink_conntrack.ts';
 import { AF_INET, AF_INET6 } from '../uapi/socket.ts';
+import type { SlotHolder } from './codec.ts';
+import { EXPECT_MASK, EXPECT_MASTER, EXPECT_NAT, EXPECTED, Expectation, expectationCodec } from './expectation.ts';
 import { Flow, flowCodec } from './flow.ts';
 import type { SlotValue } from './kinds.ts';
 import { MASTER, ORIG, REPLY, type TupleSlots } from './tuple.ts';
@@ -16,7 +18,16 @@ export type EventType = 'new' | 'update' | 'destroy';
  * sequence 0. Undefined: not about a flow.
  */
 export function eventTypeOf(header: nlmsghdr): EventType | undefined {
-  if (nfnlSubsystem(header.nlmsg_type) !== NFNL_SUBSYS_CTNETLINK) return undefined;
+  return nfnlSubsystem(header.nlmsg_type) === NFNL_SUBSYS_CTNETLINK ? typeOf(header) : undefined;
+}
+
+/** The same of a message about an expectation. The kernel has no UPDATE events of these: what looks like one is an entry of a dump. */
+export function expectationEventTypeOf(header: nlmsghdr): EventType | undefined {
+  return nfnlSubsystem(header.nlmsg_type) === NFNL_SUBSYS_CTNETLINK_EXP ? typeOf(header) : undefined;
+}
+
+/** Both subsystems number NEW and DELETE alike (IPCTNL_MSG_EXP_NEW, IPCTNL_MSG_EXP_DELETE). */
+function typeOf(header: nlmsghdr): EventType | undefined {
   const message = nfnlMessage(header.nlmsg_type);
   if (message === IPCTNL_MSG_CT_DELETE) return 'destroy';
   if (message !== IPCTNL_MSG_CT_NEW) return undefined;
@@ -31,21 +42,42 @@ function implyFamily(slots: SlotValue[], tuple: TupleSlots, family: number): voi
   }
 }
 
+/** Reads the attributes of a message into `target` and gives nfgen_family, or 0 when it is no family of tuples. */
+function readMessage(codec: typeof flowCodec, view: DataView, offset: number, end: number, target: SlotHolder): number {
+  const start = attributesOf(offset, end);
+  codec.read(view, start, end, target);
+  const family = view.getUint8(start - 4);
+  return family === AF_INET || family === AF_INET6 ? family : 0;
+}
+
 /**
  * The flow in the message between `offset` (its nlmsghdr) and `end`: an entry of a dump, a reply to GET, an event, or a request.
  *
  * @throws DecodeError for a broken length, with the path to it
  */
 export function decodeFlow(view: DataView, offset: number, end: number): Flow {
-  const start = attributesOf(offset, end);
   const flow = new Flow(flowCodec.newCommonSlots());
-  flowCodec.read(view, start, end, flow);
-  const family = view.getUint8(start - 4);
-  if (family === AF_INET || family === AF_INET6) {
+  const family = readMessage(flowCodec, view, offset, end, flow);
+  if (family !== 0) {
     const { slots } = flow;
     implyFamily(slots, ORIG, family);
     implyFamily(slots, REPLY, family);
     implyFamily(slots, MASTER, family);
   }
   return flow;
+}
+
+/**
+ * The expectation in such a message.
+ *
+ * @throws DecodeError for a broken length, with the path to it
+ */
+export function decodeExpectation(view: DataView, offset: number, end: number): Expectation {
+  const expectation = new Expectation();
+  const family = readMessage(expectationCodec, view, offset, end, expectation);
+  if (family !== 0) {
+    for (const tuple of [EXPECTED, EXPECT_MASTER, EXPECT_MASK, EXPECT_NAT])
+      implyFamily(expectation.slots, tuple, family);
+  }
+  return expectation;
 }

@@ -164,9 +164,11 @@ export interface FlowProperties {
 type Leaf = string | number | bigint | Uint8Array | readonly number[];
 
 /** 'mark', 'orig.src', ...: every single property. */
-export type PropertyPath = {
-  [K in keyof FlowProperties]: FlowProperties[K] extends Leaf ? K : `${K}.${keyof FlowProperties[K] & string}`;
-}[keyof FlowProperties];
+export type PathOf<P> = {
+  [K in keyof P & string]: P[K] extends Leaf ? K : `${K}.${keyof P[K] & string}`;
+}[keyof P & string];
+
+export type PropertyPath = PathOf<FlowProperties>;
 
 /** What may be given for a property beside its own type: what its JSON has. */
 type Given<T> = T extends bigint
@@ -180,26 +182,34 @@ type Given<T> = T extends bigint
 /** One direction as a caller gives it. */
 export type TupleInit = { [K in keyof TupleProperties]?: TupleProperties[K] };
 
+/** Attributes that this package does not know, by the path of the nest they stand in: sent as they are. */
+interface UnknownInit {
+  unknown?: readonly { path: readonly string[]; type: number; value: Uint8Array | string }[];
+}
+
+/** An object as a caller gives it: any of the properties, those that hold status bits also by their names. */
+export type InitOf<P> = {
+  [K in keyof P]?: K extends 'status' | 'statusMask'
+    ? number | readonly string[]
+    : P[K] extends Leaf
+      ? Given<P[K]>
+      : { readonly [F in keyof P[K]]?: Given<P[K][F]> };
+} & UnknownInit;
+
 /**
  * A flow as a caller gives it: any of the properties. 64-bit integers may be numbers or decimal text, bytes may be hexadecimal
  * text, the status an array of names.
  */
-export type FlowInit = {
-  [K in keyof FlowProperties]?: K extends 'status' | 'statusMask'
-    ? number | readonly string[]
-    : FlowProperties[K] extends Leaf
-      ? Given<FlowProperties[K]>
-      : { readonly [P in keyof FlowProperties[K]]?: Given<FlowProperties[K][P]> };
-} & {
-  /** Attributes that this package does not know, by the path of the nest they stand in: sent as they are. */
-  unknown?: readonly { path: readonly string[]; type: number; value: Uint8Array | string }[];
+export type FlowInit = InitOf<FlowProperties>;
+
+/** An object as it is read: groups are undefined when nothing of them is set, but for those that are always there. */
+export type ViewOf<P, Always extends keyof P> = {
+  readonly [K in keyof P]: P[K] extends Leaf
+    ? P[K] | undefined
+    : K extends Always
+      ? Readonly<Partial<P[K]>>
+      : Readonly<Partial<P[K]>> | undefined;
 };
 
 /** A flow as it is read: `orig` and `reply` are always there, other groups only when something of them is. */
-export type FlowView = {
-  readonly [K in keyof FlowProperties]: FlowProperties[K] extends Leaf
-    ? FlowProperties[K] | undefined
-    : K extends 'orig' | 'reply'
-      ? Readonly<Partial<FlowProperties[K]>>
-      : Readonly<Partial<FlowProperties[K]>> | undefined;
-};
+export type FlowView = ViewOf<FlowProperties, 'orig' | 'reply'>;

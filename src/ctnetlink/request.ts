@@ -1,6 +1,5 @@
 /** One builder a query: what each sends, and what is refused before it can do harm. */
 import type { BuildRequest } from '../netlink/writer.ts';
-import { nfnlType, writeNfgenmsg } from '../nfnetlink/nfgenmsg.ts';
 import { IPPROTO_ICMP, IPPROTO_ICMPV6 } from '../uapi/in.ts';
 import { NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REQUEST } from '../uapi/netlink.ts';
 import { IPS_CONFIRMED } from '../uapi/nf_conntrack_common.ts';
@@ -8,10 +7,11 @@ import { NFNETLINK_V0, NFNETLINK_V1, NFNL_SUBSYS_CTNETLINK } from '../uapi/nfnet
 import * as cta from '../uapi/nfnetlink_conntrack.ts';
 import { AF_UNSPEC } from '../uapi/socket.ts';
 import { ATTRIBUTES } from './attributes.ts';
+import { buildNfnl } from './build.ts';
 import type { KernelFilter } from './filter.ts';
 import { Flow, flowCodec } from './flow.ts';
 import { ICMP_ANSWERS, ICMPV6_ANSWERS } from './icmp.ts';
-import { hasTuple, ORIG, REPLY, slotOfProperty, type TupleSlots, turnRound } from './tuple.ts';
+import { checkTuple, hasTuple, ORIG, REPLY, slotOfProperty, turnRound } from './tuple.ts';
 
 /** Type and flags of every request. Flags as libnetfilter_conntrack sends them; the statistics are ours. */
 const QUERIES = {
@@ -41,14 +41,8 @@ export function buildMessage(
   attributes: Flow | readonly Flow[] = [],
   version: number = NFNETLINK_V0,
 ): BuildRequest {
-  const [type, flags] = QUERIES[query];
   const parts = attributes instanceof Flow ? [attributes] : attributes;
-  return (writer, sequence) => {
-    const at = writer.beginMessage(nfnlType(NFNL_SUBSYS_CTNETLINK, type), flags, sequence);
-    writeNfgenmsg(writer, family, version);
-    for (const part of parts) flowCodec.write(writer, part);
-    writer.endMessage(at);
-  };
+  return buildNfnl(NFNL_SUBSYS_CTNETLINK, QUERIES[query], flowCodec, family, parts, version);
 }
 
 const ZONE = slotOfProperty('zone');
@@ -56,21 +50,6 @@ const ID = slotOfProperty('id');
 const STATUS = slotOfProperty('status');
 const TIMEOUT = slotOfProperty('timeout');
 const READ_ONLY = [...ATTRIBUTES.keys()].filter((slot) => ATTRIBUTES[slot].readOnly === true);
-
-/** The kernel takes a request with half a tuple for a mistake; a DELETE without any for a flush. */
-function checkTuple(flow: Flow, tuple: TupleSlots, argument: string): void {
-  const { slots } = flow;
-  const { src4, src6, dst4, dst6, proto } = tuple;
-  const missing =
-    slots[src4] === undefined && slots[src6] === undefined
-      ? 'src'
-      : slots[dst4] === undefined && slots[dst6] === undefined
-        ? 'dst'
-        : slots[proto] === undefined
-          ? 'proto'
-          : undefined;
-  if (missing !== undefined) throw new TypeError(`${argument}.${tuple.group}.${missing} is required`);
-}
 
 /** A flow with only these slots of `flow`. */
 function only(flow: Flow, slots: readonly number[]): Flow {
@@ -85,7 +64,7 @@ function only(flow: Flow, slots: readonly number[]): Flow {
  */
 function identity(flow: Flow, argument: string): Flow {
   const tuple = hasTuple(flow.slots, ORIG) ? ORIG : REPLY;
-  checkTuple(flow, tuple, argument);
+  checkTuple(flow.slots, tuple, argument);
   return only(flow, [tuple.family, ...tuple.all, ZONE]);
 }
 
@@ -127,11 +106,11 @@ export function buildCreate(
   argument = 'flow',
   owned = false,
 ): BuildRequest {
-  checkTuple(flow, ORIG, argument);
+  checkTuple(flow.slots, ORIG, argument);
   if (flow.slots[TIMEOUT] === undefined)
     throw new TypeError(`${argument}.timeout is required: seconds until the flow expires`);
   const attributes = writable(flow, owned);
-  if (hasTuple(attributes.slots, REPLY)) checkTuple(attributes, REPLY, argument);
+  if (hasTuple(attributes.slots, REPLY)) checkTuple(attributes.slots, REPLY, argument);
   else setupReply(attributes);
   confirm(attributes);
   return buildMessage(query, familyOf(flow), attributes);
@@ -142,7 +121,7 @@ export function buildCreate(
  * @throws TypeError when there is no whole tuple
  */
 export function buildUpdate(flow: Flow, argument = 'flow', owned = false): BuildRequest {
-  checkTuple(flow, hasTuple(flow.slots, ORIG) ? ORIG : REPLY, argument);
+  checkTuple(flow.slots, hasTuple(flow.slots, ORIG) ? ORIG : REPLY, argument);
   const attributes = writable(flow, owned);
   confirm(attributes);
   return buildMessage('update', familyOf(flow), attributes);

@@ -87,3 +87,34 @@ export function decodeGlobalStats(view: DataView, offset: number, end: number): 
   });
   return stats;
 }
+
+/** Expectations of one CPU since boot, of this network namespace (CTA_STATS_EXP_*), 32 bits each. */
+export interface ExpectationCpuStats {
+  cpu: number;
+  /** Flows that were expected and came. */
+  new: number;
+  /** Expectations that were made. */
+  create: number;
+  /** Expectations that went, whether their flow had come or not. */
+  delete: number;
+}
+
+/** Attribute type -> property. */
+const EXPECTATION_COUNTERS: readonly (Exclude<keyof ExpectationCpuStats, 'cpu'> | undefined)[] = (() => {
+  const counters: Exclude<keyof ExpectationCpuStats, 'cpu'>[] = [];
+  counters[cta.CTA_STATS_EXP_NEW] = 'new';
+  counters[cta.CTA_STATS_EXP_CREATE] = 'create';
+  counters[cta.CTA_STATS_EXP_DELETE] = 'delete';
+  return counters;
+})();
+
+/** The message has the type of a conntrack one (0x103, Linux 6.18): only its sequence number tells what it answers. @throws DecodeError */
+export function decodeExpectationCpuStats(view: DataView, offset: number, end: number): ExpectationCpuStats {
+  const cpu = readNfgenmsg(view, offset, end).res_id;
+  const stats: ExpectationCpuStats = { cpu, new: 0, create: 0, delete: 0 };
+  walkAttributes(view, attributesOf(offset, end), end, (type, _view, start, stop) => {
+    const counter = EXPECTATION_COUNTERS[type];
+    if (counter !== undefined && stop - start >= 4) stats[counter] = view.getUint32(start);
+  });
+  return stats;
+}

@@ -72,3 +72,20 @@ export function turnRound(slots: SlotValue[], from: TupleSlots, to: TupleSlots):
 export function hasTuple(slots: readonly SlotValue[], tuple: TupleSlots): boolean {
   return tuple.all.some((slot) => slots[slot] !== undefined);
 }
+
+/**
+ * The kernel takes a request with half a tuple for a mistake; a DELETE without any for a flush.
+ * @throws TypeError naming what is missing
+ */
+export function checkTuple(slots: readonly SlotValue[], tuple: TupleSlots, argument: string): void {
+  const { src4, src6, dst4, dst6, proto } = tuple;
+  const missing =
+    slots[src4] === undefined && slots[src6] === undefined
+      ? 'src'
+      : slots[dst4] === undefined && slots[dst6] === undefined
+        ? 'dst'
+        : slots[proto] === undefined
+          ? 'proto'
+          : undefined;
+  if (missing !== undefined) throw new TypeError(`${argument}.${tuple.group}.${missing} is required`);
+}

@@ -1,0 +1,138 @@
+/** One builder a query about expectations: what each sends, and what is refused before it can do harm. */
+import type { BuildRequest } from '../netlink/writer.ts';
+import { NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REQUEST } from '../uapi/netlink.ts';
+import { NFNETLINK_V0, NFNL_SUBSYS_CTNETLINK_EXP } from '../uapi/nfnetlink.ts';
+import * as cta from '../uapi/nfnetlink_conntrack.ts';
+import { AF_INET, AF_INET6, AF_UNSPEC } from '../uapi/socket.ts';
+import { buildNfnl } from './build.ts';
+import { EXPECT_MASK, EXPECT_MASTER, EXPECTED, Expectation, expectationCodec, expectationSlot } from './expectation.ts';
+import type { SlotValue } from './kinds.ts';
+import { checkTuple, hasTuple } from './tuple.ts';
+
+/** Type and flags of every request, as libnetfilter_conntrack sends them; the statistics are ours. */
+const QUERIES = {
+  'expectations.create': [cta.IPCTNL_MSG_EXP_NEW, NLM_F_REQUEST | NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK],
+  'expectations.createOrUpdate': [cta.IPCTNL_MSG_EXP_NEW, NLM_F_REQUEST | NLM_F_CREATE | NLM_F_ACK],
+  'expectations.get': [cta.IPCTNL_MSG_EXP_GET, NLM_F_REQUEST | NLM_F_ACK],
+  'expectations.delete': [cta.IPCTNL_MSG_EXP_DELETE, NLM_F_REQUEST | NLM_F_ACK],
+  'expectations.flush': [cta.IPCTNL_MSG_EXP_DELETE, NLM_F_REQUEST | NLM_F_ACK],
+  'expectations.dump': [cta.IPCTNL_MSG_EXP_GET, NLM_F_REQUEST | NLM_F_DUMP],
+  'expectations.stats': [cta.IPCTNL_MSG_EXP_GET_STATS_CPU, NLM_F_REQUEST | NLM_F_DUMP],
+} as const;
+
+export type ExpectationQuery = keyof typeof QUERIES;
+
+/** A request with exactly these attributes, or none, and no check: the builders below are for who has an expectation. */
+export function buildExpectationMessage(
+  query: ExpectationQuery,
+  family: number,
+  attributes?: Expectation,
+): BuildRequest {
+  const parts = attributes === undefined ? [] : [attributes];
+  return buildNfnl(NFNL_SUBSYS_CTNETLINK_EXP, QUERIES[query], expectationCodec, family, parts, NFNETLINK_V0);
+}
+
+const TIMEOUT = expectationSlot('timeout');
+const ZONE = expectationSlot('zone');
+const ID = expectationSlot('id');
+const HELPER = expectationSlot('helper');
+
+const ANY_IPV6 = new Uint8Array(16);
+const WHOLE_IPV6 = new Uint8Array(16).fill(255);
+
+function familyOf({ slots }: Expectation): number {
+  return (slots[EXPECTED.family] ?? AF_UNSPEC) as number;
+}
+
+/** Fills what may be left out of the source: anything goes there. */
+function completeSource(slots: SlotValue[]): void {
+  if (slots[EXPECTED.dst4] !== undefined) slots[EXPECTED.src4] ??= 0;
+  if (slots[EXPECTED.dst6] !== undefined) slots[EXPECTED.src6] ??= ANY_IPV6;
+}
+
+/** The mask where none is given: what of the source is given and not 0 counts. The kernel demands one and reads the source of it only. */
+function completeMask(slots: SlotValue[]): void {
+  const isGiven = (slot: number): boolean => {
+    const value = slots[slot];
+    return value instanceof Uint8Array ? value.some((byte) => byte !== 0) : value !== undefined && value !== 0;
+  };
+  const family = slots[EXPECTED.family];
+  slots[EXPECT_MASK.family] = family;
+  if (family === AF_INET) {
+    slots[EXPECT_MASK.src4] = isGiven(EXPECTED.src4) ? -1 : 0;
+    slots[EXPECT_MASK.dst4] = -1;
+  } else if (family === AF_INET6) {
+    slots[EXPECT_MASK.src6] = isGiven(EXPECTED.src6) ? WHOLE_IPV6 : ANY_IPV6;
+    slots[EXPECT_MASK.dst6] = WHOLE_IPV6;
+  }
+  slots[EXPECT_MASK.proto] = slots[EXPECTED.proto];
+  slots[EXPECT_MASK.sport] = isGiven(EXPECTED.sport) ? 0xffff : 0;
+  slots[EXPECT_MASK.dport] = 0xffff;
+}
+
+/**
+ * @throws TypeError when the expected tuple has no destination or protocol, the master is not whole or the timeout is missing (the kernel
+ * would say EINVAL)
+ */
+export function buildExpectationCreate(
+  expectation: Expectation,
+  query: 'expectations.create' | 'expectations.createOrUpdate',
+  argument = 'expectation',
+): BuildRequest {
+  const attributes = new Expectation();
+  attributes.slots = expectation.slots.slice();
+  attributes.unknown = expectation.unknown;
+  const { slots } = attributes;
+  completeSource(slots);
+  checkTuple(slots, EXPECTED, argument);
+  checkTuple(slots, EXPECT_MASTER, argument);
+  if (slots[TIMEOUT] === undefined)
+    throw new TypeError(`${argument}.timeout is required: seconds until the expectation is given up`);
+  if (!hasTuple(slots, EXPECT_MASK)) completeMask(slots);
+  slots[ID] = undefined;
+  return buildExpectationMessage(query, familyOf(attributes), attributes);
+}
+
+/**
+ * What names an expectation to the kernel: a tuple that it would take, and the exact zone.
+ * @throws TypeError when it has no destination or protocol: a DELETE without a tuple is a flush
+ */
+function identity(expectation: Expectation, argument: string): Expectation {
+  const attributes = new Expectation();
+  const { slots } = attributes;
+  for (const slot of [EXPECTED.family, ...EXPECTED.all, ZONE]) slots[slot] = expectation.slots[slot];
+  completeSource(slots);
+  checkTuple(slots, EXPECTED, argument);
+  return attributes;
+}
+
+/** @throws TypeError when the tuple has no destination or protocol */
+export function buildExpectationGet(expectation: Expectation, argument = 'expectation'): BuildRequest {
+  return buildExpectationMessage('expectations.get', familyOf(expectation), identity(expectation, argument));
+}
+
+/**
+ * With an id, only that very expectation is deleted.
+ * @throws TypeError when the tuple has no destination or protocol: without one the kernel would delete all
+ */
+export function buildExpectationDelete(expectation: Expectation, argument = 'expectation'): BuildRequest {
+  const attributes = identity(expectation, argument);
+  attributes.slots[ID] = expectation.slots[ID];
+  return buildExpectationMessage('expectations.delete', familyOf(expectation), attributes);
+}
+
+/** All expectations, or those of a helper. The kernel ignores a family here, so there is none to give. */
+export function buildExpectationFlush(helper?: string): BuildRequest {
+  if (helper === undefined) return buildExpectationMessage('expectations.flush', AF_UNSPEC);
+  const attributes = new Expectation();
+  attributes.slots[HELPER] = helper;
+  return buildExpectationMessage('expectations.flush', AF_UNSPEC, attributes);
+}
+
+export function buildExpectationDump(family: number = AF_UNSPEC): BuildRequest {
+  return buildExpectationMessage('expectations.dump', family);
+}
+
+export function buildExpectationStats(): BuildRequest {
+  return buildExpectationMessage('expectations.stats', AF_UNSPEC);
+}

@@ -1,0 +1,85 @@
+import { Codec, type SlotHolder, type UnknownAttribute } from './codec.ts';
+import { EXPECTATION_ATTRIBUTES } from './expectation-attributes.ts';
+import type { ExpectationInit, ExpectationProperties, ExpectationView } from './expectation-properties.ts';
+import type { SlotValue } from './kinds.ts';
+import type { Family } from './names.ts';
+import { Schema } from './schema.ts';
+import { slotIn, tupleSlots } from './tuple.ts';
+
+/** The compiled tables of the expectation subsystem. */
+export const expectationCodec = new Codec({
+  rows: EXPECTATION_ATTRIBUTES,
+  commonSlots: EXPECTATION_ATTRIBUTES.length,
+  writeOrder: [...EXPECTATION_ATTRIBUTES.keys()],
+  padding: [],
+});
+
+export const EXPECTED = tupleSlots(EXPECTATION_ATTRIBUTES, 'tuple');
+export const EXPECT_MASTER = tupleSlots(EXPECTATION_ATTRIBUTES, 'master');
+export const EXPECT_MASK = tupleSlots(EXPECTATION_ATTRIBUTES, 'mask');
+export const EXPECT_NAT = tupleSlots(EXPECTATION_ATTRIBUTES, 'nat');
+
+/** The slot of a property such as 'timeout' or 'nat.direction'. */
+export function expectationSlot(property: keyof ExpectationProperties | 'nat.direction'): number {
+  return slotIn(EXPECTATION_ATTRIBUTES, property);
+}
+
+const SCHEMA = new Schema({
+  argument: 'expectation',
+  noun: 'an expectation',
+  codec: expectationCodec,
+  tuples: [EXPECTED, EXPECT_MASTER, EXPECT_MASK, EXPECT_NAT],
+  always: ['tuple', 'master', 'mask'],
+});
+
+/**
+ * A flow that a helper expects, such as the data connection of FTP, as a message described it or as a caller wants it: its properties are
+ * those of ExpectationProperties, each undefined when the message had none. Immutable by its properties; `slots` is for the codec and the
+ * C face.
+ */
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the accessors are made from the attribute rows below
+export class Expectation implements SlotHolder {
+  /** Values by row number of EXPECTATION_ATTRIBUTES, as kinds.ts keeps them. */
+  slots: SlotValue[] = expectationCodec.newSlots();
+  /** Attributes that the tables do not know: written back as they came. */
+  unknown: UnknownAttribute[] | undefined = undefined;
+
+  /**
+   * An expectation with these properties. The family of a tuple follows from its addresses.
+   * @throws TypeError, RangeError naming the property, also for one that does not exist
+   */
+  static from(init: ExpectationInit | Expectation, argument = 'expectation'): Expectation {
+    if (init instanceof Expectation) return init;
+    const expectation = new Expectation();
+    SCHEMA.fill(expectation, init, argument);
+    return expectation;
+  }
+
+  /** Layer 3 protocol of the flow that is expected. */
+  get family(): Family | undefined {
+    return this.tuple.family;
+  }
+
+  /** A copy that shares nothing that can change. */
+  clone(): Expectation {
+    return SCHEMA.copy(this, new Expectation());
+  }
+
+  /** Plain properties, without those that are not set; Expectation.from takes them back. */
+  toJSON(): Record<string, unknown> {
+    return SCHEMA.toJSON(this);
+  }
+
+  /** What console.log shows. */
+  [Symbol.for('nodejs.util.inspect.custom')](): Record<string, unknown> {
+    return SCHEMA.inspect(this);
+  }
+}
+
+/** The accessors: ExpectationProperties, read. */
+export interface Expectation extends ExpectationView {}
+
+SCHEMA.defineAccessors(Expectation.prototype);
+
+/** Types for those who build on it. */
+export type { ExpectationInit, ExpectationProperties, ExpectationView };
