@@ -4,7 +4,7 @@
  */
 export type { CallOptions } from './conntrack/call.ts';
 export { Conntrack, type ConntrackOptions } from './conntrack/conntrack.ts';
-export { Dump, type DumpOptions, type Table } from './conntrack/dump.ts';
+export { Dump } from './conntrack/dump.ts';
 export {
   type ConntrackEvent,
   type EventOptions,
@@ -12,8 +12,18 @@ export {
   type FlowEvent,
   type OverrunEvent,
 } from './conntrack/events.ts';
+export { Expectations } from './conntrack/expectations.ts';
+export type { DumpOptions, Table } from './conntrack/flow-dump.ts';
 export { type Failure, type Flows, ManyError, type ManyOptions, type ManyResult } from './conntrack/many.ts';
 export type { UnknownAttribute } from './ctnetlink/codec.ts';
+export { Expectation } from './ctnetlink/expectation.ts';
+export type { ExpectationFilter } from './ctnetlink/expectation-filter.ts';
+export type {
+  ExpectationInit,
+  ExpectationProperties,
+  ExpectationView,
+  ExpectNatProperties,
+} from './ctnetlink/expectation-properties.ts';
 export { CompiledFilter, type Filter, type Masked } from './ctnetlink/filter.ts';
 export { Flow } from './ctnetlink/flow.ts';
 export type { EventType } from './ctnetlink/message.ts';
@@ -35,7 +45,7 @@ export type {
   TupleInit,
   TupleProperties,
 } from './ctnetlink/properties.ts';
-export type { CpuStats, GlobalStats } from './ctnetlink/stats.ts';
+export type { CpuStats, ExpectationCpuStats, GlobalStats } from './ctnetlink/stats.ts';
 export { STATUS_BITS, statusBits, statusNames } from './ctnetlink/status.ts';
 export {
   ClosedError,

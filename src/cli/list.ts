@@ -1,6 +1,6 @@
 /** -L: the flows of a table. */
 import type { Conntrack } from '../conntrack/conntrack.ts';
-import type { DumpOptions } from '../conntrack/dump.ts';
+import type { DumpOptions } from '../conntrack/flow-dump.ts';
 import { CompiledFilter, type Filter } from '../ctnetlink/filter.ts';
 import type { Flow } from '../ctnetlink/flow.ts';
 import { formatFlowJSON } from '../format/json.ts';

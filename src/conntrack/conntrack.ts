@@ -10,12 +10,13 @@ import { checkOptions, checkSignal } from '../netlink/check.ts';
 import { KernelError } from '../netlink/errors.ts';
 import type { TrackerCounts } from '../netlink/sequence.ts';
 import { NetlinkSocket } from '../netlink/socket.ts';
-import type { BuildRequest } from '../netlink/writer.ts';
 import { type OpenOptions, openTransport } from '../transport/open.ts';
 import { ENOENT } from '../uapi/errno.ts';
-import { type CallOptions, checkCall } from './call.ts';
-import { Dump, type DumpOptions } from './dump.ts';
+import { type CallOptions, callSocket, checkCall, collect, findOne } from './call.ts';
+import { Dump } from './dump.ts';
 import { checkTypes, type EventOptions, Events } from './events.ts';
+import { Expectations } from './expectations.ts';
+import { type DumpOptions, flowDump } from './flow-dump.ts';
 import { type BuildMany, type Failure, type Flows, type ManyOptions, type ManyResult, sendMany } from './many.ts';
 
 export interface ConntrackOptions extends OpenOptions {}
@@ -31,11 +32,13 @@ const ALL_EVENTS: readonly EventType[] = ['new', 'update', 'destroy'];
 export class Conntrack {
   readonly #socket: NetlinkSocket;
   readonly #options: ConntrackOptions;
+  readonly #expectations: Expectations;
   readonly #events = new Set<Events>();
 
   private constructor(socket: NetlinkSocket, options: ConntrackOptions) {
     this.#socket = socket;
     this.#options = options;
+    this.#expectations = new Expectations(socket);
   }
 
   /**
@@ -46,6 +49,11 @@ export class Conntrack {
     checkOptions(options);
     const transport = await openTransport({ ...options, events: false });
     return new Conntrack(new NetlinkSocket(transport, explainKernelError), options);
+  }
+
+  /** The flows that helpers expect. */
+  get expectations(): Expectations {
+    return this.#expectations;
   }
 
   /** What carries the messages, such as 'addon' or 'replay'. */
@@ -59,8 +67,8 @@ export class Conntrack {
   }
 
   /** The flows that match; with no filter all of them, of both families. Starts when it is iterated. */
-  dump(filter: Filter = {}, options: DumpOptions = {}): Dump {
-    return new Dump(this.#socket, filter, options);
+  dump(filter: Filter = {}, options: DumpOptions = {}): Dump<Flow> {
+    return new Dump(this.#socket, flowDump(filter, options), options.signal);
   }
 
   /**
@@ -68,15 +76,7 @@ export class Conntrack {
    * @throws TypeError, RangeError naming the argument; KernelError
    */
   async get(flow: FlowInit | Flow, options: CallOptions = {}): Promise<Flow | undefined> {
-    let found: Flow | undefined;
-    try {
-      await this.#call('get', buildGet(Flow.from(flow)), options, (view, offset, end) => {
-        found = decodeFlow(view, offset, end);
-      });
-    } catch (error) {
-      if (!(error instanceof KernelError) || error.errno !== ENOENT) throw error;
-    }
-    return found;
+    return await findOne(this.#socket, 'get', buildGet(Flow.from(flow)), options, decodeFlow);
   }
 
   /**
@@ -85,7 +85,7 @@ export class Conntrack {
    * @throws TypeError, RangeError naming the argument; KernelError EEXIST when there is such a flow
    */
   async create(flow: FlowInit | Flow, options: CallOptions = {}): Promise<void> {
-    await this.#call('create', buildCreate(Flow.from(flow), 'create'), options);
+    await callSocket(this.#socket, 'create', buildCreate(Flow.from(flow), 'create'), options);
   }
 
   /**
@@ -93,12 +93,12 @@ export class Conntrack {
    * @throws TypeError, RangeError naming the argument; KernelError ENOENT, EBUSY, EOPNOTSUPP, ...
    */
   async update(flow: FlowInit | Flow, options: CallOptions = {}): Promise<void> {
-    await this.#call('update', buildUpdate(Flow.from(flow)), options);
+    await callSocket(this.#socket, 'update', buildUpdate(Flow.from(flow)), options);
   }
 
   /** Creates the flow, or changes it when it exists. */
   async createOrUpdate(flow: FlowInit | Flow, options: CallOptions = {}): Promise<void> {
-    await this.#call('createOrUpdate', buildCreate(Flow.from(flow), 'createOrUpdate'), options);
+    await callSocket(this.#socket, 'createOrUpdate', buildCreate(Flow.from(flow), 'createOrUpdate'), options);
   }
 
   /**
@@ -106,7 +106,7 @@ export class Conntrack {
    * @throws TypeError without a whole tuple: the kernel would take it for a flush; KernelError ENOENT
    */
   async delete(flow: FlowInit | Flow, options: CallOptions = {}): Promise<void> {
-    await this.#call('delete', buildDelete(Flow.from(flow)), options);
+    await callSocket(this.#socket, 'delete', buildDelete(Flow.from(flow)), options);
   }
 
   /**
@@ -144,13 +144,13 @@ export class Conntrack {
     if (compiled.empty) throw new RangeError('filter matches everything; flushAll() empties the table');
     const { transport } = this.#socket;
     const forKernel = compiled.forKernel('flush', kernelSupport(transport.release));
-    if (forKernel.exact) await this.#call('flush', buildFlush(forKernel), options);
+    if (forKernel.exact) await callSocket(this.#socket, 'flush', buildFlush(forKernel), options);
     else await this.#deleteEach(filter, options);
   }
 
   /** Empties the table: every flow of every family and zone of this network namespace. */
   async flushAll(options: CallOptions = {}): Promise<void> {
-    await this.#call('flush', buildFlush(), options);
+    await callSocket(this.#socket, 'flush', buildFlush(), options);
   }
 
   /**
@@ -181,7 +181,7 @@ export class Conntrack {
   /** How many flows there are, and may be. */
   async stats(options: CallOptions = {}): Promise<GlobalStats> {
     let stats: GlobalStats = { entries: 0 };
-    await this.#call('stats', buildStats('stats'), options, (view, offset, end) => {
+    await callSocket(this.#socket, 'stats', buildStats('stats'), options, (view, offset, end) => {
       stats = decodeGlobalStats(view, offset, end);
     });
     return stats;
@@ -189,15 +189,7 @@ export class Conntrack {
 
   /** Counters of every CPU since boot, of this network namespace. */
   async cpuStats(options: CallOptions = {}): Promise<CpuStats[]> {
-    const { signal } = checkCall(options);
-    const stats: CpuStats[] = [];
-    await this.#socket.request(buildStats('cpuStats'), {
-      operation: 'cpuStats',
-      dump: true,
-      signal,
-      sink: { message: (_header, view, offset, end) => stats.push(decodeCpuStats(view, offset, end)) },
-    });
-    return stats;
+    return await collect(this.#socket, 'cpuStats', buildStats('cpuStats'), options, decodeCpuStats);
   }
 
   /** Closes all sockets: what is pending rejects with ClosedError, events end. Idempotent. */
@@ -209,22 +201,6 @@ export class Conntrack {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
-  }
-
-  #call(
-    operation: string,
-    build: BuildRequest,
-    options: CallOptions,
-    take?: (view: DataView, offset: number, end: number) => void,
-  ): Promise<void> {
-    const { signal } = checkCall(options);
-    const sink =
-      take === undefined
-        ? undefined
-        : {
-            message: (_header: unknown, view: DataView, offset: number, end: number) => take(view, offset, end),
-          };
-    return this.#socket.request(build, { operation, signal, sink });
   }
 
   #many(operation: string, build: BuildMany, flows: Flows, options: ManyOptions): Promise<ManyResult> {

@@ -1,103 +1,77 @@
-import { CompiledFilter, type Filter } from '../ctnetlink/filter.ts';
-import type { Flow } from '../ctnetlink/flow.ts';
-import { decodeFlow } from '../ctnetlink/message.ts';
-import { buildDump, type DumpQuery } from '../ctnetlink/request.ts';
-import { kernelSupport } from '../ctnetlink/support.ts';
-import { checkBoolean, checkOptions, checkSignal } from '../netlink/check.ts';
+import { checkSignal } from '../netlink/check.ts';
 import type { nlmsghdr } from '../netlink/nlmsg.ts';
 import type { ReplySink } from '../netlink/sequence.ts';
 import type { NetlinkSocket, RequestHandle } from '../netlink/socket.ts';
+import type { BuildRequest } from '../netlink/writer.ts';
 import { DONE, Signal } from './signal.ts';
 
-/** Which list of the kernel's. */
-export type Table = 'conntrack' | 'dying' | 'unconfirmed';
-
-export interface DumpOptions {
-  /** Sets the counters of what is dumped to zero (conntrack -z); only of the table 'conntrack'. Default: false. */
-  reset?: boolean;
-  /**
-   * 'conntrack' (default); 'dying': entries whose DESTROY event could not be delivered yet; 'unconfirmed': always empty on current
-   * kernels.
-   */
-  table?: Table;
-  /** Iteration rejects with its reason. */
-  signal?: AbortSignal;
-}
-
-/** The query of these options. @throws TypeError, RangeError naming the option */
-export function dumpQuery({ reset = false, table = 'conntrack' }: DumpOptions): DumpQuery {
-  if (table === 'conntrack') return reset ? 'dumpReset' : 'dump';
-  if (reset) throw new RangeError(`options.reset is not for the table '${table}'`);
-  if (table === 'dying') return 'dumpDying';
-  if (table === 'unconfirmed') return 'dumpUnconfirmed';
-  throw new RangeError(`options.table must be conntrack, dying or unconfirmed, not '${table}'`);
+/** What is dumped. */
+export interface DumpSource<T> {
+  /** What errors call it. */
+  readonly operation: string;
+  /** @param release of the kernel, as Transport has it */
+  build(release: string | undefined): BuildRequest;
+  /** The entry in a message, or undefined when it is not wanted. */
+  take(view: DataView, offset: number, end: number): T | undefined;
 }
 
 /**
- * The flows of the table, dumped anew each time it is iterated. Reading is pulled: who stops reading stops the kernel's dump, and
- * breaking out of the loop drains it. A flow may come twice when the table changes meanwhile.
+ * What is in the table, dumped anew each time it is iterated. Reading is pulled: who stops reading stops the kernel's dump, and
+ * breaking out of the loop drains it. An entry may come twice when the table changes meanwhile.
  */
-export class Dump implements AsyncIterable<Flow> {
+export class Dump<T> implements AsyncIterable<T> {
   readonly #socket: NetlinkSocket;
-  readonly #filter: CompiledFilter;
-  readonly #query: DumpQuery;
+  readonly #source: DumpSource<T>;
   readonly #signal: AbortSignal | undefined;
 
-  /** @throws TypeError, RangeError naming the part of the filter or the option */
-  constructor(socket: NetlinkSocket, filter: Filter, options: DumpOptions) {
-    checkOptions(options);
-    checkSignal(options.signal);
-    checkBoolean(options.reset, 'options.reset');
+  /** @throws TypeError when the signal is none */
+  constructor(socket: NetlinkSocket, source: DumpSource<T>, signal: AbortSignal | undefined) {
+    checkSignal(signal);
     this.#socket = socket;
-    this.#filter = new CompiledFilter(filter);
-    this.#query = dumpQuery(options);
-    this.#signal = options.signal;
+    this.#source = source;
+    this.#signal = signal;
   }
 
-  [Symbol.asyncIterator](): AsyncIterableIterator<Flow> {
-    return new FlowIterator(this.#start());
+  [Symbol.asyncIterator](): AsyncIterableIterator<T> {
+    return new EntryIterator(this.#start());
   }
 
-  /** The same, a datagram's worth of flows (some hundred) at a time: the fastest way. */
-  batches(): AsyncIterableIterator<Flow[]> {
+  /** The same, a datagram's worth (some hundred) at a time: the fastest way. */
+  batches(): AsyncIterableIterator<T[]> {
     return new BatchIterator(this.#start());
   }
 
   /** All of them; a table of a million takes about a gigabyte so. */
-  async toArray(): Promise<Flow[]> {
-    const flows: Flow[] = [];
-    for await (const batch of this.batches()) for (const flow of batch) flows.push(flow);
-    return flows;
+  async toArray(): Promise<T[]> {
+    const entries: T[] = [];
+    for await (const batch of this.batches()) for (const entry of batch) entries.push(entry);
+    return entries;
   }
 
-  #start(): DumpReader {
-    return new DumpReader(this.#socket, this.#filter, this.#query, this.#signal);
+  #start(): DumpReader<T> {
+    return new DumpReader(this.#socket, this.#source, this.#signal);
   }
 }
 
-/** One dump on its way: the request starts with the first read, decoded flows wait here until they are asked for. */
-class DumpReader implements ReplySink {
+/** One dump on its way: the request starts with the first read, decoded entries wait here until they are asked for. */
+class DumpReader<T> implements ReplySink {
   readonly #socket: NetlinkSocket;
-  readonly #filter: CompiledFilter;
-  readonly #filters: boolean;
-  readonly #query: DumpQuery;
+  readonly #source: DumpSource<T>;
   /** Forgotten when the iteration is over: what happens to it later concerns nobody. */
   #signal: AbortSignal | undefined;
   readonly #ready = new Signal();
   #handle: RequestHandle | undefined;
-  #batch: Flow[] = [];
+  #batch: T[] = [];
   #ended = false;
   #error: unknown;
 
-  constructor(socket: NetlinkSocket, filter: CompiledFilter, query: DumpQuery, signal: AbortSignal | undefined) {
+  constructor(socket: NetlinkSocket, source: DumpSource<T>, signal: AbortSignal | undefined) {
     this.#socket = socket;
-    this.#filter = filter;
-    this.#filters = !filter.empty;
-    this.#query = query;
+    this.#source = source;
     this.#signal = signal;
   }
 
-  /** Nothing more is wanted while flows wait to be read: the kernel waits with the rest. */
+  /** Nothing more is wanted while entries wait to be read: the kernel waits with the rest. */
   get paused(): boolean {
     return this.#batch.length > 0;
   }
@@ -108,17 +82,16 @@ class DumpReader implements ReplySink {
   }
 
   message(_header: nlmsghdr, view: DataView, offset: number, end: number): void {
-    const flow = decodeFlow(view, offset, end);
-    // Also what the kernel has filtered: an old one may not have understood all of it.
-    if (!this.#filters || this.#filter.matches(flow)) this.#batch.push(flow);
+    const entry = this.#source.take(view, offset, end);
+    if (entry !== undefined) this.#batch.push(entry);
   }
 
   datagramEnd(): void {
     if (this.#batch.length > 0) this.#ready.raise();
   }
 
-  /** The next flows, never none; undefined at the end. */
-  async read(): Promise<Flow[] | undefined> {
+  /** The next entries, never none; undefined at the end. */
+  async read(): Promise<T[] | undefined> {
     for (;;) {
       if (this.aborted) {
         const { reason } = this.#signal!;
@@ -156,10 +129,9 @@ class DumpReader implements ReplySink {
   }
 
   #begin(): void {
-    const { transport } = this.#socket;
-    const filter = this.#filter.forKernel('dump', kernelSupport(transport.release));
-    this.#handle = this.#socket.start(buildDump(this.#query, filter), {
-      operation: this.#query,
+    const { operation } = this.#source;
+    this.#handle = this.#socket.start(this.#source.build(this.#socket.transport.release), {
+      operation,
       dump: true,
       sink: this,
       signal: this.#signal,
@@ -178,10 +150,10 @@ class DumpReader implements ReplySink {
   }
 }
 
-class BatchIterator implements AsyncIterableIterator<Flow[]> {
-  readonly #reader: DumpReader;
+class BatchIterator<T> implements AsyncIterableIterator<T[]> {
+  readonly #reader: DumpReader<T>;
 
-  constructor(reader: DumpReader) {
+  constructor(reader: DumpReader<T>) {
     this.#reader = reader;
   }
 
@@ -189,25 +161,25 @@ class BatchIterator implements AsyncIterableIterator<Flow[]> {
     return this;
   }
 
-  async next(): Promise<IteratorResult<Flow[]>> {
+  async next(): Promise<IteratorResult<T[]>> {
     const batch = await this.#reader.read();
     return batch === undefined ? DONE : { value: batch, done: false };
   }
 
-  async return(): Promise<IteratorResult<Flow[]>> {
+  async return(): Promise<IteratorResult<T[]>> {
     this.#reader.stop();
     return DONE;
   }
 }
 
-/** Written by hand: an async generator costs 100 to 300 ns more a flow. */
-class FlowIterator implements AsyncIterableIterator<Flow> {
-  readonly #reader: DumpReader;
-  #batch: readonly Flow[] = [];
+/** Written by hand: an async generator costs 100 to 300 ns more an entry. */
+class EntryIterator<T> implements AsyncIterableIterator<T> {
+  readonly #reader: DumpReader<T>;
+  #batch: readonly T[] = [];
   #at = 0;
   #turn: Promise<unknown> | undefined;
 
-  constructor(reader: DumpReader) {
+  constructor(reader: DumpReader<T>) {
     this.#reader = reader;
   }
 
@@ -215,24 +187,24 @@ class FlowIterator implements AsyncIterableIterator<Flow> {
     return this;
   }
 
-  next(): Promise<IteratorResult<Flow>> {
+  next(): Promise<IteratorResult<T>> {
     if (this.#at < this.#batch.length && !this.#reader.aborted) {
       return Promise.resolve({ value: this.#batch[this.#at++], done: false });
     }
     // Calls that overlap take turns: of two that read at once, one would take the place of the other's batch.
-    const refill = (): Promise<IteratorResult<Flow>> => this.#refill();
+    const refill = (): Promise<IteratorResult<T>> => this.#refill();
     const turn = this.#turn === undefined ? this.#refill() : this.#turn.then(refill, refill);
     this.#turn = turn;
     return turn;
   }
 
-  async return(): Promise<IteratorResult<Flow>> {
+  async return(): Promise<IteratorResult<T>> {
     this.#batch = [];
     this.#reader.stop();
     return DONE;
   }
 
-  async #refill(): Promise<IteratorResult<Flow>> {
+  async #refill(): Promise<IteratorResult<T>> {
     if (this.#at >= this.#batch.length || this.#reader.aborted) {
       // Empty, so that nothing of it is handed out when the read rejects.
       this.#batch = [];

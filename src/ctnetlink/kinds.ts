@@ -11,6 +11,13 @@ import { statusBits, statusNames } from './status.ts';
 
 export type SlotValue = number | bigint | string | Uint8Array | undefined;
 
+/** Whether two slots hold the same. */
+export function sameValue(a: SlotValue, b: SlotValue): boolean {
+  if (a === b) return true;
+  if (!(a instanceof Uint8Array && b instanceof Uint8Array) || a.length !== b.length) return false;
+  return a.every((byte, index) => byte === b[index]);
+}
+
 /** An attribute that the tables do not know, kept as it came. */
 export interface UnknownAttribute {
   /** Number of the nest it stood in: see Codec.levelPath. */

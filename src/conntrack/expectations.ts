@@ -1,0 +1,100 @@
+import { Expectation } from '../ctnetlink/expectation.ts';
+import type { ExpectationFilter } from '../ctnetlink/expectation-filter.ts';
+import { CompiledExpectationFilter } from '../ctnetlink/expectation-filter.ts';
+import type { ExpectationInit } from '../ctnetlink/expectation-properties.ts';
+import {
+  buildExpectationCreate,
+  buildExpectationDelete,
+  buildExpectationDump,
+  buildExpectationFlush,
+  buildExpectationGet,
+  buildExpectationStats,
+} from '../ctnetlink/expectation-request.ts';
+import { KINDS } from '../ctnetlink/kinds.ts';
+import { decodeExpectation } from '../ctnetlink/message.ts';
+import { decodeExpectationCpuStats, type ExpectationCpuStats } from '../ctnetlink/stats.ts';
+import type { NetlinkSocket } from '../netlink/socket.ts';
+import { type CallOptions, callSocket, checkCall, collect, findOne } from './call.ts';
+import { Dump } from './dump.ts';
+
+/**
+ * The flows that helpers expect, such as data connections of FTP. `Conntrack.expectations` is it: it asks through that one's socket.
+ */
+export class Expectations {
+  readonly #socket: NetlinkSocket;
+
+  constructor(socket: NetlinkSocket) {
+    this.#socket = socket;
+  }
+
+  /**
+   * The expectations that match; with no filter all of them, of both families. Starts when it is iterated. The kernel filters by family only;
+   * the rest is compared here.
+   * @throws TypeError, RangeError naming the part of the filter
+   */
+  dump(filter: ExpectationFilter = {}, options: CallOptions = {}): Dump<Expectation> {
+    const { signal } = checkCall(options);
+    const compiled = new CompiledExpectationFilter(filter);
+    const source = {
+      operation: 'expectations.dump',
+      build: () => buildExpectationDump(compiled.family),
+      take(view: DataView, offset: number, end: number): Expectation | undefined {
+        const expectation = decodeExpectation(view, offset, end);
+        return compiled.matches(expectation) ? expectation : undefined;
+      },
+    };
+    return new Dump(this.#socket, source, signal);
+  }
+
+  /**
+   * The expectation that a flow with this tuple would meet; undefined when there is none. A zone must be that of the master.
+   * @throws TypeError, RangeError naming the argument; KernelError
+   */
+  async get(expectation: ExpectationInit | Expectation, options: CallOptions = {}): Promise<Expectation | undefined> {
+    const build = buildExpectationGet(Expectation.from(expectation));
+    return await findOne(this.#socket, 'expectations.get', build, options, decodeExpectation);
+  }
+
+  /**
+   * Creates an expectation: `tuple` (its source may be left out, then anything goes), `master` (a flow in the table that has a helper) and `timeout`.
+   * Without a mask what is given of the source must be equal.
+   * @throws TypeError, RangeError naming the argument; KernelError EEXIST, ENOENT (no such master), EOPNOTSUPP (the master has no helper)
+   */
+  async create(expectation: ExpectationInit | Expectation, options: CallOptions = {}): Promise<void> {
+    const build = buildExpectationCreate(Expectation.from(expectation), 'expectations.create');
+    await callSocket(this.#socket, 'expectations.create', build, options);
+  }
+
+  /** Creates the expectation, or gives the one that exists a new timeout, of which no event tells. */
+  async createOrUpdate(expectation: ExpectationInit | Expectation, options: CallOptions = {}): Promise<void> {
+    const build = buildExpectationCreate(Expectation.from(expectation), 'expectations.createOrUpdate');
+    await callSocket(this.#socket, 'expectations.createOrUpdate', build, options);
+  }
+
+  /**
+   * Deletes the expectation with this tuple; with an id (a dumped one has it) only that very one.
+   * @throws TypeError without a tuple: the kernel would take it for a flush; KernelError ENOENT
+   */
+  async delete(expectation: ExpectationInit | Expectation, options: CallOptions = {}): Promise<void> {
+    const build = buildExpectationDelete(Expectation.from(expectation));
+    await callSocket(this.#socket, 'expectations.delete', build, options);
+  }
+
+  /** Deletes the expectations of a helper, of every family and zone. @throws TypeError, RangeError naming the argument; KernelError */
+  async flush({ helper }: { helper: string }, options: CallOptions = {}): Promise<void> {
+    if (helper === undefined) throw new TypeError('helper is required; flushAll() deletes every expectation');
+    const build = buildExpectationFlush(KINDS.string.set(helper, 'helper') as string);
+    await callSocket(this.#socket, 'expectations.flush', build, options);
+  }
+
+  /** Deletes every expectation of this network namespace. */
+  async flushAll(options: CallOptions = {}): Promise<void> {
+    await callSocket(this.#socket, 'expectations.flush', buildExpectationFlush(), options);
+  }
+
+  /** Counters of every CPU since boot, of this network namespace. */
+  async stats(options: CallOptions = {}): Promise<ExpectationCpuStats[]> {
+    const build = buildExpectationStats();
+    return await collect(this.#socket, 'expectations.stats', build, options, decodeExpectationCpuStats);
+  }
+}

@@ -1,0 +1,51 @@
+/** Dumps of flows: what of the table, and which list of it. */
+import { CompiledFilter, type Filter } from '../ctnetlink/filter.ts';
+import type { Flow } from '../ctnetlink/flow.ts';
+import { decodeFlow } from '../ctnetlink/message.ts';
+import { buildDump, type DumpQuery } from '../ctnetlink/request.ts';
+import { kernelSupport } from '../ctnetlink/support.ts';
+import { checkBoolean, checkOptions } from '../netlink/check.ts';
+import type { CallOptions } from './call.ts';
+import type { DumpSource } from './dump.ts';
+
+/** Which list of the kernel's. */
+export type Table = 'conntrack' | 'dying' | 'unconfirmed';
+
+export interface DumpOptions extends CallOptions {
+  /** Sets the counters of what is dumped to zero (conntrack -z); only of the table 'conntrack'. Default: false. */
+  reset?: boolean;
+  /**
+   * 'conntrack' (default); 'dying': entries whose DESTROY event could not be delivered yet; 'unconfirmed': always empty on current
+   * kernels.
+   */
+  table?: Table;
+  /** Iteration rejects with its reason. */
+  signal?: AbortSignal;
+}
+
+/** The query of these options. @throws TypeError, RangeError naming the option */
+function dumpQuery({ reset = false, table = 'conntrack' }: DumpOptions): DumpQuery {
+  if (table === 'conntrack') return reset ? 'dumpReset' : 'dump';
+  if (reset) throw new RangeError(`options.reset is not for the table '${table}'`);
+  if (table === 'dying') return 'dumpDying';
+  if (table === 'unconfirmed') return 'dumpUnconfirmed';
+  throw new RangeError(`options.table must be conntrack, dying or unconfirmed, not '${table}'`);
+}
+
+/** @throws TypeError, RangeError naming the part of the filter or the option */
+export function flowDump(filter: Filter, options: DumpOptions): DumpSource<Flow> {
+  checkOptions(options);
+  checkBoolean(options.reset, 'options.reset');
+  const query = dumpQuery(options);
+  const compiled = new CompiledFilter(filter);
+  const filters = !compiled.empty;
+  return {
+    operation: query,
+    build: (release) => buildDump(query, compiled.forKernel('dump', kernelSupport(release))),
+    take(view, offset, end) {
+      const flow = decodeFlow(view, offset, end);
+      // Also what the kernel has filtered: an old one may not have understood all of it.
+      return !filters || compiled.matches(flow) ? flow : undefined;
+    },
+  };
+}
