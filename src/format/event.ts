@@ -2,6 +2,7 @@
 import type { Flow } from '../ctnetlink/flow.ts';
 import type { EventType } from '../ctnetlink/message.ts';
 import { formatFlow, type PlainOptions } from './plain.ts';
+import { escapeXML, formatFlowXML, type XmlOptions } from './xml.ts';
 
 /** What is printed of an event. */
 export interface FlowEvent {
@@ -18,16 +19,30 @@ export interface EventOptions extends Omit<PlainOptions, 'type'> {
   programName?: string;
 }
 
+/** -o timestamp is `time` here. */
+export interface EventXmlOptions extends Omit<XmlOptions, 'type'> {
+  /** The program behind the portid, where it is known. */
+  programName?: string;
+}
+
 /** The line of an event, without a newline. conntrack(8) marks what a program caused with or without -o userspace; so do we. */
 export function formatEvent(event: FlowEvent, options: EventOptions = {}): string {
   const { received, programName } = options;
-  let text = received === undefined ? '' : `[${timeval(received)}]\t`;
-  text += formatFlow(event.flow, { ...options, type: event.type });
-  if (event.portid) {
-    text += ` [USERSPACE] portid=${event.portid}`;
-    if (programName !== undefined) text += ` progname=${programName}`;
-  }
-  return text;
+  const arrival = received === undefined ? '' : `[${timeval(received)}]\t`;
+  return arrival + formatFlow(event.flow, { ...options, type: event.type }) + cause(event, programName);
+}
+
+/** The same in XML, where which program caused it is text between the elements. */
+export function formatEventXML(event: FlowEvent, options: EventXmlOptions = {}): string {
+  const { programName } = options;
+  const flow = formatFlowXML(event.flow, { ...options, type: event.type });
+  return flow + cause(event, programName && escapeXML(programName));
+}
+
+function cause({ portid }: FlowEvent, programName: string | undefined): string {
+  if (!portid) return '';
+  const program = programName === undefined ? '' : ` progname=${programName}`;
+  return ` [USERSPACE] portid=${portid}${program}`;
 }
 
 /** Seconds with six decimals, as a struct timeval is printed. */

@@ -2,6 +2,7 @@
 import type { EventType } from '../ctnetlink/message.ts';
 import type { LabelMap } from './labelmap.ts';
 import type { PlainOptions } from './plain.ts';
+import type { XmlOptions } from './xml.ts';
 
 // NFCT_O_*: the output type
 export const NFCT_O_PLAIN = 0;
@@ -10,11 +11,18 @@ export const NFCT_O_XML = 1;
 export const NFCT_O_MAX = 2;
 
 // NFCT_OF_*: what it shows, a mask
-export const NFCT_OF_SHOW_LAYER3 = 0x1;
-/** The time of printing, which the plain text never has. */
-export const NFCT_OF_TIME = 0x2;
-export const NFCT_OF_ID = 0x4;
-export const NFCT_OF_TIMESTAMP = 0x8;
+export const NFCT_OF_SHOW_LAYER3_BIT = 0;
+export const NFCT_OF_TIME_BIT = 1;
+export const NFCT_OF_ID_BIT = 2;
+export const NFCT_OF_TIMESTAMP_BIT = 3;
+/** The layer 3 protocol, which XML always has. */
+export const NFCT_OF_SHOW_LAYER3 = 1 << NFCT_OF_SHOW_LAYER3_BIT;
+/** The time of printing, in XML alone. */
+export const NFCT_OF_TIME = 1 << NFCT_OF_TIME_BIT;
+/** The id, which XML always has. */
+export const NFCT_OF_ID = 1 << NFCT_OF_ID_BIT;
+/** When the flow started and stopped. */
+export const NFCT_OF_TIMESTAMP = 1 << NFCT_OF_TIMESTAMP_BIT;
 
 // NFCT_T_*: what a message says; only these exact values have a name in the output
 export const NFCT_T_UNKNOWN = 0;
@@ -30,10 +38,18 @@ const TYPES: readonly (EventType | undefined)[] = (() => {
   return types;
 })();
 
-/** The options of formatFlow that print what nfct_snprintf_labels(msgType, NFCT_O_PLAIN, flags, labels) prints. */
-export function plainOptions(flags: number, msgType: number = NFCT_T_UNKNOWN, labels?: LabelMap): PlainOptions {
+/**
+ * The options of formatFlow and formatFlowXML that print what nfct_snprintf_labels(msgType, NFCT_O_PLAIN or NFCT_O_XML, flags, labels)
+ * prints.
+ */
+export function formatOptions(
+  flags: number,
+  msgType: number = NFCT_T_UNKNOWN,
+  labels?: LabelMap,
+): PlainOptions & XmlOptions {
   return {
     layer3: (flags & NFCT_OF_SHOW_LAYER3) !== 0,
+    time: (flags & NFCT_OF_TIME) !== 0,
     id: (flags & NFCT_OF_ID) !== 0,
     timestamp: (flags & NFCT_OF_TIMESTAMP) !== 0,
     type: TYPES[msgType],

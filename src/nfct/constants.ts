@@ -1,5 +1,25 @@
 /** Numbers of libnetfilter_conntrack.h (1.1.0) beside the ATTR_*, which are in ctnetlink/attr.ts. */
 
+// What is printed, and enum nf_conntrack_msg_type, which says so in front of it.
+export {
+  NFCT_O_DEFAULT,
+  NFCT_O_MAX,
+  NFCT_O_PLAIN,
+  NFCT_O_XML,
+  NFCT_OF_ID,
+  NFCT_OF_ID_BIT,
+  NFCT_OF_SHOW_LAYER3,
+  NFCT_OF_SHOW_LAYER3_BIT,
+  NFCT_OF_TIME,
+  NFCT_OF_TIME_BIT,
+  NFCT_OF_TIMESTAMP,
+  NFCT_OF_TIMESTAMP_BIT,
+  NFCT_T_DESTROY,
+  NFCT_T_NEW,
+  NFCT_T_UNKNOWN,
+  NFCT_T_UPDATE,
+} from '../format/flags.ts';
+
 // subsystems, for nfct_open
 export const CONNTRACK = 1;
 export const EXPECT = 2;
@@ -14,13 +34,9 @@ export const NF_NETLINK_CONNTRACK_EXP_DESTROY = 0x20;
 export const NFCT_ALL_CT_GROUPS = 0x07;
 
 // enum nf_conntrack_msg_type
-export const NFCT_T_UNKNOWN = 0;
 export const NFCT_T_NEW_BIT = 0;
-export const NFCT_T_NEW = 1;
 export const NFCT_T_UPDATE_BIT = 1;
-export const NFCT_T_UPDATE = 2;
 export const NFCT_T_DESTROY_BIT = 2;
-export const NFCT_T_DESTROY = 4;
 export const NFCT_T_ALL = 7;
 export const NFCT_T_ERROR_BIT = 31;
 export const NFCT_T_ERROR = 0x80000000;

@@ -41,3 +41,4 @@ export type { ConntrackCallback, ConntrackCallback2, NfctHandle } from './handle
 export * from './inet.ts';
 export * from './objopt.ts';
 export * from './query.ts';
+export * from './snprintf.ts';

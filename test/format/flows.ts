@@ -3,10 +3,13 @@
 import { ATTRIBUTES } from '../../src/ctnetlink/attributes.ts';
 import { Flow, flowCodec } from '../../src/ctnetlink/flow.ts';
 import { KINDS, type SlotValue } from '../../src/ctnetlink/kinds.ts';
+import { buildDump } from '../../src/ctnetlink/request.ts';
 import { slotOfProperty } from '../../src/ctnetlink/tuple.ts';
 import type { nlmsghdr } from '../../src/netlink/nlmsg.ts';
+import { NetlinkSocket } from '../../src/netlink/socket.ts';
 import { Writer } from '../../src/netlink/writer.ts';
 import { writeNfgenmsg } from '../../src/nfnetlink/nfgenmsg.ts';
+import { openTransport } from '../../src/transport/open.ts';
 import type { Random } from '../support/random.ts';
 
 export interface Sample {
@@ -114,11 +117,17 @@ export function messageOf({ flow, family }: Sample, type = 0x100, flags = 0): Ui
   return writer.finish();
 }
 
-/** Keeps a copy of every message it is given. */
-export class CopyingSink {
-  readonly messages: Uint8Array[] = [];
-
-  message(_header: nlmsghdr, view: DataView, offset: number, end: number): void {
-    this.messages.push(new Uint8Array(view.buffer, view.byteOffset + offset, end - offset).slice());
+/** Every entry of the table of this namespace, as the kernel says it. */
+export async function dumpMessages(): Promise<Uint8Array[]> {
+  const messages: Uint8Array[] = [];
+  const message = (_header: nlmsghdr, view: DataView, offset: number, end: number): void => {
+    messages.push(new Uint8Array(view.buffer, view.byteOffset + offset, end - offset).slice());
+  };
+  const socket = new NetlinkSocket(await openTransport());
+  try {
+    await socket.request(buildDump('dump'), { operation: 'dump', dump: true, sink: { message } });
+  } finally {
+    socket.close();
   }
+  return messages;
 }

@@ -1,7 +1,7 @@
 // libnetfilter_conntrack as the truth: builds oracle.c where Debian's headers are, and asks it many questions in one
 // process. Callers check oracleAvailable() first and skip with the reason it gives.
 
-import { bytes, type Failure, failure, hex, OracleProgram } from './program.ts';
+import { bytes, type Failure, failure, hex, OracleProgram, printingAt } from './program.ts';
 
 export type { Failure } from './program.ts';
 
@@ -27,7 +27,16 @@ export type Query = {
 };
 
 /** NFCT_O_*, an NFCT_OF_* mask and NFCT_T_*; `msgType` -1 (the default) derives it from each nlmsghdr. */
-export type PrintOptions = { type?: number; flags?: number; msgType?: number; connlabelConf?: string };
+export type PrintOptions = {
+  type?: number;
+  flags?: number;
+  msgType?: number;
+  connlabelConf?: string;
+  /** The time of printing, milliseconds since 1970. Default: the clock. */
+  now?: number;
+  /** Default: UTC. */
+  timeZone?: string;
+};
 
 /** One line of `oracle verdicts`. `types` is the union of the NFCT_T_* its callback saw. */
 export type Verdict = { case: string; ret: number; errno: number; calls: number; types: number };
@@ -43,7 +52,7 @@ export function oracleAvailable(): string | undefined {
 export function print(messages: readonly Uint8Array[], options: PrintOptions = {}): string[] {
   const args = ['print', options.type ?? 0, options.flags ?? 0, options.msgType ?? -1].map(String);
   if (options.connlabelConf !== undefined) args.push(options.connlabelConf);
-  return program.ask(args, messages.map(hex));
+  return program.ask(args, messages.map(hex), printingAt(options.now, options.timeZone));
 }
 
 /** What nfct_nlmsg_build makes of each list, with the family the library's queries would put into nfgenmsg. */

@@ -29,8 +29,11 @@ export class OracleProgram {
     return this.#state.reason;
   }
 
-  /** The answer to each line, one line each; without lines all that it says. @throws Error with the line where it ended */
-  ask(args: readonly (string | number)[], lines?: readonly string[]): string[] {
+  /**
+   * The answer to each line, one line each; without lines all that it says. `env` is added to the environment.
+   * @throws Error with the line where it ended
+   */
+  ask(args: readonly (string | number)[], lines?: readonly string[], env: Record<string, string> = {}): string[] {
     const reason = this.available();
     if (reason !== undefined) throw new Error(`the oracle is not available: ${reason}`);
     const input = (lines ?? []).map((line) => `${line}\n`).join('');
@@ -39,7 +42,7 @@ export class OracleProgram {
       input,
       encoding: 'utf8',
       maxBuffer: 1 << 30,
-      env: { ...process.env, TZ: 'UTC' },
+      env: { ...process.env, TZ: 'UTC', ...env },
     });
     if (run.error !== undefined) throw run.error;
     const answers = run.stdout.split('\n').slice(0, -1);
@@ -67,6 +70,14 @@ export class OracleProgram {
     renameSync(fresh, binary);
     return undefined;
   }
+}
+
+/** The environment in which a program of ours prints at this time (milliseconds since 1970, default the clock), in this zone. */
+export function printingAt(now: number | undefined, timeZone: string | undefined): Record<string, string> {
+  return {
+    ...(now === undefined ? {} : { ORACLE_NOW: `${Math.floor(now / 1000)}` }),
+    ...(timeZone === undefined ? {} : { TZ: timeZone }),
+  };
 }
 
 export function hex(data: Uint8Array): string {
