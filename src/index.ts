@@ -5,15 +5,17 @@
 export type { CallOptions } from './conntrack/call.ts';
 export { Conntrack, type ConntrackOptions } from './conntrack/conntrack.ts';
 export { Dump } from './conntrack/dump.ts';
-export {
-  type ConntrackEvent,
-  type EventOptions,
-  Events,
-  type FlowEvent,
-  type OverrunEvent,
-} from './conntrack/events.ts';
+export type { EventSocketOptions } from './conntrack/event-sockets.ts';
+export { Events, type OverrunEvent } from './conntrack/events.ts';
+export type {
+  ExpectationEvent,
+  ExpectationEventOptions,
+  ExpectationEventType,
+  ExpectEvent,
+} from './conntrack/expectation-events.ts';
 export { Expectations } from './conntrack/expectations.ts';
 export type { DumpOptions, Table } from './conntrack/flow-dump.ts';
+export type { ConntrackEvent, EventOptions, FlowEvent } from './conntrack/flow-events.ts';
 export { type Failure, type Flows, ManyError, type ManyOptions, type ManyResult } from './conntrack/many.ts';
 export type { UnknownAttribute } from './ctnetlink/codec.ts';
 export { Expectation } from './ctnetlink/expectation.ts';

@@ -1,6 +1,6 @@
 /** -E: what happens to flows, until SIGINT or SIGTERM, or the end of a replay. */
 import type { Conntrack } from '../conntrack/conntrack.ts';
-import type { ConntrackEvent, FlowEvent } from '../conntrack/events.ts';
+import type { ConntrackEvent, FlowEvent } from '../conntrack/flow-events.ts';
 import { type EventOptions, formatEvent } from '../format/event.ts';
 import { formatEventJSON } from '../format/json.ts';
 import { plainOptions } from './formats.ts';

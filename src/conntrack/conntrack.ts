@@ -1,12 +1,12 @@
 import { explainKernelError } from '../ctnetlink/explain.ts';
 import { CompiledFilter, type Filter } from '../ctnetlink/filter.ts';
 import { Flow } from '../ctnetlink/flow.ts';
-import { decodeFlow, type EventType } from '../ctnetlink/message.ts';
+import { decodeFlow } from '../ctnetlink/message.ts';
 import type { FlowInit } from '../ctnetlink/properties.ts';
 import { buildCreate, buildDelete, buildFlush, buildGet, buildStats, buildUpdate } from '../ctnetlink/request.ts';
 import { type CpuStats, decodeCpuStats, decodeGlobalStats, type GlobalStats } from '../ctnetlink/stats.ts';
 import { kernelSupport } from '../ctnetlink/support.ts';
-import { checkOptions, checkSignal } from '../netlink/check.ts';
+import { checkOptions } from '../netlink/check.ts';
 import { KernelError } from '../netlink/errors.ts';
 import type { TrackerCounts } from '../netlink/sequence.ts';
 import { NetlinkSocket } from '../netlink/socket.ts';
@@ -14,14 +14,14 @@ import { type OpenOptions, openTransport } from '../transport/open.ts';
 import { ENOENT } from '../uapi/errno.ts';
 import { type CallOptions, callSocket, checkCall, collect, findOne } from './call.ts';
 import { Dump } from './dump.ts';
-import { checkTypes, type EventOptions, Events } from './events.ts';
+import { EventSockets } from './event-sockets.ts';
+import type { Events } from './events.ts';
 import { Expectations } from './expectations.ts';
 import { type DumpOptions, flowDump } from './flow-dump.ts';
+import { type EventOptions, type FlowEvent, flowEvents } from './flow-events.ts';
 import { type BuildMany, type Failure, type Flows, type ManyOptions, type ManyResult, sendMany } from './many.ts';
 
 export interface ConntrackOptions extends OpenOptions {}
-
-const ALL_EVENTS: readonly EventType[] = ['new', 'update', 'destroy'];
 
 /**
  * Connection tracking of the network namespace that the process is in. One request socket; events have one each. Everything needs
@@ -31,14 +31,13 @@ const ALL_EVENTS: readonly EventType[] = ['new', 'update', 'destroy'];
  */
 export class Conntrack {
   readonly #socket: NetlinkSocket;
-  readonly #options: ConntrackOptions;
   readonly #expectations: Expectations;
-  readonly #events = new Set<Events>();
+  readonly #events: EventSockets;
 
   private constructor(socket: NetlinkSocket, options: ConntrackOptions) {
     this.#socket = socket;
-    this.#options = options;
-    this.#expectations = new Expectations(socket);
+    this.#events = new EventSockets(socket, options);
+    this.#expectations = new Expectations(socket, this.#events);
   }
 
   /**
@@ -157,25 +156,9 @@ export class Conntrack {
    * Events from now on, on a socket of their own; `close` ends them, and so does closing this Conntrack.
    * @throws RangeError naming the option; UnsupportedError where the transport takes no events; KernelError EPERM
    */
-  async events(options: EventOptions = {}): Promise<Events> {
+  async events(options: EventOptions = {}): Promise<Events<FlowEvent>> {
     checkOptions(options);
-    const { types = ALL_EVENTS, signal } = options;
-    const { receiveBuffer = this.#options.receiveBuffer, reliable = this.#options.reliable } = options;
-    checkTypes(types);
-    checkSignal(signal);
-    signal?.throwIfAborted();
-    this.#socket.assertOpen();
-    const transport = await openTransport({ ...this.#options, receiveBuffer, reliable, events: true });
-    const events = new Events(transport, types, signal);
-    if (signal?.aborted === true || this.#socket.closed) {
-      // While the socket was being opened.
-      events.close();
-      signal?.throwIfAborted();
-      this.#socket.assertOpen();
-    }
-    for (const other of this.#events) if (other.ended) this.#events.delete(other);
-    this.#events.add(events);
-    return events;
+    return await this.#events.open(flowEvents(options), options);
   }
 
   /** How many flows there are, and may be. */
@@ -194,8 +177,7 @@ export class Conntrack {
 
   /** Closes all sockets: what is pending rejects with ClosedError, events end. Idempotent. */
   async close(): Promise<void> {
-    for (const events of this.#events) events.close();
-    this.#events.clear();
+    this.#events.close();
     this.#socket.close();
   }
 

@@ -1,48 +1,10 @@
 import { explainKernelError } from '../ctnetlink/explain.ts';
-import type { Flow } from '../ctnetlink/flow.ts';
-import { decodeFlow, type EventType, eventTypeOf } from '../ctnetlink/message.ts';
 import { KernelError, type OverrunError, TransportError } from '../netlink/errors.ts';
 import type { nlmsghdr } from '../netlink/nlmsg.ts';
 import type { EventSink } from '../netlink/sequence.ts';
 import { NetlinkSocket } from '../netlink/socket.ts';
 import type { Transport } from '../netlink/transport.ts';
-import { NFNLGRP_CONNTRACK_DESTROY, NFNLGRP_CONNTRACK_NEW, NFNLGRP_CONNTRACK_UPDATE } from '../uapi/nfnetlink.ts';
 import { DONE, Signal } from './signal.ts';
-
-const GROUPS: Readonly<Record<EventType, number>> = {
-  new: NFNLGRP_CONNTRACK_NEW,
-  update: NFNLGRP_CONNTRACK_UPDATE,
-  destroy: NFNLGRP_CONNTRACK_DESTROY,
-};
-
-export interface EventOptions {
-  /** Default: all three. */
-  types?: readonly EventType[];
-  /**
-   * SO_RCVBUF of the socket in bytes: every event that waits is charged 1,280, of twice as much. Default: what Conntrack.open was given,
-   * else 8 MiB, which hold 13,107 events (the addon: what net.core.rmem_default allows).
-   */
-  receiveBuffer?: number;
-  /**
-   * The kernel keeps DESTROY events that did not fit and sends them again (NETLINK_BROADCAST_ERROR), so that nearly none is lost; flows that
-   * ended live longer meanwhile. NEW and UPDATE are lost as ever, and an overrun cannot say how many. Default: what Conntrack.open was
-   * given, else false.
-   */
-  reliable?: boolean;
-  /** Closes the stream; iteration rejects with its reason. */
-  signal?: AbortSignal;
-}
-
-/**
- * Something happened to a flow. 'update' carries what changed beside the tuples, status and timeout; 'destroy' has counters and
- * timestamps where they are kept, but no labels, helper or master.
- */
-export interface FlowEvent {
-  type: EventType;
-  flow: Flow;
-  /** nlmsg_pid: the socket whose request caused it, 0 for the kernel itself. */
-  portid: number;
-}
 
 /**
  * Events were lost here, behind all that came before it: what the program believes of the table may be wrong, dump it anew.
@@ -53,38 +15,47 @@ export interface OverrunEvent {
   lost: number | undefined;
 }
 
-export type ConntrackEvent = FlowEvent | OverrunEvent;
+/** What is listened to. */
+export interface EventSource<E> {
+  /** NFNLGRP_* */
+  readonly groups: readonly number[];
+  /** What happened, or undefined when it is not wanted. */
+  take(header: nlmsghdr, view: DataView, offset: number, end: number): E | undefined;
+}
 
-/** @throws RangeError for an unknown type, or none */
-export function checkTypes(types: readonly EventType[]): void {
+/** The groups of these types. @throws RangeError for an unknown type, or none */
+export function checkTypes(types: readonly string[], groups: Readonly<Record<string, number>>): number[] {
   if (!Array.isArray(types) || types.length === 0)
     throw new RangeError('options.types must name at least one type of event');
-  for (const type of types) {
-    if (!Object.hasOwn(GROUPS, type))
-      throw new RangeError(`options.types must be of new, update, destroy, not '${type}'`);
-  }
+  return types.map((type) => {
+    if (!Object.hasOwn(groups, type))
+      throw new RangeError(`options.types must be of ${Object.keys(groups).join(', ')}, not '${type}'`);
+    return groups[type];
+  });
 }
 
 /** Events read ahead at the most; beyond, they wait in the kernel's buffer, where a loss is noticed. */
 const READ_AHEAD = 256;
 
 /**
- * The events of a socket of its own, from the moment that Conntrack.events resolved. Reading is pulled, so the kernel's buffer is the
- * only queue and every loss shows as an 'overrun' event in its place. Flows created before anybody listened tell nothing
- * (nf_conntrack_events=2, the default since Linux 5.19): dump after subscribing.
+ * The events of a socket of its own, from the moment that it was given. Reading is pulled, so the kernel's buffer is the only queue and every
+ * loss shows as an 'overrun' event in its place. Flows created before anybody listened tell nothing (nf_conntrack_events=2, the default since
+ * Linux 5.19): dump after subscribing.
  */
-export class Events implements AsyncIterableIterator<ConntrackEvent>, EventSink {
+export class Events<E> implements AsyncIterableIterator<E | OverrunEvent>, EventSink {
   readonly #socket: NetlinkSocket;
+  readonly #source: EventSource<E>;
   readonly #ready = new Signal();
-  #queue: ConntrackEvent[] = [];
+  #queue: (E | OverrunEvent)[] = [];
   #head = 0;
   #ended = false;
   #error: unknown;
   #forget: () => void = () => {};
 
   /** @throws KernelError, TransportError, UnsupportedError when the groups cannot be joined; the transport is closed then */
-  constructor(transport: Transport, types: readonly EventType[], signal?: AbortSignal) {
+  constructor(transport: Transport, source: EventSource<E>, signal?: AbortSignal) {
     this.#socket = new NetlinkSocket(transport, explainKernelError);
+    this.#source = source;
     const abort = (): void => {
       this.end(signal?.reason);
       this.close();
@@ -93,7 +64,7 @@ export class Events implements AsyncIterableIterator<ConntrackEvent>, EventSink 
     this.#forget = () => signal?.removeEventListener('abort', abort);
     signal?.addEventListener('abort', abort, { once: true });
     try {
-      for (const type of types) join(transport, GROUPS[type]);
+      for (const group of source.groups) join(transport, group);
       this.#socket.setEventSink(this);
     } catch (error) {
       this.close();
@@ -115,8 +86,8 @@ export class Events implements AsyncIterableIterator<ConntrackEvent>, EventSink 
   }
 
   message(header: nlmsghdr, view: DataView, offset: number, end: number): void {
-    const type = eventTypeOf(header);
-    if (type !== undefined) this.#push({ type, flow: decodeFlow(view, offset, end), portid: header.nlmsg_pid });
+    const event = this.#source.take(header, view, offset, end);
+    if (event !== undefined) this.#push(event);
   }
 
   overrun(error: OverrunError): void {
@@ -131,12 +102,12 @@ export class Events implements AsyncIterableIterator<ConntrackEvent>, EventSink 
     this.#ready.raise();
   }
 
-  next(): Promise<IteratorResult<ConntrackEvent>> {
+  next(): Promise<IteratorResult<E | OverrunEvent>> {
     const event = this.#shift();
     return event === undefined ? this.#wait() : Promise.resolve({ value: event, done: false });
   }
 
-  async return(): Promise<IteratorResult<ConntrackEvent>> {
+  async return(): Promise<IteratorResult<E | OverrunEvent>> {
     this.close();
     return DONE;
   }
@@ -153,12 +124,12 @@ export class Events implements AsyncIterableIterator<ConntrackEvent>, EventSink 
     this.close();
   }
 
-  #push(event: ConntrackEvent): void {
+  #push(event: E | OverrunEvent): void {
     this.#queue.push(event);
     this.#ready.raise();
   }
 
-  #shift(): ConntrackEvent | undefined {
+  #shift(): E | OverrunEvent | undefined {
     if (this.#head === this.#queue.length) return undefined;
     const event = this.#queue[this.#head++];
     if (this.#head === this.#queue.length) {
@@ -168,7 +139,7 @@ export class Events implements AsyncIterableIterator<ConntrackEvent>, EventSink 
     return event;
   }
 
-  async #wait(): Promise<IteratorResult<ConntrackEvent>> {
+  async #wait(): Promise<IteratorResult<E | OverrunEvent>> {
     for (;;) {
       if (!this.#ended) this.#socket.read();
       const event = this.#shift();

@@ -13,18 +13,24 @@ import {
 import { KINDS } from '../ctnetlink/kinds.ts';
 import { decodeExpectation } from '../ctnetlink/message.ts';
 import { decodeExpectationCpuStats, type ExpectationCpuStats } from '../ctnetlink/stats.ts';
+import { checkOptions } from '../netlink/check.ts';
 import type { NetlinkSocket } from '../netlink/socket.ts';
 import { type CallOptions, callSocket, checkCall, collect, findOne } from './call.ts';
 import { Dump } from './dump.ts';
+import type { EventSockets } from './event-sockets.ts';
+import type { Events } from './events.ts';
+import { type ExpectationEvent, type ExpectationEventOptions, expectationEvents } from './expectation-events.ts';
 
 /**
  * The flows that helpers expect, such as data connections of FTP. `Conntrack.expectations` is it: it asks through that one's socket.
  */
 export class Expectations {
   readonly #socket: NetlinkSocket;
+  readonly #events: EventSockets;
 
-  constructor(socket: NetlinkSocket) {
+  constructor(socket: NetlinkSocket, events: EventSockets) {
     this.#socket = socket;
+    this.#events = events;
   }
 
   /**
@@ -90,6 +96,15 @@ export class Expectations {
   /** Deletes every expectation of this network namespace. */
   async flushAll(options: CallOptions = {}): Promise<void> {
     await callSocket(this.#socket, 'expectations.flush', buildExpectationFlush(), options);
+  }
+
+  /**
+   * Events from now on, on a socket of their own; `close` ends them, and so does closing the Conntrack.
+   * @throws RangeError naming the option; UnsupportedError where the transport takes no events; KernelError EPERM
+   */
+  async events(options: ExpectationEventOptions = {}): Promise<Events<ExpectationEvent>> {
+    checkOptions(options);
+    return await this.#events.open(expectationEvents(options), options);
   }
 
   /** Counters of every CPU since boot, of this network namespace. */

@@ -48,6 +48,7 @@ function familyOf({ slots }: Expectation): number {
 function completeSource(slots: SlotValue[]): void {
   if (slots[EXPECTED.dst4] !== undefined) slots[EXPECTED.src4] ??= 0;
   if (slots[EXPECTED.dst6] !== undefined) slots[EXPECTED.src6] ??= ANY_IPV6;
+  if (slots[EXPECTED.dport] !== undefined) slots[EXPECTED.sport] ??= 0;
 }
 
 /** The mask where none is given: what of the source is given and not 0 counts. The kernel demands one and reads the source of it only. */

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { Conntrack } from '../../src/conntrack/conntrack.ts';
-import type { ConntrackEvent, Events } from '../../src/conntrack/events.ts';
+import type { Events } from '../../src/conntrack/events.ts';
+import type { ConntrackEvent, FlowEvent } from '../../src/conntrack/flow-events.ts';
 import {
   ClosedError,
   DecodeError,
@@ -29,7 +30,7 @@ async function all(events: AsyncIterable<ConntrackEvent>): Promise<unknown[]> {
 /** Events over one played socket. */
 async function listen(
   options?: Parameters<Conntrack['events']>[0],
-): Promise<{ ct: Conntrack; events: Events; socket: FakeTransport }> {
+): Promise<{ ct: Conntrack; events: Events<FlowEvent>; socket: FakeTransport }> {
   const { ct, sockets } = await play(kernelWith([]));
   const events = await ct.events(options);
   return { ct, events, socket: sockets[1] };

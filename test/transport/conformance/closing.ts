@@ -1,7 +1,7 @@
 /** Closing, at whatever moment. */
 import { strict as assert } from 'node:assert';
 import { buildDump, buildStats } from '../../../src/ctnetlink/request.ts';
-import { Conntrack, type Events, type FlowInit } from '../../../src/index.ts';
+import { Conntrack, type Events, type FlowEvent, type FlowInit } from '../../../src/index.ts';
 import { NetlinkSocket } from '../../../src/netlink/socket.ts';
 import { NFNLGRP_CONNTRACK_NEW } from '../../../src/uapi/nfnetlink.ts';
 import { until } from '../../support/kernel.ts';
@@ -11,7 +11,7 @@ import { Program } from './program.ts';
 import { leavesNothing, portids, withConntrack, withSocket } from './sockets.ts';
 
 /** Events, the first of which is there. */
-async function eventsOf(ct: Conntrack, init: FlowInit): Promise<Events> {
+async function eventsOf(ct: Conntrack, init: FlowInit): Promise<Events<FlowEvent>> {
   const events = await ct.events();
   await ct.create(init);
   return events;
