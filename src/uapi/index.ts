@@ -1,4 +1,5 @@
 export * from './errno.ts';
+export * from './filter.ts';
 export * from './in.ts';
 export * from './io_uring.ts';
 export * from './netlink.ts';

@@ -1,0 +1,83 @@
+/**
+ * What the classic BPF programs for sockets of conntrack events have in common. They judge a whole datagram by its first message: an
+ * event is one message, but so are also judged the replies to requests on the same socket.
+ */
+import { BpfAssembler, type Label } from '../netlink/bpf-assembler.ts';
+import { HOST_LITTLE_ENDIAN } from '../netlink/byteorder.ts';
+import * as bpf from '../uapi/filter.ts';
+import { NLA_HDRLEN, NLMSG_HDRLEN } from '../uapi/netlink.ts';
+import { NFGENMSG_LEN, NFNL_SUBSYS_CTNETLINK } from '../uapi/nfnetlink.ts';
+
+/** Where the attributes of the first message begin. */
+const ATTRIBUTES = NLMSG_HDRLEN + NFGENMSG_LEN;
+/** Offset of nlmsg_type, and in it of the byte that names the subsystem. */
+const TYPE = 4;
+const SUBSYSTEM = HOST_LITTLE_ENDIAN ? 1 : 0;
+/** What a program returns for the whole datagram. */
+const ALL = 0xffffffff;
+
+export class EventProgram extends BpfAssembler {
+  constructor() {
+    super();
+    // What is not of this subsystem is let through: ACKs, errors, DONE.
+    const conntrack = this.label();
+    this.add(bpf.BPF_LDX | bpf.BPF_IMM, TYPE);
+    this.add(bpf.BPF_LD | bpf.BPF_B | bpf.BPF_IND, SUBSYSTEM);
+    this.ifEqual(NFNL_SUBSYS_CTNETLINK, { yes: conntrack });
+    this.accept();
+    this.place(conntrack);
+  }
+
+  /** A = where the attributes begin. */
+  toAttributes(): void {
+    this.add(bpf.BPF_LD | bpf.BPF_IMM, ATTRIBUTES);
+  }
+
+  /** A = where the first attribute of this type is, looking from A to the end of the datagram. */
+  find(type: number, none: Label): void {
+    this.#find(bpf.SKF_AD_NLATTR, type, none);
+  }
+
+  /** The same, looking only inside of the attribute at A. */
+  findInside(type: number, none: Label): void {
+    this.#find(bpf.SKF_AD_NLATTR_NEST, type, none);
+  }
+
+  #find(how: number, type: number, none: Label): void {
+    this.add(bpf.BPF_LDX | bpf.BPF_IMM, type);
+    this.add(bpf.BPF_LD | bpf.BPF_B | bpf.BPF_ABS, bpf.SKF_AD_OFF + how);
+    this.ifEqual(0, { yes: none });
+  }
+
+  /** A = where the content of the attribute at A begins. */
+  enter(): void {
+    this.add(bpf.BPF_ALU | bpf.BPF_ADD | bpf.BPF_K, NLA_HDRLEN);
+  }
+
+  /** X = the attribute at A, for `load`. */
+  hold(): void {
+    this.add(bpf.BPF_MISC | bpf.BPF_TAX);
+  }
+
+  /** A = BPF_B, BPF_H or BPF_W of the content of the attribute at X, from this byte on. */
+  load(size: number, byte = 0): void {
+    this.add(bpf.BPF_LD | size | bpf.BPF_IND, NLA_HDRLEN + byte);
+  }
+
+  /** A &= mask */
+  mask(mask: number): void {
+    this.add(bpf.BPF_ALU | bpf.BPF_AND | bpf.BPF_K, mask);
+  }
+
+  ifEqual(value: number, to: { yes?: Label; no?: Label }): void {
+    this.branch(bpf.BPF_JMP | bpf.BPF_JEQ | bpf.BPF_K, value, to);
+  }
+
+  accept(): void {
+    this.add(bpf.BPF_RET | bpf.BPF_K, ALL);
+  }
+
+  drop(): void {
+    this.add(bpf.BPF_RET | bpf.BPF_K, 0);
+  }
+}

@@ -1,0 +1,204 @@
+/** struct nfct_filter: which events a handle receives. */
+import { checkInteger, describe } from '../netlink/check.ts';
+import {
+  NFCT_FILTER_DST_IPV4,
+  NFCT_FILTER_DST_IPV6,
+  NFCT_FILTER_L4PROTO,
+  NFCT_FILTER_L4PROTO_STATE,
+  NFCT_FILTER_LOGIC_MAX,
+  NFCT_FILTER_LOGIC_NEGATIVE,
+  NFCT_FILTER_MARK,
+  NFCT_FILTER_MAX,
+  NFCT_FILTER_SRC_IPV4,
+  NFCT_FILTER_SRC_IPV6,
+  NFCT_FILTER_ZONE,
+} from './constants.ts';
+import type { nfct_filter_dump_mark } from './filter-dump.ts';
+import { compileFilter, type FilterKind, STATE_NESTS } from './filter-program.ts';
+import { checkHandle, type NfctHandle } from './handle.ts';
+
+/** A state of a protocol: TCP_CONNTRACK_ and the like, 0 to 15. */
+export interface nfct_filter_proto {
+  /** IPPROTO_TCP, IPPROTO_DCCP or IPPROTO_SCTP. */
+  proto: number;
+  state: number;
+}
+
+/** 32-bit integers in host byte order: 127.0.0.1 is 0x7f000001, or ntohl(inet_addr('127.0.0.1')). */
+export interface nfct_filter_ipv4 {
+  addr: number;
+  mask: number;
+}
+
+/** Four 32-bit integers each, in host byte order: ::1 is [0, 0, 0, 1]. */
+export interface nfct_filter_ipv6 {
+  addr: ArrayLike<number>;
+  mask: ArrayLike<number>;
+}
+
+export type nfct_filter_value =
+  | number
+  | nfct_filter_proto
+  | nfct_filter_ipv4
+  | nfct_filter_ipv6
+  | nfct_filter_dump_mark;
+
+/** struct nfct_filter: opaque, for the nfct_filter_ functions. */
+export class nfct_filter {
+  /** By NFCT_FILTER_*. */
+  readonly kinds: readonly FilterKind[] = Array.from({ length: NFCT_FILTER_MAX }, () => ({
+    values: [],
+    negative: false,
+  }));
+}
+
+const MAX_U32 = 0xffffffff;
+/** States are the bits of a 16-bit integer in C. */
+const MAX_STATE = 15;
+
+interface KindRules {
+  name: string;
+  /** As C has room for; more it leaves out without a word. */
+  limit?: number;
+  /** The integers of the value. @throws TypeError, RangeError naming the argument */
+  read(value: unknown, argument: string): number[];
+}
+
+const KINDS: Readonly<Record<number, KindRules>> = {
+  [NFCT_FILTER_L4PROTO]: { name: 'L4PROTO', read: (value, argument) => [checkInteger(value, 0xff, argument)] },
+  [NFCT_FILTER_L4PROTO_STATE]: { name: 'L4PROTO_STATE', read: readState },
+  [NFCT_FILTER_SRC_IPV4]: { name: 'SRC_IPV4', limit: 127, read: readIpv4 },
+  [NFCT_FILTER_DST_IPV4]: { name: 'DST_IPV4', limit: 127, read: readIpv4 },
+  [NFCT_FILTER_SRC_IPV6]: { name: 'SRC_IPV6', limit: 20, read: readIpv6 },
+  [NFCT_FILTER_DST_IPV6]: { name: 'DST_IPV6', limit: 20, read: readIpv6 },
+  [NFCT_FILTER_MARK]: { name: 'MARK', limit: 127, read: readMark },
+  [NFCT_FILTER_ZONE]: {
+    name: 'ZONE',
+    limit: 127,
+    read: (value, argument) => [checkInteger(value, 0xffff, argument)],
+  },
+};
+
+/** A filter that lets everything pass. */
+export function nfct_filter_create(): nfct_filter {
+  return new nfct_filter();
+}
+
+/** Does nothing: kept for programs that move from C line by line. */
+export function nfct_filter_destroy(_filter: nfct_filter): void {}
+
+/**
+ * Adds a value to a kind. An event passes when of every kind that has values one matches, or, with NFCT_FILTER_LOGIC_NEGATIVE, none;
+ * what does not have the thing at all passes either way.
+ *
+ * - NFCT_FILTER_L4PROTO: a protocol, 0 to 255
+ * - NFCT_FILTER_L4PROTO_STATE: { proto, state }; passes other protocols, and events that do not tell the state
+ * - NFCT_FILTER_SRC_IPV4, _DST_IPV4: { addr, mask } of the original direction, at most 127. As in C an IPv6 event passes SRC_IPV4
+ *   and does **not** pass DST_IPV4: it is taken for one to 5.0.1.0, because the program looks on behind the addresses
+ * - NFCT_FILTER_SRC_IPV6, _DST_IPV6: { addr, mask }, at most 20; passes IPv4. (C finds the second address only where it has the first
+ *   three words of the first.)
+ * - NFCT_FILTER_MARK: { val, mask }, at most 127; an event without a mark has the mark 0
+ * - NFCT_FILTER_ZONE: a zone, 0 to 65535, at most 127; an event without one, also where it is of one direction only, is in zone 0
+ *
+ * @throws TypeError, RangeError naming the part, or where there is room for no more: C leaves those out
+ */
+export function nfct_filter_add_attr(filter: nfct_filter, attr: number, value: nfct_filter_value): void {
+  const { kind, rules } = kindOf(filter, attr);
+  const { name, limit = Number.POSITIVE_INFINITY, read } = rules;
+  const words = read(value, `value of NFCT_FILTER_${name}`);
+  if (kind.values.length >= limit)
+    throw new RangeError(`filter has ${limit} of NFCT_FILTER_${name}, which is the most`);
+  kind.values.push(words);
+}
+
+/** For NFCT_FILTER_L4PROTO. @throws TypeError, RangeError naming the part */
+export function nfct_filter_add_attr_u32(filter: nfct_filter, attr: number, value: number): void {
+  checkInteger(value, MAX_U32, 'value');
+  nfct_filter_add_attr(filter, attr, value);
+}
+
+/**
+ * Whether the values of a kind are to be let through (NFCT_FILTER_LOGIC_POSITIVE, as at the start) or dropped
+ * (NFCT_FILTER_LOGIC_NEGATIVE). Returns 0. What was set last counts; C answers EBUSY to who turns NEGATIVE back.
+ * @throws TypeError, RangeError naming the argument (C: -1, EOPNOTSUPP)
+ */
+export function nfct_filter_set_logic(filter: nfct_filter, attr: number, logic: number): number {
+  const { kind } = kindOf(filter, attr);
+  checkInteger(logic, NFCT_FILTER_LOGIC_MAX - 1, 'logic');
+  kind.negative = logic === NFCT_FILTER_LOGIC_NEGATIVE;
+  return 0;
+}
+
+/**
+ * From now on the handle receives only what passes; another filter takes the place of the one before, and what is added to the filter later
+ * does not count. Returns 0. The kernel filters where the transport can tell it to (SO_ATTACH_FILTER), else this process does, with
+ * the same program and result.
+ *
+ * **As in C the filter is on the socket, not on the events**: flows that answer an NFCT_Q_GET are filtered too, and a dump loses whole
+ * datagrams, some hundred flows, whose first flow does not pass. Use another handle for queries.
+ *
+ * @throws TypeError naming the argument; ClosedError; TransportError with the errno where C returns -1
+ */
+export function nfct_filter_attach(h: NfctHandle, filter: nfct_filter): number {
+  checkHandle(h);
+  checkFilter(filter);
+  h.attachFilter(compileFilter(filter.kinds));
+  return 0;
+}
+
+/**
+ * The handle receives everything again. Returns 0.
+ * @throws TransportError ENOENT when it has no filter; TypeError naming the argument; ClosedError
+ */
+export function nfct_filter_detach(h: NfctHandle): number {
+  checkHandle(h);
+  h.attachFilter(undefined);
+  return 0;
+}
+
+function checkFilter(filter: unknown): asserts filter is nfct_filter {
+  if (!(filter instanceof nfct_filter))
+    throw new TypeError(`filter must be what nfct_filter_create() gives, not ${describe(filter)}`);
+}
+
+function kindOf(filter: unknown, attr: number): { kind: FilterKind; rules: KindRules } {
+  checkFilter(filter);
+  checkInteger(attr, NFCT_FILTER_MAX - 1, 'attr');
+  return { kind: filter.kinds[attr], rules: KINDS[attr] };
+}
+
+/** The fields of a structure. */
+function fields(value: unknown, argument: string, names: string): Record<string, unknown> {
+  if (typeof value !== 'object' || value === null)
+    throw new TypeError(`${argument} must be ${names}, not ${describe(value)}`);
+  return value as Record<string, unknown>;
+}
+
+function readState(value: unknown, argument: string): number[] {
+  const { proto, state } = fields(value, argument, '{ proto, state }');
+  checkInteger(proto, 0xff, `${argument}.proto`);
+  if (!STATE_NESTS.has(proto as number))
+    throw new RangeError(`${argument}.proto must be IPPROTO_TCP, IPPROTO_DCCP or IPPROTO_SCTP, not ${proto}`);
+  return [proto as number, checkInteger(state, MAX_STATE, `${argument}.state`)];
+}
+
+function readIpv4(value: unknown, argument: string): number[] {
+  const { addr, mask } = fields(value, argument, '{ addr, mask }');
+  return [checkInteger(addr, MAX_U32, `${argument}.addr`), checkInteger(mask, MAX_U32, `${argument}.mask`)];
+}
+
+function readMark(value: unknown, argument: string): number[] {
+  const { val, mask } = fields(value, argument, '{ val, mask }');
+  return [checkInteger(val, MAX_U32, `${argument}.val`), checkInteger(mask, MAX_U32, `${argument}.mask`)];
+}
+
+function readIpv6(value: unknown, argument: string): number[] {
+  const { addr, mask } = fields(value, argument, '{ addr, mask }');
+  return [...readWords(addr, `${argument}.addr`), ...readWords(mask, `${argument}.mask`)];
+}
+
+function readWords(value: unknown, argument: string): number[] {
+  const words = Array.from(fields(value, argument, 'four 32-bit integers') as unknown as ArrayLike<unknown>);
+  if (words.length !== 4) throw new RangeError(`${argument} must be four 32-bit integers, not ${words.length}`);
+  return words.map((word, index) => checkInteger(word, MAX_U32, `${argument}[${index}]`));
+}
