@@ -1,8 +1,9 @@
 /** Events as conntrack -E prints them. */
 import type { Flow } from '../ctnetlink/flow.ts';
 import type { EventType } from '../ctnetlink/message.ts';
+import { escapeXML } from './elements.ts';
 import { formatFlow, type PlainOptions } from './plain.ts';
-import { escapeXML, formatFlowXML, type XmlOptions } from './xml.ts';
+import { formatFlowXML, type XmlOptions } from './xml.ts';
 
 /** What is printed of an event. */
 export interface FlowEvent {

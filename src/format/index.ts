@@ -1,7 +1,9 @@
+export { XML_BEGIN, XML_END } from './elements.ts';
 export * from './event.ts';
+export * from './expectation.ts';
 export * from './flags.ts';
 export * from './json.ts';
 export * from './labelmap.ts';
 export type { FormatOptions } from './options.ts';
-export * from './plain.ts';
-export { formatFlowXML, XML_BEGIN, XML_END, type XmlOptions } from './xml.ts';
+export { formatFlow, type PlainOptions } from './plain.ts';
+export * from './xml.ts';

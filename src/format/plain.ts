@@ -3,11 +3,9 @@
  * lists. Values are read from their slots and appended to one string: a listing of a million flows makes no object but its lines.
  */
 import type { Flow } from '../ctnetlink/flow.ts';
-import type { SlotValue } from '../ctnetlink/kinds.ts';
 import { labelBits } from '../ctnetlink/labels.ts';
-import { ORIG, REPLY, type TupleSlots } from '../ctnetlink/tuple.ts';
+import { ORIG, REPLY } from '../ctnetlink/tuple.ts';
 import { IPS_ASSURED, IPS_HW_OFFLOAD, IPS_OFFLOAD, IPS_SEEN_REPLY } from '../uapi/nf_conntrack_common.ts';
-import { AF_INET, AF_INET6 } from '../uapi/socket.ts';
 import type { LabelMap } from './labelmap.ts';
 import { DCCP_STATE_NAMES, FAMILY_NAMES, PROTOCOL_NAMES, SCTP_STATE_NAMES, TCP_STATE_NAMES } from './names.ts';
 import { checkFlow, type FormatOptions } from './options.ts';
@@ -33,7 +31,7 @@ import {
   ZONE,
 } from './slots.ts';
 import { ctime, deltaTime } from './time.ts';
-import { hex, ipv4, ipv6, SHAPE_GRE, SHAPE_ICMP, SHAPE_PORTS, SHAPES } from './tuple.ts';
+import { tupleText } from './tuple.ts';
 
 export interface PlainOptions extends FormatOptions {
   /** The layer 3 protocol in front: conntrack -o extended, NFCT_OF_SHOW_LAYER3. */
@@ -42,7 +40,8 @@ export interface PlainOptions extends FormatOptions {
   id?: boolean;
 }
 
-const PREFIXES = { new: '    [NEW] ', update: ' [UPDATE] ', destroy: '[DESTROY] ' } as const;
+/** What an event is prefixed with. */
+export const PREFIXES = { new: '    [NEW] ', update: ' [UPDATE] ', destroy: '[DESTROY] ' } as const;
 
 /** `%-8s %u` of every number. */
 function numbered(names: readonly string[]): readonly string[] {
@@ -75,7 +74,7 @@ export function formatFlow(flow: Flow, options: PlainOptions = DEFAULTS): string
   if (slots[SCTP_STATE] !== undefined) text += ` ${SCTP_STATE_NAMES[slots[SCTP_STATE] as number]}`;
   if (slots[DCCP_STATE] !== undefined) text += ` ${DCCP_STATE_NAMES[slots[DCCP_STATE] as number]}`;
 
-  text += tuple(slots, ORIG);
+  text += tupleText(slots, ORIG, ' src=', ' dst=');
   if (slots[ORIG.zone] !== undefined) text += ` zone-orig=${slots[ORIG.zone]}`;
   if (slots[ORIG_PACKETS] !== undefined && slots[ORIG_BYTES] !== undefined)
     text += ` packets=${slots[ORIG_PACKETS]} bytes=${slots[ORIG_BYTES]}`;
@@ -83,7 +82,7 @@ export function formatFlow(flow: Flow, options: PlainOptions = DEFAULTS): string
   const status = slots[STATUS] as number | undefined;
   if (status !== undefined && (status & IPS_SEEN_REPLY) === 0) text += ' [UNREPLIED]';
 
-  text += tuple(slots, REPLY);
+  text += tupleText(slots, REPLY, ' src=', ' dst=');
   if (slots[REPLY.zone] !== undefined) text += ` zone-reply=${slots[REPLY.zone]}`;
   if (slots[REPLY_PACKETS] !== undefined && slots[REPLY_BYTES] !== undefined)
     text += ` packets=${slots[REPLY_PACKETS]} bytes=${slots[REPLY_BYTES]}`;
@@ -108,23 +107,6 @@ export function formatFlow(flow: Flow, options: PlainOptions = DEFAULTS): string
   if (options.labels !== undefined && slots[LABELS] !== undefined)
     text += labelNames(slots[LABELS] as Uint8Array, options.labels);
   return text;
-}
-
-function tuple(slots: readonly SlotValue[], at: TupleSlots): string {
-  const family = slots[at.family];
-  let text = '';
-  if (family === AF_INET) text = ` src=${ipv4(slots[at.src4])} dst=${ipv4(slots[at.dst4])}`;
-  else if (family === AF_INET6) text = ` src=${ipv6(slots[at.src6])} dst=${ipv6(slots[at.dst6])}`;
-  switch (SHAPES[(slots[at.proto] ?? 0) as number]) {
-    case SHAPE_PORTS:
-      return `${text} sport=${slots[at.sport] ?? 0} dport=${slots[at.dport] ?? 0}`;
-    case SHAPE_ICMP:
-      return `${text} type=${slots[at.icmpType] ?? 0} code=${slots[at.icmpCode] ?? 0} id=${slots[at.icmpId] ?? 0}`;
-    case SHAPE_GRE:
-      return `${text} srckey=${hex(slots[at.sport])} dstkey=${hex(slots[at.dport])}`;
-    default:
-      return text;
-  }
 }
 
 /** Without a single name it is the bare word: C takes the last character, then the '=', off `labels=`. */

@@ -8,9 +8,9 @@ import type { SlotValue } from '../ctnetlink/kinds.ts';
 import { labelBits } from '../ctnetlink/labels.ts';
 import { ORIG, REPLY, type TupleSlots } from '../ctnetlink/tuple.ts';
 import { IPS_ASSURED, IPS_SEEN_REPLY } from '../uapi/nf_conntrack_common.ts';
-import { AF_INET, AF_INET6 } from '../uapi/socket.ts';
+import { escapeXML, FLOW_BEGIN, layer3Begin, layer4Begin, when } from './elements.ts';
 import type { LabelMap } from './labelmap.ts';
-import { FAMILY_NAMES, PROTOCOL_NAMES, TCP_STATE_NAMES } from './names.ts';
+import { TCP_STATE_NAMES } from './names.ts';
 import { checkFlow, type FormatOptions } from './options.ts';
 import {
   DCCP_STATE,
@@ -33,26 +33,13 @@ import {
   USE,
   ZONE,
 } from './slots.ts';
-import { deltaTimeXML, twoDigits } from './time.ts';
-import { hex, ipv4, ipv6, SHAPE_GRE, SHAPE_PORTS, SHAPES } from './tuple.ts';
+import { deltaTimeXML } from './time.ts';
+import { addressesXML, layer4XML } from './tuple.ts';
 
 export interface XmlOptions extends FormatOptions {
   /** `<when>`, the local time of printing: conntrack -E -o timestamp, NFCT_OF_TIME. */
   time?: boolean;
 }
-
-/** What conntrack -o xml prints around the flows of a listing that are not none, each of which is a line. */
-export const XML_BEGIN = '<?xml version="1.0" encoding="utf-8"?>\n<conntrack>\n';
-export const XML_END = '</conntrack>\n';
-
-const BEGIN = { new: '<flow type="new">', update: '<flow type="update">', destroy: '<flow type="destroy">' } as const;
-
-function numbered(layer: string, names: readonly string[]): readonly string[] {
-  return names.map((name, number) => `<${layer} protonum="${number}" protoname="${name}">`);
-}
-
-const LAYER3 = numbered('layer3', FAMILY_NAMES);
-const LAYER4 = numbered('layer4', PROTOCOL_NAMES);
 
 /** Any of these, and there is a third <meta>; C forgot SECCTX, which then stands outside of it. */
 const INDEPENDENT = [
@@ -80,10 +67,10 @@ export function formatFlowXML(flow: Flow, options: XmlOptions = DEFAULTS): strin
   const { slots } = flow;
   // C looks whether the original direction was counted, for both.
   const counted = slots[ORIG_PACKETS] !== undefined && slots[ORIG_BYTES] !== undefined;
-  let text = options.type === undefined ? '<flow>' : BEGIN[options.type];
-  text += `<meta direction="original">${tupleXML(slots, ORIG)}${zone(slots[ORIG.zone])}`;
+  let text = options.type === undefined ? '<flow>' : FLOW_BEGIN[options.type];
+  text += `<meta direction="original">${tuple(slots, ORIG)}${zone(slots[ORIG.zone])}`;
   if (counted) text += counters(slots, ORIG_PACKETS, ORIG_BYTES);
-  text += `</meta><meta direction="reply">${tupleXML(slots, REPLY)}${zone(slots[REPLY.zone])}`;
+  text += `</meta><meta direction="reply">${tuple(slots, REPLY)}${zone(slots[REPLY.zone])}`;
   if (counted) text += counters(slots, REPLY_PACKETS, REPLY_BYTES);
   text += `</meta>${independent(slots, options)}`;
   if (options.time === true) text += when(options.now);
@@ -136,21 +123,9 @@ function counters(slots: readonly SlotValue[], packets: number, bytes: number): 
 }
 
 /** Both layers of a tuple. What is not there is of family and protocol 0. */
-export function tupleXML(slots: readonly SlotValue[], at: TupleSlots): string {
-  const family = (slots[at.family] ?? 0) as number;
-  const proto = (slots[at.proto] ?? 0) as number;
-  let [src, dst] = ['', ''];
-  if (family === AF_INET) [src, dst] = [ipv4(slots[at.src4]), ipv4(slots[at.dst4])];
-  else if (family === AF_INET6) [src, dst] = [ipv6(slots[at.src6]), ipv6(slots[at.dst6])];
-  const text = `${LAYER3[family]}<src>${src}</src><dst>${dst}</dst></layer3>${LAYER4[proto]}`;
-  switch (SHAPES[proto]) {
-    case SHAPE_PORTS:
-      return `${text}<sport>${slots[at.sport] ?? 0}</sport><dport>${slots[at.dport] ?? 0}</dport></layer4>`;
-    case SHAPE_GRE:
-      return `${text}<srckey>${hex(slots[at.sport])}</srckey><dstkey>${hex(slots[at.dport])}</dstkey></layer4>`;
-    default:
-      return `${text}</layer4>`;
-  }
+function tuple(slots: readonly SlotValue[], at: TupleSlots): string {
+  const layer3 = `${layer3Begin(slots, at)}${addressesXML(slots, at)}</layer3>`;
+  return `${layer3}${layer4Begin(slots, at)}${layer4XML(slots, at)}</layer4>`;
 }
 
 function labelNames(labels: Uint8Array, map: LabelMap): string {
@@ -160,21 +135,4 @@ function labelNames(labels: Uint8Array, map: LabelMap): string {
     if (name !== undefined) text += `<label>${escapeXML(name)}</label>`;
   }
   return `${text}</labels>`;
-}
-
-/** The week begins with 1, a Sunday. */
-function when(now: number | undefined): string {
-  const date = new Date(now ?? Date.now());
-  const time = `<hour>${date.getHours()}</hour><min>${twoDigits(date.getMinutes())}</min><sec>${twoDigits(date.getSeconds())}</sec>`;
-  const day = `<wday>${date.getDay() + 1}</wday><day>${date.getDate()}</day><month>${date.getMonth() + 1}</month>`;
-  return `<when>${time}${day}<year>${date.getFullYear()}</year></when>`;
-}
-
-/** What must not stand in the text of an element as it is: markup, and characters that XML 1.0 cannot have at all. */
-const FORBIDDEN = /[&<]|\]\]>|[^\t\n\r\x20-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu;
-const ESCAPES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', ']]>': ']]&gt;' };
-
-/** Text as the content of an element. A character that XML does not have becomes U+FFFD. */
-export function escapeXML(text: string): string {
-  return text.replace(FORBIDDEN, (found) => ESCAPES[found] ?? '\ufffd');
 }

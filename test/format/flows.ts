@@ -7,7 +7,7 @@ import { buildDump } from '../../src/ctnetlink/request.ts';
 import { slotOfProperty } from '../../src/ctnetlink/tuple.ts';
 import type { nlmsghdr } from '../../src/netlink/nlmsg.ts';
 import { NetlinkSocket } from '../../src/netlink/socket.ts';
-import { Writer } from '../../src/netlink/writer.ts';
+import { type BuildRequest, Writer } from '../../src/netlink/writer.ts';
 import { writeNfgenmsg } from '../../src/nfnetlink/nfgenmsg.ts';
 import { openTransport } from '../../src/transport/open.ts';
 import type { Random } from '../support/random.ts';
@@ -17,9 +17,9 @@ export interface Sample {
   family: number;
 }
 
-const KNOWN_PROTOCOLS = [6, 17, 1, 58, 132, 33, 47, 136];
-const PORTS = new Set([6, 17, 132, 33, 47, 136]);
-const ICMP = new Set([1, 58]);
+export const KNOWN_PROTOCOLS = [6, 17, 1, 58, 132, 33, 47, 136];
+export const PORTS = new Set([6, 17, 132, 33, 47, 136]);
+export const ICMP = new Set([1, 58]);
 const HELPERS = ['ftp', 'sip', '', 'a b', 'tftp-20000', 'H.245_123456789'];
 const CONTEXTS = ['system_u:object_r:unlabeled_t:s0', '', 'a b<&"', 'x'.repeat(200)];
 const IPV6 = [
@@ -38,7 +38,7 @@ const IPV6 = [
 ];
 
 /** Some value of this kind as its slot has it; often one at the edge of its range. */
-function slotValue(random: Random, kind: keyof typeof KINDS): SlotValue {
+export function slotValue(random: Random, kind: keyof typeof KINDS): SlotValue {
   const { size } = KINDS[kind];
   switch (kind) {
     case 'ipv6': {
@@ -117,15 +117,15 @@ export function messageOf({ flow, family }: Sample, type = 0x100, flags = 0): Ui
   return writer.finish();
 }
 
-/** Every entry of the table of this namespace, as the kernel says it. */
-export async function dumpMessages(): Promise<Uint8Array[]> {
+/** Every entry of the table of this namespace, as the kernel says it; of another table with the request for that. */
+export async function dumpMessages(build: BuildRequest = buildDump('dump')): Promise<Uint8Array[]> {
   const messages: Uint8Array[] = [];
   const message = (_header: nlmsghdr, view: DataView, offset: number, end: number): void => {
     messages.push(new Uint8Array(view.buffer, view.byteOffset + offset, end - offset).slice());
   };
   const socket = new NetlinkSocket(await openTransport());
   try {
-    await socket.request(buildDump('dump'), { operation: 'dump', dump: true, sink: { message } });
+    await socket.request(build, { operation: 'dump', dump: true, sink: { message } });
   } finally {
     socket.close();
   }

@@ -176,7 +176,7 @@ describe('format/xml', () => {
           const before = sh('conntrack', '-L', '-o', 'xml,ktimestamp');
           const lines = (await dumpMessages()).map((message) => formatFlowXML(decode(message), { timestamp: true }));
           if (unticked(before) !== unticked(sh('conntrack', '-L', '-o', 'xml,ktimestamp')) && attempt < 20) continue;
-          const ours = `${XML_BEGIN}${lines.join('\n')}\n${XML_END}`;
+          const ours = `${XML_BEGIN.conntrack}${lines.join('\n')}\n${XML_END.conntrack}`;
           expect(unticked(ours)).to.equal(unticked(before));
           break;
         }
@@ -201,7 +201,7 @@ describe('format/xml', () => {
         events.close();
         await theirs.stop();
       }
-      const ours = `${XML_BEGIN}${lines.join('\n')}\n${XML_END}`;
+      const ours = `${XML_BEGIN.conntrack}${lines.join('\n')}\n${XML_END.conntrack}`;
       // Who caused it can be told only as long as that program runs.
       expect(ours).to.equal(theirs.stdout.replace(/ progname=.*$/gm, ''));
       expect(ours).to.match(

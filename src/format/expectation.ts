@@ -1,0 +1,79 @@
+/**
+ * An expectation as text, to the letter what nfexp_snprintf of libnetfilter_conntrack 1.0.9 prints and so what conntrack -L expect lists.
+ * It shows neither NAT nor function nor id. Text is escaped in XML, as in that of flows.
+ */
+import { EXPECT_MASK, EXPECT_MASTER, EXPECTED, Expectation, expectationSlot } from '../ctnetlink/expectation.ts';
+import type { SlotValue } from '../ctnetlink/kinds.ts';
+import { NF_CT_EXPECT_INACTIVE, NF_CT_EXPECT_PERMANENT, NF_CT_EXPECT_USERSPACE } from '../uapi/nf_conntrack_common.ts';
+import { escapeXML, FLOW_BEGIN, layer3Begin, layer4Begin, when } from './elements.ts';
+import { type PlainOptions, PREFIXES } from './plain.ts';
+import { addressesXML, layer4XML, tupleText } from './tuple.ts';
+import type { XmlOptions } from './xml.ts';
+
+export type ExpectationOptions = Pick<PlainOptions, 'type'>;
+export type ExpectationXmlOptions = Pick<XmlOptions, 'type' | 'time' | 'now'>;
+
+const TIMEOUT = expectationSlot('timeout');
+const FLAGS = expectationSlot('flags');
+const ZONE = expectationSlot('zone');
+const HELPER = expectationSlot('helper');
+const CLASS = expectationSlot('class');
+
+const FLAG_NAMES = [
+  [NF_CT_EXPECT_PERMANENT, 'PERMANENT'],
+  [NF_CT_EXPECT_INACTIVE, 'INACTIVE'],
+  [NF_CT_EXPECT_USERSPACE, 'USERSPACE'],
+] as const;
+
+/** The names of the flags that are set. */
+function flagNames(slots: readonly SlotValue[]): string[] {
+  const flags = (slots[FLAGS] ?? 0) as number;
+  return FLAG_NAMES.filter(([bit]) => (flags & bit) !== 0).map(([, name]) => name);
+}
+
+/** The line of an expectation, without a newline; with `type`, as an event. */
+export function formatExpectation(expectation: Expectation, options: ExpectationOptions = {}): string {
+  checkExpectation(expectation);
+  const { slots } = expectation;
+  let text = options.type === undefined ? '' : PREFIXES[options.type];
+  if (slots[TIMEOUT] !== undefined) text += `${(slots[TIMEOUT] as number) >>> 0} `;
+  text += `proto=${slots[EXPECTED.proto] ?? 0}`;
+  text += tupleText(slots, EXPECTED, ' src=', ' dst=');
+  text += tupleText(slots, EXPECT_MASK, ' mask-src=', ' mask-dst=');
+  text += tupleText(slots, EXPECT_MASTER, ' master-src=', ' master-dst=');
+  if (slots[ZONE] !== undefined) text += ` zone=${slots[ZONE]}`;
+  // Flags without a name leave their space behind.
+  if (slots[FLAGS]) text += ` ${flagNames(slots).join(',')}`;
+  if (slots[CLASS] !== undefined) text += ` class=${(slots[CLASS] as number) >>> 0}`;
+  if (slots[HELPER] === undefined) return text;
+  text += ` helper=${slots[HELPER]}`;
+  // C takes the space off that parts behind leave, and so one of the helper's own.
+  return text.endsWith(' ') ? text.slice(0, -1) : text;
+}
+
+/** The <flow> element of an expectation, without a newline; with `type`, as an event. */
+export function formatExpectationXML(expectation: Expectation, options: ExpectationXmlOptions = {}): string {
+  checkExpectation(expectation);
+  const { slots } = expectation;
+  let text = options.type === undefined ? '<flow>' : FLOW_BEGIN[options.type];
+  text += `${layer3Begin(slots, EXPECTED)}${ofEach(slots, addressesXML)}</layer3>`;
+  text += `${layer4Begin(slots, EXPECTED)}${ofEach(slots, layer4XML)}</layer4><meta>`;
+  if (slots[HELPER] !== undefined) text += `<helper-name>${escapeXML(slots[HELPER] as string)}</helper-name>`;
+  if (slots[TIMEOUT] !== undefined) text += `<timeout>${(slots[TIMEOUT] as number) >>> 0}</timeout>`;
+  if (slots[CLASS] !== undefined) text += `<class>${(slots[CLASS] as number) >>> 0}</class>`;
+  if (slots[ZONE] !== undefined) text += `<zone>${slots[ZONE]}</zone>`;
+  if (options.time === true) text += when(options.now);
+  for (const name of flagNames(slots)) text += `<${name.toLowerCase()}/>`;
+  return `${text}</meta></flow>`;
+}
+
+/** A layer of the three tuples. */
+function ofEach(slots: readonly SlotValue[], layer: typeof layer4XML): string {
+  const [expected, mask, master] = [EXPECTED, EXPECT_MASK, EXPECT_MASTER].map((at) => layer(slots, at));
+  return `<expected>${expected}</expected><mask>${mask}</mask><master>${master}</master>`;
+}
+
+function checkExpectation(expectation: unknown): asserts expectation is Expectation {
+  if (!(expectation instanceof Expectation))
+    throw new TypeError('expectation must be an Expectation; Expectation.from() makes one of plain properties');
+}
