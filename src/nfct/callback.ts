@@ -1,6 +1,13 @@
-/** Registering what gets the flows. */
-import { checkInteger, describe } from '../netlink/check.ts';
-import { type ConntrackCallback, type ConntrackCallback2, checkHandle, type NfctHandle } from './handle.ts';
+/** Registering what gets the flows and the expectations. */
+import type { Expectation } from '../ctnetlink/expectation.ts';
+import type { Flow } from '../ctnetlink/flow.ts';
+import { checkHandle, type NfctHandle } from './handle.ts';
+import type { Callback, Callback2 } from './registrations.ts';
+
+export type ConntrackCallback = Callback<Flow>;
+export type ConntrackCallback2 = Callback2<Flow>;
+export type ExpectCallback = Callback<Expectation>;
+export type ExpectCallback2 = Callback2<Expectation>;
 
 /**
  * Sets the callback for messages of these types, NFCT_T_* ORed together: entries of a dump and replies to a GET are
@@ -13,16 +20,15 @@ import { type ConntrackCallback, type ConntrackCallback2, checkHandle, type Nfct
  * @throws TypeError, RangeError naming the argument
  */
 export function nfct_callback_register(h: NfctHandle, type: number, cb: ConntrackCallback, data?: unknown): number {
-  h.callback = checkCallback(h, type, cb);
-  h.registration = { types: type, data };
+  checkHandle(h);
+  h.conntrack.register(type, cb, data);
   return 0;
 }
 
 /** Nothing is delivered any more, also not to a callback of nfct_callback_register2. */
 export function nfct_callback_unregister(h: NfctHandle): void {
   checkHandle(h);
-  h.callback = undefined;
-  h.registration = undefined;
+  h.conntrack.unregister();
 }
 
 /**
@@ -30,21 +36,45 @@ export function nfct_callback_unregister(h: NfctHandle): void {
  * @throws TypeError, RangeError naming the argument
  */
 export function nfct_callback_register2(h: NfctHandle, type: number, cb: ConntrackCallback2, data?: unknown): number {
-  h.callback2 = checkCallback(h, type, cb);
-  h.registration = { types: type, data };
+  checkHandle(h);
+  h.conntrack.register2(type, cb, data);
   return 0;
 }
 
 /** Nothing is delivered any more, also not to a callback of nfct_callback_register. */
 export function nfct_callback_unregister2(h: NfctHandle): void {
   checkHandle(h);
-  h.callback2 = undefined;
-  h.registration = undefined;
+  h.conntrack.unregister2();
 }
 
-function checkCallback<T>(h: NfctHandle, type: number, cb: T): T {
+/**
+ * The same for expectations. Their events are NFCT_T_NEW and NFCT_T_DESTROY; entries of a dump and replies to a GET are NFCT_T_UPDATE.
+ * @throws TypeError, RangeError naming the argument
+ */
+export function nfexp_callback_register(h: NfctHandle, type: number, cb: ExpectCallback, data?: unknown): number {
   checkHandle(h);
-  checkInteger(type, 0xffffffff, 'type');
-  if (typeof cb !== 'function') throw new TypeError(`cb must be a function, not ${describe(cb)}`);
-  return cb;
+  h.expect.register(type, cb, data);
+  return 0;
+}
+
+/** Nothing is delivered any more, also not to a callback of nfexp_callback_register2. */
+export function nfexp_callback_unregister(h: NfctHandle): void {
+  checkHandle(h);
+  h.expect.unregister();
+}
+
+/**
+ * The same with a callback that also gets a copy of the netlink header.
+ * @throws TypeError, RangeError naming the argument
+ */
+export function nfexp_callback_register2(h: NfctHandle, type: number, cb: ExpectCallback2, data?: unknown): number {
+  checkHandle(h);
+  h.expect.register2(type, cb, data);
+  return 0;
+}
+
+/** Nothing is delivered any more, also not to a callback of nfexp_callback_register. */
+export function nfexp_callback_unregister2(h: NfctHandle): void {
+  checkHandle(h);
+  h.expect.unregister2();
 }

@@ -1,12 +1,20 @@
-/** struct nfct_handle: one socket, one callback, and what arrives between them. */
+/** struct nfct_handle: one socket, the callbacks, and what arrives between them. */
 
+import type { Expectation } from '../ctnetlink/expectation.ts';
 import { explainKernelError } from '../ctnetlink/explain.ts';
 import type { CompiledFilter } from '../ctnetlink/filter.ts';
 import type { Flow } from '../ctnetlink/flow.ts';
-import { decodeFlow, type EventType, eventTypeOf } from '../ctnetlink/message.ts';
+import {
+  decodeExpectation,
+  decodeFlow,
+  type EventType,
+  eventTypeOf,
+  expectationEventTypeOf,
+} from '../ctnetlink/message.ts';
 import { viewOf } from '../netlink/byteorder.ts';
 import { describe } from '../netlink/check.ts';
 import { ClosedError, OverrunError, TransportError } from '../netlink/errors.ts';
+import { type FilteringTransport, filtering } from '../netlink/filtering.ts';
 import { newNlmsghdr, type nlmsghdr, readNlmsghdr } from '../netlink/nlmsg.ts';
 import type { EventSink, ReplySink } from '../netlink/sequence.ts';
 import { NetlinkSocket, type RequestHandle } from '../netlink/socket.ts';
@@ -14,18 +22,13 @@ import type { Transport } from '../netlink/transport.ts';
 import {
   NFCT_CB_CONTINUE,
   NFCT_CB_FAILURE,
-  NFCT_CB_STOLEN,
   NFCT_CB_STOP,
   NFCT_T_DESTROY,
   NFCT_T_NEW,
   NFCT_T_UPDATE,
 } from './constants.ts';
-import { buildQuery } from './request.ts';
-
-/** Gets a flow and answers with a verdict, NFCT_CB_*. The object is the callback's to keep. */
-export type ConntrackCallback = (type: number, ct: Flow, data: unknown) => number;
-/** The same with the netlink header, which is a copy. */
-export type ConntrackCallback2 = (nlh: nlmsghdr, type: number, ct: Flow, data: unknown) => number;
+import { Registrations } from './registrations.ts';
+import type { Request } from './request.ts';
 
 interface Waiting {
   resolve(verdict: number): void;
@@ -42,10 +45,9 @@ const TYPES: Readonly<Record<EventType, number>> = { new: NFCT_T_NEW, update: NF
  * to the callback, as in C; while none does, the socket is not read, so that the kernel's buffer is the only queue.
  */
 export class NfctHandle {
-  callback: ConntrackCallback | undefined;
-  callback2: ConntrackCallback2 | undefined;
-  /** Of the registration made last, whichever of the two it was; undefined: nothing is delivered. */
-  registration: { types: number; data: unknown } | undefined;
+  readonly conntrack = new Registrations<Flow>();
+  readonly expect = new Registrations<Expectation>();
+  readonly #transport: FilteringTransport;
   readonly #socket: NetlinkSocket;
   readonly #subscribed: boolean;
   /** Queries that wait for their answer. */
@@ -57,7 +59,8 @@ export class NfctHandle {
   #overrun: OverrunError | undefined;
 
   constructor(transport: Transport, subscribed: boolean) {
-    this.#socket = new NetlinkSocket(transport, explainKernelError);
+    this.#transport = filtering(transport);
+    this.#socket = new NetlinkSocket(this.#transport, explainKernelError);
     this.#subscribed = subscribed;
     this.#events = Object.assign(this.#sink(), {
       overrun: (error: OverrunError) => this.#outcome(error),
@@ -66,9 +69,10 @@ export class NfctHandle {
     if (subscribed) this.#socket.setEventSink(this.#events);
   }
 
-  async query(qt: number, data: unknown): Promise<number> {
+  /** @param query makes the request, for a kernel of this release */
+  async query(query: (release: string | undefined) => Request): Promise<number> {
     this.#socket.assertOpen();
-    const { build, operation, dump, filter } = buildQuery(qt, data, this.#socket.transport.release);
+    const { build, operation, dump, filter } = query(this.#socket.transport.release);
     let verdict = NFCT_CB_CONTINUE;
     let request: RequestHandle | undefined;
     const sink: ReplySink = {
@@ -96,9 +100,10 @@ export class NfctHandle {
     return verdict === NFCT_CB_FAILURE ? NFCT_CB_FAILURE : 0;
   }
 
-  async send(qt: number, data: unknown): Promise<number> {
+  /** @param query makes the request, for a kernel of this release */
+  async send(query: (release: string | undefined) => Request): Promise<number> {
     this.#socket.assertOpen();
-    const { build, operation, dump, filter } = buildQuery(qt, data, this.#socket.transport.release);
+    const { build, operation, dump, filter } = query(this.#socket.transport.release);
     let length = 0;
     let sending = true;
     let failure: unknown;
@@ -142,6 +147,12 @@ export class NfctHandle {
         this.#end(error as Error);
       }
     });
+  }
+
+  /** @param program of a socket filter; undefined takes it away */
+  attachFilter(program: Uint8Array | undefined): void {
+    this.#socket.assertOpen();
+    this.#transport.attachFilter(program);
   }
 
   close(): void {
@@ -188,17 +199,18 @@ export class NfctHandle {
     }
   }
 
-  /** Gives a message to the callback, when it is registered for such, and returns the verdict. */
+  /** Gives a message to the callback that is registered for such, and returns the verdict. */
   #deliver(header: nlmsghdr, view: DataView, offset: number, end: number, filter?: CompiledFilter): number {
-    const { registration, callback, callback2 } = this;
-    const event = eventTypeOf(header);
-    if (registration === undefined || event === undefined) return NFCT_CB_CONTINUE;
-    const type = TYPES[event];
-    if ((registration.types & type) === 0) return NFCT_CB_CONTINUE;
-    const ct = decodeFlow(view, offset, end);
-    if (filter?.matches(ct) === false) return NFCT_CB_CONTINUE;
-    const { data } = registration;
-    return checkVerdict(callback !== undefined ? callback(type, ct, data) : callback2!({ ...header }, type, ct, data));
+    let event = eventTypeOf(header);
+    if (event !== undefined) {
+      const type = TYPES[event];
+      if (!this.conntrack.wants(type)) return NFCT_CB_CONTINUE;
+      const ct = decodeFlow(view, offset, end);
+      return filter?.matches(ct) === false ? NFCT_CB_CONTINUE : this.conntrack.call(header, type, ct);
+    }
+    event = expectationEventTypeOf(header);
+    if (event === undefined || !this.expect.wants(TYPES[event])) return NFCT_CB_CONTINUE;
+    return this.expect.call(header, TYPES[event], decodeExpectation(view, offset, end));
   }
 
   /** How a request that was sent ended, or that events were lost. */
@@ -248,18 +260,6 @@ export class NfctHandle {
 /** The query or the catch is over. */
 function isLast(verdict: number): boolean {
   return verdict === NFCT_CB_STOP || verdict === NFCT_CB_FAILURE;
-}
-
-function checkVerdict(verdict: unknown): number {
-  switch (verdict) {
-    case NFCT_CB_FAILURE:
-    case NFCT_CB_STOP:
-    case NFCT_CB_CONTINUE:
-    case NFCT_CB_STOLEN:
-      return verdict;
-    default:
-      throw new TypeError(`the callback must return one of NFCT_CB_*, not ${describe(verdict)}`);
-  }
 }
 
 function copyOf(view: DataView, offset: number, end: number): Uint8Array {

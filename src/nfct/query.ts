@@ -6,6 +6,7 @@ import { type OpenOptions, openTransport } from '../transport/open.ts';
 import { CONNTRACK, EXPECT } from './constants.ts';
 import type { nfct_filter_dump } from './filter-dump.ts';
 import { checkHandle, NfctHandle } from './handle.ts';
+import { buildQuery } from './request.ts';
 
 /** All NF_NETLINK_CONNTRACK_*. */
 const GROUPS = 0x3f;
@@ -74,7 +75,7 @@ export async function nfct_query(
   data: Flow | number | nfct_filter_dump,
 ): Promise<number> {
   checkHandle(h);
-  return await h.query(query, data);
+  return await h.query((release) => buildQuery(query, data, release));
 }
 
 /**
@@ -85,7 +86,7 @@ export async function nfct_query(
  */
 export async function nfct_send(h: NfctHandle, query: number, data: Flow | number | nfct_filter_dump): Promise<number> {
   checkHandle(h);
-  return await h.send(query, data);
+  return await h.send((release) => buildQuery(query, data, release));
 }
 
 /**

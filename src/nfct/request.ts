@@ -1,5 +1,6 @@
 /** One request for each NFCT_Q_: type, flags and attributes as C sends them, except where that would do harm. */
 
+import type { ExpectationQuery } from '../ctnetlink/expectation-request.ts';
 import { CompiledFilter, type KernelFilter } from '../ctnetlink/filter.ts';
 import { buildMessage, type QueryName } from '../ctnetlink/request.ts';
 import { kernelSupport } from '../ctnetlink/support.ts';
@@ -26,7 +27,7 @@ import { wireForm } from './wire.ts';
 
 /** A request ready to be sent. */
 export interface Request {
-  readonly operation: QueryName;
+  readonly operation: QueryName | ExpectationQuery;
   /** Ends with DONE, not with an ACK. */
   readonly dump: boolean;
   readonly build: BuildRequest;
