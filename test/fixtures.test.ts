@@ -6,7 +6,8 @@ import { expect } from 'chai';
 import { SCENARIOS } from '../fixtures/scenarios.ts';
 import { flowCodec } from '../src/ctnetlink/flow.ts';
 import { decodeFlow } from '../src/ctnetlink/message.ts';
-import { formatFlow, type PlainOptions } from '../src/format/plain.ts';
+import { NFCT_O_PLAIN, NFCT_O_XML } from '../src/format/flags.ts';
+import { formatFlow, formatFlowXML, type PlainOptions, XML_BEGIN, XML_END } from '../src/format/index.ts';
 import { Conntrack } from '../src/index.ts';
 import { viewOf } from '../src/netlink/byteorder.ts';
 import { DecodeError } from '../src/netlink/errors.ts';
@@ -18,7 +19,9 @@ import { type CapturedDatagram, readPcap, replay } from '../src/replay.ts';
 import { NLMSG_MIN_TYPE } from '../src/uapi/netlink.ts';
 import { NFNL_SUBSYS_CTNETLINK } from '../src/uapi/nfnetlink.ts';
 import { IPCTNL_MSG_CT_GET_STATS, IPCTNL_MSG_CT_GET_STATS_CPU } from '../src/uapi/nfnetlink_conntrack.ts';
+import { compare, decode, FLAGS, TYPES } from './format/parity.ts';
 import { describeUnless, onPath } from './support/kernel.ts';
+import { describeOracle } from './support/oracle.ts';
 
 interface Facts {
   now: number;
@@ -51,7 +54,14 @@ const OUTPUT: Record<string, PlainOptions> = {
   extended: { layer3: true },
   id: { id: true },
   ktimestamp: { timestamp: true },
+  xml: {},
 };
+
+/** A listing in XML is one document, or nothing. */
+function listing(lines: readonly string[], xml: boolean): string {
+  const text = lines.map((line) => `${line}\n`).join('');
+  return xml && text !== '' ? XML_BEGIN.conntrack + text + XML_END.conntrack : text;
+}
 
 for (const scenario of SCENARIOS) {
   const { name } = scenario;
@@ -86,6 +96,20 @@ for (const scenario of SCENARIOS) {
       }
     });
 
+    const messages = flowMessages(name, true).map(({ view, offset, end }) =>
+      new Uint8Array(view.buffer, view.byteOffset + offset, end - offset).slice(),
+    );
+    if (messages.length > 0) {
+      describeOracle('against libnetfilter_conntrack', () => {
+        it('prints what came, plain and as XML', () => {
+          const flows = messages.map(decode);
+          for (const type of [NFCT_O_PLAIN, NFCT_O_XML]) {
+            for (const flags of FLAGS) for (const msgType of TYPES) compare(messages, flows, { type, flags, msgType });
+          }
+        });
+      });
+    }
+
     const { now, oracle = {} } = JSON.parse(text(name, 'scenario.json')) as Facts;
     for (const [file, args] of Object.entries(oracle)) {
       if (args[0] !== '-L') continue;
@@ -94,11 +118,13 @@ for (const scenario of SCENARIOS) {
         const outputs = args.includes('-o') ? args[args.indexOf('-o') + 1].split(',') : [];
         for (const output of outputs) Object.assign(options, OUTPUT[output]);
         await using ct = await Conntrack.open({ transport: replay(path(name, 'capture.pcap')) });
+        const xml = outputs.includes('xml');
+        const format = xml ? formatFlowXML : formatFlow;
         const lines: string[] = [];
         for await (const flow of ct.dump()) {
-          if (!args.includes('ipv6') || flow.family === 'ipv6') lines.push(`${formatFlow(flow, options)}\n`);
+          if (!args.includes('ipv6') || flow.family === 'ipv6') lines.push(format(flow, options));
         }
-        expect(lines.join('')).to.equal(inLocalTime(text(name, file)));
+        expect(listing(lines, xml)).to.equal(inLocalTime(text(name, file)));
       });
     }
   });
