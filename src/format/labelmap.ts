@@ -8,7 +8,7 @@ const MAX_BITS = 1024;
 
 /** A bit as strtoul(3) reads it, as far as it goes, octal and hexadecimal too; then its name. */
 const LINE = new RegExp(
-  '^[ \\t\\v\\f\\r]*\\+?(?:0x([0-9a-f]+)(?![0-9a-f])|(0[0-7]*)(?![0-7])|([1-9]\\d*)(?!\\d))' +
+  '^[ \\t\\v\\f\\r]*\\+?(?:0x([0-9a-f]+)(?![0-9a-f])|(0(?!x[0-9a-f])[0-7]*)(?![0-7])|([1-9]\\d*)(?!\\d))' +
     '[ \\t\\v\\f\\r]*([a-z0-9 -]*[a-z0-9-])[ \\t\\v\\f\\r]*$',
   'i',
 );
@@ -51,6 +51,11 @@ export class LabelMap {
   /** No line of the file had a name. */
   get empty(): boolean {
     return this.#bits.size === 0;
+  }
+
+  /** The highest bit that has a name; -1 when there is none. */
+  get maxBit(): number {
+    return this.#names.length - 1;
   }
 
   name(bit: number): string | undefined {

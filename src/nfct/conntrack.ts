@@ -1,43 +1,12 @@
 /** struct nf_conntrack and its attributes by number. The object is a Flow: what one face makes, the other takes. */
 
 import * as attr from '../ctnetlink/attr.ts';
-import { ATTRIBUTES, type AttributeRow } from '../ctnetlink/attributes.ts';
-import { Flow, slotOfId } from '../ctnetlink/flow.ts';
-import { KINDS, type SlotValue } from '../ctnetlink/kinds.ts';
+import { Flow, flowCodec, slotOfId } from '../ctnetlink/flow.ts';
+import type { SlotValue } from '../ctnetlink/kinds.ts';
 import { ORIG, REPLY } from '../ctnetlink/tuple.ts';
 import { checkInteger, describe } from '../netlink/check.ts';
-import { NFCT_HELPER_NAME_MAX } from './constants.ts';
-import { htonl, htons, ntohl, ntohs } from './inet.ts';
 import { icmpAnswer } from './tuple.ts';
-
-/** What nfct_set_attr takes and nfct_get_attr gives. */
-export type AttrValue = number | bigint | string | Uint8Array;
-
-/** How C has a value in memory. */
-type Form = 'u8' | 'u16' | 'u32' | 'u64' | 'u128' | 'string' | 'bytes' | 'labels';
-
-const SIZES: Readonly<Record<number, Form>> = { 1: 'u8', 2: 'u16', 4: 'u32', 8: 'u64', 16: 'u128' };
-
-function formOf(row: AttributeRow): Form {
-  const { kind } = row;
-  if (kind === 'pair') return 'u8';
-  if (kind === 'string' || kind === 'bytes' || kind === 'labels') return kind;
-  return SIZES[KINDS[kind].size!];
-}
-
-const FORMS: readonly Form[] = ATTRIBUTES.map(formOf);
-const MAX = { u8: 0xff, u16: 0xffff, u32: 0xffffffff } as const;
-
-const NAMES: readonly string[] = (() => {
-  const names: string[] = [];
-  for (const [name, id] of Object.entries(attr)) names[id] = name;
-  return names;
-})();
-
-/** The ATTR_ name of a number, for messages. */
-export function attrName(type: number): string {
-  return NAMES[type] ?? `attribute ${type}`;
-}
+import { type AttrValue, attrName, type Form, formOf, fromSlots, toSlot } from './value.ts';
 
 /** nf_conntrack objects come from outside: a program that moves from C may pass anything. */
 export function checkConntrack(ct: unknown, argument = 'ct'): asserts ct is Flow {
@@ -63,7 +32,8 @@ export function nfct_clone(ct: Flow): Flow {
 /**
  * Sets an attribute. Integers as the number a C program has: addresses and ports (ATTR_*_IPV4_*, ATTR_*_PORT*,
  * ATTR_ICMP_ID) in network byte order, all others in host order; those of 64 bits as bigint or number; IPv6 addresses
- * 16 bytes; labels whole 32-bit words in host order; helper name and security context as text.
+ * 16 bytes; labels as nfct_bitmask, which is copied (C keeps it), or as whole 32-bit words in host order; helper name and
+ * security context as text.
  *
  * An address does not imply the layer 3 protocol: set ATTR_L3PROTO, as in C. Counters, use, times and security context
  * are kept too (C keeps zeros), and are never sent.
@@ -73,8 +43,7 @@ export function nfct_clone(ct: Flow): Flow {
  */
 export function nfct_set_attr(ct: Flow, type: number, value: AttrValue): void {
   checkConntrack(ct);
-  const slot = slotOfId(type);
-  write(ct, type, slot, toSlot(FORMS[slot], ATTRIBUTES[slot], type, value));
+  writeAttribute(ct, type, toSlot(type, value));
 }
 
 /**
@@ -83,7 +52,7 @@ export function nfct_set_attr(ct: Flow, type: number, value: AttrValue): void {
  */
 export function nfct_set_attr_l(ct: Flow, type: number, value: AttrValue, len: number): void {
   checkConntrack(ct);
-  if (FORMS[slotOfId(type)] === 'bytes' && value instanceof Uint8Array) {
+  if (formOf(type) === 'bytes' && value instanceof Uint8Array) {
     nfct_set_attr(ct, type, value.subarray(0, checkInteger(len, value.length, 'len')));
   } else {
     nfct_set_attr(ct, type, value);
@@ -115,15 +84,14 @@ export function nfct_set_attr_u64(ct: Flow, type: number, value: bigint | number
 }
 
 /**
- * The value of an attribute as nfct_set_attr takes it (64 bits always as bigint, bytes as a copy); undefined when it is
- * not set (C: NULL and ENODATA).
+ * The value of an attribute as nfct_set_attr takes it (64 bits always as bigint, labels as nfct_bitmask); undefined when
+ * it is not set (C: NULL and ENODATA). Bytes and bitmasks are copies, so that changing them does not change the object; in
+ * C they are the object's own.
  * @throws RangeError for a number that is no ATTR_
  */
 export function nfct_get_attr(ct: Flow, type: number): AttrValue | undefined {
   checkConntrack(ct);
-  const slot = slotOfId(type);
-  const value = ct.slots[slot];
-  return value === undefined ? undefined : fromSlot(FORMS[slot], ATTRIBUTES[slot], value);
+  return fromSlots(ct.slots, type);
 }
 
 /** 0 when it is not set, as in C: nfct_attr_is_set tells. @throws TypeError when the attribute is not of 8 bits */
@@ -156,7 +124,7 @@ export function nfct_attr_is_set(ct: Flow, type: number): number {
   return ct.slots[slotOfId(type)] === undefined ? 0 : 1;
 }
 
-/** 1 when all of them are set, else 0. @throws RangeError for a number that is no ATTR_ */
+/** 1 when all of them are set, also when there are none, else 0. @throws RangeError for a number that is no ATTR_ */
 export function nfct_attr_is_set_array(ct: Flow, types: readonly number[]): number {
   checkConntrack(ct);
   const slots = types.map(slotOfId);
@@ -166,19 +134,24 @@ export function nfct_attr_is_set_array(ct: Flow, types: readonly number[]): numb
 /** Returns 0. @throws RangeError for a number that is no ATTR_ */
 export function nfct_attr_unset(ct: Flow, type: number): number {
   checkConntrack(ct);
-  write(ct, type, slotOfId(type), undefined);
+  writeAttribute(ct, type, undefined);
   return 0;
 }
 
 function checkForm(type: number, form: Form, verb: 'get' | 'set'): void {
-  const real = FORMS[slotOfId(type)];
+  const real = formOf(type);
   if (real === form) return;
   const function_ = /^u(8|16|32|64)$/.test(real) ? `nfct_${verb}_attr_${real}` : `nfct_${verb}_attr`;
   throw new TypeError(`${attrName(type)} is not of ${form.slice(1)} bits: use ${function_}`);
 }
 
-/** Sets or unsets a slot, and those of the same attribute that have no number of their own. */
-function write(ct: Flow, type: number, slot: number, value: SlotValue): void {
+/**
+ * Sets or unsets the slot of an attribute, and those that belong to it and have no number of their own.
+ * @throws RangeError for a number that is no ATTR_
+ */
+export function writeAttribute(ct: Flow, type: number, value: SlotValue): void {
+  const slot = slotOfId(type);
+  flowCodec.makeRoom(ct);
   const { slots } = ct;
   slots[slot] = value;
   switch (type) {
@@ -211,59 +184,5 @@ function write(ct: Flow, type: number, slot: number, value: SlotValue): void {
     case attr.ATTR_ICMP_ID:
       slots[REPLY.icmpId] = value;
       break;
-  }
-}
-
-function toSlot(form: Form, row: AttributeRow, type: number, value: unknown): SlotValue {
-  const argument = `value of ${attrName(type)}`;
-  switch (form) {
-    case 'u8':
-      return checkInteger(value, MAX.u8, argument);
-    case 'u16': {
-      const number = checkInteger(value, MAX.u16, argument);
-      return row.networkOrder ? ntohs(number) : number;
-    }
-    case 'u32': {
-      const number = checkInteger(value, MAX.u32, argument);
-      return (row.networkOrder ? ntohl(number) : number) | 0;
-    }
-    case 'u64':
-      if (typeof value !== 'bigint' && typeof value !== 'number')
-        throw new TypeError(`${argument} must be a bigint or a number, not ${describe(value)}`);
-      return KINDS.u64.set(value, argument);
-    case 'string': {
-      const text = KINDS.string.set(value, argument);
-      // C cuts it, and what is left is the name of another helper, or of none.
-      if (type === attr.ATTR_HELPER_NAME && new TextEncoder().encode(text).length >= NFCT_HELPER_NAME_MAX)
-        throw new RangeError(`${argument} must be at most ${NFCT_HELPER_NAME_MAX - 1} bytes, not '${text}'`);
-      return text;
-    }
-    case 'u128':
-    case 'bytes':
-    case 'labels':
-      if (!(value instanceof Uint8Array))
-        throw new TypeError(`${argument} must be a Uint8Array, not ${describe(value)}`);
-      if (form === 'u128' && value.length !== 16)
-        throw new RangeError(`${argument} must be 16 bytes, not ${value.length}`);
-      return form === 'labels' ? KINDS.labels.set(value, argument) : value.slice();
-  }
-}
-
-function fromSlot(form: Form, row: AttributeRow, value: SlotValue): AttrValue {
-  switch (form) {
-    case 'u16':
-      return row.networkOrder ? htons(value as number) : (value as number);
-    case 'u32': {
-      const number = (value as number) >>> 0;
-      return row.networkOrder ? htonl(number) : number;
-    }
-    case 'u64':
-      return BigInt(value as number | bigint);
-    case 'u128':
-    case 'bytes':
-    case 'labels':
-      return (value as Uint8Array).slice();
-    default:
-      return value as number | string;
   }
 }

@@ -73,6 +73,67 @@ export const NFCT_SOPT_SETUP_ORIGINAL = 4;
 export const NFCT_SOPT_SETUP_REPLY = 5;
 export const NFCT_SOPT_MAX = 5;
 
+// options of nfct_getobjopt
+export const NFCT_GOPT_IS_SNAT = 0;
+export const NFCT_GOPT_IS_DNAT = 1;
+export const NFCT_GOPT_IS_SPAT = 2;
+export const NFCT_GOPT_IS_DPAT = 3;
+export const NFCT_GOPT_MAX = 3;
+
+// flags of nfct_cmp
+export const NFCT_CMP_ALL = 0;
+export const NFCT_CMP_ORIG = 0x01;
+export const NFCT_CMP_REPL = 0x02;
+export const NFCT_CMP_TIMEOUT_EQ = 0x04;
+export const NFCT_CMP_TIMEOUT_GT = 0x08;
+export const NFCT_CMP_TIMEOUT_GE = 0x0c;
+export const NFCT_CMP_TIMEOUT_LT = 0x10;
+export const NFCT_CMP_TIMEOUT_LE = 0x14;
+export const NFCT_CMP_MASK = 0x20;
+export const NFCT_CMP_STRICT = 0x40;
+
+// flags of nfct_copy
+export const NFCT_CP_ALL = 0;
+export const NFCT_CP_ORIG = 0x01;
+export const NFCT_CP_REPL = 0x02;
+export const NFCT_CP_META = 0x04;
+export const NFCT_CP_OVERRIDE = 0x08;
+
+// enum nf_conntrack_attr_grp
+export const ATTR_GRP_ORIG_IPV4 = 0;
+export const ATTR_GRP_REPL_IPV4 = 1;
+export const ATTR_GRP_ORIG_IPV6 = 2;
+export const ATTR_GRP_REPL_IPV6 = 3;
+export const ATTR_GRP_ORIG_PORT = 4;
+export const ATTR_GRP_REPL_PORT = 5;
+export const ATTR_GRP_ICMP = 6;
+export const ATTR_GRP_MASTER_IPV4 = 7;
+export const ATTR_GRP_MASTER_IPV6 = 8;
+export const ATTR_GRP_MASTER_PORT = 9;
+export const ATTR_GRP_ORIG_COUNTERS = 10;
+export const ATTR_GRP_REPL_COUNTERS = 11;
+export const ATTR_GRP_ORIG_ADDR_SRC = 12;
+export const ATTR_GRP_ORIG_ADDR_DST = 13;
+export const ATTR_GRP_REPL_ADDR_SRC = 14;
+export const ATTR_GRP_REPL_ADDR_DST = 15;
+export const ATTR_GRP_MAX = 16;
+
+// enum nfct_filter_attr; 1.0.9 ends with MARK
+export const NFCT_FILTER_L4PROTO = 0;
+export const NFCT_FILTER_L4PROTO_STATE = 1;
+export const NFCT_FILTER_SRC_IPV4 = 2;
+export const NFCT_FILTER_DST_IPV4 = 3;
+export const NFCT_FILTER_SRC_IPV6 = 4;
+export const NFCT_FILTER_DST_IPV6 = 5;
+export const NFCT_FILTER_MARK = 6;
+export const NFCT_FILTER_ZONE = 7;
+export const NFCT_FILTER_MAX = 8;
+
+// enum nfct_filter_logic
+export const NFCT_FILTER_LOGIC_POSITIVE = 0;
+export const NFCT_FILTER_LOGIC_NEGATIVE = 1;
+export const NFCT_FILTER_LOGIC_MAX = 2;
+
 // enum nfct_filter_dump_attr; 1.0.9 ends with STATUS
 export const NFCT_FILTER_DUMP_MARK = 0;
 export const NFCT_FILTER_DUMP_L3NUM = 1;

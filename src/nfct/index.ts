@@ -4,11 +4,25 @@
  * errno in C rejects with it.
  */
 export * from '../ctnetlink/attr.ts';
+export * from '../ctnetlink/exp-attr.ts';
+export type { Expectation } from '../ctnetlink/expectation.ts';
 export type { Flow } from '../ctnetlink/flow.ts';
 export type { nlmsghdr } from '../netlink/nlmsg.ts';
-export * from './callback.ts';
 export {
-  type AttrValue,
+  type nfct_bitmask,
+  nfct_bitmask_clear,
+  nfct_bitmask_clone,
+  nfct_bitmask_destroy,
+  nfct_bitmask_equal,
+  nfct_bitmask_maxbit,
+  nfct_bitmask_new,
+  nfct_bitmask_set_bit,
+  nfct_bitmask_test_bit,
+  nfct_bitmask_unset_bit,
+} from './bitmask.ts';
+export * from './callback.ts';
+export * from './compare.ts';
+export {
   nfct_attr_is_set,
   nfct_attr_is_set_array,
   nfct_attr_unset,
@@ -28,6 +42,39 @@ export {
   nfct_set_attr_u64,
 } from './conntrack.ts';
 export * from './constants.ts';
+export * from './copy.ts';
+export {
+  type ExpectAttrValue,
+  nfexp_attr_is_set,
+  nfexp_attr_unset,
+  nfexp_clone,
+  nfexp_destroy,
+  nfexp_get_attr,
+  nfexp_get_attr_u8,
+  nfexp_get_attr_u16,
+  nfexp_get_attr_u32,
+  nfexp_new,
+  nfexp_set_attr,
+  nfexp_set_attr_u8,
+  nfexp_set_attr_u16,
+  nfexp_set_attr_u32,
+} from './expect.ts';
+export * from './expect-compare.ts';
+export { nfexp_catch, nfexp_query, nfexp_send } from './expect-query.ts';
+export {
+  type nfct_filter,
+  nfct_filter_add_attr,
+  nfct_filter_add_attr_u32,
+  nfct_filter_attach,
+  nfct_filter_create,
+  nfct_filter_destroy,
+  nfct_filter_detach,
+  type nfct_filter_ipv4,
+  type nfct_filter_ipv6,
+  type nfct_filter_proto,
+  nfct_filter_set_logic,
+  type nfct_filter_value,
+} from './filter.ts';
 export {
   type nfct_filter_dump,
   nfct_filter_dump_create,
@@ -37,8 +84,11 @@ export {
   nfct_filter_dump_set_attr_u8,
   nfct_filter_dump_set_attr_u16,
 } from './filter-dump.ts';
-export type { ConntrackCallback, ConntrackCallback2, NfctHandle } from './handle.ts';
+export * from './group.ts';
+export type { NfctHandle } from './handle.ts';
 export * from './inet.ts';
+export * from './labelmap.ts';
 export * from './objopt.ts';
 export * from './query.ts';
 export * from './snprintf.ts';
+export type { AttrValue } from './value.ts';

@@ -7,13 +7,14 @@ import * as attr from '../ctnetlink/attr.ts';
 import { ATTRIBUTES } from '../ctnetlink/attributes.ts';
 import type { UnknownAttribute } from '../ctnetlink/codec.ts';
 import { Flow, flowCodec, slotOfId } from '../ctnetlink/flow.ts';
+import type { SlotValue } from '../ctnetlink/kinds.ts';
 import { MASTER, ORIG, REPLY, slotOfProperty, type TupleSlots } from '../ctnetlink/tuple.ts';
-import { IPPROTO_DCCP, IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP } from '../uapi/in.ts';
+import { IPPROTO_DCCP, IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP } from '../uapi/in.ts';
 import { NLA_F_NESTED } from '../uapi/netlink.ts';
 import { IPS_CONFIRMED } from '../uapi/nf_conntrack_common.ts';
 import * as cta from '../uapi/nfnetlink_conntrack.ts';
 import { AF_INET, AF_INET6 } from '../uapi/socket.ts';
-import { isBegun, PORT_PROTOCOLS, TUPLE_NAMES } from './tuple.ts';
+import { copyWhole, isBegun, TUPLE_NAMES } from './tuple.ts';
 
 const slotsOf = (...ids: number[]): number[] => ids.map(slotOfId);
 const slotsUnder = (group: string): number[] =>
@@ -75,8 +76,9 @@ export function wireForm(ct: Flow, argument = 'ct'): { family: number; attribute
     for (const slot of slots) to[slot] = from[slot];
   };
 
-  copyTuple(ct, attributes, ORIG, argument);
-  for (const tuple of [REPLY, MASTER]) if (isBegun(from, tuple)) copyTuple(ct, attributes, tuple, argument);
+  copyTuple(to, from, ORIG, TUPLE_NAMES.orig, argument);
+  for (const tuple of [REPLY, MASTER])
+    if (isBegun(from, tuple)) copyTuple(to, from, tuple, TUPLE_NAMES[tuple.group], argument);
   if (isSet(STATUS)) to[STATUS] = (from[STATUS] as number) | IPS_CONFIRMED;
   copy(PLAIN);
   for (const group of WHOLE) if (group.every(isSet)) copy(group);
@@ -110,12 +112,17 @@ function emptyNest(path: string[], type: number): UnknownAttribute {
   return { level: flowCodec.levelOf(path)!, type: type | NLA_F_NESTED, value: new Uint8Array(0) };
 }
 
-const ANY_IPV6 = new Uint8Array(16);
-
-function copyTuple(ct: Flow, target: Flow, tuple: TupleSlots<keyof typeof TUPLE_NAMES>, argument: string): void {
-  const from = ct.slots;
-  const to = target.slots;
-  const name = TUPLE_NAMES[tuple.group];
+/**
+ * Gives `to` what goes out of a tuple; `name` is what the ATTR_ names of it begin with.
+ * @throws TypeError, RangeError as wireForm
+ */
+export function copyTuple(
+  to: SlotValue[],
+  from: readonly SlotValue[],
+  tuple: TupleSlots,
+  name: string,
+  argument: string,
+): void {
   const family = from[tuple.family];
   const proto = from[tuple.proto];
   if (family === undefined) throw new TypeError(`${argument}: ${name}_L3PROTO is not set`);
@@ -123,13 +130,6 @@ function copyTuple(ct: Flow, target: Flow, tuple: TupleSlots<keyof typeof TUPLE_
     throw new RangeError(`${argument}: ${name}_L3PROTO must be AF_INET (2) or AF_INET6 (10), not ${family}`);
   if (proto === undefined) throw new TypeError(`${argument}: ${name}_L4PROTO is not set`);
   to[tuple.proto] = proto;
-  if (family === AF_INET) for (const slot of [tuple.src4, tuple.dst4]) to[slot] = from[slot] ?? 0;
-  else for (const slot of [tuple.src6, tuple.dst6]) to[slot] = from[slot] ?? ANY_IPV6;
-  const fields = PORT_PROTOCOLS.has(proto)
-    ? [tuple.sport, tuple.dport]
-    : proto === IPPROTO_ICMP || proto === IPPROTO_ICMPV6
-      ? [tuple.icmpCode, tuple.icmpType, tuple.icmpId]
-      : [];
-  for (const slot of fields) to[slot] = from[slot] ?? 0;
+  copyWhole(to, from, tuple);
   to[tuple.zone] = from[tuple.zone];
 }

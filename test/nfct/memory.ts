@@ -52,8 +52,46 @@ export function valueInC(id: number, memory: Uint8Array): nfct.AttrValue {
       return view.getBigUint64(0, HOST_LITTLE_ENDIAN);
     case 'string':
       return new TextDecoder().decode(memory.subarray(0, memory.indexOf(0)));
+    case 'labels': {
+      const mask = nfct.nfct_bitmask_new(memory.length * 8 - 1);
+      for (let bit = 0; bit < memory.length * 8; bit++) {
+        const word = view.getUint32((bit >>> 5) * 4, HOST_LITTLE_ENDIAN);
+        if ((word >>> (bit & 31)) & 1) nfct.nfct_bitmask_set_bit(mask, bit);
+      }
+      return mask;
+    }
     default:
       return memory;
+  }
+}
+
+/** The inverse: the memory of a value. */
+export function memoryOf(id: number, value: nfct.AttrValue): Uint8Array {
+  const width = widthOf(id);
+  switch (width) {
+    case 'u8':
+    case 'u16':
+    case 'u32':
+    case 'u64': {
+      const bytes = new Uint8Array(8);
+      const size = Number(width.slice(1)) / 8;
+      viewOf(bytes).setBigUint64(0, BigInt(value as number | bigint), HOST_LITTLE_ENDIAN);
+      return HOST_LITTLE_ENDIAN ? bytes.slice(0, size) : bytes.slice(8 - size);
+    }
+    case 'string':
+      return new TextEncoder().encode(`${value}\0`);
+    case 'labels': {
+      const mask = value as nfct.nfct_bitmask;
+      const bytes = new Uint8Array((nfct.nfct_bitmask_maxbit(mask) + 1) / 8);
+      for (let word = 0; word < bytes.length / 4; word++) {
+        let number = 0;
+        for (let bit = 0; bit < 32; bit++) number |= nfct.nfct_bitmask_test_bit(mask, word * 32 + bit) << bit;
+        viewOf(bytes).setInt32(word * 4, number, HOST_LITTLE_ENDIAN);
+      }
+      return bytes;
+    }
+    default:
+      return value as Uint8Array;
   }
 }
 

@@ -1,0 +1,120 @@
+/**
+ * Whether two flows say the same, by the rules of nfct_cmp: what is compared, and what an attribute means that only one of
+ * them has. What the kernel counts (packets, bytes, times, use), NAT, helpers and sequence adjustments are never compared.
+ */
+import {
+  IPPROTO_DCCP,
+  IPPROTO_ICMP,
+  IPPROTO_ICMPV6,
+  IPPROTO_SCTP,
+  IPPROTO_TCP,
+  IPPROTO_UDP,
+  IPPROTO_UDPLITE,
+} from '../uapi/in.ts';
+import type { Flow } from './flow.ts';
+import { type SlotValue, sameValue } from './kinds.ts';
+import { ORIG, REPLY, slotOfProperty, type TupleSlots } from './tuple.ts';
+
+/** What only one of two has: `ignored`; the second must have all that the `first` has; `both` have the same. */
+export type Required = 'ignored' | 'first' | 'both';
+
+export interface Comparison {
+  /** Compare the original direction. */
+  readonly orig: boolean;
+  /** Compare the reply direction. */
+  readonly reply: boolean;
+  /** Compare what is of neither direction: timeout, mark, ID, status, zone, protocol states, labels, security context. */
+  readonly rest: boolean;
+  readonly required: Required;
+}
+
+const STATUS = slotOfProperty('status');
+const LABELS = new Set([slotOfProperty('labels'), slotOfProperty('labelsMask')]);
+
+const REST: readonly number[] = [
+  ...['tcp.state', 'sctp.state', 'dccp.state', 'timeout', 'mark', 'id', 'status', 'zone', 'secctx'],
+  ...['labels', 'labelsMask'],
+].map((property) => slotOfProperty(property));
+
+export interface TupleComparison {
+  readonly proto: number;
+  readonly always: readonly number[];
+  /** By protocol; others have none, to C also GRE. */
+  readonly ofProtocol: ReadonlyMap<SlotValue, readonly number[]>;
+}
+
+/** @param icmp the tuple whose ICMP fields count */
+export function tupleComparison(
+  { family, proto, src4, dst4, src6, dst6, zone, sport, dport }: TupleSlots,
+  { icmpType, icmpCode, icmpId }: TupleSlots,
+): TupleComparison {
+  const withPorts = [IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE, IPPROTO_SCTP, IPPROTO_DCCP];
+  return {
+    proto,
+    always: [family, proto, src4, dst4, src6, dst6, zone],
+    ofProtocol: new Map<SlotValue, readonly number[]>([
+      ...withPorts.map((number) => [number, [sport, dport]] as const),
+      ...[IPPROTO_ICMP, IPPROTO_ICMPV6].map((number) => [number, [icmpType, icmpCode, icmpId]] as const),
+    ]),
+  };
+}
+
+const ORIG_TUPLE = tupleComparison(ORIG, ORIG);
+/** Of an ICMP flow there is one type, code and ID: those of the original direction, which the reply's follow. */
+const REPLY_TUPLE = tupleComparison(REPLY, ORIG);
+
+/**
+ * True when nothing that is compared differs. An attribute that both have must be equal; of the status, the second must
+ * have all bits of the first; labels are sets of bits, of any length. Ports and ICMP are compared only where both flows
+ * have the protocol.
+ */
+export function flowsMatch(first: Flow, second: Flow, { orig, reply, rest, required }: Comparison): boolean {
+  const one = first.slots;
+  const two = second.slots;
+  return (
+    (!orig || tuplesMatch(one, two, ORIG_TUPLE, required)) &&
+    (!reply || tuplesMatch(one, two, REPLY_TUPLE, required)) &&
+    (!rest || slotsMatch(one, two, REST, required, restMatches))
+  );
+}
+
+type Slots = readonly SlotValue[];
+
+export function tuplesMatch(one: Slots, two: Slots, tuple: TupleComparison, required: Required): boolean {
+  if (!slotsMatch(one, two, tuple.always, required)) return false;
+  if (two[tuple.proto] === undefined) return true;
+  const fields = tuple.ofProtocol.get(one[tuple.proto]);
+  return fields === undefined || slotsMatch(one, two, fields, required);
+}
+
+/** @param matches whether values that both have match, for what must not just be the same */
+export function slotsMatch(
+  one: Slots,
+  two: Slots,
+  slots: readonly number[],
+  required: Required,
+  matches: (a: SlotValue, b: SlotValue, slot: number) => boolean = sameValue,
+): boolean {
+  for (const slot of slots) {
+    const a = one[slot];
+    const b = two[slot];
+    if (a === b) continue;
+    if (a === undefined) {
+      if (required === 'both') return false;
+    } else if (b === undefined) {
+      if (required !== 'ignored') return false;
+    } else if (!matches(a, b, slot)) return false;
+  }
+  return true;
+}
+
+function restMatches(a: SlotValue, b: SlotValue, slot: number): boolean {
+  if (slot === STATUS) return ((a as number) & ~(b as number)) === 0;
+  if (LABELS.has(slot)) return sameBits(a as Uint8Array, b as Uint8Array);
+  return sameValue(a, b);
+}
+
+function sameBits(a: Uint8Array, b: Uint8Array): boolean {
+  for (let i = 0; i < a.length || i < b.length; i++) if ((a[i] ?? 0) !== (b[i] ?? 0)) return false;
+  return true;
+}

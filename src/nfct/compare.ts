@@ -1,0 +1,46 @@
+import { type Comparison, flowsMatch, type Required } from '../ctnetlink/compare.ts';
+import type { Flow } from '../ctnetlink/flow.ts';
+import { checkInteger } from '../netlink/check.ts';
+import { checkConntrack } from './conntrack.ts';
+import { NFCT_CMP_ALL, NFCT_CMP_MASK, NFCT_CMP_ORIG, NFCT_CMP_REPL, NFCT_CMP_STRICT } from './constants.ts';
+
+const FLAGS_MAX = 0x7f;
+
+/** @throws RangeError for flags that are no NFCT_CMP_ */
+export function requiredBy(flags: number): Required {
+  checkInteger(flags, FLAGS_MAX, 'flags');
+  return (flags & NFCT_CMP_STRICT) !== 0 ? 'both' : (flags & NFCT_CMP_MASK) !== 0 ? 'first' : 'ignored';
+}
+
+/** One for each combination of flags: a program compares thousands of objects. */
+const COMPARISONS: readonly Comparison[] = Array.from({ length: FLAGS_MAX + 1 }, (_, flags) => {
+  const parts = flags & ~(NFCT_CMP_MASK | NFCT_CMP_STRICT);
+  const all = parts === NFCT_CMP_ALL;
+  return {
+    orig: all || (parts & NFCT_CMP_ORIG) !== 0,
+    reply: all || (parts & NFCT_CMP_REPL) !== 0,
+    rest: all,
+    required: requiredBy(flags),
+  };
+});
+
+/**
+ * 1 when two objects say the same, else 0: of all that C compares, or with NFCT_CMP_ORIG or NFCT_CMP_REPL of these
+ * directions only. What only one of them has is no difference; with NFCT_CMP_MASK `ct2` must have all that `ct1` has, with
+ * NFCT_CMP_STRICT also the reverse. Of the status, `ct2` must have all bits of `ct1`.
+ *
+ * In C the NFCT_CMP_TIMEOUT_* compare no timeouts, although the header says so: they only leave out what is of neither
+ * direction. It is the same here.
+ *
+ * @throws RangeError for flags that are no NFCT_CMP_
+ */
+export function nfct_cmp(ct1: Flow, ct2: Flow, flags: number): number {
+  checkConntrack(ct1, 'ct1');
+  checkConntrack(ct2, 'ct2');
+  return flowsMatch(ct1, ct2, COMPARISONS[checkInteger(flags, FLAGS_MAX, 'flags')]) ? 1 : 0;
+}
+
+/** nfct_cmp of NFCT_CMP_ALL. */
+export function nfct_compare(ct1: Flow, ct2: Flow): number {
+  return nfct_cmp(ct1, ct2, NFCT_CMP_ALL);
+}

@@ -1,0 +1,222 @@
+/** Groups of attributes, set and read together. */
+
+import * as attr from '../ctnetlink/attr.ts';
+import { type Flow, slotOfId } from '../ctnetlink/flow.ts';
+import type { SlotValue } from '../ctnetlink/kinds.ts';
+import { checkInteger, checkOptions } from '../netlink/check.ts';
+import { UnsupportedError } from '../netlink/errors.ts';
+import { AF_INET, AF_INET6 } from '../uapi/socket.ts';
+import { checkConntrack, writeAttribute } from './conntrack.ts';
+import * as grp from './constants.ts';
+import { attrName, fromSlots, toSlot } from './value.ts';
+
+/** Addresses in network byte order. */
+export interface nfct_attr_grp_ipv4 {
+  src: number;
+  dst: number;
+}
+
+/** Addresses of 16 bytes. */
+export interface nfct_attr_grp_ipv6 {
+  src: Uint8Array;
+  dst: Uint8Array;
+}
+
+/** Ports in network byte order. */
+export interface nfct_attr_grp_port {
+  sport: number;
+  dport: number;
+}
+
+/** The ID in network byte order. */
+export interface nfct_attr_grp_icmp {
+  id: number;
+  code: number;
+  type: number;
+}
+
+export interface nfct_attr_grp_ctrs {
+  packets: bigint;
+  bytes: bigint;
+}
+
+/** The same 16 bytes three times: an IPv4 address, in network byte order, is the first four of them, and zeros follow. */
+export interface nfct_attr_grp_addr {
+  ip: number;
+  ip6: Uint8Array;
+  addr: Uint8Array;
+}
+
+/** What nfct_set_attr_grp takes and nfct_get_attr_grp gives. */
+export type AttrGroupValue =
+  | nfct_attr_grp_ipv4
+  | nfct_attr_grp_ipv6
+  | nfct_attr_grp_port
+  | nfct_attr_grp_icmp
+  | nfct_attr_grp_ctrs
+  | nfct_attr_grp_addr;
+
+interface Group {
+  /** Fields of the C structure with their ATTR_. */
+  readonly fields: readonly (readonly [name: string, type: number])[];
+  /** The protocol that is set with them, and unset: what the first of them says, or else whatever it was, or 0. */
+  readonly protocol?: { readonly type: number; readonly value: number | undefined };
+  /** An address of either family, under these two ATTR_: one of them is enough. */
+  readonly union?: { readonly ipv4: number; readonly ipv6: number };
+}
+
+function addresses(src: number, dst: number, type: number, family: number): Group {
+  return {
+    fields: [
+      ['src', src],
+      ['dst', dst],
+    ],
+    protocol: { type, value: family },
+  };
+}
+
+function ports(sport: number, dport: number, type: number): Group {
+  return {
+    fields: [
+      ['sport', sport],
+      ['dport', dport],
+    ],
+    protocol: { type, value: undefined },
+  };
+}
+
+function counters(packets: number, bytes: number): Group {
+  return {
+    fields: [
+      ['packets', packets],
+      ['bytes', bytes],
+    ],
+  };
+}
+
+const ICMP: Group = {
+  fields: [
+    ['id', attr.ATTR_ICMP_ID],
+    ['code', attr.ATTR_ICMP_CODE],
+    ['type', attr.ATTR_ICMP_TYPE],
+  ],
+};
+
+function either(ipv4: number, ipv6: number): Group {
+  return { fields: [], union: { ipv4, ipv6 } };
+}
+
+const { ATTR_ORIG_L3PROTO, ATTR_REPL_L3PROTO, ATTR_MASTER_L3PROTO } = attr;
+
+const GROUPS: Readonly<Record<number, Group>> = {
+  [grp.ATTR_GRP_ORIG_IPV4]: addresses(attr.ATTR_ORIG_IPV4_SRC, attr.ATTR_ORIG_IPV4_DST, ATTR_ORIG_L3PROTO, AF_INET),
+  [grp.ATTR_GRP_REPL_IPV4]: addresses(attr.ATTR_REPL_IPV4_SRC, attr.ATTR_REPL_IPV4_DST, ATTR_REPL_L3PROTO, AF_INET),
+  [grp.ATTR_GRP_ORIG_IPV6]: addresses(attr.ATTR_ORIG_IPV6_SRC, attr.ATTR_ORIG_IPV6_DST, ATTR_ORIG_L3PROTO, AF_INET6),
+  [grp.ATTR_GRP_REPL_IPV6]: addresses(attr.ATTR_REPL_IPV6_SRC, attr.ATTR_REPL_IPV6_DST, ATTR_REPL_L3PROTO, AF_INET6),
+  [grp.ATTR_GRP_ORIG_PORT]: ports(attr.ATTR_ORIG_PORT_SRC, attr.ATTR_ORIG_PORT_DST, attr.ATTR_ORIG_L4PROTO),
+  [grp.ATTR_GRP_REPL_PORT]: ports(attr.ATTR_REPL_PORT_SRC, attr.ATTR_REPL_PORT_DST, attr.ATTR_REPL_L4PROTO),
+  [grp.ATTR_GRP_ICMP]: ICMP,
+  [grp.ATTR_GRP_MASTER_IPV4]: addresses(
+    attr.ATTR_MASTER_IPV4_SRC,
+    attr.ATTR_MASTER_IPV4_DST,
+    ATTR_MASTER_L3PROTO,
+    AF_INET,
+  ),
+  [grp.ATTR_GRP_MASTER_IPV6]: addresses(
+    attr.ATTR_MASTER_IPV6_SRC,
+    attr.ATTR_MASTER_IPV6_DST,
+    ATTR_MASTER_L3PROTO,
+    AF_INET6,
+  ),
+  [grp.ATTR_GRP_MASTER_PORT]: ports(attr.ATTR_MASTER_PORT_SRC, attr.ATTR_MASTER_PORT_DST, attr.ATTR_MASTER_L4PROTO),
+  [grp.ATTR_GRP_ORIG_COUNTERS]: counters(attr.ATTR_ORIG_COUNTER_PACKETS, attr.ATTR_ORIG_COUNTER_BYTES),
+  [grp.ATTR_GRP_REPL_COUNTERS]: counters(attr.ATTR_REPL_COUNTER_PACKETS, attr.ATTR_REPL_COUNTER_BYTES),
+  [grp.ATTR_GRP_ORIG_ADDR_SRC]: either(attr.ATTR_ORIG_IPV4_SRC, attr.ATTR_ORIG_IPV6_SRC),
+  [grp.ATTR_GRP_ORIG_ADDR_DST]: either(attr.ATTR_ORIG_IPV4_DST, attr.ATTR_ORIG_IPV6_DST),
+  [grp.ATTR_GRP_REPL_ADDR_SRC]: either(attr.ATTR_REPL_IPV4_SRC, attr.ATTR_REPL_IPV6_SRC),
+  [grp.ATTR_GRP_REPL_ADDR_DST]: either(attr.ATTR_REPL_IPV4_DST, attr.ATTR_REPL_IPV6_DST),
+};
+
+/** The ATTR_ of a group: those of its fields and its protocol, or of its two addresses. */
+function typesOf({ fields, protocol, union }: Group): number[] {
+  if (union !== undefined) return [union.ipv4, union.ipv6];
+  const types = fields.map(([, type]) => type);
+  return protocol === undefined ? types : [...types, protocol.type];
+}
+
+const SLOTS: Readonly<Record<number, readonly number[]>> = Object.fromEntries(
+  Object.entries(GROUPS).map(([type, group]) => [type, typesOf(group).map(slotOfId)]),
+);
+
+function groupOf(type: number): Group {
+  return GROUPS[checkInteger(type, grp.ATTR_GRP_MAX - 1, 'type')];
+}
+
+/**
+ * Sets the attributes of a group, with values as nfct_set_attr takes them. Addresses also set the layer 3 protocol of
+ * their tuple, ports its layer 4 protocol when it is not set: to 0, as in C.
+ *
+ * @throws RangeError for a number that is no ATTR_GRP_, or a field out of its range; TypeError for one of another type.
+ * Nothing is set then
+ * @throws UnsupportedError for the groups of one address of any family (ATTR_GRP_ORIG_ADDR_SRC and the like), which can
+ * only be read: C marks the addresses of both families as set, and stores nothing
+ */
+export function nfct_set_attr_grp(ct: Flow, type: number, value: AttrGroupValue): void {
+  checkConntrack(ct);
+  const { fields, protocol, union } = groupOf(type);
+  if (union !== undefined) {
+    const names = `${attrName(union.ipv4)} or ${attrName(union.ipv6)}`;
+    throw new UnsupportedError(`nfct_set_attr_grp: group ${type} can only be read: set ${names}`);
+  }
+  checkOptions(value, 'value');
+  const values: SlotValue[] = fields.map(([name, field]) =>
+    toSlot(field, (value as unknown as Record<string, unknown>)[name]),
+  );
+  fields.forEach(([, field], index) => {
+    writeAttribute(ct, field, values[index]);
+  });
+  if (protocol !== undefined)
+    writeAttribute(ct, protocol.type, protocol.value ?? ct.slots[slotOfId(protocol.type)] ?? 0);
+}
+
+/**
+ * The attributes of a group, each as nfct_get_attr gives it; undefined when nfct_attr_grp_is_set says 0 (C: -1 and ENODATA).
+ * @throws RangeError for a number that is no ATTR_GRP_
+ */
+export function nfct_get_attr_grp(ct: Flow, type: number): AttrGroupValue | undefined {
+  const { fields, union } = groupOf(type);
+  if (nfct_attr_grp_is_set(ct, type) === 0) return undefined;
+  if (union !== undefined) return addressOf(ct, union);
+  return Object.fromEntries(fields.map(([name, field]) => [name, fromSlots(ct.slots, field)])) as never;
+}
+
+function addressOf({ slots }: Flow, { ipv4, ipv6 }: NonNullable<Group['union']>): nfct_attr_grp_addr {
+  const bytes = new Uint8Array(16);
+  const words = new Uint32Array(bytes.buffer);
+  const short = fromSlots(slots, ipv4);
+  if (short === undefined) bytes.set(fromSlots(slots, ipv6) as Uint8Array);
+  else words[0] = short as number;
+  return { ip: words[0], ip6: bytes, addr: bytes.slice() };
+}
+
+/**
+ * 1 or 0: whether all attributes of a group are set, among them the layer 3 protocol of addresses and the layer 4 protocol of
+ * ports; of the groups of one address, whether that of either family is.
+ * @throws RangeError for a number that is no ATTR_GRP_
+ */
+export function nfct_attr_grp_is_set(ct: Flow, type: number): number {
+  checkConntrack(ct);
+  const { union } = groupOf(type);
+  const isSet = (slot: number): boolean => ct.slots[slot] !== undefined;
+  return (union === undefined ? SLOTS[type].every(isSet) : SLOTS[type].some(isSet)) ? 1 : 0;
+}
+
+/**
+ * Unsets all that nfct_attr_grp_is_set asks for, the protocol too. Returns 0.
+ * @throws RangeError for a number that is no ATTR_GRP_
+ */
+export function nfct_attr_grp_unset(ct: Flow, type: number): number {
+  checkConntrack(ct);
+  for (const each of typesOf(groupOf(type))) writeAttribute(ct, each, undefined);
+  return 0;
+}
