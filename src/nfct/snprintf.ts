@@ -1,5 +1,7 @@
 /** Objects as text. JavaScript has strings: there is no buffer, so nothing is cut, and what is returned is the text. */
+import type { Expectation } from '../ctnetlink/expectation.ts';
 import type { Flow } from '../ctnetlink/flow.ts';
+import { formatExpectation, formatExpectationXML } from '../format/expectation.ts';
 import { formatOptions } from '../format/flags.ts';
 import { LabelMap } from '../format/labelmap.ts';
 import { formatFlow } from '../format/plain.ts';
@@ -7,6 +9,7 @@ import { formatFlowXML } from '../format/xml.ts';
 import { checkInteger, describe } from '../netlink/check.ts';
 import { checkConntrack } from './conntrack.ts';
 import { NFCT_O_MAX, NFCT_O_XML } from './constants.ts';
+import { checkExpect } from './expect.ts';
 
 /**
  * The text of a flow, without a newline.
@@ -35,6 +38,18 @@ export function nfct_snprintf_labels(
   checkOutput(msg_type, out_type, out_flags);
   const options = formatOptions(out_flags, msg_type, map ?? undefined);
   return out_type === NFCT_O_XML ? formatFlowXML(ct, options) : formatFlow(ct, options);
+}
+
+/**
+ * The text of an expectation, as nfct_snprintf() prints flows; of the flags only NFCT_OF_TIME means something.
+ *
+ * @throws RangeError for an out_type that does not exist (C: -1 and ENOENT)
+ */
+export function nfexp_snprintf(exp: Expectation, msg_type: number, out_type: number, out_flags: number): string {
+  checkExpect(exp);
+  checkOutput(msg_type, out_type, out_flags);
+  const options = formatOptions(out_flags, msg_type);
+  return out_type === NFCT_O_XML ? formatExpectationXML(exp, options) : formatExpectation(exp, options);
 }
 
 function checkOutput(msg_type: number, out_type: number, out_flags: number): void {

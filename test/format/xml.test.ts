@@ -87,6 +87,11 @@ describe('format/xml', () => {
     );
   });
 
+  it('takes nothing but a Flow', () => {
+    // biome-ignore lint/suspicious/noExplicitAny: the caller's mistake
+    expect(() => formatFlowXML({ orig: UDP } as any)).to.throw(TypeError, /^flow must be a Flow/);
+  });
+
   describeOracle('against libnetfilter_conntrack', () => {
     for (const msgType of TYPES) {
       it(`prints 4,000 random flows to the letter, under all flags, for message type ${msgType}`, () => {
