@@ -19,6 +19,8 @@ export interface OverrunEvent {
 export interface EventSource<E> {
   /** NFNLGRP_* */
   readonly groups: readonly number[];
+  /** A socket filter for a transport that has such: lets through all that `take` wants. */
+  readonly program?: Uint8Array;
   /** What happened, or undefined when it is not wanted. */
   take(header: nlmsghdr, view: DataView, offset: number, end: number): E | undefined;
 }
@@ -52,7 +54,10 @@ export class Events<E> implements AsyncIterableIterator<E | OverrunEvent>, Event
   #error: unknown;
   #forget: () => void = () => {};
 
-  /** @throws KernelError, TransportError, UnsupportedError when the groups cannot be joined; the transport is closed then */
+  /**
+   * @throws KernelError, TransportError, UnsupportedError when the groups cannot be joined or the filter is refused; the transport is closed
+   * then
+   */
   constructor(transport: Transport, source: EventSource<E>, signal?: AbortSignal) {
     this.#socket = new NetlinkSocket(transport, explainKernelError);
     this.#source = source;
@@ -64,6 +69,8 @@ export class Events<E> implements AsyncIterableIterator<E | OverrunEvent>, Event
     this.#forget = () => signal?.removeEventListener('abort', abort);
     signal?.addEventListener('abort', abort, { once: true });
     try {
+      // Before anything can come that it would have dropped.
+      if (source.program !== undefined) transport.attachFilter?.(source.program);
       for (const group of source.groups) join(transport, group);
       this.#socket.setEventSink(this);
     } catch (error) {

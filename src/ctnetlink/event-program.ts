@@ -28,25 +28,46 @@ export class EventProgram extends BpfAssembler {
     this.place(conntrack);
   }
 
+  /** A = nfgen_family. */
+  loadFamily(): void {
+    this.add(bpf.BPF_LD | bpf.BPF_B | bpf.BPF_ABS, NLMSG_HDRLEN);
+  }
+
   /** A = where the attributes begin. */
   toAttributes(): void {
     this.add(bpf.BPF_LD | bpf.BPF_IMM, ATTRIBUTES);
   }
 
-  /** A = where the first attribute of this type is, looking from A to the end of the datagram. */
-  find(type: number, none: Label): void {
-    this.#find(bpf.SKF_AD_NLATTR, type, none);
+  /** A = where the first attribute of this type is, looking from A to the end of the datagram; 0 and to `missing` where there is none. */
+  find(type: number, missing: Label): void {
+    this.#find(bpf.SKF_AD_NLATTR, type, missing);
   }
 
-  /** The same, looking only inside of the attribute at A. */
-  findInside(type: number, none: Label): void {
-    this.#find(bpf.SKF_AD_NLATTR_NEST, type, none);
+  /** X = the attribute at the end of this path through nests; A = 0 and to `missing` where there is none. */
+  follow([first, ...nested]: readonly number[], missing: Label): void {
+    this.toAttributes();
+    this.find(first, missing);
+    for (const type of nested) this.#find(bpf.SKF_AD_NLATTR_NEST, type, missing);
+    this.hold();
   }
 
-  #find(how: number, type: number, none: Label): void {
+  /** A = BPF_B, BPF_H or BPF_W of the first of these attributes that is there, or 0. */
+  loadFirst(paths: readonly (readonly number[])[], size: number): void {
+    const loaded = this.label();
+    for (const [index, path] of paths.entries()) {
+      const isLast = index === paths.length - 1;
+      const next = isLast ? loaded : this.label();
+      this.follow(path, next);
+      this.load(size);
+      if (!isLast) this.goto(loaded);
+      this.place(next);
+    }
+  }
+
+  #find(how: number, type: number, missing: Label): void {
     this.add(bpf.BPF_LDX | bpf.BPF_IMM, type);
     this.add(bpf.BPF_LD | bpf.BPF_B | bpf.BPF_ABS, bpf.SKF_AD_OFF + how);
-    this.ifEqual(0, { yes: none });
+    this.ifEqual(0, { yes: missing });
   }
 
   /** A = where the content of the attribute at A begins. */

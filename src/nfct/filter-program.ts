@@ -47,7 +47,6 @@ export function compileFilter(kinds: readonly FilterKind[]): Uint8Array {
 function judge(program: EventProgram, negative: boolean, tests: (match: Label, past: Label) => void): void {
   const match = program.label();
   const past = program.label();
-  program.toAttributes();
   tests(match, past);
   if (negative) {
     program.goto(past);
@@ -60,8 +59,12 @@ function judge(program: EventProgram, negative: boolean, tests: (match: Label, p
   program.place(past);
 }
 
-/** X = the attribute at the end of this path. What of it is missing is looked for in what follows, also outside of the nest. */
-function follow(program: EventProgram, path: readonly number[], missing: Label): void {
+/**
+ * X = the attribute at the end of this path. As in C what is missing of it is looked for in all that follows, also outside of the
+ * nest; only IPv6 addresses are not.
+ */
+function wander(program: EventProgram, path: readonly number[], missing: Label): void {
+  program.toAttributes();
   for (const [depth, type] of path.entries()) {
     if (depth > 0) program.enter();
     program.find(type, missing);
@@ -76,7 +79,7 @@ function sorted(numbers: readonly number[]): number[] {
 
 function l4proto(program: EventProgram, { values, negative }: FilterKind): void {
   judge(program, negative, (match, past) => {
-    follow(program, [cta.CTA_TUPLE_ORIG, cta.CTA_TUPLE_PROTO, cta.CTA_PROTO_NUM], past);
+    wander(program, [cta.CTA_TUPLE_ORIG, cta.CTA_TUPLE_PROTO, cta.CTA_PROTO_NUM], past);
     program.load(BPF_B);
     for (const proto of sorted(values.map(([each]) => each))) program.ifEqual(proto, { yes: match });
   });
@@ -87,7 +90,7 @@ function l4protoState(program: EventProgram, { values, negative }: FilterKind): 
   for (const proto of sorted(values.map(([each]) => each))) {
     const states = values.filter(([each]) => each === proto).map(([, state]) => state);
     judge(program, negative, (match, past) => {
-      follow(program, [cta.CTA_PROTOINFO, STATE_NESTS.get(proto)!, cta.CTA_PROTOINFO_TCP_STATE], past);
+      wander(program, [cta.CTA_PROTOINFO, STATE_NESTS.get(proto)!, cta.CTA_PROTOINFO_TCP_STATE], past);
       program.load(BPF_B);
       for (const state of sorted(states)) program.ifEqual(state, { yes: match });
     });
@@ -96,7 +99,7 @@ function l4protoState(program: EventProgram, { values, negative }: FilterKind): 
 
 function ipv4(program: EventProgram, { values, negative }: FilterKind, type: number): void {
   judge(program, negative, (match, past) => {
-    follow(program, [cta.CTA_TUPLE_ORIG, cta.CTA_TUPLE_IP, type], past);
+    wander(program, [cta.CTA_TUPLE_ORIG, cta.CTA_TUPLE_IP, type], past);
     for (const [address, bits] of values) {
       program.load(BPF_W);
       program.mask(bits);
@@ -107,10 +110,7 @@ function ipv4(program: EventProgram, { values, negative }: FilterKind, type: num
 
 function ipv6(program: EventProgram, { values, negative }: FilterKind, type: number): void {
   judge(program, negative, (match, past) => {
-    program.find(cta.CTA_TUPLE_ORIG, past);
-    program.findInside(cta.CTA_TUPLE_IP, past);
-    program.findInside(type, past);
-    program.hold();
+    program.follow([cta.CTA_TUPLE_ORIG, cta.CTA_TUPLE_IP, type], past);
     for (const words of values) {
       // Of several addresses C gives up at the first word that differs, without a look at the others.
       const next = program.label();
@@ -124,18 +124,9 @@ function ipv6(program: EventProgram, { values, negative }: FilterKind, type: num
   });
 }
 
-/** X = A, or 0 where there is no such attribute. */
-function loadOrZero(program: EventProgram, type: number, size: number): void {
-  const none = program.label();
-  program.find(type, none);
-  program.hold();
-  program.load(size);
-  program.place(none);
-}
-
 function mark(program: EventProgram, { values, negative }: FilterKind): void {
   judge(program, negative, (match) => {
-    loadOrZero(program, cta.CTA_MARK, BPF_W);
+    program.loadFirst([[cta.CTA_MARK]], BPF_W);
     program.hold();
     for (const [value, bits] of values) {
       program.mask(bits);
@@ -147,7 +138,7 @@ function mark(program: EventProgram, { values, negative }: FilterKind): void {
 
 function zone(program: EventProgram, { values, negative }: FilterKind): void {
   judge(program, negative, (match) => {
-    loadOrZero(program, cta.CTA_ZONE, BPF_H);
+    program.loadFirst([[cta.CTA_ZONE]], BPF_H);
     for (const [value] of values) program.ifEqual(value, { yes: match });
   });
 }

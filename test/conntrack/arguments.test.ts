@@ -84,7 +84,7 @@ const NO_FILTERS: Refused[] = [
   [{ status: ['NONE'] }, RangeError, 'filter.status must have names of'],
   [{ status: { value: 1 } }, TypeError, 'filter.status.mask must be a number'],
   [{ zone: 65536 }, RangeError, 'filter.zone must be an integer from 0 to 65535'],
-  [{ orig: { src: '10.0.0.0/8' } }, RangeError, 'filter.orig.src must be an IPv4 or IPv6 address'],
+  [{ orig: { src: '10.0.0.0/33' } }, RangeError, 'filter.orig.src must have a prefix length from 0 to 32'],
   [{ orig: { sport: 65536 } }, RangeError, 'filter.orig.sport must be'],
   [{ orig: TUPLE, family: 'ipv6' }, RangeError, 'filter has parts of both families'],
   [{ orig: TUPLE, reply: SIX }, RangeError, 'filter has parts of both families'],

@@ -1,0 +1,137 @@
+/** A filter as callers write it, and what it comes to. */
+import { checkInteger, describe } from '../netlink/check.ts';
+import { Flow } from './flow.ts';
+import { FAMILIES, type Family } from './names.ts';
+import { prefixMask, readPrefix, splitPrefix } from './prefix.ts';
+import type { TupleInit } from './properties.ts';
+import { statusBits } from './status.ts';
+import { ORIG, REPLY, type TupleSlots } from './tuple.ts';
+
+/** Bits to compare: (bits & mask) === value. */
+export interface Masked {
+  value: number;
+  mask: number;
+}
+
+export interface Filter {
+  family?: Family;
+  /** A mark alone is compared whole. */
+  mark?: number | Masked;
+  /** IPS_* bits or their names: those given must be set. With a mask: those of the mask must be as in `value`. */
+  status?: number | readonly string[] | { value: number | readonly string[]; mask: number | readonly string[] };
+  /** The zone of the flow, of both directions or of one. */
+  zone?: number;
+  /**
+   * What must be equal in the original direction. `src` and `dst` may have a prefix length, '10.0.0.0/8' or 'fd00::/8': then only so many
+   * bits are compared, and what is written of the others does not matter. A zone is that of this direction, also where both have the same.
+   */
+  orig?: TupleInit;
+  reply?: TupleInit;
+}
+
+/** A part of a tuple that must be there and be equal. */
+export interface Comparison {
+  readonly tuple: TupleSlots<'orig' | 'reply'>;
+  readonly slot: number;
+  /** An integer as its slot has it, or the 16 bytes of an IPv6 address. */
+  readonly value: number | Uint8Array;
+  /** How many bits of an address are compared; undefined: all, as of everything else. */
+  readonly prefix: number | undefined;
+  /** Of an integer, the bits that are compared. */
+  readonly mask: number;
+}
+
+/** Undefined is what may be anything. */
+export interface FilterTerms {
+  /** AF_* */
+  readonly family: number | undefined;
+  readonly mark: Masked | undefined;
+  readonly status: Masked | undefined;
+  readonly zone: number | undefined;
+  readonly compared: readonly Comparison[];
+}
+
+const PARTS = ['family', 'mark', 'status', 'zone', 'orig', 'reply'];
+
+/** @throws TypeError, RangeError naming the part of the filter */
+export function readTerms(filter: Filter, argument: string): FilterTerms {
+  if (typeof filter !== 'object' || filter === null)
+    throw new TypeError(`${argument} must be an object, not ${describe(filter)}`);
+  for (const key of Object.keys(filter))
+    if (!PARTS.includes(key)) throw new TypeError(`${argument}.${key} is none of ${PARTS.join(', ')}`);
+  const { family, mark, status, zone } = filter;
+  const orig = readTuple(ORIG, filter.orig, argument);
+  const reply = readTuple(REPLY, filter.reply, argument);
+  const families = [orig.family, reply.family];
+  if (family !== undefined) families.push(checkFamily(family, `${argument}.family`));
+  const known = families.filter((value) => value !== undefined);
+  if (new Set(known).size > 1) throw new RangeError(`${argument} has parts of both families and can match nothing`);
+  return {
+    family: known[0],
+    mark: masked(mark, `${argument}.mark`, (value, name) => checkInteger(value, 0xffffffff, name), 0xffffffff),
+    status: masked(status, `${argument}.status`, statusBits),
+    zone: zone === undefined ? undefined : checkInteger(zone, 0xffff, `${argument}.zone`),
+    compared: [...orig.compared, ...reply.compared],
+  };
+}
+
+function readTuple(
+  tuple: TupleSlots<'orig' | 'reply'>,
+  given: TupleInit | undefined,
+  argument: string,
+): { family: number | undefined; compared: Comparison[] } {
+  const lengths: Partial<Record<'src' | 'dst', string>> = {};
+  let plain = given;
+  for (const name of ['src', 'dst'] as const) {
+    const text: unknown = given?.[name];
+    if (typeof text !== 'string') continue;
+    const [address, length] = splitPrefix(text);
+    if (length === undefined) continue;
+    lengths[name] = length;
+    plain = { ...plain, [name]: address };
+  }
+  const { slots } = Flow.from({ [tuple.group]: plain }, argument);
+  const compared: Comparison[] = [];
+  for (const slot of tuple.all) {
+    const value = slots[slot] as number | Uint8Array | undefined;
+    if (value === undefined) continue;
+    const name = nameOfAddress(tuple, slot);
+    const length = name === undefined ? undefined : lengths[name];
+    if (length === undefined) {
+      compared.push({ tuple, slot, value, prefix: undefined, mask: -1 });
+      continue;
+    }
+    const bits = typeof value === 'number' ? 32 : 128;
+    const prefix = readPrefix(length, bits, `${argument}.${tuple.group}.${name}`);
+    const mask = prefixMask(prefix);
+    const masked = typeof value === 'number' ? value & mask : value;
+    compared.push({ tuple, slot, value: masked, prefix: prefix === bits ? undefined : prefix, mask });
+  }
+  return { family: slots[tuple.family] as number | undefined, compared };
+}
+
+function nameOfAddress({ src4, src6, dst4, dst6 }: TupleSlots, slot: number): 'src' | 'dst' | undefined {
+  if (slot === src4 || slot === src6) return 'src';
+  return slot === dst4 || slot === dst6 ? 'dst' : undefined;
+}
+
+function checkFamily(family: unknown, argument: string): number {
+  if (typeof family === 'string' && Object.hasOwn(FAMILIES, family)) return FAMILIES[family as Family];
+  throw new RangeError(`${argument} must be 'ipv4' or 'ipv6', not ${describe(family)}`);
+}
+
+/** A value with its mask: `whole` or, where there is none, the value itself. */
+function masked(
+  given: unknown,
+  argument: string,
+  check: (value: unknown, argument: string) => number,
+  whole?: number,
+): Masked | undefined {
+  if (given === undefined) return undefined;
+  if (typeof given === 'object' && given !== null && !Array.isArray(given)) {
+    const { value, mask } = given as Record<string, unknown>;
+    return { value: check(value, `${argument}.value`), mask: check(mask, `${argument}.mask`) };
+  }
+  const value = check(given, argument);
+  return { value, mask: whole ?? value };
+}
