@@ -1,9 +1,11 @@
 import { expect } from 'chai';
+import { formatIpv6, parseIpv6 } from '../../src/ctnetlink/address.ts';
 import { CompiledFilter, type Filter, type KernelFilter } from '../../src/ctnetlink/filter.ts';
 import { Flow } from '../../src/ctnetlink/flow.ts';
 import type { FlowInit } from '../../src/ctnetlink/properties.ts';
 import { kernelSupport } from '../../src/ctnetlink/support.ts';
 import * as cta from '../../src/uapi/nfnetlink_conntrack.ts';
+import { Random, seedFromEnvironment } from '../support/random.ts';
 import { encode } from './samples.ts';
 
 const FLOW: FlowInit = {
@@ -68,6 +70,60 @@ describe('filter: matches', () => {
     expect(matches({ family: 'ipv6' }, six)).to.equal(true);
   });
 
+  it('addresses by their first bits; the others may be written as they like', () => {
+    const src = (prefix: string): boolean => matches({ orig: { src: prefix } });
+    for (const prefix of ['10.0.0.0/8', '10.255.3.4/8', '10.0.0.1/32', '10.0.0.0/31', '0.0.0.0/0', '8.0.0.0/5'])
+      expect(src(prefix), prefix).to.equal(true);
+    for (const prefix of ['11.0.0.0/8', '10.0.0.0/32', '10.0.0.2/31', '138.0.0.0/1', '::/0'])
+      expect(src(prefix), prefix).to.equal(false);
+    expect(matches({ reply: { dst: '192.0.0.0/16', src: '10.0.0.0/24' }, orig: { sport: 1000 } })).to.equal(true);
+    expect(matches({ reply: { dst: '192.0.0.0/16', src: '10.0.1.0/24' } })).to.equal(false);
+    const negative = { orig: { src: '203.0.113.7', dst: '10.0.0.2', proto: 'tcp' } as const };
+    expect(matches({ orig: { src: '203.0.113.0/24' } }, negative)).to.equal(true);
+    expect(matches({ orig: { src: '128.0.0.0/1' } }, negative)).to.equal(true);
+  });
+
+  it('IPv6 addresses by their first bits', () => {
+    const six = { orig: { src: 'fd00:1234:5678::ff01', dst: 'fd00::2', proto: 'udp' } as const, reply: {} };
+    const src = (prefix: string): boolean => matches({ orig: { src: prefix } }, six);
+    for (const prefix of ['fd00::/8', 'fdff::1/8', 'fd00:1234::/32', 'fd00:1234:5679::/47', 'fd00:1234:5678::ff00/127'])
+      expect(src(prefix), prefix).to.equal(true);
+    for (const prefix of ['::/0', 'fd00:1234:5678::ff01/128', 'FC00::/7']) expect(src(prefix), prefix).to.equal(true);
+    for (const prefix of ['fe00::/8', 'fd00:1235::/32', 'fd00:1234:5679::/48', 'fd00:1234:5678::ff00/128', '0.0.0.0/0'])
+      expect(src(prefix), prefix).to.equal(false);
+    expect(matches({ orig: { dst: 'fd00::/8' }, reply: { src: '::/0' } }, six), 'which is not there').to.equal(false);
+  });
+
+  it('addresses of every prefix length', () => {
+    const random = new Random(seedFromEnvironment());
+    const bitsOf = (address: string): string =>
+      [...(parseIpv6(address) ?? quad(address))].map((byte) => byte.toString(2).padStart(8, '0')).join('');
+    const quad = (address: string): number[] => address.split('.').map(Number);
+    for (let round = 0; round < 3000; round++) {
+      const v6 = random.oneIn(2);
+      const bits = v6 ? 128 : 32;
+      const one = random.bytes(bits / 8);
+      const other = one.slice();
+      // Another from some bit on.
+      const at = random.below(bits + 1);
+      for (let bit = at; bit < bits; bit++) if (bit === at || random.oneIn(2)) other[bit >> 3] ^= 0x80 >> (bit & 7);
+      const [a, b] = [one, other].map((bytes) => (v6 ? formatIpv6(bytes) : bytes.join('.')));
+      const length = random.below(bits + 1);
+      const wanted = bitsOf(a).slice(0, length) === bitsOf(b).slice(0, length);
+      const flow = Flow.from({ orig: { src: b, dst: b, proto: 'udp' } });
+      for (const name of ['src', 'dst'] as const) {
+        const filter = new CompiledFilter({ orig: { [name]: `${a}/${length}` } });
+        expect(filter.matches(flow), `seed ${random.seed}: ${a}/${length} ${b}`).to.equal(wanted);
+      }
+    }
+  });
+
+  it('takes the tuple of another flow', () => {
+    const flow = Flow.from(FLOW);
+    expect(new CompiledFilter({ orig: flow.orig, reply: flow.reply }).matches(flow)).to.equal(true);
+    expect(matches({ orig: { ...flow.orig, src: '10.0.0.0/8' } })).to.equal(true);
+  });
+
   it('a mark whole, or under its mask; what is not dumped is 0', () => {
     expect(matches({ mark: 0x12 })).to.equal(true);
     expect(matches({ mark: 0x10 })).to.equal(false);
@@ -129,6 +185,39 @@ describe('filter: matches', () => {
       [{ status: { value: ['X'], mask: 0 } }, RangeError, 'filter.status.value must have names'],
       [{ zone: 65536 }, RangeError, 'filter.zone must be an integer from 0 to 65535, not 65536'],
       [{ orig: { src: 'x' } }, RangeError, "filter.orig.src must be an IPv4 or IPv6 address, not 'x'"],
+      [
+        { orig: { src: '10.0.0.0/33' } },
+        RangeError,
+        "filter.orig.src must have a prefix length from 0 to 32 behind its slash, not '33'",
+      ],
+      [
+        { reply: { dst: 'fd00::/129' } },
+        RangeError,
+        "filter.reply.dst must have a prefix length from 0 to 128 behind its slash, not '129'",
+      ],
+      [
+        { orig: { dst: '10.0.0.0/' } },
+        RangeError,
+        "filter.orig.dst must have a prefix length from 0 to 32 behind its slash, not ''",
+      ],
+      [
+        { orig: { src: '10.0.0.0/8/8' } },
+        RangeError,
+        "filter.orig.src must have a prefix length from 0 to 32 behind its slash, not '8/8'",
+      ],
+      [{ orig: { src: '10.0.0.0/-1' } }, RangeError, 'filter.orig.src must have a prefix length'],
+      [{ orig: { src: '10.0.0.0/255.0.0.0' } }, RangeError, 'filter.orig.src must have a prefix length'],
+      [{ orig: { src: '/8' } }, RangeError, "filter.orig.src must be an IPv4 or IPv6 address, not ''"],
+      [{ orig: { src: '10.0.0/8' } }, RangeError, "filter.orig.src must be an IPv4 or IPv6 address, not '10.0.0'"],
+      [{ orig: { src: '10.0.0.0/8', port: 1 } }, TypeError, 'filter.orig.port is none of'],
+      [{ orig: { src: 1 } }, TypeError, 'filter.orig.src must be a string, not 1'],
+      [{ orig: 5 }, TypeError, 'filter.orig must be an object, not 5'],
+      [
+        { orig: { src: '10.0.0.0/8', dst: 'fd00::/8' } },
+        RangeError,
+        'filter.orig has an ipv6 address and something of another family',
+      ],
+      [{ family: 'ipv6', orig: { src: '10.0.0.0/8' } }, RangeError, 'filter has parts of both families'],
       [{ orig: { src: '1.1.1.1' }, reply: { src: '::1' } }, RangeError, 'filter has parts of both families'],
       [{ family: 'ipv6', orig: { src: '1.1.1.1' } }, RangeError, 'filter has parts of both families'],
     ];
@@ -220,6 +309,21 @@ describe('filter: for the kernel', () => {
       expect(Buffer.from(encode(attributes)).includes(Buffer.from('fd00', 'hex'))).to.equal(false);
     }
     expect(sent({ orig: { src: 'fd00::1' } })).to.deep.equal([10, {}, false]);
+  });
+
+  it('has no part of an address, which the kernel cannot compare; but its family', () => {
+    for (const purpose of ['dump', 'flush'] as const) {
+      expect(sent({ orig: { src: '10.0.0.0/8' } }, purpose)).to.deep.equal([2, {}, false]);
+      expect(sent({ orig: { src: '10.0.0.0/0' } }, purpose)).to.deep.equal([2, {}, false]);
+      expect(sent({ reply: { dst: 'fd00::/64' } }, purpose)).to.deep.equal([10, {}, false]);
+      expect(sent({ reply: { dst: 'fd00::/128' } }, purpose)).to.deep.equal([10, {}, false]);
+      const whole = { orig: { src: '10.0.0.1' }, filter: { origFlags: cta.CTA_FILTER_F_CTA_IP_SRC, replyFlags: 0 } };
+      expect(sent({ orig: { src: '10.0.0.1/32' } }, purpose)).to.deep.equal([2, whole, true]);
+      const { attributes, exact } = forKernel({ orig: { src: '10.0.0.0/31', dst: '10.0.0.2', proto: 'tcp' } }, purpose);
+      expect(exact).to.equal(false);
+      expect(attributes.orig.src).to.equal(undefined);
+      expect(attributes.filter?.origFlags).to.equal(cta.CTA_FILTER_F_CTA_IP_DST | cta.CTA_FILTER_F_CTA_PROTO_NUM);
+    }
   });
 
   it('never has the zone of a tuple: the kernel takes it and compares nothing, a flush by it empties the table', () => {
