@@ -145,44 +145,52 @@ function checkForm(type: number, form: Form, verb: 'get' | 'set'): void {
   throw new TypeError(`${attrName(type)} is not of ${form.slice(1)} bits: use ${function_}`);
 }
 
+type Follow = (slots: SlotValue[], slot: number, value: SlotValue) => void;
+
+/** C sends the port as both ends of the range, the upper of which is the row behind. */
+const bothEnds: Follow = (slots, slot, value) => {
+  slots[slot + 1] = value;
+};
+
+/** Of addresses C sends the lower end alone. */
+const lowerEnd: Follow = (slots, slot) => {
+  slots[slot + 1] = undefined;
+};
+
 /**
- * Sets or unsets the slot of an attribute, and those that belong to it and have no number of their own.
+ * The reply tuple has no ICMP attributes: it follows the original one, whichever of the two comes first (C: 255, which the
+ * kernel refuses, when it is the type).
+ */
+const answer: Follow = (slots, slot) => {
+  const family = slots[ORIG.family];
+  const icmpType = slots[ORIG.icmpType];
+  if (icmpType !== undefined && family !== undefined) slots[REPLY.icmpType] = icmpAnswer(family, icmpType as number);
+  else if (slot === ORIG.icmpType) slots[REPLY.icmpType] = undefined;
+};
+
+/** What else an attribute decides: slots that have no number of their own. */
+const FOLLOWS: readonly (Follow | undefined)[] = (() => {
+  const follows = new Array<Follow | undefined>(attr.ATTR_MAX).fill(undefined);
+  for (const type of [attr.ATTR_SNAT_PORT, attr.ATTR_DNAT_PORT]) follows[type] = bothEnds;
+  for (const type of [attr.ATTR_SNAT_IPV4, attr.ATTR_DNAT_IPV4, attr.ATTR_SNAT_IPV6, attr.ATTR_DNAT_IPV6])
+    follows[type] = lowerEnd;
+  for (const type of [attr.ATTR_ORIG_L3PROTO, attr.ATTR_ICMP_TYPE]) follows[type] = answer;
+  follows[attr.ATTR_ICMP_CODE] = (slots, _slot, value) => {
+    slots[REPLY.icmpCode] = value;
+  };
+  follows[attr.ATTR_ICMP_ID] = (slots, _slot, value) => {
+    slots[REPLY.icmpId] = value;
+  };
+  return follows;
+})();
+
+/**
+ * Sets or unsets the slot of an attribute, and those that follow it.
  * @throws RangeError for a number that is no ATTR_
  */
 export function writeAttribute(ct: Flow, type: number, value: SlotValue): void {
   const slot = slotOfId(type);
   flowCodec.makeRoom(ct);
-  const { slots } = ct;
-  slots[slot] = value;
-  switch (type) {
-    case attr.ATTR_SNAT_PORT:
-    case attr.ATTR_DNAT_PORT:
-      // The row behind is the upper end of the range: C sends both.
-      slots[slot + 1] = value;
-      break;
-    case attr.ATTR_SNAT_IPV4:
-    case attr.ATTR_DNAT_IPV4:
-    case attr.ATTR_SNAT_IPV6:
-    case attr.ATTR_DNAT_IPV6:
-      // Of addresses C sends the lower end alone.
-      slots[slot + 1] = undefined;
-      break;
-    case attr.ATTR_ORIG_L3PROTO:
-    case attr.ATTR_ICMP_TYPE: {
-      // The reply tuple has no ICMP attributes: it follows the original one, whichever of the two comes first (C: 255,
-      // which the kernel refuses, when it is the type).
-      const family = slots[ORIG.family];
-      const icmpType = slots[ORIG.icmpType];
-      if (icmpType !== undefined && family !== undefined)
-        slots[REPLY.icmpType] = icmpAnswer(family, icmpType as number);
-      else if (type === attr.ATTR_ICMP_TYPE) slots[REPLY.icmpType] = undefined;
-      break;
-    }
-    case attr.ATTR_ICMP_CODE:
-      slots[REPLY.icmpCode] = value;
-      break;
-    case attr.ATTR_ICMP_ID:
-      slots[REPLY.icmpId] = value;
-      break;
-  }
+  ct.slots[slot] = value;
+  FOLLOWS[type]?.(ct.slots, slot, value);
 }

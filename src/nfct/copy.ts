@@ -1,6 +1,5 @@
 import { ATTRIBUTES, type AttributeRow } from '../ctnetlink/attributes.ts';
 import { type Flow, flowCodec, slotOfId } from '../ctnetlink/flow.ts';
-import type { SlotValue } from '../ctnetlink/kinds.ts';
 import { checkInteger } from '../netlink/check.ts';
 import { checkConntrack, writeAttribute } from './conntrack.ts';
 import { NFCT_CP_ALL, NFCT_CP_META, NFCT_CP_ORIG, NFCT_CP_OVERRIDE, NFCT_CP_REPL } from './constants.ts';
@@ -14,10 +13,13 @@ function partOf({ property }: AttributeRow): number {
   return property.startsWith('reply.') ? NFCT_CP_REPL : NFCT_CP_META;
 }
 
-/** Slots with the NFCT_CP_ that copies each. Those without an ATTR_ stand behind what they belong to, and so prevail. */
-const PARTS: readonly (readonly [slot: number, part: number])[] = [...ATTRIBUTES.entries()]
-  .sort(([, one], [, two]) => Number(one.id === undefined) - Number(two.id === undefined))
-  .map(([slot, row]) => [slot, partOf(row)]);
+/** The NFCT_CP_ that copies each slot. */
+const PARTS: readonly number[] = ATTRIBUTES.map(partOf);
+
+/** Slots without an ATTR_ stand behind what they belong to, and so prevail. */
+const ORDER: readonly number[] = [...ATTRIBUTES.keys()].sort(
+  (one, two) => Number(ATTRIBUTES[one].id === undefined) - Number(ATTRIBUTES[two].id === undefined),
+);
 
 /**
  * Sets in `ct1` what is set in `ct2`; the rest of `ct1` stays. NFCT_CP_ORIG, NFCT_CP_REPL and NFCT_CP_META, and any of
@@ -30,16 +32,15 @@ export function nfct_copy(ct1: Flow, ct2: Flow, flags: number): void {
   checkConntrack(ct1, 'ct1');
   checkConntrack(ct2, 'ct2');
   checkInteger(flags, EVERY_PART | NFCT_CP_OVERRIDE, 'flags');
-  const { slots, unknown } = ct2.clone();
   if ((flags & NFCT_CP_OVERRIDE) !== 0) {
+    const { slots, unknown } = ct2.clone();
     ct1.slots = slots;
     ct1.unknown = unknown;
     return;
   }
   const parts = flags === NFCT_CP_ALL ? EVERY_PART : flags;
-  flowCodec.makeRoom(ct1);
-  for (const [slot, part] of PARTS) if ((parts & part) !== 0) set(ct1, slot, slots[slot]);
-  if ((parts & NFCT_CP_META) !== 0) ct1.unknown = unknown ?? ct1.unknown;
+  for (const slot of ORDER) if ((parts & PARTS[slot]) !== 0) copySlot(ct1, ct2, slot);
+  if ((parts & NFCT_CP_META) !== 0 && ct2.unknown !== undefined) ct1.unknown = ct2.clone().unknown;
 }
 
 /**
@@ -49,14 +50,18 @@ export function nfct_copy(ct1: Flow, ct2: Flow, flags: number): void {
 export function nfct_copy_attr(ct1: Flow, ct2: Flow, type: number): void {
   checkConntrack(ct1, 'ct1');
   checkConntrack(ct2, 'ct2');
-  const slot = slotOfId(type);
-  const value = ct2.slots[slot];
-  set(ct1, slot, value instanceof Uint8Array ? value.slice() : value);
+  copySlot(ct1, ct2, slotOfId(type));
 }
 
-function set(ct: Flow, slot: number, value: SlotValue): void {
+function copySlot(to: Flow, from: Flow, slot: number): void {
+  const value = from.slots[slot];
   if (value === undefined) return;
+  const own = value instanceof Uint8Array ? value.slice() : value;
   const { id } = ATTRIBUTES[slot];
-  if (id === undefined) ct.slots[slot] = value;
-  else writeAttribute(ct, id, value);
+  if (id !== undefined) {
+    writeAttribute(to, id, own);
+  } else {
+    flowCodec.makeRoom(to);
+    to.slots[slot] = own;
+  }
 }
