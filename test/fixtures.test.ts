@@ -4,10 +4,19 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { SCENARIOS } from '../fixtures/scenarios.ts';
+import { expectationCodec } from '../src/ctnetlink/expectation.ts';
 import { flowCodec } from '../src/ctnetlink/flow.ts';
-import { decodeFlow } from '../src/ctnetlink/message.ts';
+import { decodeExpectation, decodeFlow } from '../src/ctnetlink/message.ts';
 import { NFCT_O_PLAIN, NFCT_O_XML } from '../src/format/flags.ts';
-import { formatFlow, formatFlowXML, type PlainOptions, XML_BEGIN, XML_END } from '../src/format/index.ts';
+import {
+  formatExpectation,
+  formatExpectationXML,
+  formatFlow,
+  formatFlowXML,
+  type PlainOptions,
+  XML_BEGIN,
+  XML_END,
+} from '../src/format/index.ts';
 import { Conntrack } from '../src/index.ts';
 import { viewOf } from '../src/netlink/byteorder.ts';
 import { DecodeError } from '../src/netlink/errors.ts';
@@ -17,8 +26,12 @@ import { Writer } from '../src/netlink/writer.ts';
 import { attributesOf, nfnlMessage, nfnlSubsystem } from '../src/nfnetlink/nfgenmsg.ts';
 import { type CapturedDatagram, readPcap, replay } from '../src/replay.ts';
 import { NLMSG_MIN_TYPE } from '../src/uapi/netlink.ts';
-import { NFNL_SUBSYS_CTNETLINK } from '../src/uapi/nfnetlink.ts';
-import { IPCTNL_MSG_CT_GET_STATS, IPCTNL_MSG_CT_GET_STATS_CPU } from '../src/uapi/nfnetlink_conntrack.ts';
+import { NFNL_SUBSYS_CTNETLINK, NFNL_SUBSYS_CTNETLINK_EXP } from '../src/uapi/nfnetlink.ts';
+import {
+  IPCTNL_MSG_CT_GET_STATS,
+  IPCTNL_MSG_CT_GET_STATS_CPU,
+  IPCTNL_MSG_EXP_GET_STATS_CPU,
+} from '../src/uapi/nfnetlink_conntrack.ts';
 import { compare, decode, FLAGS, TYPES } from './format/parity.ts';
 import { describeUnless, onPath } from './support/kernel.ts';
 import { describeOracle } from './support/oracle.ts';
@@ -33,15 +46,31 @@ const path = (name: string, file: string): string =>
 const text = (name: string, file: string): string => readFileSync(path(name, file), 'utf8');
 const capture = (name: string): CapturedDatagram[] => readPcap(readFileSync(path(name, 'capture.pcap')));
 
+interface Captured {
+  view: DataView;
+  offset: number;
+  end: number;
+}
+
 /** Messages about flows: their bytes with offset and end, as they lie in their datagram. */
-function flowMessages(name: string, fromKernel: boolean): { view: DataView; offset: number; end: number }[] {
-  const messages: { view: DataView; offset: number; end: number }[] = [];
+function flowMessages(name: string, fromKernel: boolean): Captured[] {
+  // Of the last the kernel says that it is about flows: statistics of expectations (Linux 6.18).
+  const stats: number[] = [IPCTNL_MSG_CT_GET_STATS, IPCTNL_MSG_CT_GET_STATS_CPU];
+  if (fromKernel) stats.push(IPCTNL_MSG_EXP_GET_STATS_CPU);
+  return messagesOf(name, fromKernel, NFNL_SUBSYS_CTNETLINK, stats);
+}
+
+function expectationMessages(name: string, fromKernel: boolean): Captured[] {
+  return messagesOf(name, fromKernel, NFNL_SUBSYS_CTNETLINK_EXP, [IPCTNL_MSG_EXP_GET_STATS_CPU]);
+}
+
+function messagesOf(name: string, fromKernel: boolean, subsystem: number, without: readonly number[]): Captured[] {
+  const messages: Captured[] = [];
   for (const datagram of capture(name)) {
     if (datagram.fromKernel !== fromKernel) continue;
     walkDatagram(viewOf(datagram.bytes), (header, view, offset, end) => {
-      const stats = [IPCTNL_MSG_CT_GET_STATS, IPCTNL_MSG_CT_GET_STATS_CPU] as number[];
-      if (nfnlSubsystem(header.nlmsg_type) !== NFNL_SUBSYS_CTNETLINK) return;
-      if (!stats.includes(nfnlMessage(header.nlmsg_type))) messages.push({ view, offset, end });
+      if (nfnlSubsystem(header.nlmsg_type) !== subsystem) return;
+      if (!without.includes(nfnlMessage(header.nlmsg_type))) messages.push({ view, offset, end });
     });
   }
   return messages;
@@ -58,9 +87,9 @@ const OUTPUT: Record<string, PlainOptions> = {
 };
 
 /** A listing in XML is one document, or nothing. */
-function listing(lines: readonly string[], xml: boolean): string {
+function listing(lines: readonly string[], xml: boolean, table: keyof typeof XML_BEGIN = 'conntrack'): string {
   const text = lines.map((line) => `${line}\n`).join('');
-  return xml && text !== '' ? XML_BEGIN.conntrack + text + XML_END.conntrack : text;
+  return xml && text !== '' ? XML_BEGIN[table] + text + XML_END[table] : text;
 }
 
 for (const scenario of SCENARIOS) {
@@ -73,6 +102,12 @@ for (const scenario of SCENARIOS) {
     });
 
     it('what was sent is encoded again byte for byte', () => {
+      for (const { view, offset, end } of expectationMessages(name, false)) {
+        const writer = new Writer();
+        expectationCodec.write(writer, decodeExpectation(view, offset, end));
+        const start = attributesOf(offset, end);
+        expect(hex(writer.finish())).to.equal(hex(new Uint8Array(view.buffer, view.byteOffset + start, end - start)));
+      }
       for (const { view, offset, end } of flowMessages(name, false)) {
         // What that scenario sends has attributes that are too short, on purpose.
         if (name === 'extended-ack' && isTooShort(view, offset, end)) continue;
@@ -119,6 +154,13 @@ for (const scenario of SCENARIOS) {
         for (const output of outputs) Object.assign(options, OUTPUT[output]);
         await using ct = await Conntrack.open({ transport: replay(path(name, 'capture.pcap')) });
         const xml = outputs.includes('xml');
+        if (args[1] === 'expect') {
+          // conntrack(8) lists those of IPv4 when no family is given.
+          const expectations = (await ct.expectations.dump().toArray()).filter(({ family }) => family === 'ipv4');
+          const lines = expectations.map((each) => (xml ? formatExpectationXML(each) : formatExpectation(each)));
+          expect(listing(lines, xml, 'expect')).to.equal(text(name, file));
+          return;
+        }
         const format = xml ? formatFlowXML : formatFlow;
         const lines: string[] = [];
         for await (const flow of ct.dump()) {
@@ -184,7 +226,8 @@ describe('fixture mixed', () => {
 describeUnless(onPath('tshark') ? undefined : 'needs tshark on PATH', 'Wireshark reads the captures', () => {
   for (const { name } of SCENARIOS) {
     it(`and names what we name in ${name}`, () => {
-      const fields = ['netlink.hdr_type', 'netlink-netfilter.subsys', 'netlink-netfilter.ct.attr'];
+      const attributeFields = ['netlink-netfilter.ct.attr', 'netlink-netfilter.exp.attr'];
+      const fields = ['netlink.hdr_type', 'netlink-netfilter.subsys', ...attributeFields];
       const args = ['-r', path(name, 'capture.pcap'), '-T', 'fields', ...fields.flatMap((field) => ['-e', field])];
       const output = execFileSync('tshark', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
       const theirs = output.split('\n').slice(0, -1);
@@ -204,11 +247,12 @@ describeUnless(onPath('tshark') ? undefined : 'needs tshark on PATH', 'Wireshark
       });
       expect(theirs).to.have.length(ours.length);
       for (const [index, line] of theirs.entries()) {
-        const [types, subsystems = '', attributes = ''] = line.split('\t');
+        const [types, subsystems = '', ofFlows = '', ofExpectations = ''] = line.split('\t');
         const list = (field: string): number[] => (field === '' ? [] : field.split(',').map(Number));
         expect(types.split(',').slice(0, ours[index].types.length)).to.deep.equal(ours[index].types);
         expect(list(subsystems)).to.deep.equal(ours[index].subsystems);
-        expect(list(attributes)).to.deep.equal(ours[index].attributes);
+        // A datagram is of one of the two.
+        expect([...list(ofFlows), ...list(ofExpectations)]).to.deep.equal(ours[index].attributes);
       }
     });
   }

@@ -62,8 +62,9 @@ export class Expectations {
   }
 
   /**
-   * Creates an expectation: `tuple` (its source may be left out, then anything goes), `master` (a flow in the table that has a helper) and `timeout`.
-   * Without a mask what is given of the source must be equal.
+   * Creates an expectation: `tuple` (its source may be left out, then anything goes), `master` (a flow in the table that has a helper) and `timeout`,
+   * which the kernel demands and then replaces by what the helper has (300 s for ftp). Without a mask what is given of the source must be
+   * equal. A helper that has all it may expect of a master gives up the oldest.
    * @throws TypeError, RangeError naming the argument; KernelError EEXIST, ENOENT (no such master), EOPNOTSUPP (the master has no helper)
    */
   async create(expectation: ExpectationInit | Expectation, options: CallOptions = {}): Promise<void> {
@@ -99,7 +100,8 @@ export class Expectations {
   }
 
   /**
-   * Events from now on, on a socket of their own; `close` ends them, and so does closing the Conntrack.
+   * Events from now on, on a socket of their own; `close` ends them, and so does closing the Conntrack. Of a master that was created before
+   * anybody listened nothing is told (nf_conntrack_events=2, the default since Linux 5.19).
    * @throws RangeError naming the option; UnsupportedError where the transport takes no events; KernelError EPERM
    */
   async events(options: ExpectationEventOptions = {}): Promise<Events<ExpectationEvent>> {

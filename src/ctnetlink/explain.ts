@@ -23,6 +23,20 @@ const UPDATE: Sentences = {
   ERANGE: 'a TCP state or window scale is out of its range (window scales go up to 14)',
 };
 
+/** Of expectations, where they differ from flows. */
+const EXPECTATIONS: Sentences = {
+  ENOENT: 'there is no such expectation; its tuple and the zone of its master must match exactly',
+};
+
+const CREATE_EXPECTATION: Sentences = {
+  EEXIST: 'an expectation of this tuple exists already; createOrUpdate gives it a new timeout',
+  ENOENT: 'the master flow does not exist; its tuple and its zone must match exactly',
+  EOPNOTSUPP: 'the master flow has no helper',
+  EINVAL:
+    'the expected tuple, its mask, the master and a timeout are needed, of TCP and UDP with both ports; the class must be one of the helper, and the function one that the kernel has',
+  EBUSY: 'the expectation clashes with another one that overlaps it',
+};
+
 const OPERATIONS: Readonly<Record<string, Sentences>> = {
   create: {
     EEXIST: 'a flow with one of these tuples exists already; createOrUpdate changes it',
@@ -41,10 +55,16 @@ const OPERATIONS: Readonly<Record<string, Sentences>> = {
     EBUSY: 'the flow is dying',
   },
   flush: { EOPNOTSUPP: 'this kernel cannot flush by that filter' },
+  'expectations.create': CREATE_EXPECTATION,
+  'expectations.createOrUpdate': CREATE_EXPECTATION,
+  'expectations.get': EXPECTATIONS,
+  'expectations.delete': {
+    ENOENT: `${EXPECTATIONS.ENOENT}, or the one with this tuple has another id: it was created anew`,
+  },
   dump: { EOPNOTSUPP: 'this kernel cannot filter by that', EBUSY: 'another dump runs on this socket' },
 };
 
-/** The sentence, or undefined when there is nothing to say beyond the name. `operation` is a QueryName or 'join'. */
+/** The sentence, or undefined when there is nothing to say beyond the name. `operation` is a QueryName, an ExpectationQuery or 'join'. */
 export function explainKernelError(operation: string, errno: number): string | undefined {
   const code = errnoName(errno);
   return OPERATIONS[operation]?.[code] ?? ANY[code];

@@ -85,7 +85,7 @@ export function slotsOf(flow: Flow): unknown[] {
 }
 
 /** The property, through the accessors. */
-export function propertyOf(flow: Flow, property: string): unknown {
+export function propertyOf(flow: object, property: string): unknown {
   const [group, name] = property.split('.');
   const value = (flow as unknown as Record<string, unknown>)[group];
   return name === undefined ? value : (value as Record<string, unknown> | undefined)?.[name];
@@ -169,6 +169,11 @@ export function randomValue(kind: KindName, random: Random): unknown {
 
 /** A flow with some of the rows set, whatever they mean together; the family of each tuple fits its addresses. */
 export function randomFlow(random: Random, rows: readonly AttributeRow[] = ATTRIBUTES, oneIn = 3): Flow {
+  return Flow.from(randomInit(random, rows, oneIn) as FlowInit);
+}
+
+/** The same as plain properties, of any table. */
+export function randomInit(random: Random, rows: readonly AttributeRow[], oneIn: number): object {
   const init: Record<string, Record<string, unknown> | unknown> = {};
   const version = random.pick(['ipv4', 'ipv6'] as const);
   for (const row of rows) {
@@ -178,5 +183,5 @@ export function randomFlow(random: Random, rows: readonly AttributeRow[] = ATTRI
     if (name === undefined) init[group] = value;
     else init[group] = { ...(init[group] as object | undefined), [name]: value };
   }
-  return Flow.from(init as FlowInit);
+  return init;
 }

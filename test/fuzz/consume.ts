@@ -1,7 +1,7 @@
 /** Everything that reads what comes from outside, on one datagram. What it throws, other than DecodeError, is a bug. */
 import { Flow, flowCodec } from '../../src/ctnetlink/flow.ts';
-import { decodeFlow, eventTypeOf } from '../../src/ctnetlink/message.ts';
-import { decodeCpuStats, decodeGlobalStats } from '../../src/ctnetlink/stats.ts';
+import { decodeExpectation, decodeFlow, eventTypeOf, expectationEventTypeOf } from '../../src/ctnetlink/message.ts';
+import { decodeCpuStats, decodeExpectationCpuStats, decodeGlobalStats } from '../../src/ctnetlink/stats.ts';
 import { DecodeError, NetlinkError } from '../../src/netlink/errors.ts';
 import { newNlmsghdr, type nlmsghdr, walkDatagram } from '../../src/netlink/nlmsg.ts';
 import { readErrno, readExtendedAck } from '../../src/netlink/nlmsgerr.ts';
@@ -11,6 +11,7 @@ import { Writer } from '../../src/netlink/writer.ts';
 /** How often each end was reached: a run that only ever meets broken headers would test nothing. */
 export interface Outcome {
   flows: number;
+  expectations: number;
   stats: number;
   acks: number;
   refusals: number;
@@ -51,6 +52,7 @@ function checkOffset(error: DecodeError, from: number, to: number): void {
 
 function consumeMessage(each: nlmsghdr, view: DataView, offset: number, end: number, outcome: Outcome): void {
   eventTypeOf(each);
+  expectationEventTypeOf(each);
   const { nlmsg_type, nlmsg_flags } = each;
   // By type, as the callers do, and now and then all that there is: a type may be the mutation.
   if (nlmsg_type < 16) {
@@ -66,8 +68,11 @@ function consumeMessage(each: nlmsghdr, view: DataView, offset: number, end: num
   const flow = orDecodeError(outcome, () => decodeFlow(view, offset, end));
   if (flow instanceof DecodeError) checkOffset(flow, offset, end);
   else outcome.flows++;
+  const expectation = orDecodeError(outcome, () => decodeExpectation(view, offset, end));
+  if (expectation instanceof DecodeError) checkOffset(expectation, offset, end);
+  else outcome.expectations++;
   if ((nlmsg_type & 0xff) < 4) return;
-  for (const decode of [decodeCpuStats, decodeGlobalStats]) {
+  for (const decode of [decodeCpuStats, decodeGlobalStats, decodeExpectationCpuStats]) {
     const stats = orDecodeError(outcome, () => decode(view, offset, end));
     if (stats instanceof DecodeError) checkOffset(stats, offset, end);
     else outcome.stats++;
@@ -113,6 +118,7 @@ export function picture(view: DataView): string {
   note(() =>
     walkDatagram(view, ({ nlmsg_flags, nlmsg_type }, _view, offset, end) => {
       note(() => decodeFlow(view, offset, end));
+      note(() => decodeExpectation(view, offset, end));
       note(() => decodeCpuStats(view, offset, end));
       note(() => decodeGlobalStats(view, offset, end));
       note(() => readErrno(view, offset, end, nlmsg_type === 3));

@@ -5,6 +5,7 @@ import { ATTRIBUTES } from '../../src/ctnetlink/attributes.ts';
 import { viewOf } from '../../src/netlink/byteorder.ts';
 import { walkDatagram } from '../../src/netlink/nlmsg.ts';
 import { readPcap } from '../../src/transport/pcap.ts';
+import { encodeExpectation, randomExpectation } from '../ctnetlink/expectations.ts';
 import { encode, inNests, NESTS, randomFlow } from '../ctnetlink/samples.ts';
 import { ack, concat, datagram, done, error, int32, message, nlattr } from '../support/fake-transport.ts';
 import { Random } from '../support/random.ts';
@@ -43,7 +44,10 @@ function synthesised(): Uint8Array[] {
     message(8, concat(nfgenmsg, nlattr(2, int32(3)), nlattr(15, int32(4))), { type: 0x104 }),
     message(8, concat(nfgenmsg, nlattr(1, int32(3)), nlattr(2, int32(4))), { type: 0x105 }),
   ];
-  return [...flows, ...odd, ...answers, datagram(...flows.slice(0, 3), ...answers)];
+  const expectations = Array.from({ length: 20 }, (_, n) =>
+    message(n + 1, concat(nfgenmsg, encodeExpectation(randomExpectation(random))), { type: 0x200 }),
+  );
+  return [...flows, ...expectations, ...odd, ...answers, datagram(...flows.slice(0, 3), ...answers)];
 }
 
 /** Each message on its own, neighbours in pairs, and whole datagrams: small ones are mutated more thoroughly. */

@@ -29,7 +29,7 @@ describe('fuzz: datagrams', function () {
     Error.stackTraceLimit = stackTraceLimit;
   });
   beforeEach(() => {
-    outcome = { flows: 0, stats: 0, acks: 0, refusals: 0 };
+    outcome = { flows: 0, expectations: 0, stats: 0, acks: 0, refusals: 0 };
   });
 
   it('whole captures are read without a complaint', () => {

@@ -1,0 +1,28 @@
+/** Expectations for tests: random ones, and their attributes as bytes. */
+
+import { Expectation, expectationCodec } from '../../src/ctnetlink/expectation.ts';
+import { EXPECTATION_ATTRIBUTES } from '../../src/ctnetlink/expectation-attributes.ts';
+import type { ExpectationInit } from '../../src/ctnetlink/expectation-properties.ts';
+import { viewOf } from '../../src/netlink/byteorder.ts';
+import { Writer } from '../../src/netlink/writer.ts';
+import type { Random } from '../support/random.ts';
+import { randomInit } from './samples.ts';
+
+/** With some of the rows set, whatever they mean together; the family of each tuple fits its addresses. */
+export function randomExpectation(random: Random): Expectation {
+  return Expectation.from(randomInit(random, EXPECTATION_ATTRIBUTES, 3) as ExpectationInit);
+}
+
+export function encodeExpectation(expectation: Expectation): Uint8Array {
+  const writer = new Writer();
+  // As an earlier request left it: what is not written shows.
+  writer.bytes.fill(0xa5);
+  expectationCodec.write(writer, expectation);
+  return writer.finish().slice();
+}
+
+export function decodeAttributes(attributes: Uint8Array): Expectation {
+  const expectation = new Expectation();
+  expectationCodec.read(viewOf(attributes), 0, attributes.length, expectation);
+  return expectation;
+}
