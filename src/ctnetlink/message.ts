@@ -1,10 +1,9 @@
 import type { nlmsghdr } from '../netlink/nlmsg.ts';
 import { attributesOf, nfnlMessage, nfnlSubsystem } from '../nfnetlink/nfgenmsg.ts';
 import { NLM_F_CREATE, NLM_F_EXCL } from '../uapi/netlink.ts';
-import { NFNL_SUBSYS_CTNETLINK, NFNL_SUBSYS_CTNETLINK_EXP } from '../uapi/nfnetlink.ts';
+import { NFGENMSG_LEN, NFNL_SUBSYS_CTNETLINK, NFNL_SUBSYS_CTNETLINK_EXP } from '../uapi/nfnetlink.ts';
 import { IPCTNL_MSG_CT_DELETE, IPCTNL_MSG_CT_NEW } from '../uapi/nfnetlink_conntrack.ts';
 import { AF_INET, AF_INET6 } from '../uapi/socket.ts';
-import type { SlotHolder } from './codec.ts';
 import { EXPECT_MASK, EXPECT_MASTER, EXPECT_NAT, EXPECTED, Expectation, expectationCodec } from './expectation.ts';
 import { Flow, flowCodec } from './flow.ts';
 import type { SlotValue } from './kinds.ts';
@@ -42,23 +41,21 @@ function implyFamily(slots: SlotValue[], tuple: TupleSlots, family: number): voi
   }
 }
 
-/** Reads the attributes of a message into `target` and gives nfgen_family, or 0 when it is no family of tuples. */
-function readMessage(codec: typeof flowCodec, view: DataView, offset: number, end: number, target: SlotHolder): number {
-  const start = attributesOf(offset, end);
-  codec.read(view, start, end, target);
-  const family = view.getUint8(start - 4);
-  return family === AF_INET || family === AF_INET6 ? family : 0;
-}
-
 /**
  * The flow in the message between `offset` (its nlmsghdr) and `end`: an entry of a dump, a reply to GET, an event, or a request.
  *
  * @throws DecodeError for a broken length, with the path to it
  */
 export function decodeFlow(view: DataView, offset: number, end: number): Flow {
+  const start = attributesOf(offset, end);
+  return decodeFlowAttributes(view, start, end, view.getUint8(start - NFGENMSG_LEN));
+}
+
+/** The same of the attributes alone, from `start` to `end`; `family` is that of the nfgenmsg before them. */
+export function decodeFlowAttributes(view: DataView, start: number, end: number, family: number): Flow {
   const flow = new Flow(flowCodec.newCommonSlots());
-  const family = readMessage(flowCodec, view, offset, end, flow);
-  if (family !== 0) {
+  flowCodec.read(view, start, end, flow);
+  if (family === AF_INET || family === AF_INET6) {
     const { slots } = flow;
     implyFamily(slots, ORIG, family);
     implyFamily(slots, REPLY, family);
@@ -74,8 +71,10 @@ export function decodeFlow(view: DataView, offset: number, end: number): Flow {
  */
 export function decodeExpectation(view: DataView, offset: number, end: number): Expectation {
   const expectation = new Expectation();
-  const family = readMessage(expectationCodec, view, offset, end, expectation);
-  if (family !== 0) {
+  const start = attributesOf(offset, end);
+  expectationCodec.read(view, start, end, expectation);
+  const family = view.getUint8(start - NFGENMSG_LEN);
+  if (family === AF_INET || family === AF_INET6) {
     for (const tuple of [EXPECTED, EXPECT_MASTER, EXPECT_MASK, EXPECT_NAT])
       implyFamily(expectation.slots, tuple, family);
   }

@@ -13,6 +13,8 @@ export class Writer {
   view: DataView;
   /** Bytes written so far, always 4-aligned between attributes. */
   length = 0;
+  /** Where the message begun last starts. */
+  message = 0;
 
   constructor(capacity = 1024) {
     this.bytes = new Uint8Array(new ArrayBuffer(capacity));
@@ -21,6 +23,7 @@ export class Writer {
 
   reset(): this {
     this.length = 0;
+    this.message = 0;
     return this;
   }
 
@@ -43,6 +46,7 @@ export class Writer {
   /** Starts a message; returns where, for `endMessage`. The portid is 0: the kernel fills in the sender's from the socket. */
   beginMessage(type: number, flags: number, sequence: number): number {
     const at = this.reserve(NLMSG_HDRLEN);
+    this.message = at;
     this.view.setUint16(at + 4, type, HOST_LITTLE_ENDIAN);
     this.view.setUint16(at + 6, flags, HOST_LITTLE_ENDIAN);
     this.view.setUint32(at + 8, sequence, HOST_LITTLE_ENDIAN);

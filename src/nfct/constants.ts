@@ -20,6 +20,14 @@ export {
   NFCT_T_UPDATE,
 } from '../format/flags.ts';
 
+/** TCP flags and their masks, ATTR_TCP_FLAGS_ORIG and the like; the kernel has more, in ctnetlink/uapi. */
+export {
+  IP_CT_TCP_FLAG_BE_LIBERAL,
+  IP_CT_TCP_FLAG_CLOSE_INIT,
+  IP_CT_TCP_FLAG_SACK_PERM,
+  IP_CT_TCP_FLAG_WINDOW_SCALE,
+} from '../uapi/nf_conntrack_tcp.ts';
+
 // subsystems, for nfct_open
 export const CONNTRACK = 1;
 export const EXPECT = 2;
@@ -144,3 +152,8 @@ export const NFCT_FILTER_DUMP_MAX = 5;
 
 /** Bytes of a helper's name with its NUL. */
 export const NFCT_HELPER_NAME_MAX = 16;
+
+// "do not use these constants in new applications", as the header says
+export const NFCT_DIR_ORIGINAL = 0;
+export const NFCT_DIR_REPLY = 1;
+export const NFCT_DIR_MAX = 2;

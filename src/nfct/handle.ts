@@ -38,7 +38,12 @@ interface Waiting {
 /** What came while nobody waited: a message, or how a request that was sent ended (without an error: well). */
 type Arrival = { message: Uint8Array; filter: CompiledFilter | undefined } | { error: unknown };
 
-const TYPES: Readonly<Record<EventType, number>> = { new: NFCT_T_NEW, update: NFCT_T_UPDATE, destroy: NFCT_T_DESTROY };
+/** What the type of a message is called in C. */
+export const TYPES: Readonly<Record<EventType, number>> = {
+  new: NFCT_T_NEW,
+  update: NFCT_T_UPDATE,
+  destroy: NFCT_T_DESTROY,
+};
 
 /**
  * What nfct_open gives; opaque, for the functions of this face. While a query or a catch waits, all that arrives goes

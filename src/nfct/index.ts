@@ -43,6 +43,8 @@ export {
 } from './conntrack.ts';
 export * from './constants.ts';
 export * from './copy.ts';
+export * from './dccp.ts';
+export * from './deprecated.ts';
 export {
   type ExpectAttrValue,
   nfexp_attr_is_set,
@@ -60,6 +62,7 @@ export {
   nfexp_set_attr_u32,
 } from './expect.ts';
 export * from './expect-compare.ts';
+export * from './expect-nlmsg.ts';
 export { nfexp_catch, nfexp_query, nfexp_send } from './expect-query.ts';
 export {
   type nfct_filter,
@@ -88,6 +91,7 @@ export * from './group.ts';
 export type { NfctHandle } from './handle.ts';
 export * from './inet.ts';
 export * from './labelmap.ts';
+export { nfct_nlmsg_build, nfct_nlmsg_build_filter, nfct_nlmsg_parse, nfct_payload_parse } from './nlmsg.ts';
 export * from './objopt.ts';
 export * from './query.ts';
 export * from './snprintf.ts';

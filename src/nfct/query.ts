@@ -2,6 +2,7 @@
 
 import type { Flow } from '../ctnetlink/flow.ts';
 import { checkInteger, describe } from '../netlink/check.ts';
+import type { Transport } from '../netlink/transport.ts';
 import { type OpenOptions, openTransport } from '../transport/open.ts';
 import { CONNTRACK, EXPECT } from './constants.ts';
 import type { nfct_filter_dump } from './filter-dump.ts';
@@ -24,10 +25,24 @@ export async function nfct_open(
   subscriptions: number,
   options: OpenOptions = {},
 ): Promise<NfctHandle> {
-  if (subsys_id !== CONNTRACK && subsys_id !== EXPECT && subsys_id !== 0)
-    throw new RangeError(`subsys_id must be CONNTRACK (1), EXPECT (2) or 0 for both, not ${describe(subsys_id)}`);
+  checkSubsystem(subsys_id);
   checkInteger(subscriptions, GROUPS, 'subscriptions');
   const transport = await openTransport({ ...options, events: subscriptions !== 0 });
+  return nfct_open_nfnl(transport, subsys_id, subscriptions);
+}
+
+/**
+ * The same over a transport that is open (openTransport()) and that nobody reads; from now on it is the handle's, and nfct_close
+ * closes it.
+ *
+ * @throws TypeError, RangeError naming the argument
+ * @throws TransportError, UnsupportedError when it cannot join the groups; it is closed then
+ */
+export function nfct_open_nfnl(transport: Transport, subsys_id: number, subscriptions: number): NfctHandle {
+  checkSubsystem(subsys_id);
+  checkInteger(subscriptions, GROUPS, 'subscriptions');
+  if (typeof (transport as Partial<Transport> | null | undefined)?.receive !== 'function')
+    throw new TypeError(`transport must be an open transport, not ${describe(transport)}`);
   const handle = new NfctHandle(transport, subscriptions !== 0);
   try {
     for (let group = 1; subscriptions >> (group - 1) !== 0; group++) {
@@ -38,6 +53,11 @@ export async function nfct_open(
     throw error;
   }
   return handle;
+}
+
+function checkSubsystem(subsys_id: number): void {
+  if (subsys_id !== CONNTRACK && subsys_id !== EXPECT && subsys_id !== 0)
+    throw new RangeError(`subsys_id must be CONNTRACK (1), EXPECT (2) or 0 for both, not ${describe(subsys_id)}`);
 }
 
 /** Closes the socket; what waits is rejected with ClosedError. Returns 0. Idempotent. */
