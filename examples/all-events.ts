@@ -15,5 +15,5 @@ async function print(events: AsyncIterable<ConntrackEvent | ExpectEvent>): Promi
 }
 
 const streams = [await ct.events(), await ct.expectations.events()];
-console.log(`waiting for ${left} events`);
+console.log(`events to wait for: ${left}`);
 await Promise.all(streams.map(print));

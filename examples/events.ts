@@ -5,7 +5,7 @@ import { formatEvent } from 'ctnetlink/format';
 let left = Number(process.argv[2] ?? 10);
 const ct = await Conntrack.open();
 const events = await ct.events();
-console.log(`waiting for ${left} events`);
+console.log(`events to wait for: ${left}`);
 for await (const event of events) {
   console.log(event.type === 'overrun' ? `${event.lost} events were lost here` : formatEvent(event));
   if (--left === 0) break;

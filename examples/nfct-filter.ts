@@ -18,6 +18,6 @@ nfct.nfct_callback_register(h, nfct.NFCT_T_ALL, (type, ct) => {
   console.log(nfct.nfct_snprintf(ct, type, nfct.NFCT_O_DEFAULT, 0));
   return --left === 0 ? nfct.NFCT_CB_STOP : nfct.NFCT_CB_CONTINUE;
 });
-console.log(`waiting for ${left} events`);
+console.log(`events to wait for: ${left}`);
 await nfct.nfct_catch(h);
 nfct.nfct_close(h);

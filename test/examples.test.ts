@@ -1,0 +1,120 @@
+/**
+ * Every example is run as its reader would, from the built package, and conntrack(8) is the witness of what it did to the
+ * tables. `npm test` builds; a run of this file alone takes what dist/ has.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
+import { Conntrack } from '../src/conntrack/conntrack.ts';
+import { createHttps, EXAMPLES } from './support/examples.ts';
+import { describeKernel, describeUnless, resetNamespace, sh } from './support/kernel.ts';
+import { RUNTIMES, runtime, whyNoRuntime } from './support/runtimes.ts';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const FOLDER = join(ROOT, 'examples');
+
+/** Timeouts go up to the hundred that they were set to, since the clock runs. Opaque numbers and reference counts have no digits. */
+function steady(text: string): string {
+  return text
+    .replace(/(?<=tcp {6}6 |timeout: |expires in )\d+|\b\d+(?= proto=)/g, (seconds) =>
+      String(Math.ceil(Number(seconds) / 100) * 100),
+    )
+    .replace(/(?<=use=|id=|id: |maxEntries: )\d+/g, '#');
+}
+
+function lines(text: string): string[] {
+  return steady(text)
+    .split('\n')
+    .filter((line) => line !== '');
+}
+
+function flows(): string[] {
+  return [...lines(sh('conntrack', '-L', '-f', 'ipv4')), ...lines(sh('conntrack', '-L', '-f', 'ipv6'))];
+}
+
+/** Runs an example to its end and gives what it printed. */
+async function run(command: string, args: readonly string[], meanwhile?: () => Promise<void>): Promise<string> {
+  const child = spawn(command, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], timeout: 20_000 });
+  try {
+    const closed = once(child, 'close');
+    let errors = '';
+    child.stderr.on('data', (data) => {
+      errors += data;
+    });
+    let output = '';
+    let waits = meanwhile;
+    for await (const data of child.stdout) {
+      output += data;
+      if (waits === undefined || !output.includes('\n')) continue;
+      await waits();
+      waits = undefined;
+    }
+    const [code, signal] = await closed;
+    expect(code, `${signal ?? ''}${errors}`).to.equal(0);
+    return output;
+  } finally {
+    child.kill();
+  }
+}
+
+/** Those that run TypeScript as it is. */
+const DIRECT = RUNTIMES.filter((name) => name !== 'node20');
+
+describe('examples', () => {
+  const files = readdirSync(FOLDER).filter((file) => file.endsWith('.ts'));
+
+  it('are all run here', () => {
+    expect(files.map((file) => file.slice(0, -'.ts'.length))).to.have.members(Object.keys(EXAMPLES));
+  });
+
+  it('are all in README.md, as the counterparts that they say they are', () => {
+    const readme = readFileSync(join(FOLDER, 'README.md'), 'utf8');
+    const rows = [...readme.matchAll(/^\| \[(.+?)\]\((.+?)\) +\| `(.+?)` +\|/gm)];
+    expect(rows.map(([, name]) => name)).to.have.members(files);
+    for (const [, name, link, utility] of rows) {
+      expect(link).to.equal(name);
+      const [head] = readFileSync(join(FOLDER, name), 'utf8').split('\nimport');
+      expect(head).to.match(new RegExp(`Counterpart of ${utility}\\b`));
+    }
+  });
+});
+
+describeKernel('examples on the kernel', ['conntrack', 'nft'], () => {
+  let ct: Conntrack;
+  beforeEach(async () => {
+    resetNamespace();
+    ct = await Conntrack.open();
+  });
+  afterEach(async () => await ct.close());
+  after(() => resetNamespace());
+
+  for (const [name, example] of Object.entries(EXAMPLES)) {
+    const { args = [], given, meanwhile, prints, unordered, flows: left = [], expectations = [] } = example;
+
+    it(`${name}.ts does what it says`, async () => {
+      await given?.(ct);
+      const command = ['--import', 'tsx', `examples/${name}.ts`, ...args];
+      const output = await run(process.execPath, command, meanwhile && (() => meanwhile(ct)));
+      if (prints instanceof RegExp) expect(steady(output)).to.match(prints);
+      else if (unordered) expect(lines(output)).to.have.members([...prints]);
+      else expect(lines(output)).to.deep.equal(prints);
+      expect(flows()).to.have.members([...left]);
+      expect(lines(sh('conntrack', '-L', 'expect'))).to.have.members([...expectations]);
+    });
+  }
+
+  for (const name of DIRECT) {
+    describeUnless(whyNoRuntime(name), `in ${name}`, () => {
+      it('run as they are', async () => {
+        const { prints, flows: left } = EXAMPLES.update;
+        await createHttps(ct);
+        const output = await run(runtime(name)!, [...(name === 'deno' ? ['run', '-A'] : []), 'examples/update.ts']);
+        expect(lines(output)).to.deep.equal(prints);
+        expect(flows()).to.deep.equal(left);
+      });
+    });
+  }
+});
