@@ -16,6 +16,7 @@ const PRINTS: readonly RegExp[] = [
   /mark: 23[\s\S]*create: EEXIST: a flow with one of these tuples exists already/,
   /^\{ succeeded: 50000, failed: 0 \}\n\{ succeeded: 25000, failed: 0 \}\n$/,
   /^new \{[\s\S]*src: '10\.0\.0\.1'[\s\S]*\} by \d+\n$/,
+  /^ftp expects 192\.0\.2\.1 5000\n$/,
   /^$/,
   /^192\.0\.2\.7\n$/,
 ];

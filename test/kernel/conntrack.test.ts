@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { Conntrack } from '../../src/conntrack/conntrack.ts';
 import type { Flow } from '../../src/ctnetlink/flow.ts';
 import type { FlowInit } from '../../src/ctnetlink/properties.ts';
-import { KernelError } from '../../src/netlink/errors.ts';
+import { code } from '../support/code.ts';
 import { describeKernel, resetNamespace, sh, sysctl } from '../support/kernel.ts';
 import { tcpConnection, tracking } from '../support/traffic.ts';
 
@@ -19,17 +19,6 @@ function witness(): string[] {
       .split('\n')
       .filter((line) => line !== ''),
   );
-}
-
-/** What a call is refused with. */
-async function code(call: Promise<unknown>): Promise<string> {
-  try {
-    await call;
-    return 'OK';
-  } catch (error) {
-    if (!(error instanceof KernelError)) throw error;
-    return error.code;
-  }
 }
 
 interface Case {

@@ -7,21 +7,11 @@ import { Conntrack } from '../../src/conntrack/conntrack.ts';
 import type { Events } from '../../src/conntrack/events.ts';
 import type { ExpectationEvent } from '../../src/conntrack/expectation-events.ts';
 import type { Expectation } from '../../src/ctnetlink/expectation.ts';
-import { KernelError } from '../../src/netlink/errors.ts';
 import { NF_CT_EXPECT_INACTIVE, NF_CT_EXPECT_PERMANENT } from '../../src/uapi/nf_conntrack_common.ts';
+import { code } from '../support/code.ts';
 import { type Control, ftpControl } from '../support/ftp.ts';
 import { describeKernel, resetNamespace, sh } from '../support/kernel.ts';
 import { mixedFlows, tracking } from '../support/traffic.ts';
-
-async function code(call: Promise<unknown>): Promise<string> {
-  try {
-    await call;
-    return 'OK';
-  } catch (error) {
-    if (!(error instanceof KernelError)) throw error;
-    return error.code;
-  }
-}
 
 /** What conntrack(8) lists, without the timeout. */
 function witness(family: 'ipv4' | 'ipv6' = 'ipv4'): string[] {
