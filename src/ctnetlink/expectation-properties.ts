@@ -4,7 +4,7 @@
  */
 import type { InitOf, PathOf, TupleProperties, ViewOf } from './properties.ts';
 
-/** The flow that is to be translated when it comes (CTA_EXPECT_NAT): address and port of the source side of the tuple. */
+/** How the flow is translated when it comes (CTA_EXPECT_NAT): to address and port of the source side. The rest is filled in at creation. */
 export interface ExpectNatProperties extends TupleProperties {
   /** IP_CT_DIR_*: 0 original, 1 reply. */
   direction: number;

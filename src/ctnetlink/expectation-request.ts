@@ -5,9 +5,17 @@ import { NFNETLINK_V0, NFNL_SUBSYS_CTNETLINK_EXP } from '../uapi/nfnetlink.ts';
 import * as cta from '../uapi/nfnetlink_conntrack.ts';
 import { AF_INET, AF_INET6, AF_UNSPEC } from '../uapi/socket.ts';
 import { buildNfnl } from './build.ts';
-import { EXPECT_MASK, EXPECT_MASTER, EXPECTED, Expectation, expectationCodec, expectationSlot } from './expectation.ts';
+import {
+  EXPECT_MASK,
+  EXPECT_MASTER,
+  EXPECT_NAT,
+  EXPECTED,
+  Expectation,
+  expectationCodec,
+  expectationSlot,
+} from './expectation.ts';
 import type { SlotValue } from './kinds.ts';
-import { checkTuple, hasTuple } from './tuple.ts';
+import { checkTuple, hasTuple, type TupleSlots } from './tuple.ts';
 
 /** Type and flags of every request, as libnetfilter_conntrack sends them; the statistics are ours. */
 const QUERIES = {
@@ -36,6 +44,7 @@ const TIMEOUT = expectationSlot('timeout');
 const ZONE = expectationSlot('zone');
 const ID = expectationSlot('id');
 const HELPER = expectationSlot('helper');
+const NAT_DIRECTION = expectationSlot('nat.direction');
 
 const ANY_IPV6 = new Uint8Array(16);
 const WHOLE_IPV6 = new Uint8Array(16).fill(255);
@@ -44,11 +53,18 @@ function familyOf({ slots }: Expectation): number {
   return (slots[EXPECTED.family] ?? AF_UNSPEC) as number;
 }
 
-/** Fills what may be left out of the source: anything goes there. */
-function completeSource(slots: SlotValue[]): void {
-  if (slots[EXPECTED.dst4] !== undefined) slots[EXPECTED.src4] ??= 0;
-  if (slots[EXPECTED.dst6] !== undefined) slots[EXPECTED.src6] ??= ANY_IPV6;
-  if (slots[EXPECTED.dport] !== undefined) slots[EXPECTED.sport] ??= 0;
+/** Fills what may be left out of one side of a tuple, with what means nothing: the kernel demands both. */
+function complete(slots: SlotValue[], tuple: TupleSlots, missing: 'source' | 'destination'): void {
+  const { src4, src6, sport, dst4, dst6, dport } = tuple;
+  const sides = [
+    [src4, dst4, 0],
+    [src6, dst6, ANY_IPV6],
+    [sport, dport, 0],
+  ] as const;
+  for (const [source, destination, nothing] of sides) {
+    const [given, open] = missing === 'source' ? [destination, source] : [source, destination];
+    if (slots[given] !== undefined) slots[open] ??= nothing;
+  }
 }
 
 /** The mask where none is given: what of the source is given and not 0 counts. The kernel demands one and reads the source of it only. */
@@ -72,8 +88,8 @@ function completeMask(slots: SlotValue[]): void {
 }
 
 /**
- * @throws TypeError when the expected tuple has no destination or protocol, the master is not whole or the timeout is missing (the kernel
- * would say EINVAL)
+ * @throws TypeError when the expected tuple has no destination or protocol, the master is not whole, or the timeout or the direction of
+ * NAT is missing (the kernel would say EINVAL)
  */
 export function buildExpectationCreate(
   expectation: Expectation,
@@ -84,12 +100,18 @@ export function buildExpectationCreate(
   attributes.slots = expectation.slots.slice();
   attributes.unknown = expectation.unknown;
   const { slots } = attributes;
-  completeSource(slots);
+  complete(slots, EXPECTED, 'source');
   checkTuple(slots, EXPECTED, argument);
   checkTuple(slots, EXPECT_MASTER, argument);
   if (slots[TIMEOUT] === undefined)
     throw new TypeError(`${argument}.timeout is required: seconds until the expectation is given up`);
   if (!hasTuple(slots, EXPECT_MASK)) completeMask(slots);
+  if (hasTuple(slots, EXPECT_NAT)) {
+    if (slots[NAT_DIRECTION] === undefined)
+      throw new TypeError(`${argument}.nat.direction is required: 0 or 1, the direction that is translated`);
+    slots[EXPECT_NAT.proto] ??= slots[EXPECTED.proto];
+    complete(slots, EXPECT_NAT, 'destination');
+  }
   slots[ID] = undefined;
   return buildExpectationMessage(query, familyOf(attributes), attributes);
 }
@@ -102,7 +124,7 @@ function identity(expectation: Expectation, argument: string): Expectation {
   const attributes = new Expectation();
   const { slots } = attributes;
   for (const slot of [EXPECTED.family, ...EXPECTED.all, ZONE]) slots[slot] = expectation.slots[slot];
-  completeSource(slots);
+  complete(slots, EXPECTED, 'source');
   checkTuple(slots, EXPECTED, argument);
   return attributes;
 }

@@ -170,6 +170,18 @@ describe('expectation: requests', () => {
     expect(expectation.mask).to.include({ src: `${'ffff:'.repeat(7)}ffff`, sport: 65535 });
   });
 
+  it('create fills in the NAT tuple, of which the source counts', () => {
+    const nat = { src: '10.7.7.7', sport: 42, direction: 1 };
+    const build = (init: ExpectationInit) =>
+      buildExpectationCreate(
+        Expectation.from({ tuple: TUPLE, master: MASTER, timeout: 9, ...init }),
+        'expectations.create',
+      );
+    const { expectation } = sent(build({ nat }));
+    expect(expectation.toJSON().nat).to.deep.equal({ ...nat, family: 'ipv4', proto: 'tcp', dst: '0.0.0.0', dport: 0 });
+    expect(() => build({ nat: { src: '10.7.7.7' } })).to.throw(TypeError, 'expectation.nat.direction is required');
+  });
+
   it('create changes nothing of what it was given, and sends no id', () => {
     const given = Expectation.from({ tuple: TUPLE, master: MASTER, timeout: 9, id: 5 });
     const before = given.clone();
