@@ -21,7 +21,7 @@ export {
   nfct_bitmask_unset_bit,
 } from './bitmask.ts';
 export * from './callback.ts';
-export * from './compare.ts';
+export { nfct_cmp, nfct_compare } from './compare.ts';
 export {
   nfct_attr_is_set,
   nfct_attr_is_set_array,

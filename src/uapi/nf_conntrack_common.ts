@@ -1,5 +1,18 @@
 /** linux/netfilter/nf_conntrack_common.h */
 
+// enum ip_conntrack_info
+export const IP_CT_ESTABLISHED = 0; // part of an established connection, either direction
+export const IP_CT_RELATED = 1; // like NEW, but related to an existing connection, or ICMP error
+export const IP_CT_NEW = 2; // started a new connection to track
+export const IP_CT_IS_REPLY = 3; // from here on: reply direction
+export const IP_CT_ESTABLISHED_REPLY = 3;
+export const IP_CT_RELATED_REPLY = 4;
+export const IP_CT_NUMBER = 5;
+export const IP_CT_NEW_REPLY = 5; // only for userspace compatibility
+
+export const NF_CT_STATE_INVALID_BIT = 0x1;
+export const NF_CT_STATE_UNTRACKED_BIT = 0x40;
+
 // enum ip_conntrack_status
 export const IPS_EXPECTED_BIT = 0;
 export const IPS_EXPECTED = 0x1;

@@ -138,6 +138,12 @@ export const CTA_SEQADJ_CORRECTION_POS = 1;
 export const CTA_SEQADJ_OFFSET_BEFORE = 2;
 export const CTA_SEQADJ_OFFSET_AFTER = 3;
 
+// enum ctattr_natseq: the same under its name before Linux 3.13
+export const CTA_NAT_SEQ_UNSPEC = 0;
+export const CTA_NAT_SEQ_CORRECTION_POS = 1;
+export const CTA_NAT_SEQ_OFFSET_BEFORE = 2;
+export const CTA_NAT_SEQ_OFFSET_AFTER = 3;
+
 // enum ctattr_synproxy
 export const CTA_SYNPROXY_UNSPEC = 0;
 export const CTA_SYNPROXY_ISN = 1;
