@@ -14,7 +14,7 @@ import { IPCTNL_MSG_CT_GET } from '../uapi/nfnetlink_conntrack.ts';
 import { checkConntrack } from './conntrack.ts';
 import { NFCT_Q_DUMP_FILTER, NFCT_T_UNKNOWN } from './constants.ts';
 import { checkExpect } from './expect.ts';
-import { nfexp_nlmsg_parse } from './expect-nlmsg.ts';
+import { checkDeletion, nfexp_nlmsg_parse } from './expect-nlmsg.ts';
 import { buildExpectQuery } from './expect-query.ts';
 import { expectWireForm } from './expect-wire.ts';
 import type { nfct_filter_dump } from './filter-dump.ts';
@@ -66,6 +66,7 @@ export function nfct_parse_conntrack(msg: number, nlh: Uint8Array, ct: Flow): nu
  */
 export function nfexp_build_expect(type: number, flags: number, exp: Expectation): Uint8Array {
   checkExpect(exp);
+  checkDeletion(type, exp);
   return build(NFNL_SUBSYS_CTNETLINK_EXP, type, flags, expectationCodec, expectWireForm(exp));
 }
 

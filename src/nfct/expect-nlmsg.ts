@@ -8,7 +8,11 @@ import {
   expectationCodec,
 } from '../ctnetlink/expectation.ts';
 import { decodeExpectation } from '../ctnetlink/message.ts';
+import { hasTuple } from '../ctnetlink/tuple.ts';
+import { HOST_LITTLE_ENDIAN } from '../netlink/byteorder.ts';
 import type { Writer } from '../netlink/writer.ts';
+import { nfnlMessage } from '../nfnetlink/nfgenmsg.ts';
+import { IPCTNL_MSG_EXP_DELETE } from '../uapi/nfnetlink_conntrack.ts';
 import { checkExpect } from './expect.ts';
 import { expectWireForm } from './expect-wire.ts';
 import { append, checkWriter, fill, openMessage } from './nlmsg.ts';
@@ -16,13 +20,13 @@ import { append, checkWriter, fill, openMessage } from './nlmsg.ts';
 /**
  * Appends what nfexp_query() would send of the expectation to the message that was begun last: see nfct_nlmsg_build(). Returns 0.
  *
- * **Without ATTR_EXP_EXPECTED an IPCTNL_MSG_EXP_DELETE deletes every expectation**, or those of ATTR_EXP_HELPER_NAME.
- *
- * @throws TypeError when no message is begun; TypeError, RangeError naming the argument. Nothing is written then
+ * @throws TypeError when no message is begun, or one that deletes would have no ATTR_EXP_EXPECTED, and delete all; TypeError, RangeError
+ * naming the argument. Nothing is written then
  */
 export function nfexp_nlmsg_build(writer: Writer, exp: Expectation): number {
-  checkWriter(writer);
+  const message = checkWriter(writer);
   checkExpect(exp);
+  checkDeletion(nfnlMessage(writer.view.getUint16(message + 4, HOST_LITTLE_ENDIAN)), exp);
   append(writer, expectationCodec, [expectWireForm(exp).attributes]);
   return 0;
 }
@@ -39,4 +43,10 @@ export function nfexp_nlmsg_parse(nlh: Uint8Array, exp: Expectation): number {
   const tuples = [EXPECTED, EXPECT_MASTER, EXPECT_MASK, EXPECT_NAT];
   fill(exp, decodeExpectation(view, 0, end), expectationCodec, tuples);
   return 0;
+}
+
+/** @throws TypeError when a message of this type would delete every expectation */
+export function checkDeletion(type: number, exp: Expectation): void {
+  if (type === IPCTNL_MSG_EXP_DELETE && !hasTuple(exp.slots, EXPECTED))
+    throw new TypeError('exp: ATTR_EXP_EXPECTED is not set, and a message that deletes would delete all');
 }

@@ -62,7 +62,7 @@ export {
   nfexp_set_attr_u32,
 } from './expect.ts';
 export * from './expect-compare.ts';
-export * from './expect-nlmsg.ts';
+export { nfexp_nlmsg_build, nfexp_nlmsg_parse } from './expect-nlmsg.ts';
 export { nfexp_catch, nfexp_query, nfexp_send } from './expect-query.ts';
 export {
   type nfct_filter,

@@ -128,6 +128,16 @@ describe('nfct: messages by hand', () => {
     expect(nfct.nfct_build_query(nfct.NFCT_Q_FLUSH_FILTER, status, '6.18.0')[17]).to.equal(1);
   });
 
+  it('never delete every expectation', () => {
+    const exp = nfct.nfexp_new();
+    nfct.nfexp_set_attr(exp, nfct.ATTR_EXP_HELPER_NAME, 'ftp');
+    const attempt = () => byHand(IPCTNL_MSG_EXP_DELETE, 0, AF_INET, (writer) => nfct.nfexp_nlmsg_build(writer, exp));
+    expect(attempt).to.throw(TypeError, 'would delete all');
+    expect(() => nfct.nfexp_build_expect(IPCTNL_MSG_EXP_DELETE, 0, exp)).to.throw(TypeError, 'would delete all');
+    nfct.nfexp_set_attr(exp, nfct.ATTR_EXP_EXPECTED, conntrack(UDP));
+    expect(hex(attempt()).slice(32)).to.equal(hex(nfct.nfexp_build_expect(IPCTNL_MSG_EXP_DELETE, 0, exp)).slice(32));
+  });
+
   it('have attributes of zone and tuple, as 1.1.0 writes them', () => {
     const filter = filterOf({ mark: { value: 1, mask: 3 } });
     nfct.nfct_filter_dump_set_attr_u16(filter, nfct.NFCT_FILTER_DUMP_ZONE, 5);
