@@ -33,7 +33,7 @@ const CREATE_EXPECTATION: Sentences = {
   ENOENT: 'the master flow does not exist; its tuple and its zone must match exactly',
   EOPNOTSUPP: 'the master flow has no helper',
   EINVAL:
-    'the expected tuple, its mask, the master and a timeout are needed, of TCP and UDP with both ports; the class must be one of the helper, and the function one that the kernel has',
+    'the expected tuple, its mask, the master and a timeout are needed, of TCP and UDP with both ports and none with a zone of its own; the class must be one of the helper, and the function one that the kernel has',
   EBUSY: 'the expectation clashes with another one that overlaps it',
 };
 

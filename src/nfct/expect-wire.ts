@@ -30,8 +30,13 @@ export function expectWireForm(exp: Expectation, argument = 'exp'): { family: nu
   const attributes = new Expectation();
   const from = exp.slots;
   const to = attributes.slots;
-  for (const [tuple, name] of TUPLES)
-    if (from[tuple.family] !== undefined || hasTuple(from, tuple)) copyTuple(to, from, tuple, name, argument);
+  for (const [tuple, name] of TUPLES) {
+    if (from[tuple.family] !== undefined || hasTuple(from, tuple)) {
+      copyTuple(to, from, tuple, name, argument);
+      // As in C: the kernel refuses tuples with a zone here (EINVAL), ATTR_EXP_ZONE is that of the master.
+      to[tuple.zone] = undefined;
+    }
+  }
   for (const slot of SCALARS) to[slot] = from[slot];
   return { family: (from[EXPECTED.family] ?? 0) as number, attributes };
 }
