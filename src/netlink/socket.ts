@@ -73,6 +73,11 @@ export class NetlinkSocket {
     return this.#tracker.pending + this.#queued;
   }
 
+  /** A dump is on its way, waits for its turn, or is drained. */
+  get dumping(): boolean {
+    return this.#tracker.dumping || this.#queuedDumps.length > 0;
+  }
+
   /** Sends a request and resolves at its ACK or DONE. Rejects with what the kernel, the sink, the signal or `build` said. */
   request(build: BuildRequest, options: RequestOptions): Promise<void> {
     return this.start(build, options).done;

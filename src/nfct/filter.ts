@@ -134,10 +134,12 @@ export function nfct_filter_set_logic(filter: nfct_filter, attr: number, logic: 
  * does not count. Returns 0. The kernel filters where the transport can tell it to (SO_ATTACH_FILTER), else this process does, with
  * the same program and result.
  *
- * **As in C the filter is on the socket, not on the events**: flows that answer an NFCT_Q_GET are filtered too, and a dump loses whole
- * datagrams, some hundred flows, whose first flow does not pass. Use another handle for queries.
+ * **As in C the filter is on the socket, not on the events**: the answer to an NFCT_Q_GET is filtered too. A dump would never end, since the
+ * kernel goes on with it only when a datagram of it is received (in C it does not end); while there is a filter it is refused, and
+ * a filter while there is one. Use another handle for queries.
  *
- * @throws TypeError naming the argument; ClosedError; TransportError with the errno where C returns -1
+ * @throws TypeError naming the argument; ClosedError; UnsupportedError while there is a dump
+ * @throws TransportError with the errno where C returns -1; ENOMEM when it is larger than net.core.optmem_max allows
  */
 export function nfct_filter_attach(h: NfctHandle, filter: nfct_filter): number {
   checkHandle(h);

@@ -13,7 +13,7 @@ import {
 } from '../ctnetlink/message.ts';
 import { viewOf } from '../netlink/byteorder.ts';
 import { describe } from '../netlink/check.ts';
-import { ClosedError, OverrunError, TransportError } from '../netlink/errors.ts';
+import { ClosedError, OverrunError, TransportError, UnsupportedError } from '../netlink/errors.ts';
 import { type FilteringTransport, filtering } from '../netlink/filtering.ts';
 import { newNlmsghdr, type nlmsghdr, readNlmsghdr } from '../netlink/nlmsg.ts';
 import type { EventSink, ReplySink } from '../netlink/sequence.ts';
@@ -45,6 +45,10 @@ export const TYPES: Readonly<Record<EventType, number>> = {
   destroy: NFCT_T_DESTROY,
 };
 
+/** The kernel goes on with a dump when a datagram of it is taken. One that the filter drops never is: all waits for ever (Linux 6.18). */
+const NO_DUMP_UNDER_FILTER =
+  'a dump and a filter cannot be on one handle: the dump would never end. Use another handle, or nfct_filter_detach';
+
 /**
  * What nfct_open gives; opaque, for the functions of this face. While a query or a catch waits, all that arrives goes
  * to the callback, as in C; while none does, the socket is not read, so that the kernel's buffer is the only queue.
@@ -62,6 +66,7 @@ export class NfctHandle {
   readonly #backlog: Arrival[] = [];
   readonly #events: EventSink;
   #overrun: OverrunError | undefined;
+  #filtered = false;
 
   constructor(transport: Transport, subscribed: boolean) {
     this.#transport = filtering(transport);
@@ -76,8 +81,7 @@ export class NfctHandle {
 
   /** @param query makes the request, for a kernel of this release */
   async query(query: (release: string | undefined) => Request): Promise<number> {
-    this.#socket.assertOpen();
-    const { build, operation, dump, filter } = query(this.#socket.transport.release);
+    const { build, operation, dump, filter } = this.#prepare(query);
     let verdict = NFCT_CB_CONTINUE;
     let request: RequestHandle | undefined;
     const sink: ReplySink = {
@@ -107,8 +111,7 @@ export class NfctHandle {
 
   /** @param query makes the request, for a kernel of this release */
   async send(query: (release: string | undefined) => Request): Promise<number> {
-    this.#socket.assertOpen();
-    const { build, operation, dump, filter } = query(this.#socket.transport.release);
+    const { build, operation, dump, filter } = this.#prepare(query);
     let length = 0;
     let sending = true;
     let failure: unknown;
@@ -157,12 +160,21 @@ export class NfctHandle {
   /** @param program of a socket filter; undefined takes it away */
   attachFilter(program: Uint8Array | undefined): void {
     this.#socket.assertOpen();
+    if (program !== undefined && this.#socket.dumping) throw new UnsupportedError(NO_DUMP_UNDER_FILTER);
     this.#transport.attachFilter(program);
+    this.#filtered = program !== undefined;
   }
 
   close(): void {
     this.#end(new ClosedError());
     this.#socket.close();
+  }
+
+  #prepare(query: (release: string | undefined) => Request): Request {
+    this.#socket.assertOpen();
+    const request = query(this.#socket.transport.release);
+    if (request.dump && this.#filtered) throw new UnsupportedError(NO_DUMP_UNDER_FILTER);
+    return request;
   }
 
   get #attended(): boolean {

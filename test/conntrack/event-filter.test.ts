@@ -11,19 +11,12 @@ import { decodeFlow, type EventType } from '../../src/ctnetlink/message.ts';
 import { BpfProgram } from '../../src/netlink/bpf.ts';
 import { viewOf } from '../../src/netlink/byteorder.ts';
 import { OverrunError, TransportError } from '../../src/netlink/errors.ts';
-import type { Transport, TransportFactory } from '../../src/netlink/transport.ts';
-import { openKoffi } from '../../src/transport/koffi.ts';
 import { record } from '../../src/transport/record.ts';
 import { replay } from '../../src/transport/replay.ts';
 import { EINVAL } from '../../src/uapi/errno.ts';
-import {
-  NFNLGRP_CONNTRACK_DESTROY,
-  NFNLGRP_CONNTRACK_NEW,
-  NFNLGRP_CONNTRACK_UPDATE,
-} from '../../src/uapi/nfnetlink.ts';
+import { filteredByKernel, hexOf, koffi, koffiWithoutFilters } from '../support/event-sockets.ts';
 import { FakeTransport, message, rejection } from '../support/fake-transport.ts';
 import { describeKernel, resetNamespace, sh } from '../support/kernel.ts';
-import { mixedFlows, tcpConnection } from '../support/traffic.ts';
 import { came, overrun, pcap } from '../transport/captures.ts';
 import { DESTROY, flow, flowMessage, kernelWith, NEW, numberOf, play, range, UPDATE } from './played.ts';
 
@@ -163,27 +156,6 @@ describe('Conntrack: filtered events', () => {
   });
 });
 
-const GROUPS = [NFNLGRP_CONNTRACK_NEW, NFNLGRP_CONNTRACK_UPDATE, NFNLGRP_CONNTRACK_DESTROY];
-
-/** Imported here and not by name: a loader of TypeScript may load what is imported later once more, with errors of its own. */
-const koffi: TransportFactory = openKoffi;
-
-/** A socket of the kernel's that has all events, under a program. */
-async function socketOf(program: Uint8Array | undefined): Promise<Transport> {
-  const transport = await koffi({ events: true });
-  transport.start({ readable: () => {}, failed: () => {} });
-  if (program !== undefined) transport.attachFilter!(program);
-  for (const group of GROUPS) transport.joinGroup(group);
-  return transport;
-}
-
-/** What waits to be read. */
-function drain(transport: Transport): Uint8Array[] {
-  const events: Uint8Array[] = [];
-  for (let next = transport.receive(); next !== undefined; next = transport.receive()) events.push(next.bytes.slice());
-  return events;
-}
-
 describeKernel('Conntrack: filtered events on the kernel', ['conntrack', 'nft'], () => {
   const FILTERS: Record<string, Filter> = {
     IPv4: { family: 'ipv4' },
@@ -224,36 +196,15 @@ describeKernel('Conntrack: filtered events on the kernel', ['conntrack', 'nft'],
   };
 
   let everything: Uint8Array[];
-  const filtered = new Map<string, Uint8Array[]>();
+  let filtered: ReadonlyMap<string, Uint8Array[]>;
 
   before(async function () {
     this.timeout(60_000);
     resetNamespace();
-    const plain = await socketOf(undefined);
-    const sockets: [string, Transport][] = [];
-    try {
-      for (const [name, filter] of Object.entries(FILTERS))
-        sockets.push([name, await socketOf(new CompiledFilter(filter).forEvents())]);
-      // Real packets and requests, then changes and the end of all of them.
-      const dispose = await mixedFlows();
-      try {
-        await tcpConnection(8080);
-        sh('conntrack', '-U', '-s', '10.0.2.1', '-m', '7');
-        sh('conntrack', '-U', '-s', 'fd00::1', '-m', '0');
-      } finally {
-        await dispose();
-      }
-      sh('conntrack', '-F');
-      everything = drain(plain);
-      for (const [name, socket] of sockets) filtered.set(name, drain(socket));
-    } finally {
-      for (const [, socket] of sockets) socket.close();
-      plain.close();
-    }
+    const programs = Object.entries(FILTERS).map(([name, filter]) => [name, new CompiledFilter(filter).forEvents()!]);
+    ({ all: everything, filtered } = await filteredByKernel(Object.fromEntries(programs)));
   });
   after(() => resetNamespace());
-
-  const hexOf = (events: readonly Uint8Array[]): string[] => events.map((each) => Buffer.from(each).toString('hex'));
 
   for (const [name, filter] of Object.entries(FILTERS)) {
     it(`by ${name}: the kernel, the interpreter and matches() agree`, () => {
@@ -348,9 +299,7 @@ describeKernel('Conntrack: filtered events on the kernel', ['conntrack', 'nft'],
       try {
         const path = join(folder, 'events.pcap');
         const filter: Filter = { orig: { src: '10.0.0.2' } };
-        const without: TransportFactory = async (options) =>
-          Object.assign(await koffi(options), { attachFilter: undefined });
-        const recorder = record(path, { transport: without });
+        const recorder = record(path, { transport: koffiWithoutFilters });
         {
           await using ct = await Conntrack.open({ transport: recorder });
           const events = await ct.events({ filter });

@@ -1,0 +1,71 @@
+/** Sockets of the kernel's with socket filters, and events of every kind for them. */
+import type { Transport, TransportFactory } from '../../src/netlink/transport.ts';
+import { openKoffi } from '../../src/transport/koffi.ts';
+import {
+  NFNLGRP_CONNTRACK_DESTROY,
+  NFNLGRP_CONNTRACK_NEW,
+  NFNLGRP_CONNTRACK_UPDATE,
+} from '../../src/uapi/nfnetlink.ts';
+import { sh } from './kernel.ts';
+import { mixedFlows, tcpConnection } from './traffic.ts';
+
+/** Imported here and not by name: a loader of TypeScript may load what is imported later once more, with errors of its own. */
+export const koffi: TransportFactory = openKoffi;
+
+/** The same without attachFilter: what is filtered is filtered here. */
+export const koffiWithoutFilters: TransportFactory = async (options) =>
+  Object.assign(await koffi(options), { attachFilter: undefined });
+
+const GROUPS = [NFNLGRP_CONNTRACK_NEW, NFNLGRP_CONNTRACK_UPDATE, NFNLGRP_CONNTRACK_DESTROY];
+
+/** What waits to be read. */
+function drain(transport: Transport): Uint8Array[] {
+  const events: Uint8Array[] = [];
+  for (let next = transport.receive(); next !== undefined; next = transport.receive()) events.push(next.bytes.slice());
+  return events;
+}
+
+/** Flows of real packets and of requests in all their variety, then changes, and the end of all of them. */
+async function everything(): Promise<void> {
+  const dispose = await mixedFlows();
+  try {
+    await tcpConnection(8080);
+    sh('conntrack', '-U', '-s', '10.0.2.1', '-m', '7');
+    sh('conntrack', '-U', '-s', 'fd00::1', '-m', '0');
+  } finally {
+    await dispose();
+  }
+  sh('conntrack', '-F');
+}
+
+/**
+ * What comes of the same events to a socket without a filter, and to one under each of these programs. Needs a namespace that is reset,
+ * nft and conntrack.
+ */
+export async function filteredByKernel(
+  programs: Readonly<Record<string, Uint8Array>>,
+): Promise<{ all: Uint8Array[]; filtered: ReadonlyMap<string, Uint8Array[]> }> {
+  const sockets: Transport[] = [];
+  const open = async (program?: Uint8Array): Promise<Transport> => {
+    const transport = await koffi({ events: true });
+    sockets.push(transport);
+    transport.start({ readable: () => {}, failed: () => {} });
+    if (program !== undefined) transport.attachFilter!(program);
+    for (const group of GROUPS) transport.joinGroup(group);
+    return transport;
+  };
+  try {
+    const plain = await open();
+    const attached: [string, Transport][] = [];
+    for (const [name, program] of Object.entries(programs)) attached.push([name, await open(program)]);
+    await everything();
+    return { all: drain(plain), filtered: new Map(attached.map(([name, socket]) => [name, drain(socket)])) };
+  } finally {
+    for (const socket of sockets) socket.close();
+  }
+}
+
+/** Events as text, to be compared. */
+export function hexOf(events: readonly Uint8Array[]): string[] {
+  return events.map((each) => Buffer.from(each).toString('hex'));
+}
