@@ -428,6 +428,24 @@ describeKernel('filters on the kernel', ['conntrack', 'nft'], () => {
       matches: [3],
       one: true,
     },
+    'a prefix': { filter: { orig: { src: '10.0.0.3/31' } }, matches: [12, 14, 15], one: false },
+    'a prefix that is the whole address': {
+      filter: { orig: { src: '10.0.0.3/32' } },
+      matches: [12, 14, 15],
+      one: true,
+    },
+    'a prefix of the reply, and a port': {
+      filter: { reply: { dst: '203.0.0.0/8' }, orig: { proto: 'tcp', sport: 9 } },
+      matches: [16],
+      one: false,
+    },
+    'every address of a family': {
+      filter: { orig: { dst: '0.0.0.0/0' } },
+      matches: ALL.filter((n) => ![9, 10, 11, 13].includes(n)),
+      one: false,
+    },
+    'a v6 prefix': { filter: { orig: { src: 'fd00::2/127' } }, matches: [13], one: false },
+    'a v6 prefix that is the whole address': { filter: { orig: { src: 'fd00::3/128' } }, matches: [13], one: false },
     'a v6 source': { filter: { orig: { src: 'fd00::1' } }, matches: [9, 10, 11], one: false },
     'a v6 source in a zone': { filter: { orig: { src: 'fd00::1' }, zone: 1 }, matches: [11], one: false },
   };
@@ -491,8 +509,16 @@ describeKernel('filters on the kernel', ['conntrack', 'nft'], () => {
         zone: maybe(() => random.between(1, 2), 4),
       };
     };
+    const prefixed = (v6: boolean): string => {
+      const length = random.oneIn(2) ? random.below(v6 ? 129 : 33) : random.between(30, 32) + (v6 ? 96 : 0);
+      return random.oneIn(3) ? `${address(v6)}/${length}` : address(v6);
+    };
     const part = (v6: boolean): TupleInit =>
-      Object.fromEntries(Object.entries(tuple(v6)).filter(([name]) => random.oneIn(name === 'proto' ? 1 : 2)));
+      Object.fromEntries(
+        Object.entries({ ...tuple(v6), src: prefixed(v6), dst: prefixed(v6) }).filter(([name]) =>
+          random.oneIn(name === 'proto' ? 1 : 2),
+        ),
+      );
     const STATUS = ['SEEN_REPLY', 'ASSURED', 'FIXED_TIMEOUT'];
 
     for (let n = 1; n <= 120; n++) {
