@@ -273,7 +273,7 @@ describeOracle('bpf: random programs, as the kernel takes and runs them', functi
       const key = typeof answer === 'number' ? Math.min(answer, 2) : 'refused';
       seen.set(key, (seen.get(key) ?? 0) + 1);
     }
-    for (const key of [0, 1, 2, 'refused']) expect(seen.get(key), String(key)).to.be.above(100);
+    for (const key of [0, 1, 2, 'refused']) expect(seen.get(key), String(key)).to.be.above(20);
   });
 
   it('of which nearly none does', () => {
