@@ -1,6 +1,9 @@
 export * from './batch.ts';
+export { BpfProgram } from './bpf.ts';
+export { BpfAssembler } from './bpf-assembler.ts';
 export * from './byteorder.ts';
 export * from './errors.ts';
+export * from './filtering.ts';
 export * from './nlattr.ts';
 export * from './nlmsg.ts';
 export * from './nlmsgerr.ts';
