@@ -102,6 +102,7 @@ const NOT_ATTRIBUTES: readonly (readonly [pattern: RegExp, why: string])[] = [
   [/^CTA_NAT$/, 'alias of CTA_NAT_SRC'],
   [/^CTA_NAT_(MINIP|MAXIP)$/, 'aliases of CTA_NAT_V4_MINIP and CTA_NAT_V4_MAXIP'],
   [/^CTA_NAT_SEQ_ADJ_(ORIG|REPLY)$/, 'aliases of CTA_SEQ_ADJ_ORIG and CTA_SEQ_ADJ_REPLY'],
+  [/^CTA_NAT_SEQ_(CORRECTION_POS|OFFSET_BEFORE|OFFSET_AFTER)$/, 'aliases of CTA_SEQADJ_ and the same'],
 ];
 
 describe('attributes: the table', () => {
