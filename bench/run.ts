@@ -5,9 +5,11 @@
 import { parseArgs } from 'node:util';
 import { buildAll } from './c/build.ts';
 import { describeMachine, isCrowded } from './machine.ts';
+import { measureCommands } from './measure/commands.ts';
 import { measureCreate } from './measure/create.ts';
 import { measureDump } from './measure/dump.ts';
 import { measureEvents } from './measure/events.ts';
+import { measureEventsCli } from './measure/events-cli.ts';
 import { measureMemory } from './measure/memory.ts';
 import { measureScale } from './measure/scale.ts';
 import { inside, runInside } from './namespace.ts';
@@ -21,6 +23,8 @@ const MEASURES = {
   memory: measureMemory,
   events: measureEvents,
   scale: measureScale,
+  commands: measureCommands,
+  'events-cli': measureEventsCli,
 } as const;
 
 const { values } = parseArgs({

@@ -11,6 +11,7 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 interface Manifest {
   bin: Record<string, string>;
+  man: string;
   exports: Record<string, string | { types: string; default: string }>;
 }
 
@@ -27,14 +28,14 @@ describe('package', function () {
   after(() => rmSync(folder, { recursive: true, force: true }));
 
   it('has what a user needs, and nothing else', () => {
-    const allowed = /^(dist|src)\/|^(package\.json|README\.md|CHANGELOG\.md|LICENSE)$/;
+    const allowed = /^(dist|src)\/|^man\/ctnetlink\.8$|^(package\.json|README\.md|CHANGELOG\.md|LICENSE)$/;
     expect(files.filter((file) => !allowed.test(file))).to.deep.equal([]);
     expect(files).to.include.members(['LICENSE', 'README.md', 'package.json']);
     for (const target of Object.values(manifest.exports)) {
       const paths = typeof target === 'string' ? [target] : Object.values(target);
       for (const path of paths) expect(files).to.include(path.replace('./', ''));
     }
-    for (const path of Object.values(manifest.bin)) expect(files).to.include(path);
+    for (const path of [...Object.values(manifest.bin), manifest.man]) expect(files).to.include(path);
   });
 
   it('has a source map with its source for every script', () => {

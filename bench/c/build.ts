@@ -12,7 +12,7 @@ const MEASURE = join(SOURCES, 'measure.h');
 export const FLAGS = ['-O2', '-Wall'];
 const HEADERS = ['libnetfilter_conntrack/libnetfilter_conntrack.h', 'libmnl/libmnl.h'];
 
-export type Program = 'create' | 'drain' | 'dump' | 'fill' | 'memory' | 'receive';
+export type Program = 'create' | 'drain' | 'dump' | 'fill' | 'memory' | 'receive' | 'run' | 'storm';
 
 /** What each is linked with. */
 const PROGRAMS: Record<Program, string[]> = {
@@ -22,6 +22,8 @@ const PROGRAMS: Record<Program, string[]> = {
   fill: ['-lmnl'],
   memory: ['-lnetfilter_conntrack', '-lmnl'],
   receive: [],
+  run: [],
+  storm: [],
 };
 
 /** Builds what is older than its source. Undefined when every binary is there, else why that is impossible. */

@@ -1,9 +1,9 @@
-/** -C: how many flows there are. */
-import type { Conntrack } from '../conntrack/conntrack.ts';
-import type { Output } from './output.ts';
+/** -C of flows. */
+import type { Context } from './context.ts';
 
-export async function count(ct: Conntrack, output: Output): Promise<void> {
+export async function countFlows({ ct, output }: Context): Promise<number> {
   const { entries } = await ct.stats();
   output.add(`${entries}\n`);
   await output.flush();
+  return 0;
 }

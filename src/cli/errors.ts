@@ -1,22 +1,71 @@
-/** What a failure looks like to who typed the command: one line, and never a stack. */
-import { NetlinkError, UnsupportedError } from '../netlink/errors.ts';
-import { UsageError } from './options.ts';
+/** What a failure looks like to who typed the command: a line or two, and never a stack. */
+import { KernelError, NetlinkError, UnsupportedError } from '../netlink/errors.ts';
+import { EEXIST } from '../uapi/errno.ts';
+import { failureLine } from './failures.ts';
 import { complain } from './output.ts';
+import { type Settings, UsageError } from './settings.ts';
 
-/** Exit statuses of conntrack(8). */
+/** Exit status of conntrack(8); that of misuse is the error's own. */
 const FAILED = 1;
-const MISUSED = 2;
 
-/** Says what went wrong and returns the exit status. CTNETLINK_DEBUG=1 shows where. */
-export function report(error: unknown): number {
+/** What a message depends on. */
+type Asked = Pick<Settings, 'command' | 'table'>;
+
+/** What went wrong with one of several commands: that of a line of a file. */
+export class CommandFailure extends Error {
+  readonly settings: Asked;
+
+  constructor(cause: unknown, settings: Asked) {
+    super('a command failed', { cause });
+    this.settings = settings;
+  }
+}
+
+/**
+ * Says what went wrong and returns the exit status. CTNETLINK_DEBUG=1 shows where.
+ * @param settings what was asked for, where that is known: the last line about what the kernel refused is conntrack(8)'s, which depends on it. What
+ *   it means and what to do stands before that.
+ */
+export function report(error: unknown, settings?: Asked): number {
+  if (error instanceof CommandFailure) return report(error.cause, error.settings);
   if (process.env.CTNETLINK_DEBUG) console.error(error);
   if (error instanceof UsageError) {
     complain(error.message);
-    process.stderr.write("Try `ctnetlink -h' or 'ctnetlink --help' for more information.\n");
-    return MISUSED;
+    if (error.status !== FAILED)
+      process.stderr.write("Try `ctnetlink -h' or 'ctnetlink --help' for more information.\n");
+    return error.status;
   }
-  complain(`Operation failed: ${oneLine(error)}`);
+  if (error instanceof KernelError) {
+    explain(error);
+    complain(failureLine(error, settings));
+  } else {
+    complain(`Operation failed: ${oneLine(error)}`);
+  }
   return FAILED;
+}
+
+/** What it means and what to do. Of what exists already there is nothing more to say: the sentence speaks of a call that no option makes. */
+function explain(error: KernelError): void {
+  const { errno, explanation, extack } = error;
+  if (errno !== EEXIST && (explanation !== undefined || extack?.message !== undefined)) complain(oneLine(error));
+}
+
+/** Failures that -U tells of, each in a line without a name in front, and goes on. */
+export class Refusals {
+  readonly #settings: Settings;
+  readonly #explained = new Set<number>();
+
+  constructor(settings: Settings) {
+    this.#settings = settings;
+  }
+
+  /** @throws error when it is not the kernel's */
+  add(error: Error): void {
+    if (!(error instanceof KernelError)) throw error;
+    if (!this.#explained.has(error.errno)) explain(error);
+    this.#explained.add(error.errno);
+    process.stderr.write(`${failureLine(error, this.#settings)}\n`);
+  }
 }
 
 function oneLine(error: unknown): string {

@@ -1,29 +1,79 @@
-/** What -o means to the formatters. */
-import { readFileSync } from 'node:fs';
-import { CONNLABEL_CONF, LabelMap } from '../format/labelmap.ts';
-import type { PlainOptions } from '../format/plain.ts';
-import type { Settings } from './options.ts';
-import { complain } from './output.ts';
+/** An entry as -o says, and what stands around a listing of them. */
+import type { Flow } from '../ctnetlink/flow.ts';
+import { XML_BEGIN, XML_END } from '../format/elements.ts';
+import { formatFlowJSON } from '../format/json.ts';
+import { formatFlow, type PlainOptions } from '../format/plain.ts';
+import { formatFlowSave } from '../format/save.ts';
+import { formatFlowXML } from '../format/xml.ts';
+import { labelMap } from './labels.ts';
+import type { Output } from './output.ts';
+import type { Settings } from './settings.ts';
 
-/** The options of formatFlow. Without names, labels are not shown, and that is said once. */
-export function plainOptions({ output }: Settings): PlainOptions {
+/** The options of formatFlow. */
+export function plainOptions({ command, output, labels, labelsAdd, labelsDelete }: Settings): PlainOptions {
+  const named = labels ?? labelsAdd ?? labelsDelete;
   return {
     layer3: output.has('extended'),
     id: output.has('id'),
     timestamp: output.has('ktimestamp'),
-    labels: output.has('labels') ? readLabels() : undefined,
+    // The options that name some show them too, but not of what is deleted.
+    labels: output.has('labels') || (named !== undefined && command !== 'delete') ? labelMap() : undefined,
   };
 }
 
-function readLabels(): LabelMap | undefined {
-  let problem: string;
-  try {
-    const labels = LabelMap.parse(readFileSync(CONNLABEL_CONF, 'utf8'));
-    if (!labels.empty) return labels;
-    problem = `${CONNLABEL_CONF} names none`;
-  } catch (error) {
-    problem = (error as Error).message;
+/** The text of a flow, without a newline. */
+export function flowFormat(settings: Settings): (flow: Flow) => string {
+  const { output, command } = settings;
+  if (output.has('json') || output.has('ndjson')) return formatFlowJSON;
+  // What would do it again.
+  if (output.has('save')) return command === 'delete' ? (flow) => formatFlowSave(flow, '-D') : formatFlowSave;
+  const options = plainOptions(settings);
+  if (output.has('xml')) return (flow) => formatFlowXML(flow, options);
+  return (flow) => formatFlow(flow, options);
+}
+
+/** Entries printed one after the other, in an array of JSON or a document of XML where -o says so, and counted. */
+export class Listing<T> {
+  count = 0;
+  readonly #output: Output;
+  readonly #format: (entry: T) => string;
+  readonly #begin: string;
+  readonly #between: string;
+  readonly #end: string;
+
+  /** @param document what conntrack(8) prints of one: of -G only the beginning, of -D and -U nothing */
+  constructor(
+    settings: Settings,
+    output: Output,
+    format: (entry: T) => string,
+    document: 'whole' | 'begun' | 'none' = 'whole',
+  ) {
+    const table = settings.table === 'expect' ? 'expect' : 'conntrack';
+    const xml = settings.output.has('xml') && document !== 'none';
+    const json = settings.output.has('json');
+    this.#output = output;
+    this.#format = format;
+    this.#begin = json ? '[\n' : xml ? XML_BEGIN[table] : '';
+    this.#between = json ? ',\n' : '\n';
+    this.#end = json ? '\n]\n' : `\n${xml && document === 'whole' ? XML_END[table] : ''}`;
+    this.#json = json;
   }
-  complain(`labels are not shown: ${problem}`);
-  return undefined;
+
+  readonly #json: boolean;
+
+  add(entry: T): void {
+    this.#output.add(this.count++ === 0 ? this.#begin : this.#between);
+    this.#output.add(this.#format(entry));
+  }
+
+  /** What has been gathered is enough to be written. */
+  async flushIfFull(): Promise<void> {
+    if (this.#output.full) await this.#output.flush();
+  }
+
+  async end(): Promise<void> {
+    if (this.count > 0) this.#output.add(this.#end);
+    else if (this.#json) this.#output.add('[]\n');
+    await this.#output.flush();
+  }
 }

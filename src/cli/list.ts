@@ -1,32 +1,47 @@
-/** -L: the flows of a table. */
+/** -L of flows. */
 import type { Conntrack } from '../conntrack/conntrack.ts';
 import type { DumpOptions } from '../conntrack/flow-dump.ts';
 import { CompiledFilter, type Filter } from '../ctnetlink/filter.ts';
 import type { Flow } from '../ctnetlink/flow.ts';
-import { formatFlowJSON } from '../format/json.ts';
 import { formatFlow, type PlainOptions } from '../format/plain.ts';
 import { ReplayError } from '../transport/replay.ts';
-import { plainOptions } from './formats.ts';
-import type { Settings } from './options.ts';
+import type { Context } from './context.ts';
+import { flowFormat, Listing } from './formats.ts';
 import { complain, type Output } from './output.ts';
+import { Selection } from './selection.ts';
 
-type Batches = AsyncIterable<readonly Flow[]>;
+/** Prints what matches of a table and says how many flows there were. */
+export async function list({ ct, settings, output }: Context): Promise<number> {
+  const { table, zero } = settings;
+  const selection = new Selection(settings);
+  const options = { reset: zero && table === 'conntrack', table: table === 'expect' ? undefined : table };
+  const listing = new Listing(settings, output, flowFormat(settings));
+  for await (const batch of selected(ct, selection, options, settings.replay !== undefined)) {
+    for (const flow of batch) listing.add(flow);
+    await listing.flushIfFull();
+  }
+  await listing.end();
+  complain(`${listing.count} flow entries have been shown.`);
+  return 0;
+}
 
-/** Prints a table and says how many flows there were. */
-export async function list(ct: Conntrack, settings: Settings, output: Output): Promise<void> {
-  const { family, table } = settings;
-  const flows =
-    settings.replay === undefined ? ct.dump({ family }, { table }).batches() : captured(ct, { family }, { table });
-  const shown = settings.output.has('json')
-    ? await printJSON(flows, output)
-    : settings.output.has('ndjson')
-      ? await print(flows, output, formatFlowJSON)
-      : await printPlain(flows, output, plainOptions(settings));
-  complain(`${shown} flow entries have been shown.`);
+/** The flows that match, as the dump brings them. The kernel leaves out what it can. */
+export async function* selected(
+  ct: Conntrack,
+  selection: Selection,
+  options: DumpOptions,
+  replayed: boolean,
+): AsyncGenerator<Flow[]> {
+  const { filter } = selection;
+  const flows = replayed ? captured(ct, filter, options) : ct.dump(filter, options).batches();
+  for await (const batch of flows) {
+    const matching = batch.filter((flow) => selection.matches(flow));
+    if (matching.length > 0) yield matching;
+  }
 }
 
 /** A capture answers what was asked when it was recorded. Where that was the whole table, what matches is picked from it here. */
-async function* captured(ct: Conntrack, filter: Filter, options: DumpOptions): AsyncGenerator<readonly Flow[]> {
+async function* captured(ct: Conntrack, filter: Filter, options: DumpOptions): AsyncGenerator<Flow[]> {
   try {
     yield* ct.dump(filter, options).batches();
   } catch (error) {
@@ -37,33 +52,17 @@ async function* captured(ct: Conntrack, filter: Filter, options: DumpOptions): A
 }
 
 /** Prints flows as lines of text and returns how many. */
-export function printPlain(batches: Batches, output: Output, options: PlainOptions): Promise<number> {
-  return print(batches, output, (flow) => formatFlow(flow, options));
-}
-
-async function print(batches: Batches, output: Output, format: (flow: Flow) => string): Promise<number> {
+export async function printPlain(
+  batches: AsyncIterable<readonly Flow[]>,
+  output: Output,
+  options: PlainOptions,
+): Promise<number> {
   let shown = 0;
   for await (const batch of batches) {
-    for (const flow of batch) {
-      output.add(format(flow));
-      output.add('\n');
-    }
+    for (const flow of batch) output.add(`${formatFlow(flow, options)}\n`);
     shown += batch.length;
     if (output.full) await output.flush();
   }
-  await output.flush();
-  return shown;
-}
-
-/** One array, printed as it comes: an element a line. */
-async function printJSON(batches: Batches, output: Output): Promise<number> {
-  let shown = 0;
-  output.add('[');
-  for await (const batch of batches) {
-    for (const flow of batch) output.add(`${shown++ === 0 ? '\n' : ',\n'}${formatFlowJSON(flow)}`);
-    if (output.full) await output.flush();
-  }
-  output.add(shown === 0 ? ']\n' : '\n]\n');
   await output.flush();
   return shown;
 }

@@ -1,42 +1,86 @@
 #!/usr/bin/env node
 /** The command `ctnetlink`: conntrack(8)'s options, output and exit statuses. */
 import { Conntrack } from '../conntrack/conntrack.ts';
+import { ORIG } from '../ctnetlink/tuple.ts';
 import { NetlinkError } from '../netlink/errors.ts';
 import type { TransportFactory } from '../netlink/transport.ts';
 import type { OpenOptions } from '../transport/open.ts';
 import { type Recorder, record } from '../transport/record.ts';
 import { replay } from '../transport/replay.ts';
-import { count } from './count.ts';
+import { deleteFlows, updateFlows } from './change.ts';
+import { completionScript } from './completion.ts';
+import type { Run } from './context.ts';
+import { countFlows } from './count.ts';
+import { addFlow, createFlow } from './create.ts';
 import { report } from './errors.ts';
-import { events } from './events.ts';
+import { flowEvents } from './events.ts';
+import { createExpectation, deleteExpectation } from './expect-change.ts';
+import { expectationEvents } from './expect-events.ts';
+import { getExpectation } from './expect-get.ts';
+import { countExpectations, listExpectations } from './expect-list.ts';
+import { flushExpectations, flushFlows } from './flush.ts';
+import { getFlow } from './get.ts';
+import { helpText } from './help.ts';
 import { list } from './list.ts';
-import { helpText, parse, type Settings } from './options.ts';
+import { load } from './load.ts';
 import { Output } from './output.ts';
-import { stats } from './stats.ts';
+import { parse } from './parse.ts';
+import type { Command, Settings } from './settings.ts';
+import { expectationStats, flowStats } from './stats.ts';
 import { NAME } from './version.ts';
 import { withoutFfiWarning } from './warnings.ts';
 
-async function run(settings: Settings): Promise<void> {
-  const output = new Output();
-  if (settings.command === undefined || settings.command === 'help') {
-    output.add(helpText());
-    return await output.flush();
-  }
-  if (settings.command === 'version') {
-    output.add(`${NAME}\n`);
-    return await output.flush();
-  }
+type Runs = Readonly<Partial<Record<Command, Run>>>;
 
+const ON_FLOWS: Runs = {
+  list,
+  get: getFlow,
+  delete: deleteFlows,
+  create: createFlow,
+  add: addFlow,
+  update: updateFlows,
+  event: flowEvents,
+  flush: flushFlows,
+  load,
+  count: countFlows,
+  stats: flowStats,
+};
+
+const ON_EXPECTATIONS: Runs = {
+  list: listExpectations,
+  get: getExpectation,
+  delete: deleteExpectation,
+  create: createExpectation,
+  event: expectationEvents,
+  flush: flushExpectations,
+  count: countExpectations,
+  stats: expectationStats,
+};
+
+/** What a command prints that asks no kernel. */
+function textOf({ command, shell, flow }: Settings): string | undefined {
+  if (command === undefined || command === 'help') return helpText(flow.slots[ORIG.proto] as number | undefined);
+  if (command === 'version') return `${NAME}\n`;
+  return command === 'completion' ? completionScript(shell!) : undefined;
+}
+
+async function run(settings: Settings): Promise<number> {
+  for (const warning of settings.warnings) process.stderr.write(`${warning}\n`);
+  const output = new Output();
+  const text = textOf(settings);
+  if (text !== undefined) {
+    output.add(text);
+    await output.flush();
+    return 0;
+  }
+  const runs = settings.table === 'expect' ? ON_EXPECTATIONS : ON_FLOWS;
   let transport: OpenOptions['transport'];
   let recorder: Recorder | undefined;
   if (settings.replay !== undefined) transport = openCapture(settings.replay);
   if (settings.record !== undefined) transport = recorder = record(settings.record, { transport });
   try {
     await using ct = await Conntrack.open({ transport, eventsMayAbortProcess: settings.eventsMayAbort });
-    if (settings.command === 'list') await list(ct, settings, output);
-    else if (settings.command === 'event') await events(ct, settings, output);
-    else if (settings.command === 'count') await count(ct, output);
-    else await stats(ct, output);
+    return await runs[settings.command!]!({ ct, settings, output });
   } finally {
     recorder?.close();
   }
@@ -56,8 +100,10 @@ withoutFfiWarning();
 // An error that nobody awaits, such as one of a socket's callback.
 process.on('uncaughtException', (error) => process.exit(report(error)));
 
+let settings: Settings | undefined;
 try {
-  await run(parse(process.argv.slice(2)));
+  settings = parse(process.argv.slice(2));
+  process.exitCode = await run(settings);
 } catch (error) {
-  process.exitCode = report(error);
+  process.exitCode = report(error, settings);
 }

@@ -1,6 +1,17 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { NETLINK_NETFILTER } from '../uapi/netlink.ts';
 
+/** Milliseconds for which what was found is not looked for again: a program that causes events causes many. */
+const FRESH = 100;
+
+/** Programs that are remembered: a listener runs for months. */
+const MOST = 1024;
+
+interface Found {
+  name: string | undefined;
+  at: number;
+}
+
 /**
  * Which program a netlink socket belongs to, as far as /proc tells: it must still run, and be ours to look at. A portid is only by
  * habit the number of a process, so the socket is looked for by its inode.
@@ -8,13 +19,28 @@ import { NETLINK_NETFILTER } from '../uapi/netlink.ts';
 export class ProgramNames {
   /** By inode, which is not used again soon, unlike a portid. */
   readonly #names = new Map<string, string>();
+  /** By portid. */
+  readonly #found = new Map<number, Found>();
 
   of(portid: number): string | undefined {
+    const at = performance.now();
+    const found = this.#found.get(portid);
+    if (found !== undefined && at - found.at < FRESH) return found.name;
+    const name = this.#search(portid);
+    if (this.#found.size >= MOST) {
+      this.#found.clear();
+      this.#names.clear();
+    }
+    this.#found.set(portid, { name, at });
+    return name;
+  }
+
+  #search(portid: number): string | undefined {
     const inode = inodeOf(portid);
     if (inode === undefined) return undefined;
     let name = this.#names.get(inode);
     if (name === undefined) {
-      name = nameOf(inode);
+      name = nameOf(inode, portid);
       if (name !== undefined) this.#names.set(inode, name);
     }
     return name;
@@ -31,16 +57,21 @@ function inodeOf(portid: number): string | undefined {
   return undefined;
 }
 
-function nameOf(inode: string): string | undefined {
+function nameOf(inode: string, portid: number): string | undefined {
   const socket = `socket:[${inode}]`;
-  for (const pid of attempt(() => readdirSync('/proc')) ?? []) {
-    if (!/^\d+$/.test(pid)) continue;
+  for (const pid of processes(portid)) {
     for (const fd of attempt(() => readdirSync(`/proc/${pid}/fd`)) ?? []) {
       if (attempt(() => readlinkSync(`/proc/${pid}/fd/${fd}`)) === socket)
         return attempt(() => readFileSync(`/proc/${pid}/comm`, 'utf8'))?.trim();
     }
   }
   return undefined;
+}
+
+/** The likely ones first, because many do not run for long: by habit, then the youngest. */
+function processes(portid: number): string[] {
+  const pids = (attempt(() => readdirSync('/proc')) ?? []).filter((name) => /^\d+$/.test(name));
+  return [String(portid), ...pids.sort((a, b) => Number(b) - Number(a))];
 }
 
 /** Processes end while they are looked at, and those of others are not shown: no answer then. */

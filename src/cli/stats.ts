@@ -1,7 +1,6 @@
 /** -S: the counters of each CPU. */
-import type { Conntrack } from '../conntrack/conntrack.ts';
 import type { CpuStats } from '../ctnetlink/stats.ts';
-import type { Output } from './output.ts';
+import type { Context } from './context.ts';
 
 /** In the order of CTA_STATS_*, with conntrack(8)'s names; which of them there are depends on the kernel. */
 const COUNTERS: readonly (readonly [Exclude<keyof CpuStats, 'cpu'>, string])[] = [
@@ -32,7 +31,17 @@ export function formatCpuStats(stats: CpuStats): string {
   return text;
 }
 
-export async function stats(ct: Conntrack, output: Output): Promise<void> {
+export async function flowStats({ ct, output }: Context): Promise<number> {
   for (const cpu of await ct.cpuStats()) output.add(`${formatCpuStats(cpu)}\n`);
   await output.flush();
+  return 0;
+}
+
+export async function expectationStats({ ct, output }: Context): Promise<number> {
+  for (const stats of await ct.expectations.stats()) {
+    const counters = `expect_new=${stats.new} expect_create=${stats.create} expect_delete=${stats.delete} `;
+    output.add(`cpu=${`${stats.cpu}`.padEnd(4)}\t${counters}\n`);
+  }
+  await output.flush();
+  return 0;
 }

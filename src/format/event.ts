@@ -1,8 +1,17 @@
 /** Events as conntrack -E prints them. */
+import type { Expectation } from '../ctnetlink/expectation.ts';
 import type { Flow } from '../ctnetlink/flow.ts';
 import type { EventType } from '../ctnetlink/message.ts';
 import { escapeXML } from './elements.ts';
-import { formatFlow, type PlainOptions } from './plain.ts';
+import {
+  type ExpectationOptions,
+  type ExpectationXmlOptions,
+  formatExpectation,
+  formatExpectationXML,
+} from './expectation.ts';
+import { formatFlow, type PlainOptions, PREFIXES } from './plain.ts';
+import { formatFlowSave } from './save.ts';
+import { timeval } from './time.ts';
 import { formatFlowXML, type XmlOptions } from './xml.ts';
 
 /** What is printed of an event. */
@@ -30,7 +39,8 @@ export interface EventXmlOptions extends Omit<XmlOptions, 'type'> {
 export function formatEvent(event: FlowEvent, options: EventOptions = {}): string {
   const { received, programName } = options;
   const arrival = received === undefined ? '' : `[${timeval(received)}]\t`;
-  return arrival + formatFlow(event.flow, { ...options, type: event.type }) + cause(event, programName);
+  const flow = formatFlow(event.flow, options);
+  return arrival + (flow === '' ? '' : PREFIXES[event.type]) + flow + cause(event, programName);
 }
 
 /** The same in XML, where which program caused it is text between the elements. */
@@ -40,14 +50,40 @@ export function formatEventXML(event: FlowEvent, options: EventXmlOptions = {}):
   return flow + cause(event, programName && escapeXML(programName));
 }
 
+/** What conntrack(8) would be asked for to make the same happen again. */
+const COMMANDS = { new: '-A', update: '-U', destroy: '-D' } as const;
+
+/** The same as the options of conntrack(8): -o save. */
+export function formatEventSave(event: FlowEvent, programName?: string): string {
+  return formatFlowSave(event.flow, COMMANDS[event.type]) + cause(event, programName);
+}
+
 function cause({ portid }: FlowEvent, programName: string | undefined): string {
   if (!portid) return '';
   const program = programName === undefined ? '' : ` progname=${programName}`;
   return ` [USERSPACE] portid=${portid}${program}`;
 }
 
-/** Seconds with six decimals, as a struct timeval is printed. */
-function timeval(milliseconds: number): string {
-  const microseconds = Math.floor(milliseconds * 1000);
-  return `${Math.floor(microseconds / 1_000_000)}.${`${microseconds % 1_000_000}`.padStart(6, '0')}`;
+/** What is printed of an event of an expectation. */
+export interface ExpectationEvent {
+  readonly type: 'new' | 'destroy';
+  readonly expectation: Expectation;
+  /** nl_pid of the socket whose request caused it; 0 (or undefined): the kernel itself. Only JSON shows it. */
+  readonly portid?: number;
+}
+
+/** The line of an event, without a newline. conntrack(8) says of flows alone which program it was; so do we. */
+export function formatExpectationEvent(
+  { type, expectation }: ExpectationEvent,
+  options: Omit<ExpectationOptions, 'type'> = {},
+): string {
+  return formatExpectation(expectation, { ...options, type });
+}
+
+/** The same in XML. */
+export function formatExpectationEventXML(
+  { type, expectation }: ExpectationEvent,
+  options: Omit<ExpectationXmlOptions, 'type'> = {},
+): string {
+  return formatExpectationXML(expectation, { ...options, type });
 }

@@ -7,10 +7,16 @@ import type { SlotValue } from '../ctnetlink/kinds.ts';
 import { NF_CT_EXPECT_INACTIVE, NF_CT_EXPECT_PERMANENT, NF_CT_EXPECT_USERSPACE } from '../uapi/nf_conntrack_common.ts';
 import { escapeXML, FLOW_BEGIN, layer3Begin, layer4Begin, when } from './elements.ts';
 import { type PlainOptions, PREFIXES } from './plain.ts';
+import { timeval } from './time.ts';
 import { addressesXML, layer4XML, tupleText } from './tuple.ts';
 import type { XmlOptions } from './xml.ts';
 
-export type ExpectationOptions = Pick<PlainOptions, 'type'>;
+export interface ExpectationOptions extends Pick<PlainOptions, 'type'> {
+  /** When it was read, in milliseconds since 1970, fractions included: the `[1700000000.123456]` in front (-o timestamp). */
+  received?: number;
+}
+
+/** -o timestamp is `time` here. */
 export type ExpectationXmlOptions = Pick<XmlOptions, 'type' | 'time' | 'now'>;
 
 const TIMEOUT = expectationSlot('timeout');
@@ -35,7 +41,9 @@ function flagNames(slots: readonly SlotValue[]): string[] {
 export function formatExpectation(expectation: Expectation, options: ExpectationOptions = {}): string {
   checkExpectation(expectation);
   const { slots } = expectation;
-  let text = options.type === undefined ? '' : PREFIXES[options.type];
+  const { type, received } = options;
+  let text = received === undefined ? '' : `[${timeval(received)}]\t`;
+  if (type !== undefined) text += PREFIXES[type];
   if (slots[TIMEOUT] !== undefined) text += `${(slots[TIMEOUT] as number) >>> 0} `;
   text += `proto=${slots[EXPECTED.proto] ?? 0}`;
   text += tupleText(slots, EXPECTED, ' src=', ' dst=');

@@ -1,9 +1,10 @@
 /**
- * Flows and events as JSON: what Flow.toJSON gives, which Flow.from takes back. Status as names, 64-bit counters above 2^53 - 1 as
+ * Flows, expectations and events as JSON: what their toJSON gives, which Flow.from and Expectation.from take back. Status as names, 64-bit counters above 2^53 - 1 as
  * decimal text.
  */
+import type { Expectation } from '../ctnetlink/expectation.ts';
 import type { Flow } from '../ctnetlink/flow.ts';
-import type { FlowEvent } from './event.ts';
+import type { ExpectationEvent, FlowEvent } from './event.ts';
 
 /** A flow as one line of JSON. */
 export function formatFlowJSON(flow: Flow): string {
@@ -14,4 +15,15 @@ export function formatFlowJSON(flow: Flow): string {
 export function formatEventJSON(event: FlowEvent): string {
   const { type, flow, portid } = event;
   return JSON.stringify(portid ? { type, flow, portid } : { type, flow });
+}
+
+/** An expectation as one line of JSON. */
+export function formatExpectationJSON(expectation: Expectation): string {
+  return JSON.stringify(expectation.toJSON());
+}
+
+/** The same of an event: {"type":"new","expectation":{...}}, with the portid where a program caused it. */
+export function formatExpectationEventJSON(event: ExpectationEvent): string {
+  const { type, expectation, portid } = event;
+  return JSON.stringify(portid ? { type, expectation, portid } : { type, expectation });
 }

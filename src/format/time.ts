@@ -44,3 +44,9 @@ export function ctime(nanoseconds: SlotValue): string {
 export function twoDigits(number: number): string {
   return number < 10 ? `0${number}` : `${number}`;
 }
+
+/** Milliseconds since 1970 as a struct timeval is printed: seconds with six decimals. */
+export function timeval(milliseconds: number): string {
+  const microseconds = Math.floor(milliseconds * 1000);
+  return `${Math.floor(microseconds / 1_000_000)}.${`${microseconds % 1_000_000}`.padStart(6, '0')}`;
+}

@@ -8,3 +8,8 @@ export const HOST_LITTLE_ENDIAN: boolean = new Uint8Array(new Uint16Array([1]).b
 export function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
+
+/** The bytes of a 32-bit integer the other way round, as an unsigned one. */
+export function swap32(value: number): number {
+  return (((value & 0xff) << 24) | ((value & 0xff00) << 8) | ((value >>> 8) & 0xff00) | (value >>> 24)) >>> 0;
+}

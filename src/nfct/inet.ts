@@ -3,15 +3,11 @@
  * program on this machine has in its uint16_t or uint32_t.
  */
 import { formatIpv4, parseIpv4 } from '../ctnetlink/address.ts';
-import { HOST_LITTLE_ENDIAN } from '../netlink/byteorder.ts';
+import { HOST_LITTLE_ENDIAN, swap32 } from '../netlink/byteorder.ts';
 import { checkInteger, describe } from '../netlink/check.ts';
 
 function swap16(value: number): number {
   return ((value & 0xff) << 8) | (value >>> 8);
-}
-
-function swap32(value: number): number {
-  return (((value & 0xff) << 24) | ((value & 0xff00) << 8) | ((value >>> 8) & 0xff00) | (value >>> 24)) >>> 0;
 }
 
 /** @throws TypeError, RangeError when it is not an integer from 0 to 0xffff */

@@ -159,6 +159,7 @@ export const EOPNOTSUPP = 95;
 export const ENOBUFS = 105;
 export const EBADMSG = 74;
 export const ENOTCONN = 107;
+export const EAFNOSUPPORT = 97;
 export const EADDRINUSE = 98;
 export const ETIMEDOUT = 110;
 export const EILSEQ = 84;

@@ -108,6 +108,10 @@ export class Running {
     return new Running(process.execPath, ['--import', 'tsx', MAIN, ...args]);
   }
 
+  get pid(): number {
+    return this.#child.pid!;
+  }
+
   get lines(): string[] {
     return this.stdout.split('\n').slice(0, -1);
   }

@@ -2,7 +2,14 @@ import { expect } from 'chai';
 import { Expectation } from '../../src/ctnetlink/expectation.ts';
 import { buildExpectationDump } from '../../src/ctnetlink/expectation-request.ts';
 import { formatOptions, NFCT_O_PLAIN, NFCT_O_XML } from '../../src/format/flags.ts';
-import { formatExpectation, formatExpectationXML, XML_BEGIN, XML_END } from '../../src/format/index.ts';
+import {
+  formatExpectation,
+  formatExpectationEvent,
+  formatExpectationEventXML,
+  formatExpectationXML,
+  XML_BEGIN,
+  XML_END,
+} from '../../src/format/index.ts';
 import { AF_INET, AF_INET6 } from '../../src/uapi/socket.ts';
 import type { PrintOptions } from '../oracle/oracle.ts';
 import { describeKernel, sh } from '../support/kernel.ts';
@@ -57,6 +64,19 @@ describe('format/expectation', () => {
     expect(formatExpectationXML(expectation, { type: 'new' })).to.equal(text.replace('<flow>', '<flow type="new">'));
     expect(formatExpectationXML(expectation, { time: true })).to.match(
       /<class>0<\/class><when>.*<\/when><permanent\/>/,
+    );
+  });
+
+  it('is an event with its type, whatever program it was of, and the time of its arrival in front', () => {
+    const event = { type: 'destroy', expectation, portid: 7 } as const;
+    const line = formatExpectation(expectation);
+    const received = 1_700_000_000_123.5;
+    expect(formatExpectationEvent(event)).to.equal(`[DESTROY] ${line}`);
+    expect(formatExpectationEvent(event, { received })).to.equal(`[1700000000.123500]\t[DESTROY] ${line}`);
+    expect(formatExpectation(expectation, { received })).to.equal(`[1700000000.123500]\t${line}`);
+    const options = { time: true, now: received };
+    expect(formatExpectationEventXML(event, options)).to.equal(
+      formatExpectationXML(expectation, options).replace('<flow>', '<flow type="destroy">'),
     );
   });
 

@@ -1,6 +1,12 @@
 import { expect } from 'chai';
+import { Expectation } from '../../src/ctnetlink/expectation.ts';
 import { Flow } from '../../src/ctnetlink/flow.ts';
-import { formatEventJSON, formatFlowJSON } from '../../src/format/index.ts';
+import {
+  formatEventJSON,
+  formatExpectationEventJSON,
+  formatExpectationJSON,
+  formatFlowJSON,
+} from '../../src/format/index.ts';
 import { Random } from '../support/random.ts';
 import { randomSample } from './flows.ts';
 
@@ -28,6 +34,22 @@ describe('format/json', () => {
     expect(formatEventJSON({ type: 'destroy', flow })).to.equal(`{"type":"destroy","flow":${text}}`);
     expect(formatEventJSON({ type: 'update', flow, portid: 5 })).to.equal(
       `{"type":"update","flow":${text},"portid":5}`,
+    );
+  });
+
+  it('is one line that gives the expectation back, and wraps its events', () => {
+    const tuple = { src: '::1', dst: '::2', proto: 'tcp', sport: 0, dport: 2 } as const;
+    const expectation = Expectation.from({ tuple, timeout: 300, helper: 'ftp', class: 0 });
+    const text = formatExpectationJSON(expectation);
+    expect(text).to.equal(
+      '{"tuple":{"family":"ipv6","src":"::1","dst":"::2","proto":"tcp","sport":0,"dport":2},"timeout":300,"helper":"ftp","class":0}',
+    );
+    expect(formatExpectationJSON(Expectation.from(JSON.parse(text)))).to.equal(text);
+    expect(formatExpectationEventJSON({ type: 'new', expectation, portid: 0 })).to.equal(
+      `{"type":"new","expectation":${text}}`,
+    );
+    expect(formatExpectationEventJSON({ type: 'destroy', expectation, portid: 5 })).to.equal(
+      `{"type":"destroy","expectation":${text},"portid":5}`,
     );
   });
 });

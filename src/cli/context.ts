@@ -1,0 +1,12 @@
+import type { Conntrack } from '../conntrack/conntrack.ts';
+import type { Output } from './output.ts';
+import type { Settings } from './settings.ts';
+
+/** What a command works with; it resolves to the exit status. */
+export interface Context {
+  readonly ct: Conntrack;
+  readonly settings: Settings;
+  readonly output: Output;
+}
+
+export type Run = (context: Context) => Promise<number>;

@@ -1,0 +1,58 @@
+/** An event of a flow as -o says. */
+import type { FlowEvent } from '../conntrack/flow-events.ts';
+import type { Flow } from '../ctnetlink/flow.ts';
+import {
+  type EventOptions,
+  type EventXmlOptions,
+  formatEvent,
+  formatEventSave,
+  formatEventXML,
+} from '../format/event.ts';
+import { formatEventJSON } from '../format/json.ts';
+import { timeval } from '../format/time.ts';
+import { flowFormat, plainOptions } from './formats.ts';
+import { ProgramNames } from './program-names.ts';
+import type { Settings } from './settings.ts';
+
+/** In front of what was listed after an overrun, as wide as what stands in front of events. */
+export const SYNC = '   [SYNC] ';
+
+/** The text of an event, without a newline. What is the same of all is worked out once. */
+export function eventFormat(settings: Settings): (event: FlowEvent) => string {
+  const { output, replay } = settings;
+  if (output.has('json') || output.has('ndjson')) return formatEventJSON;
+  // The programs of a capture are not those of this machine.
+  const programs = replay === undefined ? new ProgramNames() : undefined;
+  const programOf = ({ portid }: FlowEvent): string | undefined => (portid === 0 ? undefined : programs?.of(portid));
+  if (output.has('save')) return (event) => formatEventSave(event, programOf(event));
+  const timed = output.has('timestamp');
+  if (output.has('xml')) {
+    const options: EventXmlOptions = { ...plainOptions(settings), time: timed };
+    return (event) => {
+      options.programName = programOf(event);
+      return formatEventXML(event, options);
+    };
+  }
+  const options: EventOptions = plainOptions(settings);
+  return (event) => {
+    if (timed) options.received = now();
+    options.programName = programOf(event);
+    return formatEvent(event, options);
+  };
+}
+
+/** The text of a flow that was listed after an overrun: what -L prints of it, but for what tells it from an event. */
+export function syncFormat(settings: Settings): (flow: Flow) => string {
+  const { output } = settings;
+  if (output.has('json') || output.has('ndjson')) return (flow) => JSON.stringify({ type: 'sync', flow });
+  const format = flowFormat(settings);
+  // <flow> without a type, and -A, which does no harm where the flow is there already.
+  if (output.has('xml') || output.has('save')) return format;
+  if (!output.has('timestamp')) return (flow) => SYNC + format(flow);
+  return (flow) => `[${timeval(now())}]\t${SYNC}${format(flow)}`;
+}
+
+/** Milliseconds since 1970, with fractions. */
+export function now(): number {
+  return performance.timeOrigin + performance.now();
+}

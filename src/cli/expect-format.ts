@@ -1,0 +1,32 @@
+/** An expectation, or an event of one, as -o says: each without a newline. conntrack(8) takes all outputs and knows xml and timestamp. */
+import type { ExpectationEvent } from '../conntrack/expectation-events.ts';
+import type { Expectation } from '../ctnetlink/expectation.ts';
+import { formatExpectationEvent, formatExpectationEventXML } from '../format/event.ts';
+import { formatExpectation, formatExpectationXML } from '../format/expectation.ts';
+import { formatExpectationEventJSON, formatExpectationJSON } from '../format/json.ts';
+import { timeval } from '../format/time.ts';
+import { now, SYNC } from './event-format.ts';
+import type { Settings } from './settings.ts';
+
+export function expectationFormat({ output }: Settings): (expectation: Expectation) => string {
+  if (output.has('json') || output.has('ndjson')) return formatExpectationJSON;
+  const time = output.has('timestamp');
+  if (output.has('xml')) return (expectation) => formatExpectationXML(expectation, { time });
+  return (expectation) => formatExpectation(expectation, { received: time ? now() : undefined });
+}
+
+export function expectationEventFormat({ output }: Settings): (event: ExpectationEvent) => string {
+  if (output.has('json') || output.has('ndjson')) return formatExpectationEventJSON;
+  const time = output.has('timestamp');
+  if (output.has('xml')) return (event) => formatExpectationEventXML(event, { time });
+  return (event) => formatExpectationEvent(event, { received: time ? now() : undefined });
+}
+
+/** Of one that was listed after an overrun: see syncFormat. */
+export function expectationSyncFormat(settings: Settings): (expectation: Expectation) => string {
+  const { output } = settings;
+  if (output.has('json') || output.has('ndjson')) return (expectation) => JSON.stringify({ type: 'sync', expectation });
+  if (output.has('xml')) return expectationFormat(settings);
+  const time = output.has('timestamp');
+  return (expectation) => (time ? `[${timeval(now())}]\t` : '') + SYNC + formatExpectation(expectation);
+}

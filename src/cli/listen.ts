@@ -1,0 +1,84 @@
+/** -E: what happens is printed until SIGINT or SIGTERM, or the end of a replay; what is lost is told, and the table listed anew where wanted. */
+import type { Events, OverrunEvent } from '../conntrack/events.ts';
+import type { Context } from './context.ts';
+import { EventDocument } from './event-document.ts';
+import { complain } from './output.ts';
+import { Overruns } from './overruns.ts';
+import type { Settings } from './settings.ts';
+
+export interface Listener<E extends object> {
+  /** What the last line says that there were so many of: 'flow events'. */
+  readonly noun: string;
+  readonly stream: Events<E>;
+  /** An event without a newline; undefined: it is not shown. */
+  readonly text: (event: E) => string | undefined;
+  /** The table as it is now, for --resync, in the texts of its entries. */
+  readonly table: () => AsyncIterable<readonly string[]>;
+}
+
+const SOCK_MIN_RCVBUF = 2304;
+/** The kernel doubles what it is asked for, into an int. */
+const MOST_BYTES = 0x3fffffff;
+
+/** SO_RCVBUF of the socket that events come to, and on standard error what the kernel makes of it, as conntrack(8) says it. */
+export function receiveBuffer({ bufferSize, replay }: Settings): number | undefined {
+  if (bufferSize === undefined || replay !== undefined) return undefined;
+  const bytes = Math.max(1, Math.min(bufferSize, MOST_BYTES));
+  const size = Math.max(SOCK_MIN_RCVBUF, 2 * bytes);
+  process.stderr.write(`NOTICE: Netlink socket buffer size has been set to ${size} bytes.\n`);
+  return bytes;
+}
+
+/** Prints events and says how many there were. */
+export async function listen<E extends object>(
+  { settings, output }: Context,
+  { noun, stream, text, table }: Listener<E>,
+): Promise<number> {
+  const document = new EventDocument(settings, output);
+  const overruns = new Overruns();
+  let stopped = false;
+  const stop = (): void => {
+    stopped = true;
+    stream.close();
+  };
+  process.once('SIGINT', stop);
+  process.once('SIGTERM', stop);
+
+  let count = 0;
+  for await (const event of stream) {
+    if (isOverrun(event)) {
+      overruns.add(event);
+      document.addOverrun(event);
+      if (!settings.resync) continue;
+      // What happens meanwhile waits in the socket and is printed behind the listing, so that of two that differ the later one holds.
+      let entries = 0;
+      for await (const lines of table()) {
+        if (stopped) break;
+        for (const line of lines) document.add(line);
+        entries += lines.length;
+        if (output.full) await output.flush();
+      }
+      if (stopped) break;
+      document.addResynced(entries);
+      complain(`${entries} entries have been listed anew.`);
+    } else {
+      const line = text(event);
+      if (line === undefined) continue;
+      document.add(line);
+      count++;
+    }
+    if (output.full) await output.flush();
+    else output.flushSoon();
+  }
+  document.end();
+  await output.flush();
+  process.off('SIGINT', stop);
+  process.off('SIGTERM', stop);
+  overruns.summarize();
+  complain(`${count} ${noun} have been shown.`);
+  return 0;
+}
+
+function isOverrun(event: object): event is OverrunEvent {
+  return (event as OverrunEvent).type === 'overrun';
+}

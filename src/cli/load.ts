@@ -1,0 +1,130 @@
+/**
+ * -R: what the lines of a file say. As conntrack(8) does it: all lines are read and checked before the first is carried out, the first that the
+ * kernel refuses ends it, and nothing is said of what went well. Other than there, a line is no other for what the lines behind it say. Lines with -A or -I that follow each other go to the kernel many in a datagram.
+ */
+import { createReadStream } from 'node:fs';
+import { KernelError } from '../netlink/errors.ts';
+import { changeFlows, removeFlows } from './change.ts';
+import { COMMANDS } from './commands.ts';
+import type { Context } from './context.ts';
+import { described } from './create.ts';
+import { CommandFailure } from './errors.ts';
+import { flushFlows } from './flush.ts';
+import { Creations } from './load-create.ts';
+import { parse } from './parse.ts';
+import { type Command, type Settings, UsageError } from './settings.ts';
+import { wordsOf } from './words.ts';
+
+type Run = (context: Context) => Promise<unknown>;
+
+interface Single {
+  run: Run;
+  settings: Settings;
+  line: number;
+}
+
+export async function load(context: Context): Promise<number> {
+  const file = context.settings.file!;
+  const script = new Script(file);
+  await script.read();
+  for (const step of script.steps) {
+    if (step instanceof Creations) await step.run(context.ct, file);
+    else await run(context, step, script);
+  }
+  return 0;
+}
+
+/** Says which line it was, in front of what went wrong. */
+async function run(context: Context, { run, settings, line }: Single, { file }: Script): Promise<void> {
+  settings.replay = context.settings.replay;
+  try {
+    await run({ ...context, settings });
+  } catch (error) {
+    process.stderr.write(`${file}:${line}:\n`);
+    throw new CommandFailure(error, settings);
+  }
+}
+
+const create: Run = ({ ct, settings }) => ct.create(described(settings));
+
+/** What a line may say. */
+const RUNS: Readonly<Partial<Record<Command, Run>>> = {
+  add: create,
+  create,
+  delete: removeFlows,
+  update: changeFlows,
+  flush: flushFlows,
+};
+
+/** The lines of a file, checked. */
+class Script {
+  readonly file: string;
+  readonly steps: (Creations | Single)[] = [];
+
+  constructor(file: string) {
+    this.file = file;
+  }
+
+  /** @throws UsageError for a line that is none, behind its place on standard error */
+  async read(): Promise<void> {
+    let number = 0;
+    try {
+      for await (const lines of linesOf(this.file)) {
+        for (const line of lines) {
+          number++;
+          const words = wordsOf(line);
+          if (words.length > 0) this.#add(parse(words), number);
+        }
+      }
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).syscall === 'open')
+        throw new UsageError(`Failed to open file ${this.file} for reading`);
+      if (error instanceof UsageError) process.stderr.write(`${this.file}:${number}:\n`);
+      throw error;
+    }
+  }
+
+  #add(settings: Settings, line: number): void {
+    for (const warning of settings.warnings) process.stderr.write(`${warning}\n`);
+    const run = settings.table === 'conntrack' ? RUNS[settings.command!] : undefined;
+    if (run === undefined) throw new UsageError(refusalOf(settings));
+    if (run !== create || !this.#addCreation(settings, line)) this.steps.push({ run, settings, line });
+  }
+
+  /** @returns false for one that cannot be asked for, which is told when its turn comes */
+  #addCreation(settings: Settings, line: number): boolean {
+    const last = this.steps.at(-1);
+    const creations = last instanceof Creations ? last : new Creations();
+    if (creations !== last) this.steps.push(creations);
+    try {
+      creations.add(described(settings), settings, line);
+      return true;
+    } catch (error) {
+      if (!(error instanceof KernelError)) throw error;
+      return false;
+    }
+  }
+}
+
+function refusalOf({ command, table }: Settings): string {
+  if (command === 'load') return "unknown option `-R'";
+  const letter = COMMANDS.find((row) => row.command === command)?.letter;
+  const name = letter === undefined ? 'unknown' : `-${letter}${table === 'expect' ? ' expect' : ''}`;
+  return `Cannot use command \`${name}' with --load-file`;
+}
+
+/** The lines of a file or, for `-`, of standard input, as many at once as come at once. A folder has none. */
+async function* linesOf(file: string): AsyncGenerator<string[]> {
+  const input = file === '-' ? process.stdin : createReadStream(file);
+  let rest = '';
+  try {
+    for await (const text of input.setEncoding('utf8')) {
+      const lines = `${rest}${text}`.split('\n');
+      rest = lines.pop()!;
+      yield lines;
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EISDIR') throw error;
+  }
+  if (rest !== '') yield [rest];
+}

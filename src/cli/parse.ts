@@ -1,0 +1,172 @@
+/** A command line, read and checked in the order in which conntrack(8) does it, so that of two mistakes the same one is told. */
+
+import { ORIG } from '../ctnetlink/tuple.ts';
+import { type CommandRow, SHELLS, TABLES } from './commands.ts';
+import { COMMAND_OPTIONS, Known, type Named, optionsIn } from './getopt.ts';
+import { ADDRESSES, OPTIONS } from './options.ts';
+import { applyProtocol, type ProtocolOptions } from './protocols.ts';
+import { Settings, type Shell, type TableName, UsageError } from './settings.ts';
+import { type Alternatives, type Commands, type Letter, nameOf, type Option } from './table.ts';
+
+type Row = Named & ({ command: CommandRow } | Option);
+
+const PROTOCOL = OPTIONS.find(({ short }) => short === 'p')!;
+const [MASK_SRC, MASK_DST] = ['mask-src', 'mask-dst'].map((name) => OPTIONS.find(({ long }) => long[0] === name)!);
+
+/** What -z does not go with: it would set the counters of what is not listed to zero too. */
+const FILTERING = OPTIONS.filter(({ short, long }) => /^[sdrqpumicwl]$/.test(short ?? '') || long[0].endsWith('-zone'));
+
+const GENERAL = new Known<Row>([...COMMAND_OPTIONS, ...OPTIONS]);
+const WITH_PROTOCOL = new WeakMap<ProtocolOptions, Known<Row>>();
+
+function knownWith(protocol: ProtocolOptions): Known<Row> {
+  if (protocol.options.length === 0) return GENERAL;
+  let known = WITH_PROTOCOL.get(protocol);
+  if (known === undefined) {
+    known = new Known<Row>([...COMMAND_OPTIONS, ...OPTIONS, ...protocol.options]);
+    WITH_PROTOCOL.set(protocol, known);
+  }
+  return known;
+}
+
+/**
+ * Options anywhere, long ones cut, `--` ends them. Words that are no option's are ignored, as conntrack(8) ignores them.
+ * @throws UsageError
+ */
+export function parse(argv: readonly string[]): Settings {
+  return new Parser().parse(argv);
+}
+
+class Parser {
+  readonly #settings = new Settings();
+  readonly #given = new Set<Option>();
+  #command: CommandRow | undefined;
+  #protocol: ProtocolOptions | undefined;
+  #known = GENERAL;
+
+  parse(argv: readonly string[]): Settings {
+    for (let at = 0; at < argv.length; at++) {
+      const word = argv[at];
+      if (word === '--') break;
+      if (!word.startsWith('-') || word === '-') continue;
+      for (const { row, attached, text } of optionsIn(word, this.#known)) {
+        // conntrack(8) looks for a table in the next word only.
+        let value = 'command' in row && row.argument === 'optional' ? undefined : attached;
+        const next = argv[at + 1];
+        if (value === undefined && row.argument === 'required') {
+          if (next === undefined)
+            throw new UsageError(
+              'command' in row ? `unknown option \`${text}'` : `option \`${text}' requires an argument`,
+            );
+          value = next;
+          at++;
+        } else if (value === undefined && row.argument === 'optional' && next !== undefined && !/^[-!]/.test(next)) {
+          value = next;
+          at++;
+        }
+        if ('command' in row) this.#setCommand(row.command, value);
+        else this.#set(row, value);
+      }
+    }
+    this.#check();
+    return this.#settings;
+  }
+
+  #setCommand(command: CommandRow, value: string | undefined): void {
+    if (this.#command !== undefined) throw new UsageError('Invalid commands combination');
+    const settings = this.#settings;
+    this.#command = command;
+    settings.command = command.command;
+    if (command.argument === 'file') settings.file = value;
+    else if (command.argument === 'shell') settings.shell = shellOf(value!);
+    else if (value !== undefined) settings.table = tableOf(value);
+    if (settings.table === 'expect' && (command.command === 'add' || command.command === 'update'))
+      throw new UsageError(`Can't do --${command.long} on expectations`);
+    if ((settings.table === 'dying' || settings.table === 'unconfirmed') && command.command !== 'list')
+      throw new UsageError("Can't do that command with tables `dying' and `unconfirmed'");
+  }
+
+  #set(row: Option, value: string | undefined): void {
+    this.#given.add(row);
+    if (row === PROTOCOL) {
+      this.#protocol = applyProtocol(this.#settings, value!);
+      this.#known = knownWith(this.#protocol);
+    } else row.apply(this.#settings, value);
+  }
+
+  #check(): void {
+    const settings = this.#settings;
+    const { nat, masks, mask, output } = settings;
+    if (nat.any !== undefined && (nat.src !== undefined || nat.dst !== undefined))
+      throw new UsageError("cannot specify `--src-nat' or `--dst-nat' with `--any-nat'");
+    // A prefix length implies the mask.
+    if (masks.src !== undefined || (mask.slots[ORIG.src4] ?? mask.slots[ORIG.src6]) !== undefined)
+      this.#given.add(MASK_SRC);
+    if (masks.dst !== undefined || (mask.slots[ORIG.dst4] ?? mask.slots[ORIG.dst6]) !== undefined)
+      this.#given.add(MASK_DST);
+
+    if (this.#command !== undefined || this.#given.size > 0) {
+      this.#checkOptions(OPTIONS, ADDRESSES);
+      if (this.#protocol !== undefined) this.#checkOptions(this.#protocol.options, this.#protocol.alternatives);
+    }
+    for (const [row, end] of [
+      [MASK_SRC, 'src'],
+      [MASK_DST, 'dst'],
+    ] as const) {
+      if (settings.table === 'conntrack' && this.#given.has(row) && !this.#isGiven(OPTIONS, end))
+        throw new UsageError(`Can't use ${nameOf(row)} without --${end}`);
+    }
+    if (settings.zero && settings.table === 'conntrack' && FILTERING.some((row) => this.#given.has(row)))
+      throw new UsageError("Can't use -z with filtering parameters");
+    if (output.has('save') && output.size > 1)
+      throw new UsageError('cannot combine save output with any other output type, use -o save only', 1);
+    if (output.has('json') && output.has('ndjson'))
+      throw new UsageError("cannot combine the outputs `json' and `ndjson'");
+    if (settings.labelsAdd !== undefined && settings.labelsDelete !== undefined)
+      throw new UsageError('cannot use --label-add and --label-del at the same time', 1);
+  }
+
+  #checkOptions(rows: readonly Option[], alternatives: Alternatives | undefined): void {
+    for (const row of rows) {
+      if (this.#given.has(row)) {
+        if (!this.#is(row.with)) throw new UsageError(`Illegal option \`${nameOf(row)}' with this command`);
+      } else if (this.#is(row.needed)) {
+        throw new UsageError(`You need to supply the \`${nameOf(row)}' option for this command`);
+      }
+    }
+    if (alternatives === undefined || !this.#is(alternatives.needed)) return;
+    const { pairs, second } = alternatives;
+    if (pairs.some((pair) => pair.every((name) => this.#isGiven(rows, name)))) return;
+    const partial = pairs.findIndex((pair) => pair.some((name) => this.#isGiven(rows, name)));
+    const [one, other] = pairs[Math.max(0, partial)];
+    throw new UsageError(
+      partial === 1 && second !== undefined ? second : `you have to specify \`--${one}' and \`--${other}'`,
+    );
+  }
+
+  #isGiven(rows: readonly Option[], name: string): boolean {
+    return rows.some((row) => row.long[0] === name && this.#given.has(row));
+  }
+
+  /** Whether the command, on its table, is among these. */
+  #is(commands: Commands | undefined): boolean {
+    const { table } = this.#settings;
+    const letters = table === 'expect' ? commands?.expect : commands?.conntrack;
+    const letter: Letter | undefined = this.#command?.letter;
+    return letter !== undefined && letters?.includes(letter) === true;
+  }
+}
+
+/** @throws UsageError */
+function shellOf(name: string): Shell {
+  const shell = SHELLS.find((each) => each === name);
+  if (shell === undefined) throw new UsageError(`unknown shell \`${name}'`);
+  return shell;
+}
+
+/** Any beginning of a name, the first that fits. @throws UsageError */
+function tableOf(name: string): TableName {
+  const table = TABLES.find((each) => each.startsWith(name));
+  if (table === undefined) throw new UsageError(`unknown type \`${name}'`);
+  return table;
+}

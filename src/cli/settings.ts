@@ -1,0 +1,101 @@
+/** What a command line says, read and checked: what the commands work from. */
+
+import type { Masked } from '../ctnetlink/filter.ts';
+import { Flow } from '../ctnetlink/flow.ts';
+import type { EventType } from '../ctnetlink/message.ts';
+import type { Family } from '../ctnetlink/names.ts';
+
+export type Command =
+  | 'list'
+  | 'get'
+  | 'delete'
+  | 'create'
+  | 'add'
+  | 'update'
+  | 'event'
+  | 'flush'
+  | 'count'
+  | 'stats'
+  | 'load'
+  | 'help'
+  | 'version'
+  | 'completion';
+
+export type Shell = 'bash' | 'zsh' | 'fish';
+
+export type TableName = 'conntrack' | 'expect' | 'dying' | 'unconfirmed';
+
+export type OutputType =
+  | 'extended'
+  | 'xml'
+  | 'save'
+  | 'timestamp'
+  | 'id'
+  | 'ktimestamp'
+  | 'labels'
+  | 'userspace'
+  | 'json'
+  | 'ndjson';
+
+/** The user's mistake. The message goes behind the name of the program. */
+export class UsageError extends Error {
+  override name = 'UsageError';
+  /** 2; conntrack(8) has 1 for some. */
+  readonly status: number;
+
+  constructor(message: string, status = 2) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/** An address as its slot has it: a 32-bit integer of IPv4, 16 bytes of IPv6. */
+export type Address = number | Uint8Array;
+
+/** -n, -g and -j: to select by, or to set up. Nothing set: any. */
+export interface NatWanted {
+  address?: Address;
+  port?: number;
+}
+
+export class Settings {
+  command: Command | undefined;
+  table: TableName = 'conntrack';
+  /** -f, or what the addresses imply. */
+  family: Family | undefined;
+  /**
+   * Tuples, protocol state, -t, -u, -c, -w and zones of directions, as slots of a flow: to select by (what is set must be equal), to create, or to
+   * change to. For the table expect it is the master.
+   */
+  readonly flow = new Flow();
+  /** -m. `mask` is 0xffffffff when none was given. */
+  mark: Masked | undefined;
+  id: number | undefined;
+  /** --mask-src and --mask-dst, or from a CIDR: which bits of the original addresses count when selecting. */
+  readonly masks: { src?: Address; dst?: Address } = {};
+  readonly nat: { src?: NatWanted; dst?: NatWanted; any?: NatWanted } = {};
+  /** Bits that must all be set. */
+  labels: number[] | undefined;
+  labelsAdd: number[] | undefined;
+  /** Empty: all. */
+  labelsDelete: number[] | undefined;
+  /** What is expected and its mask, in the original direction of each; for the table expect. */
+  readonly expected = new Flow();
+  readonly mask = new Flow();
+  zero = false;
+  readonly output = new Set<OutputType>();
+  /** Empty: all. */
+  readonly events = new Set<EventType>();
+  /** SO_RCVBUF in bytes. */
+  bufferSize: number | undefined;
+  /** -R: a path, or '-'. */
+  file: string | undefined;
+  replay: string | undefined;
+  record: string | undefined;
+  resync = false;
+  eventsMayAbort = false;
+  /** --completion's shell. */
+  shell: Shell | undefined;
+  /** What is said on standard error before the command runs. */
+  readonly warnings: string[] = [];
+}

@@ -1,0 +1,161 @@
+/** What options take, read as conntrack(8) reads it: leniently where strtoul(3) is, with its messages where it complains. */
+import { readFileSync } from 'node:fs';
+import { parseIpv4, parseIpv6 } from '../ctnetlink/address.ts';
+import type { Family } from '../ctnetlink/names.ts';
+import { type Address, type NatWanted, UsageError } from './settings.ts';
+
+const ULONG_MAX = 0xffffffffffffffffn;
+const LONG_MAX = 0x7fffffffffffffffn;
+const LONG_MIN = -0x8000000000000000n;
+
+/**
+ * A number cut to `bits`: white space, a sign, then digits as far as they go; 0 when there are none. Base 0 is strtoul(3), which takes 0x and a
+ * leading 0 as C does and makes all ones of what is too large; base 10 is strtol(3), of which the least and the greatest are nearest to zero
+ * and to all ones.
+ */
+export function unsigned(text: string, bits: number, base: 0 | 10 = 0): number {
+  const value = plainDecimal(text);
+  if (value === undefined) return scan(text, bits, base).value;
+  return bits < 32 ? value & ((1 << bits) - 1) : value;
+}
+
+/** Up to nine digits and nothing else, which nearly all numbers are. */
+function plainDecimal(text: string): number | undefined {
+  const { length } = text;
+  if (length === 0 || length > 9 || (length > 1 && text.charCodeAt(0) === 48)) return undefined;
+  let value = 0;
+  for (let at = 0; at < length; at++) {
+    const digit = text.charCodeAt(at) - 48;
+    if (digit < 0 || digit > 9) return undefined;
+    value = value * 10 + digit;
+  }
+  return value;
+}
+
+/** The same, and what stands behind the number. */
+function scan(text: string, bits: number, base: 0 | 10): { value: number; rest: string } {
+  const pattern = base === 10 ? /^\s*([-+]?)(\d+)/ : /^\s*([-+]?)(0x[\da-f]+|0[0-7]*|[1-9]\d*)/i;
+  const match = pattern.exec(text);
+  if (match === null) return { value: 0, rest: text };
+  const [whole, sign, digits] = match;
+  const octal = base === 0 && /^0[0-7]+$/.test(digits);
+  let value = BigInt(octal ? `0o${digits.slice(1)}` : digits);
+  if (base === 0 && value > ULONG_MAX) value = ULONG_MAX;
+  else if (sign === '-') value = -value;
+  if (base === 10 && value > LONG_MAX) value = LONG_MAX;
+  if (base === 10 && value < LONG_MIN) value = LONG_MIN;
+  return { value: Number(BigInt.asUintN(bits, value)), rest: text.slice(whole.length) };
+}
+
+/** A number that is all of the text. */
+export function wholeNumber(text: string): number | undefined {
+  const { value, rest } = scan(text, 64, 0);
+  return rest === '' && text !== '' ? value : undefined;
+}
+
+/** A mark or `value/mask`; without a mask right behind the value all bits count. */
+export function masked(text: string): { value: number; mask: number } {
+  const { value, rest } = scan(text, 32, 0);
+  return { value, mask: rest.startsWith('/') ? unsigned(rest.slice(1), 32) : 0xffffffff };
+}
+
+/** inet_aton(3): one to four parts, the last of which fills what is left; decimal, octal or hexadecimal. */
+function ipv4(text: string): number | undefined {
+  const parts = text.replace(/\s.*$/s, '').split('.');
+  if (parts.length > 4 || !parts.every((part) => /^(0x[\da-f]+|0[0-7]*|[1-9]\d*)$/i.test(part))) return undefined;
+  const numbers = parts.map((part) => unsigned(part, 64));
+  const last = numbers.pop()!;
+  if (numbers.some((number) => number > 255) || last >= 256 ** (4 - numbers.length)) return undefined;
+  return (numbers.reduce((sum, number, index) => sum + number * 256 ** (3 - index), 0) + last) | 0;
+}
+
+export interface Parsed {
+  family: Family;
+  address: Address;
+}
+
+/** @param whole what a message has. @throws UsageError */
+export function parseAddress(text: string, whole = text): Parsed {
+  const four = parseIpv4(text) ?? ipv4(text);
+  if (four !== undefined) return { family: 'ipv4', address: four };
+  const six = parseIpv6(text);
+  if (six === undefined) throw new UsageError(`Invalid IP address \`${whole}'`);
+  return { family: 'ipv6', address: six };
+}
+
+/** `ADDRESS` or `ADDRESS/LENGTH`. @throws UsageError */
+export function parseNetwork(text: string): Parsed & { mask?: Address } {
+  const slash = text.indexOf('/');
+  if (slash < 0) return parseAddress(text);
+  const parsed = parseAddress(text.slice(0, slash), text);
+  const length = text.slice(slash + 1);
+  const bits = unsigned(length, 32, 10);
+  if (!/^\s*[-+]?\d*$/.test(length) || bits > (parsed.family === 'ipv4' ? 32 : 128))
+    throw new UsageError('Invalid netmask');
+  return { ...parsed, mask: maskOf(parsed.family, bits) };
+}
+
+/** An address of an option that takes no prefix length. @throws UsageError */
+export function parseSingle(text: string, option: string): Parsed {
+  if (text.includes('/')) throw new UsageError(`CIDR notation unavailable for \`${option}'`);
+  return parseAddress(text);
+}
+
+/** The first bits set. */
+export function maskOf(family: Family, length: number): Address {
+  if (family === 'ipv4') return length === 0 ? 0 : -1 << (32 - length);
+  return Uint8Array.from({ length: 16 }, (_, byte) => (0xff00 >> Math.max(0, Math.min(8, length - byte * 8))) & 0xff);
+}
+
+/** The bits of an address that a mask leaves. */
+export function masking(address: Address, mask: Address): Address {
+  if (typeof address === 'number') return address & (mask as number);
+  return address.map((byte, index) => byte & (mask as Uint8Array)[index]);
+}
+
+/** `ADDRESS[:PORT]`, IPv6 with a port in brackets. @throws UsageError */
+export function parseNat(text: string, option: string): NatWanted & { family: Family } {
+  let host = text;
+  let port: string | undefined;
+  if (text.startsWith('[')) {
+    const end = text.indexOf(']');
+    if (end < 0) throw new UsageError("No closing ']' around IPv6 address");
+    if (end === 1) throw new UsageError('No IPv6 address specified');
+    if (text[end + 1] === ':') {
+      host = text.slice(1, end);
+      port = text.slice(end + 2);
+    }
+  } else if (text.split(':').length === 2) {
+    [host, port] = text.split(':');
+  }
+  if (port === '') throw new UsageError("No port specified after `:'");
+  if (port !== undefined && (!/^\d+$/.test(port) || Number(port) > 65535))
+    throw new UsageError(`Invalid port \`${port}'`);
+  const { family, address } = parseSingle(host, option);
+  return { family, address, port: port === undefined ? undefined : Number(port) };
+}
+
+/** The names of `known` that a comma-separated list means: any beginning of a name in any case, the first that fits. @throws UsageError */
+export function listed<Name extends string>(text: string, known: readonly Name[]): Name[] {
+  // A comma in front ends the list: what follows is one name.
+  return text.split(/(?<!,|^),/).map((part) => {
+    const name = part === '' ? undefined : known.find((each) => each.toLowerCase().startsWith(part.toLowerCase()));
+    if (name === undefined) throw new UsageError(`Bad parameter \`${part}'`);
+    return name;
+  });
+}
+
+/** A protocol of /etc/protocols by name. */
+export function protocolByName(name: string): number | undefined {
+  let text: string;
+  try {
+    text = readFileSync('/etc/protocols', 'utf8');
+  } catch {
+    return undefined;
+  }
+  for (const line of text.split('\n')) {
+    const [first, number, ...aliases] = line.replace(/#.*/, '').trim().split(/\s+/);
+    if (name !== '' && (first === name || aliases.includes(name))) return Number(number);
+  }
+  return undefined;
+}

@@ -1,0 +1,32 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { COMMANDS } from '../../src/cli/commands.ts';
+import { manualPage } from '../../src/cli/manual.ts';
+import { OPTIONS } from '../../src/cli/options.ts';
+import { PROTOCOL_OPTIONS } from '../../src/cli/protocols.ts';
+import { onPath } from '../support/kernel.ts';
+import { ROOT } from './support.ts';
+
+const FILE = join(ROOT, 'man/ctnetlink.8');
+
+describe('cli/manual', () => {
+  it('is man/ctnetlink.8 (else: npm run man)', () => {
+    expect(readFileSync(FILE, 'utf8')).to.equal(manualPage());
+  });
+
+  it('has every name that a command line can have', () => {
+    const page = manualPage().replaceAll('\\-', '-');
+    const rows = [...OPTIONS, ...Object.values(PROTOCOL_OPTIONS).flatMap(({ options }) => options)];
+    const names = [...COMMANDS.map(({ long }) => long), ...rows.flatMap(({ long }) => long)];
+    for (const name of names) expect(page).to.contain(`\\fB--${name}\\fR`);
+  });
+
+  it('is without fault to groff', function () {
+    if (!onPath('groff')) this.skip();
+    const { stdout, stderr } = spawnSync('groff', ['-man', '-Tutf8', '-ww', FILE], { encoding: 'utf8' });
+    expect(stderr).to.equal('');
+    expect(stdout.replace(/\s+/g, ' ')).to.contain('The live table needs root');
+  });
+});

@@ -1,0 +1,43 @@
+/** -E of a capture, without a process. */
+import { expect } from 'chai';
+import { flowEvents } from '../../src/cli/events.ts';
+import { Output } from '../../src/cli/output.ts';
+import { parse } from '../../src/cli/parse.ts';
+import { Conntrack } from '../../src/conntrack/conntrack.ts';
+import { replay } from '../../src/transport/replay.ts';
+
+/** What -E prints of a capture, from inside of this process: standard output and standard error. */
+export async function replayed(capture: string, ...args: string[]): Promise<{ stdout: string; stderr: string }> {
+  const settings = parse(['-E', '--replay', capture, ...args]);
+  let [stdout, stderr] = ['', ''];
+  const stream = {
+    on: () => {},
+    write: (text: string) => {
+      stdout += text;
+      return true;
+    },
+  };
+  const { write } = process.stderr;
+  process.stderr.write = (text: string | Uint8Array): boolean => {
+    stderr += text;
+    return true;
+  };
+  try {
+    await using ct = await Conntrack.open({ transport: replay(capture) });
+    const output = new Output(stream as unknown as NodeJS.WriteStream);
+    expect(await flowEvents({ ct, settings, output })).to.equal(0);
+  } finally {
+    process.stderr.write = write;
+  }
+  return { stdout, stderr };
+}
+
+/** Who caused it can be told only as long as that program runs; when it was printed differs. */
+export function neutral(stdout: string): string[] {
+  return stdout.split('\n').map((line) =>
+    line
+      .replace(/( \[USERSPACE\] portid=\d+) progname=.*$/, '$1')
+      .replace(/^\[\d+\.\d{6}\]\t/, '[TIME]\t')
+      .replace(/<when>.*?<\/when>/, '<when/>'),
+  );
+}
