@@ -48,6 +48,7 @@ export async function removeFlows({ ct, settings, output }: Context): Promise<nu
       if (!failed.has(index)) listing.add(flow);
     });
     if (refused !== undefined) {
+      progress.end();
       await listing.end();
       throw refused;
     }
@@ -71,24 +72,22 @@ export async function changeFlows({ ct, settings, output }: Context): Promise<nu
   const selection = new Selection(settings, true);
   const change = new Change(settings);
   const refusals = new Refusals(settings);
-  let refused: Error | undefined;
   const listing = new Listing<Flow>(settings, output, flowFormat(settings), 'none');
   for await (const batch of selected(ct, selection, {}, settings.replay !== undefined)) {
     const changing = batch.filter((flow) => change.changes(flow));
-    const failed = new Set<number>();
+    const gone = new Set<number>();
     await ct.updateMany(
       changing.map((flow) => change.of(flow)),
       {
         onError: ({ index, error }) => {
-          failed.add(index);
-          if (isGone(error)) return;
-          refusals.add(error);
-          refused = error;
+          // What is refused is told, shown as it is and counted, as by conntrack(8).
+          if (isGone(error)) gone.add(index);
+          else refusals.add(error);
         },
       },
     );
     for (const [index, flow] of changing.entries()) {
-      if (failed.has(index)) continue;
+      if (gone.has(index)) continue;
       // As it is now.
       const changed = await ct.get(flow);
       if (changed !== undefined) listing.add(changed);
@@ -98,7 +97,6 @@ export async function changeFlows({ ct, settings, output }: Context): Promise<nu
   }
   progress.end();
   await listing.end();
-  if (listing.count === 0 && refused !== undefined) throw refused;
   return listing.count;
 }
 

@@ -34,6 +34,10 @@ export async function* selected(
 ): AsyncGenerator<Flow[]> {
   const { filter } = selection;
   const flows = replayed ? captured(ct, filter, options) : ct.dump(filter, options).batches();
+  if (selection.empty) {
+    yield* flows;
+    return;
+  }
   for await (const batch of flows) {
     const matching = batch.filter((flow) => selection.matches(flow));
     if (matching.length > 0) yield matching;

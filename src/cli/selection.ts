@@ -78,6 +78,17 @@ export class Selection {
     return filter;
   }
 
+  /** Everything matches. */
+  get empty(): boolean {
+    const { family, mark, id, labels, nat, flow } = this.#settings;
+    const selecting = [family, this.#changes ? undefined : mark, id, labels, nat.src, nat.dst, nat.any];
+    return (
+      selecting.every((each) => each === undefined) &&
+      this.#wanted.slots.every((value) => value === undefined) &&
+      ZONES.every((zone) => flow.slots[zone] === undefined)
+    );
+  }
+
   matches(flow: Flow): boolean {
     const { mark, id, labels, masks, nat, flow: asked } = this.#settings;
     const { slots } = flow;

@@ -1,0 +1,176 @@
+import type { Topic } from './topic.ts';
+
+const UDP = '-I -s 1.1.1.1 -d 2.2.2.2 -p udp -t 100';
+const PORTS = '--sport 1 --dport 2';
+
+const NUMBERS: readonly string[] = [
+  ...['0', '1', '0x10', '010', '08', '0x', '99999', '65536', '-1', ' 7', '7x', 'x', '+5', '- 1', '', '1 2'],
+  ...[
+    '4294967295',
+    '4294967296',
+    '18446744073709551615',
+    '99999999999999999999',
+    '-99999999999999999999',
+    '0b11',
+    '1e3',
+  ],
+];
+
+const ADDRESSES: readonly string[] = [
+  ...[
+    '1.1.1',
+    '1.257',
+    '0x1.2.3.4',
+    '010.1.1.1',
+    '16843009',
+    '1.1.1.1.1',
+    '1.1.1.256',
+    '1.1.1.1 ',
+    '1.1.1.1x',
+    ' 1.1.1.1',
+  ],
+  ...[
+    '1.1.1.',
+    '.1.1.1',
+    '',
+    '0',
+    '08.1.1.1',
+    '0x.1.1.1',
+    '4294967296',
+    '1.16777216',
+    '-1',
+    '+1.1.1.1',
+    '1..1',
+    '::',
+    '::1',
+  ],
+  ...[
+    'fd00::1%lo',
+    'fd00:::1',
+    'fd00::1::2',
+    '::1.2.3.4',
+    '::ffff:1.2.3.4',
+    '[::1]',
+    'FD00::A',
+    'fd00::12345',
+    '1:2:3:4:5:6:7:8',
+  ],
+  ...['1:2:3:4:5:6:7', '1:2:3:4:5:6:7:8:9', '1:2:3:4:5:6:7::', 'foo', 'localhost', '1.1.1.1\t2'],
+];
+
+const NETWORKS: readonly string[] = [
+  ...['1.1.1.1/24', '1.1.1.1/0', '1.1.1.1/032', '1.1.1.1/-1', '1.1.1.1/33', '1.1.1.1/24x', '1.1.1.1/255.255.0.0'],
+  ...['1.1.1.1/', '1.1.1.1/ 8', '1.1.1.1/+8', '1.1.1.1//8', '1.1.1.1/0x8', '/8', '1.1.1.1/8/8', '1.1.1.1/4294967304'],
+  ...['fd00::1/0', 'fd00::1/64', 'fd00::1/128', 'fd00::1/129', 'fd00::1/', 'foo/8', 'fd00::1/7x', '1.1.1.1/32', '1/8'],
+];
+
+const NAT: readonly string[] = [
+  ...['9.9.9.9', '9.9.9.9:', '9.9.9.9:0', '9.9.9.9:65535', '9.9.9.9:65536', '9.9.9.9:80', '9.9.9.9:80:90', '9.9.9.9:x'],
+  ...[
+    '9.9.9.9-9.9.9.10',
+    '[fd00::1]',
+    '[fd00::1]:',
+    '[fd00::1',
+    '[fd00::1]:80',
+    '[fd00::1]80',
+    '9.9.9',
+    ':80',
+    'fd00::1',
+  ],
+  ...[
+    '9.9.9.9:80-90',
+    '9.9.9.9: 80',
+    '9.9.9.9:+80',
+    '9.9.9.9:0x50',
+    '9.9.9.9:-1',
+    '[9.9.9.9]:80',
+    '9.9.9.9:99999999999',
+    '',
+  ],
+  ...['9.9.9.9:010', 'foo', 'foo:80', '[]', '9.9.9.9:08', '9.9.9.9/8'],
+];
+
+const MARKS: readonly string[] = [
+  '1/',
+  '/1',
+  '0x10/0xf',
+  '1/x',
+  'x/1',
+  '1/2/3',
+  '1 /2',
+  '1/ 2',
+  '-1/1',
+  '1/-1',
+  '010/010',
+];
+
+const over = (values: readonly string[], line: (value: string) => readonly string[]): Topic['lines'] =>
+  values.map(line);
+
+const create = (...words: string[]): readonly string[] => [...`${UDP} ${PORTS}`.split(' '), ...words];
+const flow = (line: string, ...words: string[]): readonly string[] => [...line.split(' '), ...words];
+
+export const VALUES: Topic[] = [
+  {
+    title: 'numbers',
+    changes: true,
+    lines: [
+      ...over(NUMBERS, (value) => flow(UDP, '--sport', value, '--dport', '2')),
+      ...over(NUMBERS, (value) => create('-t', value)),
+      ...over(NUMBERS, (value) => create('-w', value)),
+      ...over(NUMBERS, (value) => create('-m', value)),
+      ...over(NUMBERS, (value) => create('--orig-zone', value)),
+      ...over(NUMBERS, (value) => flow('-I -s 1.1.1.1 -d 2.2.2.2 -t 100', '-p', value)),
+      ...over(NUMBERS, (value) => flow('-I -s 1.1.1.1 -d 2.2.2.2 -p icmp -t 100 --icmp-code 0', '--icmp-type', value)),
+      ...over(NUMBERS, (value) =>
+        flow('-I -s 1.1.1.1 -d 2.2.2.2 -p icmp -t 100 --icmp-type 8', '--icmp-code', value, '--icmp-id', value),
+      ),
+      ...over(NUMBERS, (value) => flow('-I -s 1.1.1.1 -d 2.2.2.2 -p gre -t 100 --srckey 1', '--dstkey', value)),
+      ...over(MARKS, (value) => create('-m', value)),
+    ],
+  },
+  {
+    title: 'addresses',
+    changes: true,
+    lines: [
+      ...over(ADDRESSES, (value) => flow('-I -d 2.2.2.2 -p udp -t 100 --sport 1 --dport 2', '-s', value)),
+      ...over(NAT, (value) => create('-n', value)),
+      ...over(['9.9.9.9', '9.9.9.9:53', 'fd00::1'], (value) => create('-g', value)),
+      create('-n', '9.9.9.9', '-g', '8.8.8.8:53'),
+      create('-n'),
+      create('-g'),
+    ],
+  },
+  {
+    title: 'networks, and numbers to select by',
+    state: [
+      `-A${UDP.slice(2)} ${PORTS}`,
+      `-A -s 1.1.1.1 -d 2.2.2.2 -p udp -t 100 --sport 1 --dport 1 -m 1`,
+      '-A -s fd00::1 -d fd00::2 -p udp -t 100 --sport 1 --dport 2',
+    ],
+    lines: [
+      ...over(ADDRESSES, (value) => ['-L', '-d', value]),
+      ...over(NETWORKS, (value) => ['-L', '-s', value]),
+      ...over(NETWORKS.slice(0, 9), (value) => ['-L', '-d', value]),
+      ...over(['24', 'foo', '255.255.255.0', 'ffff::', '0', ''], (value) => [
+        '-L',
+        '-s',
+        '1.1.1.1',
+        '--mask-src',
+        value,
+      ]),
+      ...over(NAT, (value) => ['-L', '-n', value]),
+      ...over(NUMBERS, (value) => ['-L', '-w', value]),
+      ...over(NUMBERS, (value) => ['-L', '-c', value]),
+      ...over([...NUMBERS, ...MARKS], (value) => ['-L', '-m', value]),
+      ...over(NUMBERS, (value) => ['-L', '-p', value]),
+      ...over(NUMBERS, (value) => ['-D', '-i', value, '-p', 'tcp']),
+      ...over(NUMBERS, (value) => ['-D', '-p', 'tcp', '-t', value]),
+      ...over(['TCP', 'Udp', 'tc', 'ip', 'ipv6-icmp', 'icmp6', 'ICMPV6', 'ospf', '256', '255', '58'], (value) => [
+        '-L',
+        '-p',
+        value,
+      ]),
+    ],
+  },
+];
