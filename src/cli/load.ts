@@ -1,6 +1,7 @@
 /**
  * -R: what the lines of a file say. As conntrack(8) does it: all lines are read and checked before the first is carried out, the first that the
- * kernel refuses ends it, and nothing is said of what went well. Other than there, a line is no other for what the lines behind it say. Lines with -A or -I that follow each other go to the kernel many in a datagram.
+ * kernel refuses ends it, and nothing is said of what went well. Other than there, a line is no other for what the lines behind it say. Lines
+ * with -A or -I that follow each other go to the kernel many in a datagram.
  */
 import { createReadStream } from 'node:fs';
 import { KernelError } from '../netlink/errors.ts';

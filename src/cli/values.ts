@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { parseIpv4, parseIpv6 } from '../ctnetlink/address.ts';
 import type { Family } from '../ctnetlink/names.ts';
+import { prefixMask } from '../ctnetlink/prefix.ts';
 import { type Address, type NatWanted, UsageError } from './settings.ts';
 
 const ULONG_MAX = 0xffffffffffffffffn;
@@ -103,7 +104,7 @@ export function parseSingle(text: string, option: string): Parsed {
 
 /** The first bits set. */
 export function maskOf(family: Family, length: number): Address {
-  if (family === 'ipv4') return length === 0 ? 0 : -1 << (32 - length);
+  if (family === 'ipv4') return prefixMask(length);
   return Uint8Array.from({ length: 16 }, (_, byte) => (0xff00 >> Math.max(0, Math.min(8, length - byte * 8))) & 0xff);
 }
 
