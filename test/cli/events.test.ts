@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { Conntrack } from '../../src/conntrack/conntrack.ts';
 import { record } from '../../src/transport/record.ts';
+import { IPS_ASSURED, IPS_SEEN_REPLY } from '../../src/uapi/nf_conntrack_common.ts';
+import { changeFlows } from '../support/change.ts';
 import { koffi } from '../support/event-sockets.ts';
 import { describeKernel, resetNamespace, sh, until } from '../support/kernel.ts';
 import { mixedFlows, tcpConnection, tracking } from '../support/traffic.ts';
@@ -26,17 +28,8 @@ const create = (...args: string[]): string =>
 const udp = (sport: number, ...args: string[]): string =>
   create('-p', 'udp', '--sport', `${sport}`, '--dport', '2', ...args);
 
-/** Again where conntrack -U itself fails with EPROTO, which was seen now and then on a busy machine. */
-function update(...args: string[]): void {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      sh('conntrack', '-U', '-s', '10.1.1.1', ...args);
-      return;
-    } catch (error) {
-      if (attempt === 5 || !(error as Error).message.includes('Protocol error')) throw error;
-    }
-  }
-}
+const update = (proto: 'udp' | 'tcp', change: Parameters<typeof changeFlows>[2]): Promise<void> =>
+  changeFlows(koffi, { orig: { src: '10.1.1.1', proto } }, change);
 
 /** Everything that an option can tell apart. */
 async function happening(): Promise<void> {
@@ -52,11 +45,11 @@ async function happening(): Promise<void> {
     create('-p', 'tcp', '--sport', '8', '--dport', '2', '--state', 'ESTABLISHED');
     create('-p', 'icmp', '--icmp-type', '8', '--icmp-code', '0', '--icmp-id', '5');
     create('-p', '89');
-    update('-p', 'udp', '-m', '7');
-    update('-p', 'udp', '-m', '0');
-    update('-p', 'udp', '-u', 'SEEN_REPLY');
-    update('-p', 'udp', '-u', 'ASSURED', '-m', '4');
-    update('-p', 'tcp', '--state', 'CLOSE');
+    await update('udp', { mark: 7 });
+    await update('udp', { mark: 0 });
+    await update('udp', { status: IPS_SEEN_REPLY });
+    await update('udp', { status: IPS_ASSURED, mark: 4 });
+    await update('tcp', { tcp: { state: 'CLOSE' } });
   } finally {
     await dispose();
   }

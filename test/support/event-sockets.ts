@@ -6,6 +6,7 @@ import {
   NFNLGRP_CONNTRACK_NEW,
   NFNLGRP_CONNTRACK_UPDATE,
 } from '../../src/uapi/nfnetlink.ts';
+import { changeFlows } from './change.ts';
 import { sh } from './kernel.ts';
 import { mixedFlows, tcpConnection } from './traffic.ts';
 
@@ -30,8 +31,8 @@ async function everything(): Promise<void> {
   const dispose = await mixedFlows();
   try {
     await tcpConnection(8080);
-    sh('conntrack', '-U', '-s', '10.0.2.1', '-m', '7');
-    sh('conntrack', '-U', '-s', 'fd00::1', '-m', '0');
+    await changeFlows(koffi, { orig: { src: '10.0.2.1' } }, { mark: 7 });
+    await changeFlows(koffi, { orig: { src: 'fd00::1' } }, { mark: 0 });
   } finally {
     await dispose();
   }
