@@ -20,13 +20,12 @@ const WITH_PORTS = new Set([
 const ICMP = new Set([ipproto.IPPROTO_ICMP, ipproto.IPPROTO_ICMPV6]);
 
 /**
- * The flow that the options describe, whole. One direction follows from the other where no address of it is given; where one is, what else is not
+ * The flow of the settings, made whole: what the options describe. One direction follows from the other where no address of it is given; where one is, what else is not
  * given of it is 0.
  * @throws KernelError for one without a protocol, as the kernel would
  */
 export function described(settings: Settings): Flow {
-  const { mark, nat, labelsAdd } = settings;
-  const flow = settings.flow.clone();
+  const { mark, nat, labelsAdd, flow } = settings;
   const { slots } = flow;
   if (mark !== undefined) slots[MARK] = mark.value | 0;
   const fromReply = !hasAddress(slots, ORIG);

@@ -18,7 +18,6 @@ export class Creations {
 
   add(flow: Flow, { command, table }: Settings, line: number): void {
     const last = this.#kinds.at(-1);
-    trim(flow);
     this.#flows.push(flow);
     this.#kinds.push(last?.command === command ? last! : { command, table });
     this.#lines.push(line);
@@ -62,11 +61,4 @@ export class Creations {
   #isRefusal({ index, error }: Failure): boolean {
     return !(error instanceof KernelError && error.errno === EEXIST && this.#kinds[index].command === 'add');
   }
-}
-
-/** Takes the slots off the end that are not set: all flows of the file are kept until it is read. */
-function trim({ slots }: Flow): void {
-  let { length } = slots;
-  while (length > 0 && slots[length - 1] === undefined) length--;
-  slots.length = length;
 }

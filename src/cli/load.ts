@@ -12,9 +12,8 @@ import { described } from './create.ts';
 import { CommandFailure } from './errors.ts';
 import { flushFlows } from './flush.ts';
 import { Creations } from './load-create.ts';
-import { parse } from './parse.ts';
 import { type Command, type Settings, UsageError } from './settings.ts';
-import { wordsOf } from './words.ts';
+import { Shapes } from './shapes.ts';
 
 type Run = (context: Context) => Promise<unknown>;
 
@@ -68,13 +67,14 @@ class Script {
 
   /** @throws UsageError for a line that is none, behind its place on standard error */
   async read(): Promise<void> {
+    const shapes = new Shapes();
     let number = 0;
     try {
       for await (const lines of linesOf(this.file)) {
         for (const line of lines) {
           number++;
-          const words = wordsOf(line);
-          if (words.length > 0) this.#add(parse(words), number);
+          const settings = shapes.read(line);
+          if (settings !== undefined) this.#add(settings, number);
         }
       }
     } catch (error) {

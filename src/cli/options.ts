@@ -8,7 +8,7 @@ import { STATUS_BITS } from '../ctnetlink/status.ts';
 import { ORIG, REPLY, slotOfProperty, type TupleSlots } from '../ctnetlink/tuple.ts';
 import { readBits } from './labels.ts';
 import { OUTPUT_NAMES } from './outputs.ts';
-import { PROTOCOL_OPTIONS } from './protocols.ts';
+import { PROTOCOL_OPTIONS, protocolOf } from './protocols.ts';
 import { type NatWanted, type Settings, UsageError } from './settings.ts';
 import type { Alternatives, Option } from './table.ts';
 import { listed, masked, type Parsed, parseAddress, parseNat, parseNetwork, parseSingle, unsigned } from './values.ts';
@@ -68,18 +68,20 @@ function expected(end: 'src' | 'dst'): Option['apply'] {
   return (settings, value) => {
     const parsed = parseNetwork(value!);
     setAddress(settings, 'expected', ORIG, end, parsed);
-    if (parsed.mask !== undefined)
-      setAddress(settings, 'mask', ORIG, end, { family: parsed.family, address: parsed.mask });
+    if (parsed.mask !== undefined) setMask(settings, end, { family: parsed.family, address: parsed.mask });
   };
 }
 
 /** --mask-src and --mask-dst: of flows to select, or of an expectation; the command may come behind and say which. */
 function mask(end: 'src' | 'dst'): Option['apply'] {
   return (settings, value) => {
-    const parsed = parseAddress(value!);
-    setAddress(settings, 'mask', ORIG, end, parsed);
-    settings.masks[end] = parsed.address;
+    setMask(settings, end, parseAddress(value!));
   };
+}
+
+function setMask(settings: Settings, end: 'src' | 'dst', parsed: Parsed): void {
+  setAddress(settings, 'mask', ORIG, end, parsed);
+  settings.masks[end] = parsed.address;
 }
 
 function nat(which: 'src' | 'dst' | 'any'): Option['apply'] {
@@ -100,15 +102,25 @@ function slot(number: number, bits: 16 | 32, base: 0 | 10 = 0): Option['apply'] 
   };
 }
 
-function status(settings: Settings, value: string | undefined): void {
-  let bits = (settings.flow.slots[STATUS] ?? 0) as number;
-  for (const name of listed(value!, [...NAT_STATUSES, ...STATUSES])) {
-    if (name === 'SRC_NAT' || name === 'DST_NAT') {
-      const instead = name === 'SRC_NAT' ? '--src-nat' : '--dst-nat';
-      settings.warnings.push(`WARNING: ignoring ${name}, use ${instead} instead`);
-    } else if (name !== 'UNSET') bits |= STATUS_BITS[name];
+/** By what was read so far: a file has few of them, many times. */
+const STATUS_OF = new Map<string, number>();
+
+function status({ flow, warnings }: Settings, value: string | undefined): void {
+  const before = (flow.slots[STATUS] ?? 0) as number;
+  let bits = STATUS_OF.get(value!);
+  if (bits === undefined) {
+    bits = 0;
+    let warned = false;
+    for (const name of listed(value!, [...NAT_STATUSES, ...STATUSES])) {
+      if (name === 'SRC_NAT' || name === 'DST_NAT') {
+        const instead = name === 'SRC_NAT' ? '--src-nat' : '--dst-nat';
+        warnings.push(`WARNING: ignoring ${name}, use ${instead} instead`);
+        warned = true;
+      } else if (name !== 'UNSET') bits |= STATUS_BITS[name];
+    }
+    if (!warned) STATUS_OF.set(value!, bits);
   }
-  settings.flow.slots[STATUS] = bits;
+  flow.slots[STATUS] = before | bits;
 }
 
 const SELECTING = 'LGDIAUE';
@@ -162,8 +174,9 @@ export const OPTIONS: readonly Option[] = [
     help: 'layer 4 protocol, by name or number',
     with: { conntrack: `${SELECTING}h`, expect: 'GDIh' },
     needed: { conntrack: 'GIA', expect: 'GDI' },
-    // Set where its options become known: see parse.ts.
-    apply: () => {},
+    apply: ({ flow }, value) => {
+      flow.slots[ORIG.proto] = protocolOf(value!).number;
+    },
   },
   {
     short: 't',

@@ -1,16 +1,16 @@
 /** A command line, read and checked in the order in which conntrack(8) does it, so that of two mistakes the same one is told. */
 
-import { ORIG } from '../ctnetlink/tuple.ts';
 import { type CommandRow, SHELLS, TABLES } from './commands.ts';
 import { COMMAND_OPTIONS, Known, type Named, optionsIn } from './getopt.ts';
 import { ADDRESSES, OPTIONS } from './options.ts';
-import { applyProtocol, type ProtocolOptions } from './protocols.ts';
+import { type ProtocolOptions, protocolOf } from './protocols.ts';
 import { Settings, type Shell, type TableName, UsageError } from './settings.ts';
 import { type Alternatives, type Commands, type Letter, nameOf, type Option } from './table.ts';
 
 type Row = Named & ({ command: CommandRow } | Option);
 
-const PROTOCOL = OPTIONS.find(({ short }) => short === 'p')!;
+/** -p: which options there are depends on its value. */
+export const PROTOCOL = OPTIONS.find(({ short }) => short === 'p')!;
 const [MASK_SRC, MASK_DST] = ['mask-src', 'mask-dst'].map((name) => OPTIONS.find(({ long }) => long[0] === name)!);
 
 /** What -z does not go with: it would set the counters of what is not listed to zero too. */
@@ -34,17 +34,28 @@ function knownWith(protocol: ProtocolOptions): Known<Row> {
  * @throws UsageError
  */
 export function parse(argv: readonly string[]): Settings {
-  return new Parser().parse(argv);
+  return new Parser(argv).settings;
 }
 
-class Parser {
-  readonly #settings = new Settings();
+/** An option that a command line gave. */
+export interface Given {
+  readonly row: Option;
+  readonly value: string | undefined;
+  /** Which word the value is, where that is one of its own; else -1. */
+  readonly at: number;
+}
+
+export class Parser {
+  readonly settings = new Settings();
+  /** In their order. */
+  readonly options: Given[] = [];
   readonly #given = new Set<Option>();
   #command: CommandRow | undefined;
   #protocol: ProtocolOptions | undefined;
   #known = GENERAL;
 
-  parse(argv: readonly string[]): Settings {
+  /** @throws UsageError */
+  constructor(argv: readonly string[]) {
     for (let at = 0; at < argv.length; at++) {
       const word = argv[at];
       if (word === '--') break;
@@ -64,17 +75,20 @@ class Parser {
           value = next;
           at++;
         }
-        if ('command' in row) this.#setCommand(row.command, value);
-        else this.#set(row, value);
+        if ('command' in row) {
+          this.#setCommand(row.command, value);
+        } else {
+          this.options.push({ row, value, at: value === attached ? -1 : at });
+          this.#set(row, value);
+        }
       }
     }
     this.#check();
-    return this.#settings;
   }
 
   #setCommand(command: CommandRow, value: string | undefined): void {
     if (this.#command !== undefined) throw new UsageError('Invalid commands combination');
-    const settings = this.#settings;
+    const settings = this.settings;
     this.#command = command;
     settings.command = command.command;
     if (command.argument === 'file') settings.file = value;
@@ -89,21 +103,20 @@ class Parser {
   #set(row: Option, value: string | undefined): void {
     this.#given.add(row);
     if (row === PROTOCOL) {
-      this.#protocol = applyProtocol(this.#settings, value!);
+      this.#protocol = protocolOf(value!);
       this.#known = knownWith(this.#protocol);
-    } else row.apply(this.#settings, value);
+    }
+    row.apply(this.settings, value);
   }
 
   #check(): void {
-    const settings = this.#settings;
-    const { nat, masks, mask, output } = settings;
+    const settings = this.settings;
+    const { nat, masks, output } = settings;
     if (nat.any !== undefined && (nat.src !== undefined || nat.dst !== undefined))
       throw new UsageError("cannot specify `--src-nat' or `--dst-nat' with `--any-nat'");
     // A prefix length implies the mask.
-    if (masks.src !== undefined || (mask.slots[ORIG.src4] ?? mask.slots[ORIG.src6]) !== undefined)
-      this.#given.add(MASK_SRC);
-    if (masks.dst !== undefined || (mask.slots[ORIG.dst4] ?? mask.slots[ORIG.dst6]) !== undefined)
-      this.#given.add(MASK_DST);
+    if (masks.src !== undefined) this.#given.add(MASK_SRC);
+    if (masks.dst !== undefined) this.#given.add(MASK_DST);
 
     if (this.#command !== undefined || this.#given.size > 0) {
       this.#checkOptions(OPTIONS, ADDRESSES);
@@ -150,7 +163,7 @@ class Parser {
 
   /** Whether the command, on its table, is among these. */
   #is(commands: Commands | undefined): boolean {
-    const { table } = this.#settings;
+    const { table } = this.settings;
     const letters = table === 'expect' ? commands?.expect : commands?.conntrack;
     const letter: Letter | undefined = this.#command?.letter;
     return letter !== undefined && letters?.includes(letter) === true;

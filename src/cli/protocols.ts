@@ -3,7 +3,7 @@ import { DCCP_ROLES, DCCP_STATES, SCTP_STATES, TCP_STATES } from '../ctnetlink/n
 import { ORIG, REPLY, slotOfProperty } from '../ctnetlink/tuple.ts';
 import { HOST_LITTLE_ENDIAN, swap32 } from '../netlink/byteorder.ts';
 import * as ipproto from '../uapi/in.ts';
-import { type Settings, UsageError } from './settings.ts';
+import { UsageError } from './settings.ts';
 import type { Alternatives, Commands, Option } from './table.ts';
 import { protocolByName, unsigned, wholeNumber } from './values.ts';
 
@@ -212,20 +212,18 @@ export const PROTOCOL_OPTIONS: Readonly<Record<string, ProtocolOptions>> = {
   },
 };
 
-/** Sets the protocol and gives the options that it brings; by name or number. @throws UsageError */
-export function applyProtocol({ flow }: Settings, value: string): ProtocolOptions {
-  const byName = Object.hasOwn(PROTOCOL_OPTIONS, value.toLowerCase())
-    ? PROTOCOL_OPTIONS[value.toLowerCase()]
-    : undefined;
-  const number = byName?.number ?? numberOf(value) ?? protocolByName(value);
-  if (number === undefined) throw new UsageError(`\`${value}' unsupported protocol`);
-  flow.slots[ORIG.proto] = number;
-  const byNumber = numberOf(value) === undefined ? undefined : protocolOf(number);
-  return byName ?? byNumber ?? { number, options: [] };
-}
+const PROTOCOLS = Object.values(PROTOCOL_OPTIONS);
 
-function protocolOf(number: number): ProtocolOptions | undefined {
-  return Object.values(PROTOCOL_OPTIONS).find((protocol) => protocol.number === number);
+/** A protocol by name or number, and the options that it brings. @throws UsageError */
+export function protocolOf(value: string): ProtocolOptions {
+  const name = value.toLowerCase();
+  if (Object.hasOwn(PROTOCOL_OPTIONS, name)) return PROTOCOL_OPTIONS[name];
+  const given = numberOf(value);
+  const number = given ?? protocolByName(value);
+  if (number === undefined) throw new UsageError(`\`${value}' unsupported protocol`);
+  // Other names for a protocol bring no options, as of conntrack(8).
+  const known = given === undefined ? undefined : PROTOCOLS.find((protocol) => protocol.number === number);
+  return known ?? { number, options: [] };
 }
 
 function numberOf(value: string): number | undefined {

@@ -1,7 +1,7 @@
 /** What a command line says, read and checked: what the commands work from. */
 
 import type { Masked } from '../ctnetlink/filter.ts';
-import { Flow } from '../ctnetlink/flow.ts';
+import { Flow, flowCodec } from '../ctnetlink/flow.ts';
 import type { EventType } from '../ctnetlink/message.ts';
 import type { Family } from '../ctnetlink/names.ts';
 
@@ -67,11 +67,11 @@ export class Settings {
    * Tuples, protocol state, -t, -u, -c, -w and zones of directions, as slots of a flow: to select by (what is set must be equal), to create, or to
    * change to. For the table expect it is the master.
    */
-  readonly flow = new Flow();
+  readonly flow = new Flow(flowCodec.newCommonSlots());
   /** -m. `mask` is 0xffffffff when none was given. */
   mark: Masked | undefined;
   id: number | undefined;
-  /** --mask-src and --mask-dst, or from a CIDR: which bits of the original addresses count when selecting. */
+  /** --mask-src and --mask-dst, or from a CIDR: which bits of the original addresses count when selecting, or of what is expected. */
   readonly masks: { src?: Address; dst?: Address } = {};
   readonly nat: { src?: NatWanted; dst?: NatWanted; any?: NatWanted } = {};
   /** Bits that must all be set. */
@@ -79,13 +79,7 @@ export class Settings {
   labelsAdd: number[] | undefined;
   /** Empty: all. */
   labelsDelete: number[] | undefined;
-  /** What is expected and its mask, in the original direction of each; for the table expect. */
-  readonly expected = new Flow();
-  readonly mask = new Flow();
   zero = false;
-  readonly output = new Set<OutputType>();
-  /** Empty: all. */
-  readonly events = new Set<EventType>();
   /** SO_RCVBUF in bytes. */
   bufferSize: number | undefined;
   /** -R: a path, or '-'. */
@@ -98,4 +92,33 @@ export class Settings {
   shell: Shell | undefined;
   /** What is said on standard error before the command runs. */
   readonly warnings: string[] = [];
+
+  // A file has as many settings as it has lines: what few of them need is made when it is asked for.
+  #output: Set<OutputType> | undefined;
+  #events: Set<EventType> | undefined;
+  #expected: Flow | undefined;
+  #mask: Flow | undefined;
+
+  get output(): Set<OutputType> {
+    this.#output ??= new Set();
+    return this.#output;
+  }
+
+  /** Empty: all. */
+  get events(): Set<EventType> {
+    this.#events ??= new Set();
+    return this.#events;
+  }
+
+  /** What is expected, in the original direction; for the table expect. */
+  get expected(): Flow {
+    this.#expected ??= new Flow();
+    return this.#expected;
+  }
+
+  /** The mask of what is expected, in the original direction. */
+  get mask(): Flow {
+    this.#mask ??= new Flow();
+    return this.#mask;
+  }
 }

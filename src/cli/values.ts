@@ -139,8 +139,12 @@ export function parseNat(text: string, option: string): NatWanted & { family: Fa
 /** The names of `known` that a comma-separated list means: any beginning of a name in any case, the first that fits. @throws UsageError */
 export function listed<Name extends string>(text: string, known: readonly Name[]): Name[] {
   // A comma in front ends the list: what follows is one name.
-  return text.split(/(?<!,|^),/).map((part) => {
-    const name = part === '' ? undefined : known.find((each) => each.toLowerCase().startsWith(part.toLowerCase()));
+  const parts = text.startsWith(',') || text.includes(',,') ? text.split(/(?<!,|^),/) : text.split(',');
+  return parts.map((part) => {
+    // The names of a list are all of one case.
+    const exact = known.find((each) => each.startsWith(part));
+    const name =
+      part === '' ? undefined : (exact ?? known.find((each) => each.toLowerCase().startsWith(part.toLowerCase())));
     if (name === undefined) throw new UsageError(`Bad parameter \`${part}'`);
     return name;
   });

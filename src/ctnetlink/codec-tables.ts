@@ -23,8 +23,8 @@ export const LENGTH_MASK = 0x1f;
 const EMPTY_PADS = 1 << 30;
 
 /**
- * A step of the program: op, type, slot (or level), and where ICMPv6 has a type of its own, that and the slot of its tuple's protocol
- * (type | slot << 8), else 0. The end of a nest is a step with OP_UNKNOWN.
+ * A step of the program: op, type, slot, and where ICMPv6 has a type of its own, that and the slot of its tuple's protocol (type | slot << 8), else
+ * 0. A nest has its lowest slot and the step of its end, which is one with OP_UNKNOWN that has the nest's level for a slot.
  */
 export const STEP = 4;
 
@@ -152,8 +152,9 @@ export class Tables {
   #compile(level: number, program: number[]): void {
     for (const member of this.#levels[level].members) {
       if ('level' in member) {
-        program.push(OP_NEST, cta[this.#levels[member.level].path.at(-1)!], member.level, 0);
+        const at = program.push(OP_NEST, cta[this.#levels[member.level].path.at(-1)!], this.#lowest(member.level), 0);
         this.#compile(member.level, program);
+        program[at - 1] = program.length - STEP;
       } else {
         const row = this.rows[member.row];
         const type = cta[row.path.at(-1)!];
@@ -161,6 +162,12 @@ export class Tables {
       }
     }
     program.push(OP_UNKNOWN, 0, level, 0);
+  }
+
+  /** The lowest slot of a nest. */
+  #lowest(level: number): number {
+    const members = this.#levels[level].members;
+    return Math.min(...members.map((member) => ('level' in member ? this.#lowest(member.level) : member.row)));
   }
 
   #icmpv6Type({ path, icmpv6 }: AttributeRow): number {

@@ -32,7 +32,9 @@ export function writeAttributes(tables: Tables, writer: Writer, { slots, unknown
     const op = program[step];
     const slot = program[step + 2];
     if (op === (1 satisfies typeof OP_NEST)) {
-      nests[depth++] = writer.beginNest(program[step + 1]);
+      // Slots may end with the common ones: nothing of the nest is set.
+      if (slot >= slots.length && unknown === undefined) step = program[step + 3];
+      else nests[depth++] = writer.beginNest(program[step + 1]);
     } else if (op === (0 satisfies typeof OP_UNKNOWN)) {
       // The end of a level: `slot` is its number.
       if (unknown !== undefined) writeUnknown(writer, unknown, slot);

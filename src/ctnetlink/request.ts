@@ -51,9 +51,9 @@ const STATUS = slotOfProperty('status');
 const TIMEOUT = slotOfProperty('timeout');
 const READ_ONLY = [...ATTRIBUTES.keys()].filter((slot) => ATTRIBUTES[slot].readOnly === true);
 
-/** A flow with only these slots of `flow`. */
+/** A flow with only these slots of `flow`, which are common ones. */
 function only(flow: Flow, slots: readonly number[]): Flow {
-  const copy = new Flow();
+  const copy = new Flow(flowCodec.newCommonSlots());
   for (const slot of slots) copy.slots[slot] = flow.slots[slot];
   return copy;
 }
