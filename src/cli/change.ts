@@ -1,18 +1,23 @@
-/** -D and -U: what matches is dumped, and then deleted or changed one by one, many to a datagram. */
+/** -D and -U: what matches is dumped, and then deleted or changed, many to a datagram. */
+import type { Conntrack } from '../conntrack/conntrack.ts';
 import { Flow } from '../ctnetlink/flow.ts';
-import { sameValue } from '../ctnetlink/kinds.ts';
-import { labelBits } from '../ctnetlink/labels.ts';
+import { type SlotValue, sameValue } from '../ctnetlink/kinds.ts';
+import { LABEL_BITS, labelBits, labelWords } from '../ctnetlink/labels.ts';
 import { ORIG, slotOfProperty } from '../ctnetlink/tuple.ts';
 import { KernelError } from '../netlink/errors.ts';
 import { ENOENT } from '../uapi/errno.ts';
 import type { Context } from './context.ts';
 import { Refusals } from './errors.ts';
 import { flowFormat, Listing } from './formats.ts';
+import { inTurn } from './in-turn.ts';
 import { selected } from './list.ts';
 import { complain } from './output.ts';
 import { Progress } from './progress.ts';
 import { CHANGED, Selection } from './selection.ts';
 import type { Settings } from './settings.ts';
+
+/** Flows that are worked on at a time: two datagrams of requests. */
+const TOGETHER = 512;
 
 /** Nothing that matched is a failure. */
 function statusOf(count: number): number {
@@ -31,33 +36,61 @@ export async function deleteFlows(context: Context): Promise<number> {
 }
 
 /** Deletes what matches, prints it, and gives how many there were. */
-export async function removeFlows({ ct, settings, output }: Context): Promise<number> {
-  const progress = new Progress('deleted');
-  const selection = new Selection(settings);
-  const listing = new Listing<Flow>(settings, output, flowFormat(settings), 'none');
-  for await (const batch of selected(ct, selection, {}, settings.replay !== undefined)) {
+export async function removeFlows(context: Context): Promise<number> {
+  let refused: Error | undefined;
+  const remove = async (ct: Conntrack, batch: Flow[]): Promise<Flow[]> => {
+    if (refused !== undefined) return [];
     const failed = new Set<number>();
-    let refused: Error | undefined;
     await ct.deleteMany(batch, {
       onError: ({ index, error }) => {
         failed.add(index);
         if (!isGone(error)) refused ??= error;
       },
     });
-    batch.forEach((flow, index) => {
-      if (!failed.has(index)) listing.add(flow);
-    });
-    if (refused !== undefined) {
-      progress.end();
-      await listing.end();
-      throw refused;
+    return failed.size === 0 ? batch : batch.filter((_flow, index) => !failed.has(index));
+  };
+  const count = await work(context, new Selection(context.settings), 'deleted', remove);
+  if (refused !== undefined) throw refused;
+  return count;
+}
+
+/**
+ * Prints what comes of the flows that match, and gives how many there were. They are dumped over one socket and worked on over another: where both
+ * shared one, the dump would be read as far as the answers stand behind it, to its end in the worst case.
+ */
+async function work(
+  { ct, open, settings, output }: Context,
+  selection: Selection,
+  verb: string,
+  done: (ct: Conntrack, batch: Flow[]) => Promise<Flow[]>,
+): Promise<number> {
+  await using other = await open();
+  const progress = new Progress(verb);
+  const listing = new Listing<Flow>(settings, output, flowFormat(settings), 'none');
+  const batches = selected(ct, selection, {}, settings.replay !== undefined);
+  try {
+    for await (const flows of inTurn(gathered(batches), (batch) => done(other, batch))) {
+      for (const flow of flows) listing.add(flow);
+      progress.step(flows.length);
+      await listing.flushIfFull();
     }
-    progress.step(batch.length);
-    await listing.flushIfFull();
+  } finally {
+    progress.end();
+    await listing.end();
   }
-  progress.end();
-  await listing.end();
   return listing.count;
+}
+
+/** At least so many flows at a time, as long as there are. */
+async function* gathered(batches: AsyncIterable<Flow[]>): AsyncGenerator<Flow[]> {
+  let flows: Flow[] = [];
+  for await (const batch of batches) {
+    for (const flow of batch) flows.push(flow);
+    if (flows.length < TOGETHER) continue;
+    yield flows;
+    flows = [];
+  }
+  if (flows.length > 0) yield flows;
 }
 
 export async function updateFlows(context: Context): Promise<number> {
@@ -67,37 +100,25 @@ export async function updateFlows(context: Context): Promise<number> {
 }
 
 /** Changes what matches, prints it as it is then, and gives how many there were. */
-export async function changeFlows({ ct, settings, output }: Context): Promise<number> {
-  const progress = new Progress('updated');
-  const selection = new Selection(settings, true);
+export async function changeFlows(context: Context): Promise<number> {
+  const { settings } = context;
   const change = new Change(settings);
   const refusals = new Refusals(settings);
-  const listing = new Listing<Flow>(settings, output, flowFormat(settings), 'none');
-  for await (const batch of selected(ct, selection, {}, settings.replay !== undefined)) {
-    const changing = batch.filter((flow) => change.changes(flow));
-    const gone = new Set<number>();
-    await ct.updateMany(
-      changing.map((flow) => change.of(flow)),
-      {
-        onError: ({ index, error }) => {
-          // What is refused is told, shown as it is and counted, as by conntrack(8).
-          if (isGone(error)) gone.add(index);
-          else refusals.add(error);
-        },
+  const apply = async (ct: Conntrack, batch: Flow[]): Promise<Flow[]> => {
+    const requests = batch.map((flow) => change.of(flow)).filter((request) => request !== undefined);
+    const gone = new Set<Flow>();
+    await ct.updateMany(requests, {
+      onError: ({ item, error }) => {
+        // What is refused is told, shown as it is and counted, as by conntrack(8).
+        if (isGone(error)) gone.add(item as Flow);
+        else refusals.add(error);
       },
-    );
-    for (const [index, flow] of changing.entries()) {
-      if (gone.has(index)) continue;
-      // As it is now.
-      const changed = await ct.get(flow);
-      if (changed !== undefined) listing.add(changed);
-    }
-    progress.step(batch.length);
-    await listing.flushIfFull();
-  }
-  progress.end();
-  await listing.end();
-  return listing.count;
+    });
+    const remaining = requests.filter((request) => !gone.has(request));
+    const changed = await Promise.all(remaining.map((request) => ct.get(request)));
+    return changed.filter((flow) => flow !== undefined);
+  };
+  return await work(context, new Selection(settings, true), 'updated', apply);
 }
 
 const MARK = slotOfProperty('mark');
@@ -107,7 +128,8 @@ const ZONE = slotOfProperty('zone');
 const VTAGS = ['sctp.vtagOrig', 'sctp.vtagReply'].map((property) => slotOfProperty(property));
 /** Not the verification tags, which conntrack(8) does not look at. */
 const COMPARED = [...CHANGED, MARK].filter((slot) => !VTAGS.includes(slot));
-const ROOM = 128;
+/** What names a flow. */
+const IDENTITY = [ORIG.family, ...ORIG.all, ZONE];
 
 /** What -U changes. */
 class Change {
@@ -117,38 +139,36 @@ class Change {
     this.#settings = settings;
   }
 
-  /** Whether it makes a difference: what is so already is neither sent nor counted, as of conntrack(8). */
-  changes(flow: Flow): boolean {
-    const { labelsAdd, labelsDelete } = this.#settings;
-    // Of labels it only looks whether there are any to take away.
-    if (labelsAdd !== undefined || (labelsDelete !== undefined && flow.slots[LABELS] !== undefined)) return true;
-    const update = this.of(flow).slots;
-    return COMPARED.some((slot) => update[slot] !== undefined && !sameValue(update[slot], flow.slots[slot]));
-  }
-
-  /** The request for one flow: what names it, and what is to change. */
-  of(flow: Flow): Flow {
+  /**
+   * The request for one flow: what names it, and what is to change. Undefined where it makes no difference: what is so already is neither sent nor
+   * counted, as of conntrack(8).
+   */
+  of(flow: Flow): Flow | undefined {
     const { mark, flow: asked } = this.#settings;
     const update = new Flow();
+    const from = flow.slots;
     const to = update.slots;
-    for (const slot of [ORIG.family, ...ORIG.all, ZONE]) to[slot] = flow.slots[slot];
     for (const slot of CHANGED) to[slot] = asked.slots[slot];
-    if (to[STATUS] !== undefined) to[STATUS] = (to[STATUS] as number) | ((flow.slots[STATUS] ?? 0) as number);
+    if (to[STATUS] !== undefined) to[STATUS] = (to[STATUS] as number) | ((from[STATUS] ?? 0) as number);
     if (mark !== undefined) {
-      const old = (flow.slots[MARK] ?? 0) as number;
+      const old = (from[MARK] ?? 0) as number;
       to[MARK] = ((old & ~mark.mask) ^ mark.value) | 0;
     }
-    return this.#withLabels(update, flow);
+    const changes = COMPARED.some((slot) => to[slot] !== undefined && !sameValue(to[slot], from[slot]));
+    if (!this.#setLabels(to, from[LABELS] as Uint8Array | undefined) && !changes) return undefined;
+    for (const slot of IDENTITY) to[slot] = from[slot];
+    return update;
   }
 
-  #withLabels(update: Flow, flow: Flow): Flow {
+  /** Whether labels are to change. Of those to take away it is only looked whether there are any, as of conntrack(8). */
+  #setLabels(slots: SlotValue[], has: Uint8Array | undefined): boolean {
     const { labelsAdd, labelsDelete } = this.#settings;
-    if (labelsAdd === undefined && labelsDelete === undefined) return update;
-    const has = flow.slots[LABELS] as Uint8Array | undefined;
+    if (labelsAdd === undefined && labelsDelete === undefined) return false;
     const bits = new Set(has === undefined ? [] : labelBits(has));
     for (const bit of labelsAdd ?? []) bits.add(bit);
     if (labelsDelete?.length === 0) bits.clear();
     for (const bit of labelsDelete ?? []) bits.delete(bit);
-    return Flow.from({ ...update.toJSON(), labels: [...bits].filter((bit) => bit < ROOM) });
+    slots[LABELS] = labelWords([...bits].filter((bit) => bit < LABEL_BITS));
+    return labelsAdd !== undefined || has !== undefined;
   }
 }

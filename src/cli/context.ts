@@ -5,6 +5,8 @@ import type { Settings } from './settings.ts';
 /** What a command works with; it resolves to the exit status. */
 export interface Context {
   readonly ct: Conntrack;
+  /** Another one like it. */
+  readonly open: () => Promise<Conntrack>;
   readonly settings: Settings;
   readonly output: Output;
 }

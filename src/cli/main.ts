@@ -79,8 +79,9 @@ async function run(settings: Settings): Promise<number> {
   if (settings.replay !== undefined) transport = openCapture(settings.replay);
   if (settings.record !== undefined) transport = recorder = record(settings.record, { transport });
   try {
-    await using ct = await Conntrack.open({ transport, eventsMayAbortProcess: settings.eventsMayAbort });
-    return await runs[settings.command!]!({ ct, settings, output });
+    const open = () => Conntrack.open({ transport, eventsMayAbortProcess: settings.eventsMayAbort });
+    await using ct = await open();
+    return await runs[settings.command!]!({ ct, open, settings, output });
   } finally {
     recorder?.close();
   }

@@ -23,9 +23,10 @@ export async function replayed(capture: string, ...args: string[]): Promise<{ st
     return true;
   };
   try {
-    await using ct = await Conntrack.open({ transport: replay(capture) });
+    const open = () => Conntrack.open({ transport: replay(capture) });
+    await using ct = await open();
     const output = new Output(stream as unknown as NodeJS.WriteStream);
-    expect(await flowEvents({ ct, settings, output })).to.equal(0);
+    expect(await flowEvents({ ct, open, settings, output })).to.equal(0);
   } finally {
     process.stderr.write = write;
   }
