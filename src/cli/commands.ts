@@ -9,6 +9,8 @@ export interface CommandRow {
   readonly command: Command;
   /** A table may follow. -R takes a file instead, --completion a shell. */
   readonly argument?: 'table' | 'file' | 'shell';
+  /** A table may follow that makes no difference but must be one, as of conntrack(8). */
+  readonly checksTable?: boolean;
   readonly help: string;
   /** It is ours, not conntrack(8)'s. */
   readonly ours?: boolean;
@@ -38,8 +40,8 @@ export const COMMANDS: readonly CommandRow[] = [
     argument: 'file',
     help: 'Do what the lines of a file say, such as -o save wrote',
   },
-  { letter: 'h', long: 'help', command: 'help', help: 'Show this help' },
-  { letter: 'V', long: 'version', command: 'version', help: 'Show the version' },
+  { letter: 'h', long: 'help', command: 'help', checksTable: true, help: 'Show this help' },
+  { letter: 'V', long: 'version', command: 'version', checksTable: true, help: 'Show the version' },
   {
     long: 'completion',
     command: 'completion',

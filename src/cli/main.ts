@@ -99,7 +99,7 @@ function openCapture(path: string): TransportFactory {
 
 withoutFfiWarning();
 // An error that nobody awaits, such as one of a socket's callback.
-process.on('uncaughtException', (error) => process.exit(report(error)));
+process.on('uncaughtException', (error) => process.exit(report(error, settings)));
 
 let settings: Settings | undefined;
 try {

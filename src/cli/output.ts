@@ -1,5 +1,4 @@
 /** Standard output in large pieces. A listing of a million flows is 180 MB: written line by line it would cost more than the dump. */
-import { once } from 'node:events';
 import { NAME } from './version.ts';
 
 /** Characters gathered before they are written. */
@@ -8,12 +7,19 @@ const PIECE = 65536;
 /** What a shell shows of a program that SIGPIPE ended. Node ignores the signal and gets EPIPE instead. */
 const SIGPIPE_STATUS = 128 + 13;
 
+/** What of a stream it is written with. */
+export interface Sink {
+  on(event: 'error', listener: (error: NodeJS.ErrnoException) => void): unknown;
+  once(event: 'drain', listener: () => void): unknown;
+  write(text: string): boolean;
+}
+
 export class Output {
-  readonly #stream: NodeJS.WriteStream;
+  readonly #stream: Sink;
   #pending = '';
   #soon = false;
 
-  constructor(stream: NodeJS.WriteStream = process.stdout) {
+  constructor(stream: Sink = process.stdout) {
     this.#stream = stream;
     stream.on('error', (error: NodeJS.ErrnoException) => {
       // Whoever read has enough (`| head`): nothing to tell, and nothing more to do.
@@ -37,7 +43,8 @@ export class Output {
   async flush(): Promise<void> {
     const text = this.#pending;
     this.#pending = '';
-    if (text !== '' && !this.#stream.write(text)) await once(this.#stream, 'drain');
+    if (text !== '' && !this.#stream.write(text))
+      await new Promise<void>((resolve) => this.#stream.once('drain', resolve));
   }
 
   /** Writes what has been gathered when this burst is over, so that a terminal shows it at once. */

@@ -12,6 +12,7 @@ export async function replayed(capture: string, ...args: string[]): Promise<{ st
   let [stdout, stderr] = ['', ''];
   const stream = {
     on: () => {},
+    once: () => {},
     write: (text: string) => {
       stdout += text;
       return true;
@@ -25,7 +26,7 @@ export async function replayed(capture: string, ...args: string[]): Promise<{ st
   try {
     const open = () => Conntrack.open({ transport: replay(capture) });
     await using ct = await open();
-    const output = new Output(stream as unknown as NodeJS.WriteStream);
+    const output = new Output(stream);
     expect(await flowEvents({ ct, open, settings, output })).to.equal(0);
   } finally {
     process.stderr.write = write;

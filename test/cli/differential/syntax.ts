@@ -36,6 +36,9 @@ export const SYNTAX: Topic[] = [
     title: 'words of a command line',
     state: [`-A -t 100 ${FLOW}`, '-A -t 100 -s fd00::1 -d fd00::2 -p udp --sport 1 --dport 2'],
     lines: [
+      '-h bogus',
+      '-V bogus',
+      '-h dying',
       '-L -L',
       '-L -D',
       '-LL',
