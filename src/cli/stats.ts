@@ -1,6 +1,7 @@
 /** -S: the counters of each CPU. */
 import type { CpuStats } from '../ctnetlink/stats.ts';
 import type { Context } from './context.ts';
+import { orFromProc, statsOfProc } from './proc.ts';
 
 /** In the order of CTA_STATS_*, with conntrack(8)'s names; which of them there are depends on the kernel. */
 const COUNTERS: readonly (readonly [Exclude<keyof CpuStats, 'cpu'>, string])[] = [
@@ -32,8 +33,10 @@ export function formatCpuStats(stats: CpuStats): string {
 }
 
 export async function flowStats({ ct, output }: Context): Promise<number> {
-  for (const cpu of await ct.cpuStats()) output.add(`${formatCpuStats(cpu)}\n`);
-  await output.flush();
+  const ask = async (): Promise<void> => {
+    for (const cpu of await ct.cpuStats()) output.add(`${formatCpuStats(cpu)}\n`);
+  };
+  await orFromProc(output, ask, statsOfProc);
   return 0;
 }
 
