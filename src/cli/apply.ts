@@ -4,7 +4,7 @@ import { STATUS_BITS } from '../ctnetlink/status.ts';
 import { ORIG, REPLY, slotOfProperty, type TupleSlots } from '../ctnetlink/tuple.ts';
 import { type NatWanted, type Settings, UsageError } from './settings.ts';
 import type { Option } from './table.ts';
-import { listed, type Parsed, parseAddress, parseNat, parseNetwork, parseSingle, unsigned } from './values.ts';
+import { listed, type Parsed, parseNat, parseNetwork, parseSingle, unsigned } from './values.ts';
 
 const STATUS = slotOfProperty('status');
 
@@ -66,7 +66,7 @@ export function expected(end: 'src' | 'dst'): Option['apply'] {
 /** --mask-src and --mask-dst: of flows to select, or of an expectation; the command may come behind and say which. */
 export function mask(end: 'src' | 'dst'): Option['apply'] {
   return (settings, value) => {
-    setMask(settings, end, parseAddress(value!));
+    setMask(settings, end, parseSingle(value!, `--mask-${end}`));
   };
 }
 

@@ -36,6 +36,8 @@ export const SYNTAX: Topic[] = [
     title: 'words of a command line',
     state: [`-A -t 100 ${FLOW}`, '-A -t 100 -s fd00::1 -d fd00::2 -p udp --sport 1 --dport 2'],
     lines: [
+      '-L -s 10.0.0.1 --mask-src 255.0.0.0/8',
+      '-L -d 10.0.0.1 --mask-dst 255.0.0.0/8',
       '-h bogus',
       '-V bogus',
       '-h dying',
