@@ -41,61 +41,27 @@ function integer(
   };
 }
 
-/** Names and slots of a port, or a GRE key, in each of the places that it can be given for. */
+/** A port, or a GRE key, of either end in each of the places that it can be given for. */
 function ends(noun: 'port' | 'key', first: readonly [string, string], base: 0 | 10): Option[] {
-  const both = (dir: 'orig' | 'reply' | 'mask' | 'tuple', end: 'src' | 'dst'): string => `${dir}-${noun}-${end}`;
-  const found = (name: 'source' | 'destination', of: string): string => `${name} ${noun} ${of}`;
   const always = { with: { ...SELECTING, expect: 'GDI' }, needed: { expect: 'GDI' } };
   // Only GRE needs keys of the reply to create an expectation; the other protocols do not take them.
   const ofReply = noun === 'key' ? 'GDI' : 'GD';
   const reply = { with: { ...SELECTING, expect: ofReply }, needed: { expect: ofReply } };
   const created = { with: EXPECT_CREATE, needed: EXPECT_CREATE };
-  const bits = 16;
-  return [
-    integer(
-      [first[0], both('orig', 'src')],
-      found('source', 'in original direction'),
-      { slot: ORIG.sport, bits, base },
-      always,
-    ),
-    integer(
-      [first[1], both('orig', 'dst')],
-      found('destination', 'in original direction'),
-      { slot: ORIG.dport, bits, base },
-      always,
-    ),
-    integer([both('reply', 'src')], found('source', 'in reply direction'), { slot: REPLY.sport, bits, base }, reply),
-    integer(
-      [both('reply', 'dst')],
-      found('destination', 'in reply direction'),
-      { slot: REPLY.dport, bits, base },
-      reply,
-    ),
-    integer(
-      [both('mask', 'src')],
-      found('source', 'mask of an expectation'),
-      { part: 'mask', slot: ORIG.sport, bits, base },
-      created,
-    ),
-    integer(
-      [both('mask', 'dst')],
-      found('destination', 'mask of an expectation'),
-      { part: 'mask', slot: ORIG.dport, bits, base },
-      created,
-    ),
-    integer(
-      [both('tuple', 'src')],
-      found('source', 'that is expected'),
-      { part: 'expected', slot: ORIG.sport, bits, base },
-      created,
-    ),
-    integer(
-      [both('tuple', 'dst')],
-      found('destination', 'that is expected'),
-      { part: 'expected', slot: ORIG.dport, bits, base },
-      created,
-    ),
-  ];
+  const places = [
+    { name: 'orig', of: 'in original direction', part: 'flow', tuple: ORIG, taken: always },
+    { name: 'reply', of: 'in reply direction', part: 'flow', tuple: REPLY, taken: reply },
+    { name: 'mask', of: 'mask of an expectation', part: 'mask', tuple: ORIG, taken: created },
+    { name: 'tuple', of: 'that is expected', part: 'expected', tuple: ORIG, taken: created },
+  ] as const;
+  return places.flatMap(({ name, of, part, tuple, taken }) => {
+    const end = (short: string, which: 'src' | 'dst', whole: string, slot: number): Option => {
+      const long = `${name}-${noun}-${which}`;
+      const names = name === 'orig' ? [short, long] : [long];
+      return integer(names, `${whole} ${noun} ${of}`, { part, slot, bits: 16, base }, taken);
+    };
+    return [end(first[0], 'src', 'source', tuple.sport), end(first[1], 'dst', 'destination', tuple.dport)];
+  });
 }
 
 function state(
