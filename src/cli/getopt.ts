@@ -84,7 +84,7 @@ function longOption<T extends Named>(word: string, known: Known<T>): Found<T> {
 export const COMMAND_OPTIONS: readonly (Named & { command: CommandRow })[] = COMMANDS.map((command) => ({
   short: command.letter,
   long: [command.long],
-  argument: command.argument === 'table' || command.checksTable ? 'optional' : command.argument && 'required',
+  argument: command.argument === 'table' ? 'optional' : command.argument && 'required',
   ours: command.ours,
   command,
 }));

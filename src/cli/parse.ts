@@ -64,6 +64,7 @@ export class Parser {
         // conntrack(8) looks for a table in the next word only.
         let value = 'command' in row && row.argument === 'optional' ? undefined : attached;
         const next = argv[at + 1];
+        const mayFollow = row.argument === 'optional' || ('command' in row && row.command.checksTable === true);
         if (value === undefined && row.argument === 'required') {
           if (next === undefined)
             throw new UsageError(
@@ -71,7 +72,7 @@ export class Parser {
             );
           value = next;
           at++;
-        } else if (value === undefined && row.argument === 'optional' && next !== undefined && !/^[-!]/.test(next)) {
+        } else if (value === undefined && mayFollow && next !== undefined && !/^[-!]/.test(next)) {
           value = next;
           at++;
         }
