@@ -6,8 +6,6 @@ import { NAME } from '../../src/cli/version.ts';
 import { explainKernelError } from '../../src/ctnetlink/explain.ts';
 import { KernelError, NetlinkError, UnsupportedError } from '../../src/netlink/errors.ts';
 import { EBUSY, EEXIST, ENOENT, EPERM, ERANGE } from '../../src/uapi/errno.ts';
-import { describeKernel } from '../support/kernel.ts';
-import { ctnetlinkUnder, run } from './support.ts';
 
 const FLOW = ['-s', '10.0.0.1', '-d', '10.0.0.2', '-p', 'udp', '--sport', '1', '--dport', '2'];
 const GET = parse(['-G', ...FLOW]);
@@ -92,20 +90,4 @@ NAME: b
     expect(told).to.match(/^NAME: update: EBUSY: .*\nOperation failed: Device or resource busy\n$/m);
     expect(() => refusals.add(new TypeError('x'))).to.throw(TypeError, 'x');
   });
-});
-
-describeKernel('cli/errors without the capability', ['conntrack', 'setpriv'], function () {
-  this.timeout(20_000);
-  const WITHOUT = ['setpriv', '--bounding-set=-net_admin', '--inh-caps=-net_admin'];
-
-  for (const command of ['-C', '-S']) {
-    it(`${command} prints what /proc tells, and fails, as conntrack(8)`, () => {
-      const theirs = run(WITHOUT[0], [...WITHOUT.slice(1), 'conntrack', command]);
-      const ours = ctnetlinkUnder(WITHOUT, command);
-      expect(theirs.stdout).to.match(/^(\d+|cpu=0.*insert=.*)\n/);
-      expect(ours.stdout).to.equal(theirs.stdout);
-      expect(ours.status).to.equal(theirs.status).and.equal(1);
-      expect(ours.stderr.split('\n').at(-2)).to.match(/Operation failed: sorry, you must be root/);
-    });
-  }
 });
