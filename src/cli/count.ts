@@ -2,8 +2,9 @@
 import type { Context } from './context.ts';
 import { countOfProc, orFromProc } from './proc.ts';
 
-export async function countFlows({ ct, output }: Context): Promise<number> {
+export async function countFlows(context: Context): Promise<number> {
+  const { ct, output } = context;
   const ask = async (): Promise<void> => output.add(`${(await ct.stats()).entries}\n`);
-  await orFromProc(output, ask, countOfProc);
+  await orFromProc(context, ask, countOfProc);
   return 0;
 }

@@ -3,7 +3,7 @@
 import type { Context } from './context.ts';
 import { eventFormat, syncFormat } from './event-format.ts';
 import { selected } from './list.ts';
-import { listen } from './listen.ts';
+import { listen, receiveBuffer } from './listen.ts';
 import { Selection } from './selection.ts';
 
 export async function flowEvents(context: Context): Promise<number> {
@@ -11,14 +11,14 @@ export async function flowEvents(context: Context): Promise<number> {
   const selection = new Selection(settings);
   const format = eventFormat(settings);
   const formatListed = syncFormat(settings);
+  const stream = await ct.events({
+    types: settings.events.size > 0 ? [...settings.events] : undefined,
+    filter: selection.filter,
+    receiveBuffer: receiveBuffer(settings),
+  });
   return await listen(context, {
     noun: 'flow events',
-    open: (ct, receiveBuffer) =>
-      ct.events({
-        types: settings.events.size > 0 ? [...settings.events] : undefined,
-        filter: selection.filter,
-        receiveBuffer,
-      }),
+    stream,
     text: (event) => (selection.matches(event.flow) ? format(event) : undefined),
     async *table() {
       for await (const flows of selected(ct, selection, {}, settings.replay !== undefined))

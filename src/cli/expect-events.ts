@@ -8,7 +8,7 @@ export async function expectationEvents(context: Context): Promise<number> {
   const formatListed = expectationSyncFormat(settings);
   return await listen(context, {
     noun: 'expectation events',
-    open: ({ expectations }) => expectations.events(),
+    stream: await ct.expectations.events(),
     text: expectationEventFormat(settings),
     async *table() {
       for await (const expectations of ct.expectations.dump().batches()) yield expectations.map(formatListed);

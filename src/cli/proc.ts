@@ -1,17 +1,21 @@
 /** What the kernel tells everybody: conntrack(8) prints it where netlink is refused (-C and -S without privilege), and fails all the same. */
 import { readFileSync } from 'node:fs';
 import { KernelError } from '../netlink/errors.ts';
-import type { Output } from './output.ts';
+import type { Context } from './context.ts';
 
 const COUNT = '/proc/sys/net/netfilter/nf_conntrack_count';
 const STATS = '/proc/net/stat/nf_conntrack';
 
-/** Runs `ask`; when the kernel refuses it, what `otherwise` finds is printed before the error goes on. */
-export async function orFromProc(output: Output, ask: () => Promise<void>, otherwise: () => string): Promise<void> {
+/** Runs `ask`; when this machine's kernel refuses it, what `otherwise` finds is printed before the error goes on. */
+export async function orFromProc(
+  { settings, output }: Context,
+  ask: () => Promise<void>,
+  otherwise: () => string,
+): Promise<void> {
   try {
     await ask();
   } catch (error) {
-    if (error instanceof KernelError) output.add(readable(otherwise));
+    if (error instanceof KernelError && settings.replay === undefined) output.add(readable(otherwise));
     throw error;
   } finally {
     await output.flush();

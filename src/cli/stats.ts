@@ -32,11 +32,12 @@ export function formatCpuStats(stats: CpuStats): string {
   return text;
 }
 
-export async function flowStats({ ct, output }: Context): Promise<number> {
+export async function flowStats(context: Context): Promise<number> {
+  const { ct, output } = context;
   const ask = async (): Promise<void> => {
     for (const cpu of await ct.cpuStats()) output.add(`${formatCpuStats(cpu)}\n`);
   };
-  await orFromProc(output, ask, statsOfProc);
+  await orFromProc(context, ask, statsOfProc);
   return 0;
 }
 

@@ -1,4 +1,7 @@
 /** The last line of a failure beside conntrack(8)'s. */
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import { failureLine } from '../../src/cli/failures.ts';
 import { parse } from '../../src/cli/parse.ts';
@@ -124,6 +127,20 @@ describeKernel('A refusal beside conntrack(8)', ['conntrack'], function () {
       // In a user namespace there may be no nobody to become.
       if (process.getuid?.() !== 0 || !onPath('setpriv')) this.skip();
       if (run(NOBODY[0], [...NOBODY.slice(1), 'true']).status !== 0) this.skip();
+    });
+
+    it('-C of a capture says nothing of this machine', () => {
+      const folder = mkdtempSync(join(tmpdir(), 'ctnetlink-'));
+      chmodSync(folder, 0o777);
+      try {
+        const capture = join(folder, 'refused.pcap');
+        expect(ctnetlinkUnder(NOBODY, '-C', '--record', capture).stdout).to.match(/^\d+\n$/);
+        expect(told(ctnetlink('-C', '--replay', capture))).to.deep.equal(
+          told({ ...run(NOBODY[0], [...NOBODY.slice(1), 'conntrack', '-C']), stdout: '' }),
+        );
+      } finally {
+        rmSync(folder, { recursive: true });
+      }
     });
 
     const asked = ['L', 'L expect', 'U', 'F', 'C', 'S'].map((key) => LINES[key]);
