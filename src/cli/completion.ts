@@ -1,6 +1,6 @@
 /** The scripts that teach shells to complete, made of the tables. */
 import { COMMANDS, SHELLS, TABLES } from './commands.ts';
-import { OPTIONS } from './options.ts';
+import { OPTIONS, PROTOCOL } from './options.ts';
 import { PROTOCOL_OPTIONS } from './protocols.ts';
 import type { Shell } from './settings.ts';
 import type { Option } from './table.ts';
@@ -32,7 +32,7 @@ const BY_PROTOCOL = Object.entries(PROTOCOL_OPTIONS).map(
   ([protocol, { options }]) => [protocol, options.map(entryOf)] as const,
 );
 
-const PROTOCOL_NAMES = namesOf(OPTIONS.find(({ short }) => short === 'p')!);
+const PROTOCOL_NAMES = namesOf(PROTOCOL);
 
 export function completionScript(shell: Shell): string {
   return shell === 'bash' ? bash() : shell === 'zsh' ? zsh() : fish();

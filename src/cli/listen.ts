@@ -1,4 +1,5 @@
 /** -E: what happens is printed until SIGINT or SIGTERM, or the end of a replay; what is lost is told, and the table listed anew where wanted. */
+import { constants, setPriority } from 'node:os';
 import type { Events, OverrunEvent } from '../conntrack/events.ts';
 import type { Context } from './context.ts';
 import { EventDocument } from './event-document.ts';
@@ -19,14 +20,24 @@ export interface Listener<E extends object> {
 const SOCK_MIN_RCVBUF = 2304;
 /** The kernel doubles what it is asked for, into an int. */
 const MOST_BYTES = 0x3fffffff;
+/** The default, which is large enough for what comes until the code is compiled. */
+const FORGIVING = 8 * 1024 * 1024;
 
-/** SO_RCVBUF of the socket that events come to, and on standard error what the kernel makes of it, as conntrack(8) says it. */
+/** SO_RCVBUF of the socket that events come to, and on standard error what the kernel makes of it, as conntrack(8) says it. A small one hurries. */
 export function receiveBuffer({ bufferSize, replay }: Settings): number | undefined {
   if (bufferSize === undefined || replay !== undefined) return undefined;
   const bytes = Math.max(1, Math.min(bufferSize, MOST_BYTES));
   const size = Math.max(SOCK_MIN_RCVBUF, 2 * bytes);
   process.stderr.write(`NOTICE: Netlink socket buffer size has been set to ${size} bytes.\n`);
+  if (bytes < FORGIVING) hurry();
   return bytes;
+}
+
+/** A small buffer forgives no delay: the threads that compile and collect for us must not come first. May be refused, as in a user namespace. */
+function hurry(): void {
+  try {
+    setPriority(0, constants.priority.PRIORITY_HIGHEST);
+  } catch {}
 }
 
 /** Prints events and says how many there were. */

@@ -362,6 +362,9 @@ export const OPTIONS: readonly Option[] = [
   },
 ];
 
+/** -p: which options there are depends on its value. */
+export const PROTOCOL = OPTIONS.find(({ short }) => short === 'p')!;
+
 /** One direction of the flow must be there whole. */
 export const ADDRESSES: Alternatives = {
   pairs: [

@@ -2,15 +2,13 @@
 
 import { type CommandRow, SHELLS, TABLES } from './commands.ts';
 import { COMMAND_OPTIONS, Known, type Named, optionsIn } from './getopt.ts';
-import { ADDRESSES, OPTIONS } from './options.ts';
+import { ADDRESSES, OPTIONS, PROTOCOL } from './options.ts';
 import { type ProtocolOptions, protocolOf } from './protocols.ts';
 import { Settings, type Shell, type TableName, UsageError } from './settings.ts';
 import { type Alternatives, type Commands, type Letter, nameOf, type Option } from './table.ts';
 
 type Row = Named & ({ command: CommandRow } | Option);
 
-/** -p: which options there are depends on its value. */
-export const PROTOCOL = OPTIONS.find(({ short }) => short === 'p')!;
 const [MASK_SRC, MASK_DST] = ['mask-src', 'mask-dst'].map((name) => OPTIONS.find(({ long }) => long[0] === name)!);
 
 /** What -z does not go with: it would set the counters of what is not listed to zero too. */

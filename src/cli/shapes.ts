@@ -2,7 +2,8 @@
  * Lines of a file look alike: what was found and checked of the options of one is not found and checked again for the next that differs in their
  * values only. That is most of what reading a line costs.
  */
-import { Parser, PROTOCOL } from './parse.ts';
+import { PROTOCOL } from './options.ts';
+import { Parser } from './parse.ts';
 import { Settings } from './settings.ts';
 import type { Option } from './table.ts';
 import { wordsOf } from './words.ts';

@@ -139,28 +139,34 @@ export function parseNat(text: string, option: string): NatWanted & { family: Fa
 /** The names of `known` that a comma-separated list means: any beginning of a name in any case, the first that fits. @throws UsageError */
 export function listed<Name extends string>(text: string, known: readonly Name[]): Name[] {
   // A comma in front ends the list: what follows is one name.
-  const parts = text.startsWith(',') || text.includes(',,') ? text.split(/(?<!,|^),/) : text.split(',');
-  return parts.map((part) => {
-    // The names of a list are all of one case.
-    const exact = known.find((each) => each.startsWith(part));
-    const name =
-      part === '' ? undefined : (exact ?? known.find((each) => each.toLowerCase().startsWith(part.toLowerCase())));
+  return text.split(/(?<!,|^),/).map((part) => {
+    const name = part === '' ? undefined : known.find((each) => each.toLowerCase().startsWith(part.toLowerCase()));
     if (name === undefined) throw new UsageError(`Bad parameter \`${part}'`);
     return name;
   });
 }
 
+/** By name and alias, the first of two that are alike; read when one is first asked for. */
+let protocols: Map<string, number> | undefined;
+
 /** A protocol of /etc/protocols by name. */
 export function protocolByName(name: string): number | undefined {
+  protocols ??= readProtocols();
+  return protocols.get(name);
+}
+
+function readProtocols(): Map<string, number> {
+  const numbers = new Map<string, number>();
   let text: string;
   try {
     text = readFileSync('/etc/protocols', 'utf8');
   } catch {
-    return undefined;
+    return numbers;
   }
   for (const line of text.split('\n')) {
     const [first, number, ...aliases] = line.replace(/#.*/, '').trim().split(/\s+/);
-    if (name !== '' && (first === name || aliases.includes(name))) return Number(number);
+    if (first === '') continue;
+    for (const name of [first, ...aliases]) if (!numbers.has(name)) numbers.set(name, Number(number));
   }
-  return undefined;
+  return numbers;
 }
