@@ -4,7 +4,7 @@ import type { Expectation } from '../ctnetlink/expectation.ts';
 import { formatExpectationEvent, formatExpectationEventXML } from '../format/event.ts';
 import { formatExpectation, formatExpectationXML } from '../format/expectation.ts';
 import { formatExpectationEventJSON, formatExpectationJSON } from '../format/json.ts';
-import { timeval } from '../format/time.ts';
+import { expectationTimeval } from '../format/time.ts';
 import { now, SYNC } from './event-format.ts';
 import type { Settings } from './settings.ts';
 
@@ -28,5 +28,5 @@ export function expectationSyncFormat(settings: Settings): (expectation: Expecta
   if (output.has('json') || output.has('ndjson')) return (expectation) => JSON.stringify({ type: 'sync', expectation });
   if (output.has('xml')) return expectationFormat(settings);
   const time = output.has('timestamp');
-  return (expectation) => (time ? `[${timeval(now())}]\t` : '') + SYNC + formatExpectation(expectation);
+  return (expectation) => (time ? `[${expectationTimeval(now())}]\t` : '') + SYNC + formatExpectation(expectation);
 }

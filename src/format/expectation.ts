@@ -7,7 +7,7 @@ import type { SlotValue } from '../ctnetlink/kinds.ts';
 import { NF_CT_EXPECT_INACTIVE, NF_CT_EXPECT_PERMANENT, NF_CT_EXPECT_USERSPACE } from '../uapi/nf_conntrack_common.ts';
 import { escapeXML, FLOW_BEGIN, layer3Begin, layer4Begin, when } from './elements.ts';
 import { type PlainOptions, PREFIXES } from './plain.ts';
-import { timeval } from './time.ts';
+import { expectationTimeval } from './time.ts';
 import { addressesXML, layer4XML, tupleText } from './tuple.ts';
 import type { XmlOptions } from './xml.ts';
 
@@ -42,7 +42,7 @@ export function formatExpectation(expectation: Expectation, options: Expectation
   checkExpectation(expectation);
   const { slots } = expectation;
   const { type, received } = options;
-  let text = received === undefined ? '' : `[${timeval(received)}]\t`;
+  let text = received === undefined ? '' : `[${expectationTimeval(received)}]\t`;
   if (type !== undefined) text += PREFIXES[type];
   if (slots[TIMEOUT] !== undefined) text += `${(slots[TIMEOUT] as number) >>> 0} `;
   text += `proto=${slots[EXPECTED.proto] ?? 0}`;

@@ -45,8 +45,19 @@ export function twoDigits(number: number): string {
   return number < 10 ? `0${number}` : `${number}`;
 }
 
-/** Milliseconds since 1970 as a struct timeval is printed: seconds with six decimals. */
+/** Milliseconds since 1970 as conntrack(8) prints a struct timeval in front of a flow's event: seconds with six decimals. */
 export function timeval(milliseconds: number): string {
+  const [seconds, microseconds] = split(milliseconds);
+  return `${seconds}.${`${microseconds}`.padStart(6, '0')}`;
+}
+
+/** And in front of an expectation, where its "%-6ld" puts blanks behind the microseconds instead of zeros before them. */
+export function expectationTimeval(milliseconds: number): string {
+  const [seconds, microseconds] = split(milliseconds);
+  return `${seconds}.${`${microseconds}`.padEnd(6)}`;
+}
+
+function split(milliseconds: number): [seconds: number, microseconds: number] {
   const microseconds = Math.floor(milliseconds * 1000);
-  return `${Math.floor(microseconds / 1_000_000)}.${`${microseconds % 1_000_000}`.padStart(6, '0')}`;
+  return [Math.floor(microseconds / 1_000_000), microseconds % 1_000_000];
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -10,18 +10,7 @@ import { koffi } from '../support/event-sockets.ts';
 import { describeKernel, resetNamespace, sh, until } from '../support/kernel.ts';
 import { mixedFlows, tcpConnection, tracking } from '../support/traffic.ts';
 import { neutral, replayed } from './replayed.ts';
-import { ctnetlink, ctnetlinkUnder, listeners, OUR_NAME, Running, THEIR_NAME } from './support.ts';
-
-/** Waits until these processes have read every event, and sleep because nothing is left to be printed. */
-async function quiet(running: readonly Running[]): Promise<void> {
-  const isAsleep = ({ pid }: Running): boolean => / S /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
-  const waiting = (): boolean =>
-    readFileSync('/proc/net/netlink', 'utf8')
-      .split('\n')
-      .map((row) => row.trim().split(/\s+/))
-      .some((row) => row[1] === '12' && !/^0+$/.test(row[3]) && row[4] !== '0');
-  await until(() => !waiting() && running.every(isAsleep), { what: 'the end of the events' });
-}
+import { ctnetlink, ctnetlinkUnder, listeners, OUR_NAME, quiet, Running, THEIR_NAME } from './support.ts';
 
 const create = (...args: string[]): string =>
   sh('conntrack', '-I', '-s', '10.1.1.1', '-d', '10.2.2.2', '-t', '600', ...args);

@@ -6,7 +6,7 @@ import { Conntrack } from '../../src/conntrack/conntrack.ts';
 import { type Control, ftpControl } from '../support/ftp.ts';
 import { describeKernel, resetNamespace, sh, until } from '../support/kernel.ts';
 import { type Dispose, mixedFlows, tracking } from '../support/traffic.ts';
-import { conntrack, ctnetlink, listeners, OUR_NAME, type Result, ROOT, Running, THEIR_NAME } from './support.ts';
+import { conntrack, ctnetlink, listeners, OUR_NAME, quiet, type Result, ROOT, Running, THEIR_NAME } from './support.ts';
 
 const PASSIVE = {
   PASV: '227 Entering Passive Mode (127,0,0,1,160,1)',
@@ -19,7 +19,7 @@ const words = (line: string): string[] => line.split(' ').filter((word) => word 
 function still(text: string): string {
   return text
     .replace(
-      /^(\[\d+\.\d{6}\]\t)?((?: *\[\w+\] )?)\d+ proto=/gm,
+      /^(\[\d+\.(?:\d{6}|\d{1,5} +)\]\t)?((?: *\[\w+\] )?)\d+ proto=/gm,
       (_all, time, type) => `${time ? '[#]\t' : ''}${type}# proto=`,
     )
     .replace(/<timeout>\d+</g, '<timeout>#<')
@@ -239,12 +239,11 @@ describeKernel('The table expect beside conntrack(8)', ['conntrack', 'nft'], fun
         await ftp6.ask('EPSV');
         fill();
         empty();
-        const gone = `DESTROY.* dport=${PORT} `;
-        const count = await until(() => {
-          const { lines } = theirs[0];
-          return lines.filter((line) => line.match(gone)).length === 2 && lines.length;
-        });
-        await until(() => all.every(({ lines }) => lines.length >= count), { what: `${count} events` });
+        const gone = new RegExp(`destroy.*\\b${PORT}\\b`, 'gi');
+        const isAll = ({ stdout }: Running): boolean => stdout.match(gone)?.length === 2;
+        await until(() => all.every(isAll), { what: 'the last events' });
+        await quiet(all);
+        const count = theirs[0].lines.length;
         const ends = await Promise.all(
           all.map(async (each) => {
             const status = await each.stop();

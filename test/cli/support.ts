@@ -136,3 +136,14 @@ export async function listeners(count: number): Promise<void> {
     { what: `${count} listeners` },
   );
 }
+
+/** Waits until these processes have read every event, and sleep because nothing is left to be printed. */
+export async function quiet(running: readonly Running[]): Promise<void> {
+  const isAsleep = ({ pid }: Running): boolean => / S /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  const waiting = (): boolean =>
+    readFileSync('/proc/net/netlink', 'utf8')
+      .split('\n')
+      .map((row) => row.trim().split(/\s+/))
+      .some((row) => row[1] === '12' && !/^0+$/.test(row[3]) && row[4] !== '0');
+  await until(() => !waiting() && running.every(isAsleep), { what: 'the end of the events' });
+}

@@ -74,6 +74,8 @@ describe('format/expectation', () => {
     expect(formatExpectationEvent(event)).to.equal(`[DESTROY] ${line}`);
     expect(formatExpectationEvent(event, { received })).to.equal(`[1700000000.123500]\t[DESTROY] ${line}`);
     expect(formatExpectation(expectation, { received })).to.equal(`[1700000000.123500]\t${line}`);
+    // conntrack(8) does not put zeros before them.
+    expect(formatExpectation(expectation, { received: 1_700_000_000_003.5 })).to.equal(`[1700000000.3500  ]\t${line}`);
     const options = { time: true, now: received };
     expect(formatExpectationEventXML(event, options)).to.equal(
       formatExpectationXML(expectation, options).replace('<flow>', '<flow type="destroy">'),
