@@ -3,7 +3,7 @@
 import type { Context } from './context.ts';
 import { eventFormat, syncFormat } from './event-format.ts';
 import { selected } from './list.ts';
-import { listen, receiveBuffer } from './listen.ts';
+import { buffering, listen } from './listen.ts';
 import { Selection } from './selection.ts';
 
 export async function flowEvents(context: Context): Promise<number> {
@@ -14,7 +14,7 @@ export async function flowEvents(context: Context): Promise<number> {
   const stream = await ct.events({
     types: settings.events.size > 0 ? [...settings.events] : undefined,
     filter: selection.filter,
-    receiveBuffer: receiveBuffer(settings),
+    ...buffering(settings),
   });
   return await listen(context, {
     noun: 'flow events',

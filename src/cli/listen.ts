@@ -1,5 +1,7 @@
 /** -E: what happens is printed until SIGINT or SIGTERM, or the end of a replay; what is lost is told, and the table listed anew where wanted. */
 import { constants, setPriority } from 'node:os';
+import { setFlagsFromString } from 'node:v8';
+import type { EventSocketOptions } from '../conntrack/event-sockets.ts';
 import type { Events, OverrunEvent } from '../conntrack/events.ts';
 import type { Context } from './context.ts';
 import { EventDocument } from './event-document.ts';
@@ -23,19 +25,30 @@ const MOST_BYTES = 0x3fffffff;
 /** The default, which is large enough for what comes until the code is compiled. */
 const FORGIVING = 8 * 1024 * 1024;
 
-/** SO_RCVBUF of the socket that events come to, and on standard error what the kernel makes of it, as conntrack(8) says it. A small one hurries. */
-export function receiveBuffer({ bufferSize, replay }: Settings): number | undefined {
-  if (bufferSize === undefined || replay !== undefined) return undefined;
+/**
+ * SO_RCVBUF of the socket that events come to, and on standard error what the kernel makes of it, as conntrack(8) says it. A small one forgives
+ * no delay: what comes is received ahead.
+ */
+export function buffering({
+  bufferSize,
+  replay,
+}: Settings): Pick<EventSocketOptions, 'receiveBuffer' | 'receiveAhead'> {
+  if (bufferSize === undefined || replay !== undefined) return {};
   const bytes = Math.max(1, Math.min(bufferSize, MOST_BYTES));
   const size = Math.max(SOCK_MIN_RCVBUF, 2 * bytes);
   process.stderr.write(`NOTICE: Netlink socket buffer size has been set to ${size} bytes.\n`);
-  if (bytes < FORGIVING) hurry();
-  return bytes;
+  const receiveAhead = bytes < FORGIVING;
+  if (receiveAhead) hurry();
+  return { receiveBuffer: bytes, receiveAhead };
 }
 
-/** A small buffer forgives no delay: the threads that compile and collect for us must not come first. May be refused, as in a user namespace. */
+/**
+ * The threads that compile for us must not come before the one that receives, and it must not wait for those that would help it to collect. The
+ * first may be refused, as in a user namespace; the second is V8's.
+ */
 function hurry(): void {
   try {
+    setFlagsFromString('--no-parallel-scavenge');
     setPriority(0, constants.priority.PRIORITY_HIGHEST);
   } catch {}
 }

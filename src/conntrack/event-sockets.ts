@@ -15,6 +15,12 @@ export interface EventSocketOptions {
    * given, else false.
    */
   reliable?: boolean;
+  /**
+   * Events are received into memory of this process the moment that they come, also while JavaScript compiles or collects: for a receive buffer
+   * that must be small. Takes up to 32 MiB and, while thousands come in a second, a whole processor. Needs io_uring of Linux 6.10, and changes
+   * nothing where there is none, in worker threads and over the addon. Default: what Conntrack.open was given, else false.
+   */
+  receiveAhead?: boolean;
   /** Closes the stream; iteration rejects with its reason. */
   signal?: AbortSignal;
 }
@@ -36,10 +42,11 @@ export class EventSockets {
     checkOptions(options);
     const { signal } = options;
     const { receiveBuffer = this.#options.receiveBuffer, reliable = this.#options.reliable } = options;
+    const { receiveAhead = this.#options.receiveAhead } = options;
     checkSignal(signal);
     signal?.throwIfAborted();
     this.#socket.assertOpen();
-    const transport = await openTransport({ ...this.#options, receiveBuffer, reliable, events: true });
+    const transport = await openTransport({ ...this.#options, receiveBuffer, reliable, receiveAhead, events: true });
     const events = new Events(transport, source, signal);
     if (signal?.aborted === true || this.#socket.closed) {
       // While the socket was being opened.

@@ -86,6 +86,13 @@ export interface TransportOptions {
    * false.
    */
   reliable?: boolean;
+  /**
+   * Events are received into memory of this process the moment that they come, also while JavaScript compiles or collects: for a receive buffer
+   * that must be small. Up to 8,192 wait there, which may take 32 MiB; while thousands come in a second, the thread looks again instead of
+   * sleeping. Losses are counted as ever; the place of one may be some hundred events late. By io_uring (Linux 6.10), and not in worker threads
+   * or over the addon: there, and where io_uring is not allowed, it changes nothing. Default: false.
+   */
+  receiveAhead?: boolean;
 }
 
 /** Opens sockets of one kind: the same options give sockets that see the same kernel (or the same capture). */

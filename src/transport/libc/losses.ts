@@ -27,8 +27,8 @@ export class Losses {
     this.#options = options;
   }
 
-  /** To be called with nothing left over of the last receive, right before the next. */
-  beforeReceive(): void {
+  /** To be called right before the next receive. @param held datagrams that were received and not handed on */
+  beforeReceive(held = 0): void {
     const options = this.#options;
     options.readMemoryInfo();
     this.#waiting = options.memoryInfo(SK_MEMINFO_RMEM_ALLOC);
@@ -36,7 +36,7 @@ export class Losses {
     if (drops === this.#drops) return;
     const lost = (drops - this.#drops) >>> 0;
     this.#drops = drops;
-    const after = this.#delivered + Math.round(this.#waiting / this.#charge);
+    const after = this.#delivered + held + Math.round(this.#waiting / this.#charge);
     const last = this.#losses.at(-1);
     if (last !== undefined && last.after >= after) last.lost += lost;
     else this.#losses.push({ after, lost });

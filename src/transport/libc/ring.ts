@@ -1,6 +1,6 @@
 /**
- * An io_uring whose queues stand in memory of our own, in one page each. Needs Linux 6.6, and an administrator (or container) that allows
- * io_uring.
+ * An io_uring whose queues stand in memory of our own. Needs Linux 6.6 (6.10 where they take more than a page each), and an administrator (or
+ * container) that allows io_uring.
  */
 import { EINTR } from '../../uapi/errno.ts';
 import * as uring from '../../uapi/io_uring.ts';
@@ -12,6 +12,8 @@ import { Memory } from './memory.ts';
 const PAGE = 4096;
 /** All that are written between two `submit`. */
 const ENTRIES = 32;
+/** Ends that have room; the kernel keeps others until then, which costs it. */
+const ENDS = 2 * ENTRIES;
 
 const TIMESPEC = uring.IO_URING_GETEVENTS_ARG_SIZE;
 
@@ -23,6 +25,7 @@ const idle: Ring[] = [];
 
 export class Ring {
   readonly #libc: Libc;
+  readonly #ends: number;
   readonly #fd: number;
   readonly #memory: Memory;
   readonly #words: Int32Array;
@@ -38,30 +41,40 @@ export class Ring {
   readonly #patience: Memory;
   /** Entries written and not submitted. */
   #written = 0;
+  /** Those of them whose good end is not told. */
+  #silent = 0;
   #under = 0;
 
   /**
    * A ring with nothing under way.
    * @param milliseconds how long `wait` waits at the most
+   * @param ends how many have room until they are taken, a power of 2
    * @throws TransportError where there is no io_uring that can do it
    */
-  static take(libc: Libc, milliseconds = 0): Ring {
-    const at = idle.findIndex((each) => each.#libc === libc);
-    const ring = at < 0 ? new Ring(libc) : idle.splice(at, 1)[0];
+  static take(libc: Libc, milliseconds = 0, ends = ENDS): Ring {
+    const at = idle.findIndex((each) => each.#libc === libc && each.#ends === ends);
+    const ring = at < 0 ? new Ring(libc, ends) : idle.splice(at, 1)[0];
     ring.#patience.u64(TIMESPEC + 8, BigInt(milliseconds * 1e6));
     return ring;
   }
 
-  private constructor(libc: Libc) {
+  private constructor(libc: Libc, ends: number) {
     this.#libc = libc;
-    const memory = new Memory(libc, 3 * PAGE);
+    this.#ends = ends;
+    // The queue of ends stands behind a header and the index of entries.
+    const size = Math.ceil((ends * uring.IO_URING_CQE_SIZE + 1024) / PAGE) * PAGE;
+    const memory = new Memory(libc, size + 2 * PAGE);
     const queues = Number(-memory.address() & BigInt(PAGE - 1));
     this.#memory = memory;
     this.#words = new Int32Array(memory.bytes.buffer);
-    this.#entries = queues + PAGE;
+    this.#entries = queues + size;
     const params = new Memory(libc, uring.IO_URING_PARAMS_SIZE);
     const { IO_URING_PARAMS_SQ_OFF: sq, IO_URING_PARAMS_CQ_OFF: cq } = uring;
-    params.u32(uring.IO_URING_PARAMS_FLAGS, uring.IORING_SETUP_NO_MMAP | uring.IORING_SETUP_NO_SQARRAY);
+    params.u32(
+      uring.IO_URING_PARAMS_FLAGS,
+      uring.IORING_SETUP_NO_MMAP | uring.IORING_SETUP_NO_SQARRAY | uring.IORING_SETUP_CQSIZE,
+    );
+    params.u32(uring.IO_URING_PARAMS_CQ_ENTRIES, ends);
     params.u64(sq + uring.IO_URING_OFF_USER_ADDR, memory.address(this.#entries));
     params.u64(cq + uring.IO_URING_OFF_USER_ADDR, memory.address(queues));
     this.#fd = libc.syscall(uring.SYS_io_uring_setup, ENTRIES, params.address(), 0, 0, null, 0);
@@ -95,7 +108,32 @@ export class Ring {
     this.#entry(uring.IORING_OP_POLL_REMOVE, 0, -1, 0n, 0, 0);
   }
 
-  #entry(opcode: number, flags: number, fd: number, address: bigint, length: number, ofOpcode: number): void {
+  /** Readable while an end is ready. */
+  get fd(): number {
+    return this.#fd;
+  }
+
+  /** Buffers for `receiveAll`: `count` of `size` bytes each from this address on, whose numbers begin with `first`. */
+  provide(address: bigint, size: number, count: number, first: number): void {
+    const sqe = this.#entry(uring.IORING_OP_PROVIDE_BUFFERS, uring.IOSQE_CQE_SKIP_SUCCESS, count, address, size, 0);
+    this.#memory.u64(sqe + 8, BigInt(first));
+    this.#silent++;
+  }
+
+  /** Receives every datagram of `fd` into a buffer of its own until there is none left; the msghdr says how much room there is for an address. */
+  receiveAll(fd: number, msghdr: bigint): void {
+    const sqe = this.#entry(uring.IORING_OP_RECVMSG, uring.IOSQE_BUFFER_SELECT, fd, msghdr, 1, 0);
+    this.#memory.u16(sqe + 2, uring.IORING_RECV_MULTISHOT);
+  }
+
+  /** Ends that, and takes back up to so many buffers. */
+  stopReceiving(buffers: number): void {
+    // Named by its user_data, as in cancelWait.
+    this.#entry(uring.IORING_OP_ASYNC_CANCEL, 0, -1, 0n, 0, 0);
+    this.#entry(uring.IORING_OP_REMOVE_BUFFERS, 0, buffers, 0n, 0, 0);
+  }
+
+  #entry(opcode: number, flags: number, fd: number, address: bigint, length: number, ofOpcode: number): number {
     const memory = this.#memory;
     const sqe = this.#entries + (this.#tail % ENTRIES) * uring.IO_URING_SQE_SIZE;
     memory.view.setUint8(sqe, opcode);
@@ -103,8 +141,11 @@ export class Ring {
     memory.u32(sqe + 4, fd);
     memory.u64(sqe + 16, address);
     memory.u32(sqe + 24, length);
+    memory.u16(sqe + 2, 0);
+    memory.u64(sqe + 8, 0n);
     memory.u32(sqe + 28, ofOpcode);
     this.#written++;
+    return sqe;
   }
 
   /** Starts what was written; false when the kernel did not take it. @throws TransportError when it took a part of it */
@@ -112,11 +153,12 @@ export class Ring {
     const count = this.#written;
     Atomics.store(this.#words, this.#sqTail, this.#tail);
     this.#written = 0;
+    const silent = this.#silent;
+    this.#silent = 0;
     for (let left = count; left > 0; ) {
       const taken = this.#libc.syscall(uring.SYS_io_uring_enter, this.#fd, BigInt(left), 0, 0, null, 0);
       if (taken > 0) {
         left -= taken;
-        this.#under += taken;
       } else if (taken === 0 || this.#libc.errno() !== EINTR) {
         if (left < count) throw failure(this.#libc, 'io_uring_enter');
         // Taken back, or it would be started together with what comes next.
@@ -124,6 +166,7 @@ export class Ring {
         return false;
       }
     }
+    this.#under += count - silent;
     return true;
   }
 
@@ -139,11 +182,25 @@ export class Ring {
 
   /** How the next of them ended: a length, or a negative errno. */
   next(): number {
-    const head = this.#words[this.#cqHead];
-    const result = this.#words[this.#cqes + (head & this.#cqMask) * (uring.IO_URING_CQE_SIZE / 4) + 2];
-    Atomics.store(this.#words, this.#cqHead, head + 1);
-    this.#under--;
+    const result = this.#words[this.#nextEnd + 2];
+    if (!this.hasMore) this.#under--;
+    Atomics.store(this.#words, this.#cqHead, this.#words[this.#cqHead] + 1);
     return result;
+  }
+
+  /** The entry of the next of them will end again. */
+  get hasMore(): boolean {
+    return (this.#words[this.#nextEnd + 3] & uring.IORING_CQE_F_MORE) !== 0;
+  }
+
+  /** The number of the buffer that the next of them has filled. */
+  get buffer(): number {
+    return this.#words[this.#nextEnd + 3] >>> uring.IORING_CQE_BUFFER_SHIFT;
+  }
+
+  /** Where the next end stands, in words. */
+  get #nextEnd(): number {
+    return this.#cqes + (this.#words[this.#cqHead] & this.#cqMask) * (uring.IO_URING_CQE_SIZE / 4);
   }
 
   /** Waits until so many are ready: one wake-up for several. */

@@ -16,29 +16,13 @@ import {
   SOCKADDR_NL_PID,
   SOCKADDR_NL_SIZE,
 } from './memory.ts';
+import { Received } from './received.ts';
 
 /**
  * Of the largest datagram that ctnetlink makes: the kernel fills dumps 32 KiB at a time, less its own part, and it remembers the largest
  * read of a socket: with a smaller one, dumps would come in more pieces.
  */
 export const DATAGRAM_SIZE = 32768;
-
-/** A datagram in a slot: valid until the slot is received into again. */
-class Received implements Datagram {
-  view: DataView;
-  sender = 0;
-  truncated = false;
-
-  constructor(view: DataView) {
-    this.view = view;
-  }
-
-  /** Made when asked for: only a recorder does. */
-  get bytes(): Uint8Array {
-    const { buffer, byteOffset, byteLength } = this.view;
-    return new Uint8Array(buffer, byteOffset, byteLength);
-  }
-}
 
 export class Slots {
   readonly count: number;

@@ -31,11 +31,13 @@ import {
 } from '../../uapi/socket.ts';
 import { Ahead } from './ahead.ts';
 import { attempt, failure } from './call.ts';
+import { Inbox } from './inbox.ts';
 import { checkPlatform, type Libc } from './libc.ts';
 import { Losses } from './losses.ts';
 import { Memory, SOCKADDR_NL_PID, SOCKADDR_NL_SIZE } from './memory.ts';
 import { SocketOptions } from './options.ts';
 import { Outgoing } from './outgoing.ts';
+import { Pace } from './pace.ts';
 import { Readiness } from './readiness.ts';
 import { DATAGRAM_SIZE, Slots } from './slots.ts';
 
@@ -69,6 +71,9 @@ export class LibcTransport implements Transport {
   /** When a worker thread ends, its memory goes before its requests do. */
   #mayGoAhead = isMainThread;
   #advancing = false;
+  readonly #wantsInbox: boolean;
+  #inbox: Inbox | undefined;
+  readonly #pace = new Pace();
   #losses: Losses | undefined;
   #readiness: Readiness | undefined;
   #listener: TransportListener | undefined;
@@ -78,10 +83,11 @@ export class LibcTransport implements Transport {
 
   /** @throws TransportError */
   constructor(libc: Libc, options: TransportOptions) {
-    const { receiveBuffer = DEFAULT_BUFFER, events = false, reliable = false } = options;
+    const { receiveBuffer = DEFAULT_BUFFER, events = false, reliable = false, receiveAhead = false } = options;
     this.name = libc.name;
     this.#libc = libc;
     this.#reliable = reliable;
+    this.#wantsInbox = receiveAhead;
     const type = SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK;
     this.#fd = attempt(libc, 'socket', () => libc.socket(AF_NETLINK, type, NETLINK_NETFILTER));
     try {
@@ -121,6 +127,7 @@ export class LibcTransport implements Transport {
     if (this.#closed) return undefined;
     const losses = this.#losses;
     if (losses !== undefined) this.#tell(losses.take(false));
+    if (this.#inbox !== undefined) return this.#receiveFromInbox(this.#inbox);
     // What was received directly came before what is received ahead.
     if (this.#next === this.#received) {
       if (this.#ahead?.busy === true) {
@@ -173,8 +180,9 @@ export class LibcTransport implements Transport {
     clearTimeout(this.#retry);
     this.#readiness?.close();
     // The number of a closed descriptor is given out again: nothing may still read from it.
-    if (this.#ahead === undefined) this.#libc.close(this.#fd);
-    else this.#ahead.close(() => this.#libc.close(this.#fd));
+    const reader = this.#ahead ?? this.#inbox;
+    if (reader === undefined) this.#libc.close(this.#fd);
+    else reader.close(() => this.#libc.close(this.#fd));
   }
 
   #bind(): number {
@@ -194,9 +202,41 @@ export class LibcTransport implements Transport {
     this.#options.set(SOL_NETLINK, NETLINK_NO_ENOBUFS, 1);
     if (this.#reliable) this.#options.set(SOL_NETLINK, NETLINK_BROADCAST_ERROR, 1);
     this.#losses = new Losses(this.#options);
+    if (this.#wantsInbox) this.#inbox = this.#openInbox(this.#losses);
     this.#mayGoAhead = false;
-    this.#readiness = new Readiness(this.#libc, this.#fd, () => this.#listener?.readable());
+    this.#readiness = new Readiness(this.#libc, this.#inbox?.pollable ?? this.#fd, () => this.#listener?.readable());
     if (!this.#referenced) this.#readiness.unref();
+  }
+
+  /** Undefined where there is no io_uring, or somebody has read this socket already, and not from there. */
+  #openInbox(losses: Losses): Inbox | undefined {
+    if (!this.#mayGoAhead || this.#ahead !== undefined || this.#received > 0) return undefined;
+    try {
+      return new Inbox(this.#libc, this.#fd, () => losses.beforeReceive(this.#inbox?.held));
+    } catch (error) {
+      if (!(error instanceof TransportError)) throw error;
+      return undefined;
+    }
+  }
+
+  #receiveFromInbox(inbox: Inbox): Datagram | undefined {
+    const datagram = inbox.receive();
+    if (datagram !== undefined) {
+      this.#pace.came();
+      this.#losses?.delivered();
+      return datagram;
+    }
+    this.#losses?.beforeReceive();
+    this.#tell(this.#losses?.take(true) ?? 0);
+    if (this.#pace.isFast(performance.now())) this.#readSoon();
+    else this.#readiness?.arm();
+    return undefined;
+  }
+
+  #readSoon(): void {
+    setImmediate(() => {
+      if (!this.#closed) this.#listener?.readable();
+    });
   }
 
   /** Receives as many datagrams as there is room for; false when there is none. */

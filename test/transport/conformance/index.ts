@@ -4,6 +4,7 @@
  * (support/namespace.ts), as root of it and with nft and conntrack on PATH. A case that resolves is passed.
  */
 import { resetNamespace } from '../../support/kernel.ts';
+import { AHEAD } from './ahead.ts';
 import type { Case } from './case.ts';
 import { CLOSING } from './closing.ts';
 import { DUMPS } from './dumps.ts';
@@ -16,7 +17,7 @@ import { WORKERS } from './workers.ts';
 
 export type { Capability, Case, Context } from './case.ts';
 
-const ALL = [...REQUESTS, ...OPTIONS, ...DUMPS, ...CLOSING, ...EVENTS, ...LOSSES, ...PROCESSES, ...WORKERS];
+const ALL = [...REQUESTS, ...OPTIONS, ...DUMPS, ...CLOSING, ...EVENTS, ...LOSSES, ...AHEAD, ...PROCESSES, ...WORKERS];
 
 /** Every case, each in a namespace as resetNamespace leaves it. */
 export const CONFORMANCE: readonly Case[] = ALL.map((each) => ({

@@ -1,5 +1,6 @@
 /** What becomes of events that do not fit the receive buffer: each is counted, where it is missing. */
 import { strict as assert } from 'node:assert';
+import type { EventSocketOptions } from '../../../src/conntrack/event-sockets.ts';
 import { decodeFlow } from '../../../src/ctnetlink/message.ts';
 import type { ConntrackEvent } from '../../../src/index.ts';
 import { OverrunError } from '../../../src/netlink/errors.ts';
@@ -66,10 +67,10 @@ export function marksOf(
 }
 
 /** Creates `count` flows in a process of its own, while somebody reads their events; all of them are told or counted. */
-async function burst(context: Context, count: number, receiveBuffer: number): Promise<Tally> {
+async function burst(context: Context, count: number, options: EventSocketOptions): Promise<Tally> {
   const tally = new Tally();
   await withConntrack(context, async (ct) => {
-    const events = await ct.events({ types: ['new'], receiveBuffer });
+    const events = await ct.events({ types: ['new'], ...options });
     const counting = tally.count(events);
     const { code, stderr } = await new Program(
       context,
@@ -93,17 +94,19 @@ async function burst(context: Context, count: number, receiveBuffer: number): Pr
   return tally;
 }
 
-export const LOSSES: readonly Case[] = [
-  {
-    name: 'events that nobody reads are lost, counted, and missing where the count stands',
+const ahead = ({ receiveAhead }: EventSocketOptions): string => (receiveAhead ? ', received ahead' : '');
+
+function nobodyReads(options: EventSocketOptions): Case {
+  return {
+    name: `events that nobody reads are lost, counted, and missing where the count stands${ahead(options)}`,
     needs: ['events', 'losses'],
     run: async (context) => {
       await withConntrack(context, async (ct) => {
-        const events = await ct.events({ types: ['new'], receiveBuffer: SMALL });
+        const events = await ct.events({ types: ['new'], ...options });
         const next = async (): Promise<ConntrackEvent> => (await events.next()).value as ConntrackEvent;
         await withTransport(context, async (transport) => {
           let last = 0;
-          for (const sent of [3_000, 7_000, 7_200]) {
+          for (const sent of options.receiveAhead ? [3_000, 14_000, 30_000] : [3_000, 7_000, 7_200]) {
             flood(transport, last + 1, sent - last);
             let event = await next();
             for (; event.type === 'new'; event = await next()) assert.equal(event.flow.mark, ++last);
@@ -119,7 +122,12 @@ export const LOSSES: readonly Case[] = [
         });
       });
     },
-  },
+  };
+}
+
+export const LOSSES: readonly Case[] = [
+  nobodyReads({ receiveBuffer: SMALL }),
+  nobodyReads({ receiveBuffer: SMALL, receiveAhead: true }),
   {
     name: 'events that came after a loss stand behind it, however late it is noticed',
     needs: ['events', 'losses'],
@@ -150,7 +158,15 @@ export const LOSSES: readonly Case[] = [
     name: 'a burst against a small buffer: received and lost are all',
     needs: ['events', 'losses'],
     run: async (context) => {
-      await burst(context, 20_000, SMALL);
+      await burst(context, 20_000, { receiveBuffer: SMALL });
+    },
+  },
+  {
+    name: 'a burst against a small buffer, received ahead: received and lost are all',
+    needs: ['events', 'losses'],
+    run: async (context) => {
+      const tally = await burst(context, BURST / 2, { receiveBuffer: SMALL, receiveAhead: true });
+      context.note?.(`received ahead: ${tally}`);
     },
   },
   {
@@ -158,7 +174,7 @@ export const LOSSES: readonly Case[] = [
     needs: ['events', 'losses'],
     long: true,
     run: async (context) => {
-      const tally = await burst(context, BURST, 8 * MIB);
+      const tally = await burst(context, BURST, { receiveBuffer: 8 * MIB });
       context.note?.(`8 MiB: ${tally}`);
     },
   },
@@ -167,7 +183,7 @@ export const LOSSES: readonly Case[] = [
     needs: ['events', 'losses'],
     long: true,
     run: async (context) => {
-      const tally = await burst(context, BURST, 64 * MIB);
+      const tally = await burst(context, BURST, { receiveBuffer: 64 * MIB });
       context.note?.(`64 MiB: ${tally}`);
       // Only root of the machine passes net.core.rmem_max.
       if (isRoot()) assert.equal(tally.lost, 0);

@@ -15,15 +15,15 @@ export interface Examined {
  */
 const CANNOT: Readonly<Record<TransportName, readonly Capability[]>> = {
   // It reads on by itself and queues what nobody receives; an overrun aborts the process; it has no way to set options.
-  addon: ['backpressure', 'losses', 'options', 'workers'],
+  addon: ['backpressure', 'losses', 'ahead', 'options', 'workers'],
   'node:ffi': [],
   koffi: [],
   deno: [],
   bun: [],
 };
 
-/** Programs have a main thread of their own: from a worker they would be the same again. */
-const NOT_FROM_WORKERS: readonly Capability[] = ['workers', 'processes'];
+/** Memory of a worker goes before what the kernel does with it; programs have a main thread of their own: from a worker they would be the same again. */
+const NOT_FROM_WORKERS: readonly Capability[] = ['ahead', 'workers', 'processes'];
 
 export function casesFor({ transport, thread, long }: Examined): readonly Case[] {
   const cannot = [...CANNOT[transport], ...(thread === 'worker' ? NOT_FROM_WORKERS : [])];

@@ -1,0 +1,54 @@
+/** Room for the datagrams of an inbox: each behind a struct io_uring_recvmsg_out and its sender's address. */
+import type { Datagram } from '../../netlink/transport.ts';
+import { IO_URING_RECVMSG_OUT_FLAGS, IO_URING_RECVMSG_OUT_SIZE } from '../../uapi/io_uring.ts';
+import { MSG_TRUNC } from '../../uapi/socket.ts';
+import type { Libc } from './libc.ts';
+import { Memory, MSGHDR_NAMELEN, MSGHDR_SIZE, SOCKADDR_NL_PID } from './memory.ts';
+import { Received } from './received.ts';
+
+/** Of a struct sockaddr_nl, to a multiple of 8. */
+const NAME_SIZE = 16;
+const DATA = IO_URING_RECVMSG_OUT_SIZE + NAME_SIZE;
+/**
+ * An event has some hundred bytes. A dump comes in datagrams as large as the reads that the socket has seen, NLMSG_GOODSIZE at the least, which
+ * is below 8 KiB on every machine. The line more keeps one buffer from standing where the next does in the processor's caches.
+ */
+const SIZE = DATA + 8192 + 64;
+
+export class InboxSlots {
+  /** Bytes from one to the next. */
+  readonly size = SIZE;
+  readonly #memory: Memory;
+  readonly #header: Memory;
+  readonly #received: (Received | undefined)[];
+
+  constructor(libc: Libc, count: number) {
+    // No memory until it is written to.
+    this.#memory = new Memory(libc, count * SIZE);
+    this.#received = new Array(count).fill(undefined);
+    this.#header = new Memory(libc, MSGHDR_SIZE);
+    this.#header.u32(MSGHDR_NAMELEN, NAME_SIZE);
+  }
+
+  /** Of the msghdr that says how much room a sender's address has. */
+  get headerAddress(): bigint {
+    return this.#header.address();
+  }
+
+  address(slot: number): bigint {
+    return this.#memory.address(slot * SIZE);
+  }
+
+  /** @param length of all that was written to the slot */
+  datagram(slot: number, length: number): Datagram {
+    const memory = this.#memory;
+    const at = slot * SIZE;
+    this.#received[slot] ??= new Received(memory.view);
+    const received = this.#received[slot];
+    const bytes = length - DATA;
+    if (received.view.byteLength !== bytes) received.view = new DataView(memory.bytes.buffer, at + DATA, bytes);
+    received.sender = memory.getU32(at + IO_URING_RECVMSG_OUT_SIZE + SOCKADDR_NL_PID);
+    received.truncated = (memory.getU32(at + IO_URING_RECVMSG_OUT_FLAGS) & MSG_TRUNC) !== 0;
+    return received;
+  }
+}

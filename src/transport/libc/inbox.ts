@@ -1,0 +1,154 @@
+/**
+ * Events are received by the kernel itself, into memory of ours, the moment that they come: also while JavaScript compiles or collects.
+ *
+ * One receive stands for all that come (multishot), and ends once for each with one of the buffers that were provided: what runs is
+ * interrupted for it, not waited for. Only when all of those are full does the next wait in the socket's own buffer.
+ */
+import { errnoName, TransportError } from '../../netlink/errors.ts';
+import type { Datagram } from '../../netlink/transport.ts';
+import { ENOBUFS } from '../../uapi/errno.ts';
+import { InboxSlots } from './inbox-slots.ts';
+import type { Libc } from './libc.ts';
+import { Ring } from './ring.ts';
+
+/** Buffers at first, and how many more whenever less than half of them are free: only those provided take memory, a page each. */
+const STEP = 2048;
+const MOST = 4 * STEP;
+/** How many that were read are given back at once, in so many pieces at the most. */
+const GIVEN_BACK = 64;
+const PIECES = 16;
+/** Milliseconds between looks whether the receive of a closed socket is over. */
+const CLOSING = 2;
+
+export class Inbox {
+  readonly #fd: number;
+  readonly #ring: Ring;
+  readonly #slots: InboxSlots;
+  readonly #look: () => void;
+  #provided = 0;
+  /** Buffers handed on and not given back: so many, the last of them `run` in a row from `first` on. */
+  #used = 0;
+  #first = 0;
+  #run = 0;
+  #pieces = 0;
+  #receiving = false;
+  /** Receives that ended for want of buffers and were started again before their end was reached. */
+  #replaced = 0;
+
+  /**
+   * @param look called before the kernel gets room to receive more: what it has dropped by then came after what `held` counts
+   * @throws TransportError where there is no io_uring that can do it
+   */
+  constructor(libc: Libc, fd: number, look: () => void) {
+    this.#fd = fd;
+    this.#look = look;
+    this.#ring = Ring.take(libc, 0, 2 * MOST);
+    this.#slots = new InboxSlots(libc, MOST);
+    this.#provideMore();
+    this.#start();
+  }
+
+  /** Readable when there is something to receive. */
+  get pollable(): number {
+    return this.#ring.fd;
+  }
+
+  /** Datagrams that came and were not handed on. */
+  get held(): number {
+    return Math.min(this.#ends, this.#provided - this.#used);
+  }
+
+  /** The same, and one more when the kernel found no buffer. */
+  get #ends(): number {
+    return this.#ring.ready - this.#replaced;
+  }
+
+  /** The next datagram, if one is there. @throws TransportError */
+  receive(): Datagram | undefined {
+    const ring = this.#ring;
+    if (this.#used >= GIVEN_BACK || this.#pieces >= PIECES) this.#goOn();
+    for (;;) {
+      if (ring.ready === 0) {
+        if (this.#receiving) return undefined;
+        this.#goOn();
+        if (ring.ready === 0) return undefined;
+      }
+      if (!ring.hasMore) {
+        if (this.#replaced > 0) this.#replaced--;
+        else this.#receiving = false;
+      }
+      const { buffer } = ring;
+      const result = ring.next();
+      if (result >= 0) {
+        this.#use(buffer);
+        return this.#slots.datagram(buffer, result);
+      }
+      if (result !== -ENOBUFS) throw new TransportError('recvmsg', -result, errnoName(-result));
+    }
+  }
+
+  /** Ends the receive, gives the ring back when the kernel uses our memory no more, then calls `closed`. */
+  close(closed: () => void): void {
+    this.#ring.stopReceiving(MOST);
+    this.#ring.submit();
+    this.#drain(closed);
+  }
+
+  #drain(closed: () => void): void {
+    while (this.#ring.ready > 0) this.#ring.next();
+    if (this.#ring.under > 0) {
+      setTimeout(() => this.#drain(closed), CLOSING);
+      return;
+    }
+    this.#ring.release();
+    closed();
+  }
+
+  #use(buffer: number): void {
+    this.#used++;
+    if (buffer === this.#first + this.#run) {
+      this.#run++;
+      return;
+    }
+    this.#giveRun();
+    this.#first = buffer;
+    this.#run = 1;
+  }
+
+  #giveRun(): void {
+    if (this.#run === 0) return;
+    this.#ring.provide(this.#slots.address(this.#first), this.#slots.size, this.#run, this.#first);
+    this.#run = 0;
+    this.#pieces++;
+  }
+
+  /** Gives back what was read, and starts the receive again if it has ended. */
+  #goOn(): void {
+    this.#look();
+    const free = this.#provided - this.#used - this.#ends;
+    this.#giveRun();
+    this.#used = 0;
+    this.#pieces = 0;
+    if (free < this.#provided / 2 && this.#provided < MOST) this.#provideMore();
+    // Its end, for want of buffers, stands behind all that is held.
+    const ended = this.#receiving && free < 0;
+    if (ended) this.#replaced++;
+    if (ended || !this.#receiving) this.#start();
+    else this.#submit();
+  }
+
+  #provideMore(): void {
+    this.#ring.provide(this.#slots.address(this.#provided), this.#slots.size, STEP, this.#provided);
+    this.#provided += STEP;
+  }
+
+  #start(): void {
+    this.#ring.receiveAll(this.#fd, this.#slots.headerAddress);
+    this.#submit();
+    this.#receiving = true;
+  }
+
+  #submit(): void {
+    if (!this.#ring.submit()) throw new TransportError('io_uring_enter', 0, 'the kernel took nothing');
+  }
+}
