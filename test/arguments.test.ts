@@ -24,6 +24,12 @@ const REFUSED: [name: string, call: () => unknown, type: typeof TypeError | type
     TypeError,
     /^options\.receiveBuffer must be a number/,
   ],
+  ...['reliable', 'receiveAhead'].map((option): (typeof REFUSED)[number] => [
+    `${option} 1`,
+    () => openTransport({ [option]: any(1) }),
+    TypeError,
+    new RegExp(`^options\\.${option} must be true or false`),
+  ]),
   [
     'transport 7',
     () => openTransport({ transport: any(7) }),

@@ -65,6 +65,7 @@ export async function openTransport(options: OpenOptions = {}): Promise<Transpor
   // setsockopt takes an int; what an adapter said of anything else would not name the option.
   if (receiveBuffer !== undefined) checkInteger(receiveBuffer, 0x7fffffff, 'options.receiveBuffer', 1);
   checkBoolean(options.reliable, 'options.reliable');
+  checkBoolean(options.receiveAhead, 'options.receiveAhead');
   if (typeof transport === 'function') return await transport(options);
   if (transport !== undefined) {
     if (isAdapter(transport)) return await ADAPTERS[transport](options);

@@ -298,6 +298,8 @@ describeKernel('The table expect beside conntrack(8)', ['conntrack', 'nft'], fun
     it('-E expect says so when nothing happened, and prints no document', async () => {
       const both = [new Running('conntrack', ['-E', 'expect', '-o', 'xml']), listener('-o', 'xml')];
       await listeners(2);
+      // Until they wait they do not take a signal as the end of listening.
+      await quiet(both);
       const statuses = await Promise.all(both.map((each) => each.stop('SIGTERM')));
       const [theirs, ours] = both.map(({ stdout, stderr }, at) => told({ stdout, stderr, status: statuses[at] }));
       expect(ours).to.deep.equal(theirs);

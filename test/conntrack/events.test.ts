@@ -84,13 +84,13 @@ describe('Conntrack: events', () => {
       },
     });
     await ct.events();
-    await ct.events({ types: ['destroy'], receiveBuffer: 5000 });
+    await ct.events({ types: ['destroy'], receiveBuffer: 5000, receiveAhead: true });
     await ct.events({ types: ['update', 'new', 'new'] });
-    expect(seen.map((options) => [options?.events, options?.receiveBuffer])).to.deep.equal([
-      [false, 1000],
-      [true, 1000],
-      [true, 5000],
-      [true, 1000],
+    expect(seen.map((options) => [options?.events, options?.receiveBuffer, options?.receiveAhead])).to.deep.equal([
+      [false, 1000, undefined],
+      [true, 1000, undefined],
+      [true, 5000, true],
+      [true, 1000, undefined],
     ]);
     expect(sockets.map((socket) => [...socket.groups].sort())).to.deep.equal([[], [1, 2, 3], [3], [1, 2]]);
     await ct.close();

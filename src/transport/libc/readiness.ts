@@ -1,6 +1,7 @@
 /** To be told, once for each time that it was read empty, that a socket can be read. */
 import { setImmediate } from 'node:timers';
 import type { Libc, Poll } from './libc.ts';
+import type { Pace } from './pace.ts';
 
 /** Milliseconds between two looks. */
 const INTERVAL = 10;
@@ -8,19 +9,26 @@ const INTERVAL = 10;
 export class Readiness {
   readonly #poll: Poll;
   readonly #readable: () => void;
+  readonly #pace: Pace | undefined;
   #armed = true;
   #polling = true;
   #scheduled = false;
   #closed = false;
 
-  constructor(libc: Libc, fd: number, readable: () => void) {
+  /** @param pace of what comes, where it is better not to sleep while much does */
+  constructor(libc: Libc, fd: number, readable: () => void, pace?: Pace) {
     this.#readable = readable;
+    this.#pace = pace;
     this.#poll = libc.watch(fd, () => this.#fired());
     this.#poll.start();
   }
 
   /** It was read empty: the next that comes is told. */
   arm(): void {
+    if (this.#pace?.isFast(performance.now()) === true) {
+      this.#tellSoon();
+      return;
+    }
     this.#armed = true;
     if (this.#polling) return;
     this.#polling = true;
@@ -47,15 +55,20 @@ export class Readiness {
       // Whoever was told does not read now: without this, the event loop would spin.
       this.#polling = false;
       this.#poll.stop();
-    } else if (!this.#scheduled) {
+    } else {
       this.#armed = false;
-      this.#scheduled = true;
-      // In a callback of libuv's own no promise goes on, and an exception is not reported.
-      setImmediate(() => {
-        this.#scheduled = false;
-        if (!this.#closed) this.#readable();
-      });
+      this.#tellSoon();
     }
+  }
+
+  #tellSoon(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    // In a callback of libuv's own no promise goes on, and an exception is not reported.
+    setImmediate(() => {
+      this.#scheduled = false;
+      if (!this.#closed) this.#readable();
+    });
   }
 }
 

@@ -5,7 +5,6 @@
 import { release } from 'node:os';
 import { setImmediate } from 'node:timers';
 import { isMainThread } from 'node:worker_threads';
-import { HOST_LITTLE_ENDIAN, viewOf } from '../../netlink/byteorder.ts';
 import { ClosedError, OverrunError, TransportError } from '../../netlink/errors.ts';
 import type { Datagram, Transport, TransportListener, TransportOptions } from '../../netlink/transport.ts';
 import { EAGAIN, EINTR, ENOBUFS } from '../../uapi/errno.ts';
@@ -17,19 +16,9 @@ import {
   NETLINK_EXT_ACK,
   NETLINK_NETFILTER,
   NETLINK_NO_ENOBUFS,
-  NLM_F_DUMP,
-  NLMSG_HDRLEN,
 } from '../../uapi/netlink.ts';
-import {
-  AF_NETLINK,
-  AF_UNSPEC,
-  MSG_DONTWAIT,
-  SOCK_CLOEXEC,
-  SOCK_NONBLOCK,
-  SOCK_RAW,
-  SOL_NETLINK,
-} from '../../uapi/socket.ts';
-import { Ahead } from './ahead.ts';
+import { AF_NETLINK, MSG_DONTWAIT, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_RAW, SOL_NETLINK } from '../../uapi/socket.ts';
+import { Ahead, takesLong } from './ahead.ts';
 import { attempt, failure } from './call.ts';
 import { Inbox } from './inbox.ts';
 import { checkPlatform, type Libc } from './libc.ts';
@@ -48,8 +37,6 @@ const ANSWER_CHARGE = 1280;
 /** Datagrams a receive. Events come many at a time. A dump that fills two, some 300 flows, is received ahead from there on. */
 const EVENT_SLOTS = 32;
 const REQUEST_SLOTS = 2;
-/** A batch of so many bytes keeps the kernel for a quarter of a millisecond and more. */
-const LARGE_BATCH = 8192;
 /** Milliseconds until an answer is looked for again that was not there. */
 const RETRY = 10;
 
@@ -73,7 +60,7 @@ export class LibcTransport implements Transport {
   #advancing = false;
   readonly #wantsInbox: boolean;
   #inbox: Inbox | undefined;
-  readonly #pace = new Pace();
+  #pace: Pace | undefined;
   #losses: Losses | undefined;
   #readiness: Readiness | undefined;
   #listener: TransportListener | undefined;
@@ -203,8 +190,10 @@ export class LibcTransport implements Transport {
     if (this.#reliable) this.#options.set(SOL_NETLINK, NETLINK_BROADCAST_ERROR, 1);
     this.#losses = new Losses(this.#options);
     if (this.#wantsInbox) this.#inbox = this.#openInbox(this.#losses);
+    if (this.#inbox !== undefined) this.#pace = new Pace();
     this.#mayGoAhead = false;
-    this.#readiness = new Readiness(this.#libc, this.#inbox?.pollable ?? this.#fd, () => this.#listener?.readable());
+    const fd = this.#inbox?.pollable ?? this.#fd;
+    this.#readiness = new Readiness(this.#libc, fd, () => this.#listener?.readable(), this.#pace);
     if (!this.#referenced) this.#readiness.unref();
   }
 
@@ -222,21 +211,14 @@ export class LibcTransport implements Transport {
   #receiveFromInbox(inbox: Inbox): Datagram | undefined {
     const datagram = inbox.receive();
     if (datagram !== undefined) {
-      this.#pace.came();
+      this.#pace?.came();
       this.#losses?.delivered();
       return datagram;
     }
     this.#losses?.beforeReceive();
     this.#tell(this.#losses?.take(true) ?? 0);
-    if (this.#pace.isFast(performance.now())) this.#readSoon();
-    else this.#readiness?.arm();
+    this.#readiness?.arm();
     return undefined;
-  }
-
-  #readSoon(): void {
-    setImmediate(() => {
-      if (!this.#closed) this.#listener?.readable();
-    });
   }
 
   /** Receives as many datagrams as there is room for; false when there is none. */
@@ -321,18 +303,6 @@ export class LibcTransport implements Transport {
   #assertOpen(): void {
     if (this.#closed) throw new ClosedError();
   }
-}
-
-/**
- * Sent ahead is what would keep the event loop: batches, and dumps with a filter or of one family. The kernel walks the table inside of
- * sendmsg and recvmsg until it has a datagram full of what passes: half a second for a million flows of which none does.
- */
-function takesLong(bytes: Uint8Array): boolean {
-  if (bytes.length >= LARGE_BATCH) return true;
-  if (bytes.length <= NLMSG_HDRLEN) return false;
-  const flags = viewOf(bytes).getUint16(6, HOST_LITTLE_ENDIAN);
-  // Whatever the subsystem: behind the header of netlink stand those that say of what, and the first byte is the family.
-  return (flags & NLM_F_DUMP) === NLM_F_DUMP && (bytes.length > NLMSG_HDRLEN + 4 || bytes[NLMSG_HDRLEN] !== AF_UNSPEC);
 }
 
 const PAGE = 4096;

@@ -73,6 +73,15 @@ describe('libc: losses', () => {
     expect(kernel.receive(10)).to.deep.equal([]);
   });
 
+  it('tells a loss behind what was received and not handed on', () => {
+    kernel.waiting = 2;
+    kernel.drops = 70;
+    kernel.losses.beforeReceive(1);
+    kernel.losses.delivered();
+    expect(kernel.receive(10)).to.deep.equal([...events(2)]);
+    expect(kernel.receive(10)).to.deep.equal([70]);
+  });
+
   it('tells two losses in their places', () => {
     kernel.waiting = 3;
     kernel.drops = 7;
