@@ -1,6 +1,6 @@
 /**
  * What a socket is to the layers above. An adapter is one file in transport/; the conformance suite in test/transport/ says what it
- * must do. Reading is pulled: who does not call `receive` lets the kernel's buffer fill, so that there is no second queue.
+ * must do. Reading is pulled: who does not call `receive` lets the kernel's buffer fill, so that there is no second queue (but for `receiveAhead`).
  */
 
 /** One datagram. It belongs to the transport and is valid until the next `receive`: copy what must stay. */
