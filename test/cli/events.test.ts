@@ -142,12 +142,18 @@ describe('cli/events', function () {
           theirs.set(args, new Running(wrapper[0], [...wrapper.slice(1), 'conntrack', '-E', ...wordsOf(args)]));
         const all = theirs.get('')!;
         await listeners(theirs.size + 1);
+        let read = 0;
         const reading = (async () => {
-          for await (const event of events) if (event.type === 'overrun') throw new Error('events were lost');
+          for await (const event of events) {
+            if (event.type === 'overrun') throw new Error('events were lost');
+            read++;
+          }
         })();
         await happening();
         await until(() => / src=10\.1\.1\.1 .*\[DESTROY\]|\[DESTROY\].* src=10\.1\.1\.1 /.test(all.stdout));
         await quiet([...theirs.values()]);
+        // What was received is not yet recorded: that is done when it is read.
+        await until(() => read === all.lines.length, { what: 'the last of our events' });
         events.close();
         await reading;
       } finally {
