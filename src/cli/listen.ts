@@ -42,15 +42,18 @@ export function buffering({
   return { receiveBuffer: bytes, receiveAhead };
 }
 
-/**
- * The threads that compile for us must not come before the one that receives, and it must not wait for those that would help it to collect. The
- * first may be refused, as in a user namespace; the second is V8's.
- */
+/** The threads that compile for us must not come before the one that receives, and it must not wait for those that would help it to collect. */
 function hurry(): void {
   try {
-    setFlagsFromString('--no-parallel-scavenge');
     setPriority(0, constants.priority.PRIORITY_HIGHEST);
-  } catch {}
+  } catch {
+    // Refused, as in a user namespace.
+  }
+  try {
+    setFlagsFromString('--no-parallel-scavenge');
+  } catch {
+    // Not V8.
+  }
 }
 
 /** Prints events and says how many there were. */

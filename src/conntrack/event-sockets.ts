@@ -41,8 +41,11 @@ export class EventSockets {
   async open<E>(source: EventSource<E>, options: EventSocketOptions): Promise<Events<E>> {
     checkOptions(options);
     const { signal } = options;
-    const { receiveBuffer = this.#options.receiveBuffer, reliable = this.#options.reliable } = options;
-    const { receiveAhead = this.#options.receiveAhead } = options;
+    const {
+      receiveBuffer = this.#options.receiveBuffer,
+      reliable = this.#options.reliable,
+      receiveAhead = this.#options.receiveAhead,
+    } = options;
     checkSignal(signal);
     signal?.throwIfAborted();
     this.#socket.assertOpen();
