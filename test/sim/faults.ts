@@ -50,8 +50,8 @@ export class Faults {
   readonly #rates = new Map<FaultKind, number>();
   #stopped = false;
 
-  /** A quarter of the seeds has no faults, a quarter one kind, a quarter some, a quarter all. */
-  constructor(random: Random) {
+  /** A quarter of the seeds has no faults, a quarter one kind, a quarter some, a quarter all; none has those of `without`. */
+  constructor(random: Random, without: ReadonlySet<string> = new Set()) {
     this.#random = random;
     const style = random.below(4);
     const one = random.pick(FAULT_KINDS);
@@ -59,7 +59,7 @@ export class Faults {
       const there = style === 3 || (style === 2 && random.oneIn(4)) || (style === 1 && kind === one);
       // Drawn for each kind, so that the same seed gives the same rates.
       const rate = KINDS[kind] * random.pick([1, 2, 4, 16]);
-      if (there) this.#rates.set(kind, rate);
+      if (there && !without.has(kind)) this.#rates.set(kind, rate);
     }
   }
 

@@ -7,7 +7,7 @@ import { EBADF } from './errno.ts';
 import { CtnetlinkModel, type ModelOptions } from './ctnetlink.ts';
 import { Faults } from './faults.ts';
 import type { Loop } from './loop.ts';
-import { AddressSpace } from './memory.ts';
+import { AddressSpace, BadAddress } from './memory.ts';
 import { NetlinkKernel, NetlinkSocketModel } from './netlink-socket.ts';
 import type { RingModel } from './uring.ts';
 
@@ -45,7 +45,10 @@ export class EpollModel {
 
 export type File = NetlinkSocketModel | RingModel | Counter | EpollModel;
 
-export interface KernelOptions extends ModelOptions {}
+export interface KernelOptions extends ModelOptions {
+  /** Kinds of faults that do not happen. */
+  readonly without?: ReadonlySet<string>;
+}
 
 export class Kernel {
   readonly random: Random;
@@ -66,7 +69,7 @@ export class Kernel {
   constructor(random: Random, loop: Loop, options: KernelOptions = {}) {
     this.random = random;
     this.loop = loop;
-    this.faults = new Faults(random);
+    this.faults = new Faults(random, options.without);
     this.space = new AddressSpace((violation) => this.report(violation), 16 * random.below(256));
     this.model = new CtnetlinkModel(options);
     this.netlink = new NetlinkKernel(this.model, random, this.faults);
@@ -100,15 +103,19 @@ export class Kernel {
   /** Threads of the kernel's, and what interrupts the process, go on as far as they like. */
   advance(): void {
     if (this.rings.size === 0) return;
-    for (const ring of this.rings) ring.deliver();
-    if (this.faults.happens('slow worker')) return;
-    for (const ring of this.rings) while (this.random.oneIn(2) && ring.advance());
+    noting(() => {
+      for (const ring of this.rings) ring.deliver();
+      if (this.faults.happens('slow worker')) return;
+      for (const ring of this.rings) while (this.random.oneIn(2) && ring.advance());
+    });
   }
 
   /** All of it, when nothing else is left to happen; false when there was nothing. */
   finish(): boolean {
     let did = false;
-    for (const ring of this.rings) if (ring.advance()) did = true;
+    noting(() => {
+      for (const ring of this.rings) if (ring.advance()) did = true;
+    });
     return did;
   }
 
@@ -156,5 +163,14 @@ export class Kernel {
     if (!(file instanceof Counter)) return -EBADF;
     (file.peer ?? file).count++;
     return length;
+  }
+}
+
+/** Does what a thread of the kernel's does: a bad address is noted by the memory, and is nobody's error. */
+function noting(work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    if (!(error instanceof BadAddress)) throw error;
   }
 }
