@@ -1,6 +1,6 @@
 import { checkOptions, checkSignal } from '../netlink/check.ts';
 import { KernelError } from '../netlink/errors.ts';
-import type { NetlinkSocket } from '../netlink/socket.ts';
+import type { Lease } from '../netlink/lease.ts';
 import type { BuildRequest } from '../netlink/writer.ts';
 import { ENOENT } from '../uapi/errno.ts';
 
@@ -15,25 +15,23 @@ export function checkCall(options: CallOptions): CallOptions {
   return options;
 }
 
-/** Makes a request that no dump answers; `take` gets the replies before the ACK. */
+/** Makes a request that no dump answers; `take` gets the reply before the ACK of one that asks for something and changes nothing. */
 export function callSocket(
-  socket: NetlinkSocket,
+  lease: Lease,
   operation: string,
   build: BuildRequest,
   options: CallOptions,
   take?: (view: DataView, offset: number, end: number) => void,
 ): Promise<void> {
   const { signal } = checkCall(options);
-  const sink =
-    take === undefined
-      ? undefined
-      : { message: (_header: unknown, view: DataView, offset: number, end: number) => take(view, offset, end) };
-  return socket.request(build, { operation, signal, sink });
+  if (take === undefined) return lease.request(build, { operation, signal });
+  const sink = { message: (_header: unknown, view: DataView, offset: number, end: number) => take(view, offset, end) };
+  return lease.request(build, { operation, signal, sink, replies: true, repeatable: true });
 }
 
 /** What `take` gave, or undefined when the kernel says that there is none (ENOENT). */
 export async function findOne<T>(
-  socket: NetlinkSocket,
+  lease: Lease,
   operation: string,
   build: BuildRequest,
   options: CallOptions,
@@ -41,7 +39,7 @@ export async function findOne<T>(
 ): Promise<T | undefined> {
   let found: T | undefined;
   try {
-    await callSocket(socket, operation, build, options, (view, offset, end) => {
+    await callSocket(lease, operation, build, options, (view, offset, end) => {
       found = decode(view, offset, end);
     });
   } catch (error) {
@@ -52,7 +50,7 @@ export async function findOne<T>(
 
 /** What a dump of few entries that are no objects of the tables says: statistics, one message a CPU. */
 export async function collect<T>(
-  socket: NetlinkSocket,
+  lease: Lease,
   operation: string,
   build: BuildRequest,
   options: CallOptions,
@@ -65,6 +63,6 @@ export async function collect<T>(
       found.push(decode(view, offset, end));
     },
   };
-  await socket.request(build, { operation, dump: true, signal, sink });
+  await lease.request(build, { operation, dump: true, repeatable: true, signal, sink });
   return found;
 }

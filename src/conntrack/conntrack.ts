@@ -8,9 +8,10 @@ import { type CpuStats, decodeCpuStats, decodeGlobalStats, type GlobalStats } fr
 import { kernelSupport } from '../ctnetlink/support.ts';
 import { checkOptions } from '../netlink/check.ts';
 import { KernelError } from '../netlink/errors.ts';
+import { Lease } from '../netlink/lease.ts';
 import type { TrackerCounts } from '../netlink/sequence.ts';
 import { NetlinkSocket } from '../netlink/socket.ts';
-import { type OpenOptions, openTransport } from '../transport/open.ts';
+import { checkOpenOptions, type OpenOptions, openTransport } from '../transport/open.ts';
 import { ENOENT } from '../uapi/errno.ts';
 import { type CallOptions, callSocket, checkCall, collect, findOne } from './call.ts';
 import { Dump } from './dump.ts';
@@ -30,14 +31,14 @@ export interface ConntrackOptions extends OpenOptions {}
  * Only what is waited for keeps the process alive: an idle Conntrack does not.
  */
 export class Conntrack {
-  readonly #socket: NetlinkSocket;
+  readonly #lease: Lease;
   readonly #expectations: Expectations;
   readonly #events: EventSockets;
 
-  private constructor(socket: NetlinkSocket, options: ConntrackOptions) {
-    this.#socket = socket;
-    this.#events = new EventSockets(socket, options);
-    this.#expectations = new Expectations(socket, this.#events);
+  private constructor(lease: Lease, options: ConntrackOptions) {
+    this.#lease = lease;
+    this.#events = new EventSockets(lease, options);
+    this.#expectations = new Expectations(lease, this.#events);
   }
 
   /**
@@ -45,9 +46,10 @@ export class Conntrack {
    * @throws UnsupportedError when no transport runs here, with what was tried; TransportError
    */
   static async open(options: ConntrackOptions = {}): Promise<Conntrack> {
-    checkOptions(options);
-    const transport = await openTransport({ ...options, events: false });
-    return new Conntrack(new NetlinkSocket(transport, explainKernelError), options);
+    checkOpenOptions(options);
+    // The request socket has the largest buffer there is: an answer that does not fit is lost.
+    const transport = await openTransport({ ...options, receiveBuffer: undefined, events: false });
+    return new Conntrack(new Lease(new NetlinkSocket(transport, explainKernelError)), options);
   }
 
   /** The flows that helpers expect. */
@@ -57,17 +59,17 @@ export class Conntrack {
 
   /** What carries the messages, such as 'addon' or 'replay'. */
   get transport(): string {
-    return this.#socket.transport.name;
+    return this.#lease.transport.name;
   }
 
   /** What the request socket saw that belonged to no request. */
   get counts(): Readonly<TrackerCounts> {
-    return this.#socket.counts;
+    return this.#lease.counts;
   }
 
   /** The flows that match; with no filter all of them, of both families. Starts when it is iterated. */
   dump(filter: Filter = {}, options: DumpOptions = {}): Dump<Flow> {
-    return new Dump(this.#socket, flowDump(filter, options), options.signal);
+    return new Dump(this.#lease, flowDump(filter, options), options.signal);
   }
 
   /**
@@ -75,7 +77,7 @@ export class Conntrack {
    * @throws TypeError, RangeError naming the argument; KernelError
    */
   async get(flow: FlowInit | Flow, options: CallOptions = {}): Promise<Flow | undefined> {
-    return await findOne(this.#socket, 'get', buildGet(Flow.from(flow)), options, decodeFlow);
+    return await findOne(this.#lease, 'get', buildGet(Flow.from(flow)), options, decodeFlow);
   }
 
   /**
@@ -84,7 +86,7 @@ export class Conntrack {
    * @throws TypeError, RangeError naming the argument; KernelError EEXIST when there is such a flow
    */
   async create(flow: FlowInit | Flow, options: CallOptions = {}): Promise<void> {
-    await callSocket(this.#socket, 'create', buildCreate(Flow.from(flow), 'create'), options);
+    await callSocket(this.#lease, 'create', buildCreate(Flow.from(flow), 'create'), options);
   }
 
   /**
@@ -92,12 +94,12 @@ export class Conntrack {
    * @throws TypeError, RangeError naming the argument; KernelError ENOENT, EBUSY, EOPNOTSUPP, ...
    */
   async update(flow: FlowInit | Flow, options: CallOptions = {}): Promise<void> {
-    await callSocket(this.#socket, 'update', buildUpdate(Flow.from(flow)), options);
+    await callSocket(this.#lease, 'update', buildUpdate(Flow.from(flow)), options);
   }
 
   /** Creates the flow, or changes it when it exists. */
   async createOrUpdate(flow: FlowInit | Flow, options: CallOptions = {}): Promise<void> {
-    await callSocket(this.#socket, 'createOrUpdate', buildCreate(Flow.from(flow), 'createOrUpdate'), options);
+    await callSocket(this.#lease, 'createOrUpdate', buildCreate(Flow.from(flow), 'createOrUpdate'), options);
   }
 
   /**
@@ -105,7 +107,7 @@ export class Conntrack {
    * @throws TypeError without a whole tuple: the kernel would take it for a flush; KernelError ENOENT
    */
   async delete(flow: FlowInit | Flow, options: CallOptions = {}): Promise<void> {
-    await callSocket(this.#socket, 'delete', buildDelete(Flow.from(flow)), options);
+    await callSocket(this.#lease, 'delete', buildDelete(Flow.from(flow)), options);
   }
 
   /**
@@ -141,15 +143,15 @@ export class Conntrack {
   async flush(filter: Filter, options: CallOptions = {}): Promise<void> {
     const compiled = new CompiledFilter(filter);
     if (compiled.empty) throw new RangeError('filter matches everything; flushAll() empties the table');
-    const { transport } = this.#socket;
+    const { transport } = this.#lease;
     const forKernel = compiled.forKernel('flush', kernelSupport(transport.release));
-    if (forKernel.exact) await callSocket(this.#socket, 'flush', buildFlush(forKernel), options);
+    if (forKernel.exact) await callSocket(this.#lease, 'flush', buildFlush(forKernel), options);
     else await this.#deleteEach(filter, options);
   }
 
   /** Empties the table: every flow of every family and zone of this network namespace. */
   async flushAll(options: CallOptions = {}): Promise<void> {
-    await callSocket(this.#socket, 'flush', buildFlush(), options);
+    await callSocket(this.#lease, 'flush', buildFlush(), options);
   }
 
   /**
@@ -164,7 +166,7 @@ export class Conntrack {
   /** How many flows there are, and may be. */
   async stats(options: CallOptions = {}): Promise<GlobalStats> {
     let stats: GlobalStats = { entries: 0 };
-    await callSocket(this.#socket, 'stats', buildStats('stats'), options, (view, offset, end) => {
+    await callSocket(this.#lease, 'stats', buildStats('stats'), options, (view, offset, end) => {
       stats = decodeGlobalStats(view, offset, end);
     });
     return stats;
@@ -172,13 +174,13 @@ export class Conntrack {
 
   /** Counters of every CPU since boot, of this network namespace. */
   async cpuStats(options: CallOptions = {}): Promise<CpuStats[]> {
-    return await collect(this.#socket, 'cpuStats', buildStats('cpuStats'), options, decodeCpuStats);
+    return await collect(this.#lease, 'cpuStats', buildStats('cpuStats'), options, decodeCpuStats);
   }
 
   /** Closes all sockets: what is pending rejects with ClosedError, events end. Idempotent. */
   async close(): Promise<void> {
     this.#events.close();
-    this.#socket.close();
+    this.#lease.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -187,7 +189,7 @@ export class Conntrack {
 
   #many(operation: string, build: BuildMany, flows: Flows, options: ManyOptions): Promise<ManyResult> {
     checkCall(options);
-    return sendMany(this.#socket, operation, build, flows, options);
+    return sendMany(this.#lease, operation, build, flows, options);
   }
 
   async #deleteEach(filter: Filter, options: CallOptions): Promise<void> {

@@ -1,4 +1,5 @@
 import { checkSignal } from '../netlink/check.ts';
+import { type Lease, notDropped, stackOf, whenDropped } from '../netlink/lease.ts';
 import type { nlmsghdr } from '../netlink/nlmsg.ts';
 import type { ReplySink } from '../netlink/sequence.ts';
 import type { NetlinkSocket, RequestHandle } from '../netlink/socket.ts';
@@ -9,6 +10,8 @@ import { DONE, Signal } from './signal.ts';
 export interface DumpSource<T> {
   /** What errors call it. */
   readonly operation: string;
+  /** It changes nothing. */
+  readonly repeatable: boolean;
   /** @param release of the kernel, as Transport has it */
   build(release: string | undefined): BuildRequest;
   /** The entry in a message, or undefined when it is not wanted. */
@@ -20,25 +23,25 @@ export interface DumpSource<T> {
  * breaking out of the loop drains it. An entry may come twice when the table changes meanwhile.
  */
 export class Dump<T> implements AsyncIterable<T> {
-  readonly #socket: NetlinkSocket;
+  readonly #lease: Lease;
   readonly #source: DumpSource<T>;
   readonly #signal: AbortSignal | undefined;
 
   /** @throws TypeError when the signal is none */
-  constructor(socket: NetlinkSocket, source: DumpSource<T>, signal: AbortSignal | undefined) {
+  constructor(lease: Lease, source: DumpSource<T>, signal: AbortSignal | undefined) {
     checkSignal(signal);
-    this.#socket = socket;
+    this.#lease = lease;
     this.#source = source;
     this.#signal = signal;
   }
 
   [Symbol.asyncIterator](): AsyncIterableIterator<T> {
-    return new EntryIterator(this.#start());
+    return new EntryIterator(this.#reading());
   }
 
   /** The same, a datagram's worth (some hundred) at a time: the fastest way. */
   batches(): AsyncIterableIterator<T[]> {
-    return new BatchIterator(this.#start());
+    return new BatchIterator(this.#reading());
   }
 
   /** All of them; a table of a million takes about a gigabyte so. */
@@ -48,12 +51,56 @@ export class Dump<T> implements AsyncIterable<T> {
     return entries;
   }
 
-  #start(): DumpReader<T> {
-    return new DumpReader(this.#socket, this.#source, this.#signal);
+  #reading(): Reading<T> {
+    return new Reading(this.#lease, new DumpReader(this.#lease.socket, this.#source, this.#signal));
   }
 }
 
-/** One dump on its way: the request starts with the first read, decoded entries wait here until they are asked for. */
+/** What an iterator holds of a dump. The socket reaches the reader, and not this. */
+class Reading<T> {
+  readonly #lease: Lease;
+  readonly #reader: DumpReader<T>;
+  #begun = false;
+
+  constructor(lease: Lease, reader: DumpReader<T>) {
+    this.#lease = lease;
+    this.#reader = reader;
+  }
+
+  get aborted(): boolean {
+    return this.#reader.aborted;
+  }
+
+  /** The next entries; undefined at the end. While it waits, the reader reaches this by the promise. */
+  async read(): Promise<T[] | undefined> {
+    if (!this.#begun && !this.#lease.closed) this.#begin();
+    try {
+      const batch = await this.#reader.read();
+      if (batch === undefined) notDropped(this);
+      return batch;
+    } catch (error) {
+      notDropped(this);
+      throw error;
+    }
+  }
+
+  stop(): void {
+    notDropped(this);
+    this.#reader.stop();
+  }
+
+  #begin(): void {
+    this.#begun = true;
+    const reader = this.#reader;
+    whenDropped(this, 'A dump', stackOf(), () => {
+      const { over } = reader;
+      reader.stop();
+      return !over;
+    });
+  }
+}
+
+/** One dump on its way: the sink of its request. The request starts with the first read, decoded entries wait here until they are asked for. */
 class DumpReader<T> implements ReplySink {
   readonly #socket: NetlinkSocket;
   readonly #source: DumpSource<T>;
@@ -74,6 +121,11 @@ class DumpReader<T> implements ReplySink {
   /** Nothing more is wanted while entries wait to be read: the kernel waits with the rest. */
   get paused(): boolean {
     return this.#batch.length > 0;
+  }
+
+  /** All of it came. */
+  get over(): boolean {
+    return this.#ended;
   }
 
   /** Nothing that was read before is to be handed out any more. */
@@ -129,10 +181,11 @@ class DumpReader<T> implements ReplySink {
   }
 
   #begin(): void {
-    const { operation } = this.#source;
+    const { operation, repeatable } = this.#source;
     this.#handle = this.#socket.start(this.#source.build(this.#socket.transport.release), {
       operation,
       dump: true,
+      repeatable,
       sink: this,
       signal: this.#signal,
     });
@@ -151,10 +204,10 @@ class DumpReader<T> implements ReplySink {
 }
 
 class BatchIterator<T> implements AsyncIterableIterator<T[]> {
-  readonly #reader: DumpReader<T>;
+  readonly #reading: Reading<T>;
 
-  constructor(reader: DumpReader<T>) {
-    this.#reader = reader;
+  constructor(reading: Reading<T>) {
+    this.#reading = reading;
   }
 
   [Symbol.asyncIterator](): this {
@@ -162,25 +215,25 @@ class BatchIterator<T> implements AsyncIterableIterator<T[]> {
   }
 
   async next(): Promise<IteratorResult<T[]>> {
-    const batch = await this.#reader.read();
+    const batch = await this.#reading.read();
     return batch === undefined ? DONE : { value: batch, done: false };
   }
 
   async return(): Promise<IteratorResult<T[]>> {
-    this.#reader.stop();
+    this.#reading.stop();
     return DONE;
   }
 }
 
 /** Written by hand: an async generator costs 100 to 300 ns more an entry. */
 class EntryIterator<T> implements AsyncIterableIterator<T> {
-  readonly #reader: DumpReader<T>;
+  readonly #reading: Reading<T>;
   #batch: readonly T[] = [];
   #at = 0;
   #turn: Promise<unknown> | undefined;
 
-  constructor(reader: DumpReader<T>) {
-    this.#reader = reader;
+  constructor(reading: Reading<T>) {
+    this.#reading = reading;
   }
 
   [Symbol.asyncIterator](): this {
@@ -188,7 +241,7 @@ class EntryIterator<T> implements AsyncIterableIterator<T> {
   }
 
   next(): Promise<IteratorResult<T>> {
-    if (this.#at < this.#batch.length && !this.#reader.aborted) {
+    if (this.#at < this.#batch.length && !this.#reading.aborted) {
       return Promise.resolve({ value: this.#batch[this.#at++], done: false });
     }
     // Calls that overlap take turns: of two that read at once, one would take the place of the other's batch.
@@ -200,15 +253,15 @@ class EntryIterator<T> implements AsyncIterableIterator<T> {
 
   async return(): Promise<IteratorResult<T>> {
     this.#batch = [];
-    this.#reader.stop();
+    this.#reading.stop();
     return DONE;
   }
 
   async #refill(): Promise<IteratorResult<T>> {
-    if (this.#at >= this.#batch.length || this.#reader.aborted) {
+    if (this.#at >= this.#batch.length || this.#reading.aborted) {
       // Empty, so that nothing of it is handed out when the read rejects.
       this.#batch = [];
-      const batch = await this.#reader.read();
+      const batch = await this.#reading.read();
       if (batch === undefined) return DONE;
       this.#batch = batch;
       this.#at = 0;

@@ -1,7 +1,7 @@
 import { checkOptions, checkSignal } from '../netlink/check.ts';
-import type { NetlinkSocket } from '../netlink/socket.ts';
+import { type Lease, stackOf } from '../netlink/lease.ts';
 import { type OpenOptions, openTransport } from '../transport/open.ts';
-import { type EventSource, Events } from './events.ts';
+import { EventQueue, type EventSource, Events } from './events.ts';
 
 export interface EventSocketOptions {
   /**
@@ -27,19 +27,21 @@ export interface EventSocketOptions {
 
 /** The sockets of event streams: one each, which end with the request socket at the latest. */
 export class EventSockets {
-  readonly #socket: NetlinkSocket;
+  readonly #lease: Lease;
   readonly #options: OpenOptions;
-  readonly #open = new Set<{ readonly ended: boolean; close(): void }>();
+  /** What carries them; a program drops only the streams. */
+  readonly #open = new Set<EventQueue<unknown>>();
 
   /** @param options with which the request socket was opened */
-  constructor(socket: NetlinkSocket, options: OpenOptions) {
-    this.#socket = socket;
+  constructor(lease: Lease, options: OpenOptions) {
+    this.#lease = lease;
     this.#options = options;
   }
 
   /** @throws RangeError naming the option; UnsupportedError where the transport takes no events; KernelError EPERM */
   async open<E>(source: EventSource<E>, options: EventSocketOptions): Promise<Events<E>> {
     checkOptions(options);
+    const stack = stackOf();
     const { signal } = options;
     const {
       receiveBuffer = this.#options.receiveBuffer,
@@ -48,22 +50,22 @@ export class EventSockets {
     } = options;
     checkSignal(signal);
     signal?.throwIfAborted();
-    this.#socket.assertOpen();
+    this.#lease.assertOpen();
     const transport = await openTransport({ ...this.#options, receiveBuffer, reliable, receiveAhead, events: true });
-    const events = new Events(transport, source, signal);
-    if (signal?.aborted === true || this.#socket.closed) {
+    const queue = new EventQueue(transport, source, signal);
+    if (signal?.aborted === true || this.#lease.closed) {
       // While the socket was being opened.
-      events.close();
+      queue.close();
       signal?.throwIfAborted();
-      this.#socket.assertOpen();
+      this.#lease.assertOpen();
     }
     for (const other of this.#open) if (other.ended) this.#open.delete(other);
-    this.#open.add(events);
-    return events;
+    this.#open.add(queue as EventQueue<unknown>);
+    return new Events(queue, stack);
   }
 
   close(): void {
-    for (const events of this.#open) events.close();
+    for (const queue of this.#open) queue.close();
     this.#open.clear();
   }
 }

@@ -1,5 +1,6 @@
 import { explainKernelError } from '../ctnetlink/explain.ts';
 import { KernelError, type OverrunError, TransportError } from '../netlink/errors.ts';
+import { notDropped, whenDropped } from '../netlink/lease.ts';
 import type { nlmsghdr } from '../netlink/nlmsg.ts';
 import type { EventSink } from '../netlink/sequence.ts';
 import { NetlinkSocket } from '../netlink/socket.ts';
@@ -39,12 +40,8 @@ export function checkTypes(types: readonly string[], groups: Readonly<Record<str
 /** Events read ahead at the most; beyond, they wait in the kernel's buffer, where a loss is noticed. */
 const READ_AHEAD = 256;
 
-/**
- * The events of a socket of its own, from the moment that it was given. Reading is pulled, so the kernel's buffer is the only queue and every
- * loss shows as an 'overrun' event in its place. Flows created before anybody listened tell nothing (nf_conntrack_events=2, the default since
- * Linux 5.19): dump after subscribing.
- */
-export class Events<E> implements AsyncIterableIterator<E | OverrunEvent>, EventSink {
+/** What was read of a socket of its own and not handed out. The socket reaches this, and not the stream that a program holds. */
+export class EventQueue<E> implements EventSink {
   readonly #socket: NetlinkSocket;
   readonly #source: EventSource<E>;
   readonly #ready = new Signal();
@@ -79,10 +76,6 @@ export class Events<E> implements AsyncIterableIterator<E | OverrunEvent>, Event
     }
   }
 
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
   /** Nothing more will come than what is queued. */
   get ended(): boolean {
     return this.#ended;
@@ -109,8 +102,79 @@ export class Events<E> implements AsyncIterableIterator<E | OverrunEvent>, Event
     this.#ready.raise();
   }
 
+  /** What is there to be handed out. */
+  shift(): E | OverrunEvent | undefined {
+    if (this.#head === this.#queue.length) return undefined;
+    const event = this.#queue[this.#head++];
+    if (this.#head === this.#queue.length) {
+      this.#queue = [];
+      this.#head = 0;
+    }
+    return event;
+  }
+
+  /** The next event; undefined at the end. @throws what ended it */
+  async wait(): Promise<E | OverrunEvent | undefined> {
+    for (;;) {
+      if (!this.#ended) this.#socket.read();
+      const event = this.shift();
+      if (event !== undefined) return event;
+      if (this.#ended) {
+        const error = this.#error;
+        this.#error = undefined;
+        this.#socket.close();
+        if (error !== undefined) throw error;
+        return undefined;
+      }
+      await this.#ready.wait();
+    }
+  }
+
+  /** Drops what was not handed out, and closes the socket. Idempotent. */
+  close(): void {
+    this.#queue = [];
+    this.#head = 0;
+    this.#socket.close();
+    this.end();
+  }
+
+  #push(event: E | OverrunEvent): void {
+    this.#queue.push(event);
+    this.#ready.raise();
+  }
+}
+
+/**
+ * The events of a socket of its own, from the moment that it was given. Reading is pulled, so the kernel's buffer is the only queue and every
+ * loss shows as an 'overrun' event in its place. Flows created before anybody listened tell nothing (nf_conntrack_events=2, the default since
+ * Linux 5.19): dump after subscribing.
+ *
+ * Close it: a stream that the program drops is closed only when the runtime collects it, with a warning.
+ */
+export class Events<E> implements AsyncIterableIterator<E | OverrunEvent> {
+  readonly #queue: EventQueue<E>;
+
+  /** @param stack where it was opened */
+  constructor(queue: EventQueue<E>, stack: string) {
+    this.#queue = queue;
+    whenDropped(this, 'An event stream', stack, () => {
+      const { ended } = queue;
+      queue.close();
+      return !ended;
+    });
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  /** Nothing more will come than what is queued. */
+  get ended(): boolean {
+    return this.#queue.ended;
+  }
+
   next(): Promise<IteratorResult<E | OverrunEvent>> {
-    const event = this.#shift();
+    const event = this.#queue.shift();
     return event === undefined ? this.#wait() : Promise.resolve({ value: event, done: false });
   }
 
@@ -121,45 +185,20 @@ export class Events<E> implements AsyncIterableIterator<E | OverrunEvent>, Event
 
   /** Ends the stream and closes its socket; what was not read is dropped. Idempotent. */
   close(): void {
-    this.#queue = [];
-    this.#head = 0;
-    this.#socket.close();
-    this.end();
+    notDropped(this);
+    this.#queue.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.close();
   }
 
-  #push(event: E | OverrunEvent): void {
-    this.#queue.push(event);
-    this.#ready.raise();
-  }
-
-  #shift(): E | OverrunEvent | undefined {
-    if (this.#head === this.#queue.length) return undefined;
-    const event = this.#queue[this.#head++];
-    if (this.#head === this.#queue.length) {
-      this.#queue = [];
-      this.#head = 0;
-    }
-    return event;
-  }
-
+  /** While it waits, the queue reaches this by the promise. */
   async #wait(): Promise<IteratorResult<E | OverrunEvent>> {
-    for (;;) {
-      if (!this.#ended) this.#socket.read();
-      const event = this.#shift();
-      if (event !== undefined) return { value: event, done: false };
-      if (this.#ended) {
-        const error = this.#error;
-        this.#error = undefined;
-        this.#socket.close();
-        if (error !== undefined) throw error;
-        return DONE;
-      }
-      await this.#ready.wait();
-    }
+    const event = await this.#queue.wait();
+    if (event !== undefined) return { value: event, done: false };
+    notDropped(this);
+    return DONE;
   }
 }
 

@@ -14,7 +14,7 @@ import { KINDS } from '../ctnetlink/kinds.ts';
 import { decodeExpectation } from '../ctnetlink/message.ts';
 import { decodeExpectationCpuStats, type ExpectationCpuStats } from '../ctnetlink/stats.ts';
 import { checkOptions } from '../netlink/check.ts';
-import type { NetlinkSocket } from '../netlink/socket.ts';
+import type { Lease } from '../netlink/lease.ts';
 import { type CallOptions, callSocket, checkCall, collect, findOne } from './call.ts';
 import { Dump } from './dump.ts';
 import type { EventSockets } from './event-sockets.ts';
@@ -25,11 +25,11 @@ import { type ExpectationEvent, type ExpectationEventOptions, expectationEvents 
  * The flows that helpers expect, such as data connections of FTP. `Conntrack.expectations` is it: it asks through that one's socket.
  */
 export class Expectations {
-  readonly #socket: NetlinkSocket;
+  readonly #lease: Lease;
   readonly #events: EventSockets;
 
-  constructor(socket: NetlinkSocket, events: EventSockets) {
-    this.#socket = socket;
+  constructor(lease: Lease, events: EventSockets) {
+    this.#lease = lease;
     this.#events = events;
   }
 
@@ -43,13 +43,14 @@ export class Expectations {
     const compiled = new CompiledExpectationFilter(filter);
     const source = {
       operation: 'expectations.dump',
+      repeatable: true,
       build: () => buildExpectationDump(compiled.family),
       take(view: DataView, offset: number, end: number): Expectation | undefined {
         const expectation = decodeExpectation(view, offset, end);
         return compiled.matches(expectation) ? expectation : undefined;
       },
     };
-    return new Dump(this.#socket, source, signal);
+    return new Dump(this.#lease, source, signal);
   }
 
   /**
@@ -58,7 +59,7 @@ export class Expectations {
    */
   async get(expectation: ExpectationInit | Expectation, options: CallOptions = {}): Promise<Expectation | undefined> {
     const build = buildExpectationGet(Expectation.from(expectation));
-    return await findOne(this.#socket, 'expectations.get', build, options, decodeExpectation);
+    return await findOne(this.#lease, 'expectations.get', build, options, decodeExpectation);
   }
 
   /**
@@ -69,13 +70,13 @@ export class Expectations {
    */
   async create(expectation: ExpectationInit | Expectation, options: CallOptions = {}): Promise<void> {
     const build = buildExpectationCreate(Expectation.from(expectation), 'expectations.create');
-    await callSocket(this.#socket, 'expectations.create', build, options);
+    await callSocket(this.#lease, 'expectations.create', build, options);
   }
 
   /** Creates the expectation, or gives the one that exists a new timeout, of which no event tells. */
   async createOrUpdate(expectation: ExpectationInit | Expectation, options: CallOptions = {}): Promise<void> {
     const build = buildExpectationCreate(Expectation.from(expectation), 'expectations.createOrUpdate');
-    await callSocket(this.#socket, 'expectations.createOrUpdate', build, options);
+    await callSocket(this.#lease, 'expectations.createOrUpdate', build, options);
   }
 
   /**
@@ -84,19 +85,19 @@ export class Expectations {
    */
   async delete(expectation: ExpectationInit | Expectation, options: CallOptions = {}): Promise<void> {
     const build = buildExpectationDelete(Expectation.from(expectation));
-    await callSocket(this.#socket, 'expectations.delete', build, options);
+    await callSocket(this.#lease, 'expectations.delete', build, options);
   }
 
   /** Deletes the expectations of a helper, of every family and zone. @throws TypeError, RangeError naming the argument; KernelError */
   async flush({ helper }: { helper: string }, options: CallOptions = {}): Promise<void> {
     if (helper === undefined) throw new TypeError('helper is required; flushAll() deletes every expectation');
     const build = buildExpectationFlush(KINDS.string.set(helper, 'helper') as string);
-    await callSocket(this.#socket, 'expectations.flush', build, options);
+    await callSocket(this.#lease, 'expectations.flush', build, options);
   }
 
   /** Deletes every expectation of this network namespace. */
   async flushAll(options: CallOptions = {}): Promise<void> {
-    await callSocket(this.#socket, 'expectations.flush', buildExpectationFlush(), options);
+    await callSocket(this.#lease, 'expectations.flush', buildExpectationFlush(), options);
   }
 
   /**
@@ -112,6 +113,6 @@ export class Expectations {
   /** Counters of every CPU since boot, of this network namespace. */
   async stats(options: CallOptions = {}): Promise<ExpectationCpuStats[]> {
     const build = buildExpectationStats();
-    return await collect(this.#socket, 'expectations.stats', build, options, decodeExpectationCpuStats);
+    return await collect(this.#lease, 'expectations.stats', build, options, decodeExpectationCpuStats);
   }
 }

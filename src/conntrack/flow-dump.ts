@@ -41,6 +41,7 @@ export function flowDump(filter: Filter, options: DumpOptions): DumpSource<Flow>
   const filters = !compiled.empty;
   return {
     operation: query,
+    repeatable: query !== 'dumpReset',
     build: (release) => buildDump(query, compiled.forKernel('dump', kernelSupport(release))),
     take(view, offset, end) {
       const flow = decodeFlow(view, offset, end);

@@ -5,7 +5,7 @@ import type { FlowInit } from '../ctnetlink/properties.ts';
 import { Batch } from '../netlink/batch.ts';
 import { describe } from '../netlink/check.ts';
 import { NetlinkError } from '../netlink/errors.ts';
-import type { NetlinkSocket } from '../netlink/socket.ts';
+import type { Lease } from '../netlink/lease.ts';
 import type { BuildRequest } from '../netlink/writer.ts';
 import type { CallOptions } from './call.ts';
 
@@ -68,7 +68,7 @@ export class ManyError extends NetlinkError implements ManyResult {
  * gave before has been sent; OverrunError, TransportError, ClosedError, when nobody knows what became of the last some hundred
  */
 export async function sendMany(
-  socket: NetlinkSocket,
+  lease: Lease,
   operation: string,
   build: BuildMany,
   flows: Flows,
@@ -77,7 +77,7 @@ export async function sendMany(
   const { onError } = options;
   if (onError !== undefined && typeof onError !== 'function')
     throw new TypeError(`options.onError must be a function, not ${describe(onError)}`);
-  const many = new Many(socket, operation, build, options);
+  const many = new Many(lease, operation, build, options);
   if (isIterable(flows, Symbol.asyncIterator)) await many.addAsync(flows as AsyncIterable<FlowInit | Flow>);
   else if (isIterable(flows, Symbol.iterator)) await many.addAll(flows as Iterable<FlowInit | Flow>);
   else throw new TypeError(`flows must be an iterable or an async iterable, not ${describe(flows)}`);
@@ -89,7 +89,7 @@ function isIterable(value: unknown, symbol: symbol): boolean {
 }
 
 class Many {
-  readonly #socket: NetlinkSocket;
+  readonly #lease: Lease;
   readonly #operation: string;
   readonly #build: BuildMany;
   readonly #options: ManyOptions;
@@ -107,12 +107,12 @@ class Many {
   #idle: ReturnType<typeof setImmediate> | undefined;
   #thrown: { error: unknown } | undefined;
 
-  constructor(socket: NetlinkSocket, operation: string, build: BuildMany, options: ManyOptions) {
-    this.#socket = socket;
+  constructor(lease: Lease, operation: string, build: BuildMany, options: ManyOptions) {
+    this.#lease = lease;
     this.#operation = operation;
     this.#build = build;
     this.#options = options;
-    this.#most = Math.max(1, Math.min(MESSAGES, socket.largestBatch));
+    this.#most = Math.max(1, Math.min(MESSAGES, lease.largestBatch));
   }
 
   async addAll(flows: Iterable<FlowInit | Flow>): Promise<void> {
@@ -198,7 +198,7 @@ class Many {
     const items = this.#items;
     const indices = this.#indices;
     const failed = (at: number, error: Error): void => this.#fail({ index: indices[at], item: items[at], error });
-    const sent = this.#socket.sendBatch(this.#batch, this.#operation, failed);
+    const sent = this.#lease.sendBatch(this.#batch, this.#operation, failed);
     this.#batch.clear();
     this.#items = [];
     this.#indices = [];

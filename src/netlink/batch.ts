@@ -1,6 +1,8 @@
 /** Many requests in one datagram: one system call for all, and an answer only for what was refused, and for the last. */
 import { NLM_F_ACK } from '../uapi/netlink.ts';
 import { HOST_LITTLE_ENDIAN, viewOf } from './byteorder.ts';
+import { ACK_CHARGE } from './charges.ts';
+import { lostAnswer } from './errors.ts';
 import { align4 } from './nlmsg.ts';
 import { type BuildRequest, Writer } from './writer.ts';
 
@@ -60,15 +62,28 @@ export interface PendingBatch {
   readonly operation: string;
   /** Messages in it. */
   readonly count: number;
+  /** Reached from here until it is settled. */
+  readonly keep?: object;
   /** The kernel refused one of them; the others are not concerned. */
   failed(index: number, error: Error): void;
   /** Called exactly once: undefined when all have been answered for, else why nobody knows. */
   settle(error: Error | undefined): void;
 }
 
+interface Sent {
+  readonly first: number;
+  readonly batch: PendingBatch;
+  /** As of any request: see sequence.ts. */
+  readonly order: number;
+  readonly since: number;
+  later: boolean;
+  /** Messages were lost while it was on its way, and a refusal may have been one of them. */
+  doubtful: boolean;
+}
+
 /** Batches by their sequence numbers: a few at the most. */
 export class PendingBatches {
-  #pending: { readonly first: number; readonly batch: PendingBatch }[] = [];
+  #pending: Sent[] = [];
 
   /** How many messages all of them have. */
   get messages(): number {
@@ -77,33 +92,71 @@ export class PendingBatches {
     return messages;
   }
 
-  add(first: number, batch: PendingBatch): void {
-    this.#pending.push({ first, batch });
+  /** Bytes of the receive buffer that the answers to all of them take at the most. */
+  get charge(): number {
+    return this.#pending.length === 0 ? 0 : this.messages * ACK_CHARGE;
+  }
+
+  has(sequence: number): boolean {
+    return this.#find(sequence) !== undefined;
+  }
+
+  add(first: number, batch: PendingBatch, order: number, since: number): void {
+    this.#pending.push({ first, batch, order, since, later: false, doubtful: false });
   }
 
   remove(batch: PendingBatch): void {
     this.#pending = this.#pending.filter((each) => each.batch !== batch);
   }
 
-  /** An answer: false when it is of no batch, else `outcome` says whether it is an ACK (undefined) or a refusal. */
-  answer(sequence: number, outcome: (operation: string) => Error | undefined): boolean {
-    for (const { first, batch } of this.#pending) {
-      const index = sequence - first;
-      if (index < 0 || index >= batch.count) continue;
-      const error = outcome(batch.operation);
-      if (error !== undefined) batch.failed(index, error);
-      if (index === batch.count - 1) {
-        this.remove(batch);
-        batch.settle(undefined);
-      }
-      return true;
+  /** The batch with this sequence number reaches the kernel some time later. */
+  sentLater(sequence: number): void {
+    const sent = this.#find(sequence);
+    if (sent !== undefined) sent.later = true;
+  }
+
+  /** An answer: the batch that it is of, if any; `outcome` says whether it is an ACK (undefined) or a refusal. */
+  answer(sequence: number, outcome: (operation: string) => Error | undefined): { order: number } | undefined {
+    const sent = this.#find(sequence);
+    if (sent === undefined) return undefined;
+    const { first, batch, doubtful } = sent;
+    const index = sequence - first;
+    const error = outcome(batch.operation);
+    if (error !== undefined) batch.failed(index, error);
+    if (index === batch.count - 1) {
+      this.remove(batch);
+      batch.settle(doubtful ? lostAnswer(batch.operation, false) : undefined);
     }
-    return false;
+    return sent;
+  }
+
+  /** Messages were lost: of those on their way nobody knows whether a refusal was among them. */
+  doubt(): void {
+    for (const sent of this.#pending) sent.doubtful = true;
+  }
+
+  /** Those of which this holds get no answer any more. */
+  loseIf(isLost: (sent: Readonly<Pick<Sent, 'order' | 'since' | 'later'>>) => boolean): void {
+    if (this.#pending.length === 0) return;
+    const lost = this.#pending.filter(isLost);
+    if (lost.length === 0) return;
+    this.#pending = this.#pending.filter((sent) => !lost.includes(sent));
+    for (const { batch } of lost) batch.settle(lostAnswer(batch.operation, false));
+  }
+
+  loseAll(): void {
+    this.loseIf(() => true);
   }
 
   settleAll(error: Error): void {
     const pending = this.#pending;
     this.#pending = [];
     for (const { batch } of pending) batch.settle(error);
+  }
+
+  #find(sequence: number): Sent | undefined {
+    for (const sent of this.#pending)
+      if (sequence >= sent.first && sequence < sent.first + sent.batch.count) return sent;
+    return undefined;
   }
 }

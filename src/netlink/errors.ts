@@ -99,11 +99,26 @@ export class OverrunError extends NetlinkError {
   readonly errno: number = ENOBUFS;
   /** How many messages were lost, where the transport can tell. */
   readonly lost: number | undefined;
+  /** The request whose answer was lost, such as 'create'; undefined where it is not known whose messages were. */
+  readonly operation: string | undefined;
 
-  constructor(message: string, lost?: number) {
+  constructor(message: string, lost?: number, operation?: string) {
     super('ENOBUFS', message);
     this.lost = lost;
+    this.operation = operation;
   }
+}
+
+/** Nobody knows what the kernel answered. @param repeatable the request changes nothing */
+export function lostAnswer(operation: string, repeatable: boolean): OverrunError {
+  const remedy = repeatable
+    ? 'Ask again, fewer at once'
+    : 'The kernel may have carried it out: look at what is there before you ask again';
+  return new OverrunError(
+    `${operation}: the answer was lost, because it did not fit the receive buffer. ${remedy}`,
+    undefined,
+    operation,
+  );
 }
 
 /** NLM_F_DUMP_INTR: the table changed in a way that made this dump inconsistent. All of it was delivered; dump again. */

@@ -44,16 +44,24 @@ class UserSpaceFilter implements FilteringTransport {
     return this.#inner.ended;
   }
 
+  get drained(): boolean | undefined {
+    return this.#inner.drained;
+  }
+
   get window(): number | undefined {
     return this.#inner.window;
+  }
+
+  get queueLimit(): number | undefined {
+    return this.#inner.queueLimit;
   }
 
   start(listener: TransportListener): void {
     this.#inner.start(listener);
   }
 
-  send(bytes: Uint8Array): void {
-    this.#inner.send(bytes);
+  send(bytes: Uint8Array): ReturnType<Transport['send']> {
+    return this.#inner.send(bytes);
   }
 
   receive(): Datagram | undefined {

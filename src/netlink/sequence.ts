@@ -1,10 +1,15 @@
 /**
  * The request-sequence tracker: every reply names its request by nlmsg_seq. A request is registered before it is sent; replies go
  * to its sink until an ACK, an error or a DONE ends it. Sequence 0 is what the kernel gives to events.
+ *
+ * **No answer can stay away.** The kernel queues an answer before sendmsg returns, and the queue is a queue. So a request has lost its answer
+ * when the queue was read empty after it was sent (`drained`), when the answer to a later one has been read, or when more was read than can
+ * have waited in front of it. A dump goes on inside of recvmsg: only an empty queue says that it has lost its end.
  */
+import { EBUSY, ENOBUFS } from '../uapi/errno.ts';
 import { NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR, NLMSG_MIN_TYPE, NLMSG_OVERRUN } from '../uapi/netlink.ts';
 import { type PendingBatch, PendingBatches } from './batch.ts';
-import { DumpInterruptedError, type ExtendedAck, KernelError, OverrunError } from './errors.ts';
+import { DumpInterruptedError, type ExtendedAck, KernelError, lostAnswer, OverrunError } from './errors.ts';
 import { align4, newNlmsghdr, type nlmsghdr, readNlmsghdr } from './nlmsg.ts';
 import { readErrno, readExtendedAck } from './nlmsgerr.ts';
 import type { Datagram } from './transport.ts';
@@ -34,17 +39,37 @@ export type Explain = (operation: string, errno: number, extack: ExtendedAck | u
 export interface PendingRequest {
   readonly operation: string;
   readonly dump: boolean;
+  /** Something comes before its ACK: an ACK alone is no answer, and with that the ACK may be missing. */
+  readonly replies?: boolean;
+  /** It changes nothing, and may be made again. */
+  readonly repeatable?: boolean;
+  /** Bytes of the receive buffer that its answer takes at the most; a dump's are not counted. */
+  readonly charge?: number;
+  /** Reached from here until it is settled. */
+  readonly keep?: object;
   /** Undefined: replies are dropped undecoded. The tracker takes it away when the request is settled but not yet answered. */
   sink: ReplySink | undefined;
-  /** Called exactly once; undefined is success. */
-  settle(error: Error | undefined): void;
+  /** Called exactly once; undefined is success. `replied`: its sink was given something. */
+  settle(error: Error | undefined, replied: boolean): void;
 }
 
 interface Entry {
-  request: PendingRequest;
+  readonly request: PendingRequest;
+  /** Grows from one that is sent to the next. */
+  readonly order: number;
+  /** Datagrams that had been read when it was sent. */
+  readonly since: number;
+  /** It reaches the kernel some time later: nothing is known of when, but by an empty queue. */
+  later: boolean;
   settled: boolean;
   interrupted: boolean;
+  replied: boolean;
 }
+
+/** The last sequence number there is. */
+const LAST = 0xffffffff;
+/** Datagrams between looks for requests in front of which no more can have waited. */
+const LOOK = 1024;
 
 /** What a tracker saw that belongs to no request. */
 export interface TrackerCounts {
@@ -59,12 +84,21 @@ export interface TrackerCounts {
 export class SequenceTracker {
   readonly counts: TrackerCounts = { strays: 0, foreign: 0, truncated: 0 };
   events: EventSink | undefined;
+  /** Datagrams that can wait in the receive buffer at the most. */
+  queueLimit = Number.POSITIVE_INFINITY;
+  /** The transport is such a queue, and says when it is empty. Others may answer in any order. */
+  queues = false;
   readonly #explain: Explain | undefined;
   readonly #entries = new Map<number, Entry>();
   readonly #batches = new PendingBatches();
   readonly #header = newNlmsghdr();
   #sequence: number;
+  #order = 0;
+  #datagrams = 0;
+  #charge = 0;
   #dump: Entry | undefined;
+  /** A dump was given up whose end did not come: the kernel may believe that it is on its way. */
+  #halted = false;
   #closed = false;
   #touched: ReplySink | undefined;
 
@@ -77,6 +111,16 @@ export class SequenceTracker {
   /** How many requests wait for their end, drained ones included; of a batch each message. */
   get pending(): number {
     return this.#entries.size + this.#batches.messages;
+  }
+
+  /** Bytes of the receive buffer that the answers to all of them may take, without those of a dump. */
+  get charge(): number {
+    return this.#charge + this.#batches.charge;
+  }
+
+  /** Datagrams that have been read. */
+  get datagrams(): number {
+    return this.#datagrams;
   }
 
   /** A dump runs or is drained: the kernel would answer another with EBUSY. */
@@ -94,28 +138,50 @@ export class SequenceTracker {
 
   /** A sequence number that no pending request has; never 0. */
   nextSequence(): number {
-    do this.#sequence = this.#sequence === 0xffffffff ? 1 : this.#sequence + 1;
-    while (this.#entries.has(this.#sequence));
+    do this.#sequence = this.#sequence >= LAST ? 1 : this.#sequence + 1;
+    while (this.#isTaken(this.#sequence));
     return this.#sequence;
+  }
+
+  #isTaken(sequence: number): boolean {
+    return this.#entries.has(sequence) || this.#batches.has(sequence);
   }
 
   /** To be called before the send. */
   register(sequence: number, request: PendingRequest): void {
-    const entry: Entry = { request, settled: false, interrupted: false };
+    const entry: Entry = {
+      request,
+      order: ++this.#order,
+      since: this.#datagrams,
+      later: false,
+      settled: false,
+      interrupted: false,
+      replied: false,
+    };
     this.#entries.set(sequence, entry);
     if (request.dump) this.#dump = entry;
+    else this.#charge += request.charge ?? 0;
+  }
+
+  /** It was sent, but reaches the kernel some time later. */
+  sentLater(sequence: number): void {
+    const entry = this.#entries.get(sequence);
+    if (entry !== undefined) entry.later = true;
+    else this.#batches.sentLater(sequence);
   }
 
   /** To be called before the send. Returns the sequence number of the first message; the others follow it. */
   registerBatch(batch: PendingBatch): number {
     const { count } = batch;
-    // None is to be 0, nor one that a request has which is long on its way.
-    if (this.#sequence > 0xffffffff - count) this.#sequence = 0;
-    for (let number = this.#sequence + 1; number <= this.#sequence + count; number++)
-      if (this.#entries.has(number)) this.#sequence = number;
-    const first = this.#sequence + 1;
-    this.#sequence += count;
-    this.#batches.add(first, batch);
+    // None is to be 0 or beyond 32 bits, nor one that a request has which is long on its way.
+    let first = this.#sequence + 1;
+    for (let number = first; number < first + count; number++) {
+      if (number > LAST) number = 0;
+      else if (!this.#isTaken(number)) continue;
+      first = number + 1;
+    }
+    this.#sequence = first + count - 1;
+    this.#batches.add(first, batch, ++this.#order, this.#datagrams);
     return first;
   }
 
@@ -127,8 +193,13 @@ export class SequenceTracker {
   /** Forgets a request that could not be sent. */
   unregister(sequence: number): void {
     const entry = this.#entries.get(sequence);
+    if (entry !== undefined) this.#remove(sequence, entry);
+  }
+
+  #remove(sequence: number, entry: Entry): void {
     this.#entries.delete(sequence);
     if (entry === this.#dump) this.#dump = undefined;
+    else this.#charge -= entry.request.charge ?? 0;
   }
 
   /** Settles a request whose replies are still to come: they are drained, undecoded. */
@@ -139,12 +210,15 @@ export class SequenceTracker {
 
   /** Gives every message of a datagram to whom it belongs. */
   dispatch(datagram: Datagram): void {
+    this.#datagrams++;
+    if (this.#datagrams % LOOK === 0) this.#loseOlder(this.#datagrams - this.queueLimit);
     if (datagram.sender !== 0) {
       this.counts.foreign++;
       return;
     }
     if (datagram.truncated) {
       this.counts.truncated++;
+      // What of a dump was in it does not come again.
       this.overrun(new OverrunError('a datagram was longer than the read buffer and was cut (MSG_TRUNC)'));
     }
     const { view } = datagram;
@@ -175,21 +249,65 @@ export class SequenceTracker {
     this.events?.overrun(error);
   }
 
+  /**
+   * Messages were lost, and what is queued comes yet: it may answer what waits, and the rest has lost its answer when the queue is empty. Only of
+   * a batch nobody can tell whether a refusal is missing. The event stream is told.
+   */
+  doubt(error: OverrunError): void {
+    this.#batches.doubt();
+    this.events?.overrun(error);
+  }
+
+  /** The queue was read empty, and all that was sent had reached the kernel before: what has no answer gets none. */
+  drained(): void {
+    // A copy: what is settled may make a request at once, which has lost nothing.
+    if (this.#entries.size > 0) for (const [sequence, entry] of [...this.#entries]) this.#lose(sequence, entry);
+    this.#batches.loseAll();
+  }
+
+  /** The answer to a request was read: those that were sent before it would have come before it. */
+  #loseBefore(order: number): void {
+    if (!this.queues) return;
+    for (const [sequence, entry] of this.#entries) {
+      if (entry.order >= order) break;
+      if (!entry.request.dump && !entry.later) this.#lose(sequence, entry);
+    }
+    this.#batches.loseIf((batch) => batch.order < order && !batch.later);
+  }
+
+  /** More was read than can have waited in front of the answers to those that were sent before that datagram. */
+  #loseOlder(datagram: number): void {
+    for (const [sequence, entry] of this.#entries)
+      if (entry.since < datagram && !entry.request.dump && !entry.later) this.#lose(sequence, entry);
+    this.#batches.loseIf((batch) => batch.since < datagram && !batch.later);
+  }
+
+  #lose(sequence: number, entry: Entry): void {
+    this.#remove(sequence, entry);
+    const { replies = false, dump, operation, repeatable = false } = entry.request;
+    if (dump) this.#halted = true;
+    this.#settle(entry, replies && entry.replied ? undefined : lostAnswer(operation, repeatable));
+  }
+
   /** The socket is gone: rejects everything that is pending and ends the event stream. */
   close(error: Error, eventError: Error | undefined): void {
     this.#closed = true;
     this.#settleAll(error);
-    this.#entries.clear();
-    this.#dump = undefined;
+    this.#forgetAll();
     this.endEvents(eventError);
   }
 
   /** Nothing more will come, though the socket is not closed: ends the event stream and rejects who still waits for an answer. */
   end(error: Error): void {
     this.#settleAll(error);
+    this.#forgetAll();
+    this.endEvents();
+  }
+
+  #forgetAll(): void {
     this.#entries.clear();
     this.#dump = undefined;
-    this.endEvents();
+    this.#charge = 0;
   }
 
   /** Ends the event stream and forgets its sink. */
@@ -206,6 +324,7 @@ export class SequenceTracker {
     if (header.nlmsg_type >= NLMSG_MIN_TYPE) {
       if (entry !== undefined) {
         if ((header.nlmsg_flags & NLM_F_DUMP_INTR) !== 0) entry.interrupted = true;
+        entry.replied = true;
         const { sink } = entry.request;
         if (sink === undefined) return;
         this.#touch(sink);
@@ -226,8 +345,7 @@ export class SequenceTracker {
       }
     } else if (header.nlmsg_type === NLMSG_ERROR || header.nlmsg_type === NLMSG_DONE) {
       if (entry !== undefined) this.#finish(sequence, entry, view, offset, end);
-      else if (!this.#batches.answer(sequence, (operation) => this.#outcome(operation, view, offset, end)))
-        this.counts.strays++;
+      else this.#answerBatch(sequence, view, offset, end);
     } else if (header.nlmsg_type === NLMSG_OVERRUN) {
       this.overrun(new OverrunError('the kernel says that data was lost (NLMSG_OVERRUN)'));
     }
@@ -244,21 +362,40 @@ export class SequenceTracker {
 
   #finish(sequence: number, entry: Entry, view: DataView, offset: number, end: number): void {
     if ((this.#header.nlmsg_flags & NLM_F_DUMP_INTR) !== 0) entry.interrupted = true;
-    const { operation } = entry.request;
-    let error = this.#outcome(operation, view, offset, end);
+    const { operation, replies = false, repeatable = false, dump } = entry.request;
+    let error = this.#outcome(operation, view, offset, end, repeatable);
+    if (dump) {
+      // Its first datagram did not fit. It goes on when something else is read, and only an empty queue says that it does not.
+      if (error instanceof OverrunError && this.queues) return;
+      // The one before it, which was given up, is still on its way: so is its end, behind this.
+      if (this.#halted && error instanceof KernelError && error.errno === EBUSY)
+        error = lostAnswer(operation, repeatable);
+      else this.#halted = false;
+    } else if (error === undefined && replies && !entry.replied) {
+      // An ACK says that the kernel did it; the reply in front of it did not fit.
+      error = lostAnswer(operation, repeatable);
+    }
     if (error === undefined && entry.interrupted) error = new DumpInterruptedError(operation);
-    this.#entries.delete(sequence);
-    if (entry === this.#dump) this.#dump = undefined;
+    this.#remove(sequence, entry);
     this.#settle(entry, error);
+    if (!dump) this.#loseBefore(entry.order);
+  }
+
+  #answerBatch(sequence: number, view: DataView, offset: number, end: number): void {
+    const answered = this.#batches.answer(sequence, (operation) => this.#outcome(operation, view, offset, end, false));
+    if (answered === undefined) this.counts.strays++;
+    else this.#loseBefore(answered.order);
   }
 
   /** What an NLMSG_ERROR or NLMSG_DONE says; undefined for an ACK. */
-  #outcome(operation: string, view: DataView, offset: number, end: number): Error | undefined {
+  #outcome(operation: string, view: DataView, offset: number, end: number, repeatable: boolean): Error | undefined {
     const { nlmsg_type, nlmsg_flags, nlmsg_seq } = this.#header;
     const done = nlmsg_type === NLMSG_DONE;
     try {
       const errno = readErrno(view, offset, end, done);
       if (errno === 0) return undefined;
+      // What it would have answered did not fit the receive buffer, or a part of it: that refuses nothing.
+      if (errno === ENOBUFS) return lostAnswer(operation, repeatable);
       const extack = readExtendedAck(view, offset, end, nlmsg_flags, done);
       const explanation = this.#explain?.(operation, errno, extack);
       return new KernelError(errno, { operation, sequence: nlmsg_seq, extack, explanation });
@@ -272,13 +409,13 @@ export class SequenceTracker {
     entry.settled = true;
     const { request } = entry;
     request.sink = undefined;
-    request.settle(error);
+    request.settle(error, entry.replied);
   }
 
   #settleAll(error: Error): void {
-    for (const [sequence, entry] of this.#entries) {
+    for (const [sequence, entry] of [...this.#entries]) {
       // After a loss an ACK may never come: only a dump is sure to be carried to its DONE, so only a dump is still waited for.
-      if (!entry.request.dump) this.#entries.delete(sequence);
+      if (!entry.request.dump) this.#remove(sequence, entry);
       this.#settle(entry, error);
     }
     this.#batches.settleAll(error);

@@ -1,6 +1,8 @@
-import { setImmediate } from 'node:timers';
 import { type Batch, type PendingBatch, stampBatch } from './batch.ts';
+import { HOST_LITTLE_ENDIAN, viewOf } from './byteorder.ts';
+import { ACK_CHARGE, REPLY_CHARGE } from './charges.ts';
 import { ClosedError, OverrunError } from './errors.ts';
+import { runtime } from './runtime.ts';
 import { type EventSink, type Explain, type ReplySink, SequenceTracker, type TrackerCounts } from './sequence.ts';
 import type { Transport } from './transport.ts';
 import { type BuildRequest, Writer } from './writer.ts';
@@ -8,11 +10,21 @@ import { type BuildRequest, Writer } from './writer.ts';
 /** A long dump yields to the event loop this often: timers of the program stay within it plus one datagram. */
 const TURN_MILLISECONDS = 8;
 
+/** How often a request that changes nothing is made again when its answer was lost. */
+const REPEATS = 3;
+
 export interface RequestOptions {
   /** What errors call it. */
   operation: string;
   /** NLM_F_DUMP is set: ends with DONE, and one at a time runs on a socket; others wait for their turn. */
   dump?: boolean;
+  /** Something comes before its ACK, such as the flow of a `get`. An ACK alone is then a lost answer, and so is a lost ACK none. */
+  replies?: boolean;
+  /**
+   * It changes nothing (no reset of counters), and is made again, three times at the most, when its answer was lost before its sink was given
+   * anything. Default: false, and it rejects with OverrunError.
+   */
+  repeatable?: boolean;
   /** Undefined: replies are dropped undecoded. */
   sink?: ReplySink;
   /** Rejects with the signal's own reason; what the kernel still answers is drained. */
@@ -28,8 +40,8 @@ export interface RequestHandle {
 }
 
 interface Queued {
-  /** Answers that it will get. */
-  count: number;
+  /** Bytes of the receive buffer that its answers may take. */
+  charge: number;
   start(): void;
   reject(error: Error): void;
 }
@@ -45,6 +57,10 @@ export class NetlinkSocket {
   #closed: ClosedError | undefined;
   #reading = false;
   #referenced = true;
+  /** The receive buffer overran: what is sent before the queue was read empty may not be answered. */
+  #congested = false;
+  /** Datagrams that had been read by then. */
+  #congestedAt = 0;
   /** When this turn of the event loop began to read; 0: not yet in this turn. */
   #turnStart = 0;
   /** The turn ended with more to read. */
@@ -52,7 +68,9 @@ export class NetlinkSocket {
 
   constructor(transport: Transport, explain?: Explain) {
     this.transport = transport;
-    this.#tracker = new SequenceTracker(explain, Math.floor(Math.random() * 0x7fffffff));
+    this.#tracker = new SequenceTracker(explain, Math.floor(runtime.random() * 0x7fffffff));
+    this.#tracker.queues = transport.drained !== undefined;
+    if (transport.queueLimit !== undefined) this.#tracker.queueLimit = transport.queueLimit;
     transport.start({
       readable: () => this.read(),
       failed: (error) => this.#close(new ClosedError(`the socket failed: ${error.message}`, { cause: error }), error),
@@ -83,35 +101,44 @@ export class NetlinkSocket {
     return this.start(build, options).done;
   }
 
-  /** The same, with a way to stop it early. */
-  start(build: BuildRequest, options: RequestOptions): RequestHandle {
+  /** The same, with a way to stop it early. @param keep is reachable from the socket until the request is settled */
+  start(build: BuildRequest, options: RequestOptions, keep?: object): RequestHandle {
     let stop = (): void => {};
     const done = new Promise<void>((resolve, reject) => {
-      stop = this.#start(build, options, resolve, reject);
+      stop = this.#start(build, options, keep, resolve, reject);
     });
     return { done, stop };
   }
 
   /**
    * Sends a batch and resolves when all of it has been answered for. It is taken at once, so that the batch may be filled again.
+   * @param keep is reachable from the socket until the batch is settled
    * @throws TransportError, ClosedError, OverrunError: nobody knows what became of its messages
    */
-  sendBatch(batch: Batch, operation: string, failed: (index: number, error: Error) => void): Promise<void> {
+  sendBatch(
+    batch: Batch,
+    operation: string,
+    failed: (index: number, error: Error) => void,
+    keep?: object,
+  ): Promise<void> {
     this.assertOpen();
     const { count } = batch;
+    const charge = count * ACK_CHARGE;
     return new Promise((resolve, reject) => {
       const settle = (error: Error | undefined): void => (error === undefined ? resolve() : reject(error));
-      const pending: PendingBatch = { operation, count, failed, settle };
+      const pending: PendingBatch = { operation, count, keep, failed, settle };
       const send = (bytes: Uint8Array): void => {
-        stampBatch(bytes, this.#tracker.registerBatch(pending), count);
-        this.#transmit(bytes, (error) => {
+        const first = this.#tracker.registerBatch(pending);
+        stampBatch(bytes, first, count);
+        this.#transmit(bytes, first, (error) => {
           this.#tracker.unregisterBatch(pending);
           reject(error);
         });
       };
-      if (this.#queuedOthers.length > 0 || !this.#maySend(false, count)) {
+      if (this.#queuedOthers.length > 0 || !this.#maySend(false, charge)) {
         const bytes = batch.bytes.slice();
-        this.#queuedOthers.push({ count, start: () => send(bytes), reject });
+        this.#queuedOthers.push({ charge, start: () => send(bytes), reject });
+        this.read();
       } else {
         send(batch.bytes);
       }
@@ -120,7 +147,8 @@ export class NetlinkSocket {
 
   /** How many messages a batch may have: their answers must fit the receive buffer. */
   get largestBatch(): number {
-    return this.transport.window ?? Number.POSITIVE_INFINITY;
+    const { window = Number.POSITIVE_INFINITY } = this.transport;
+    return Math.max(1, Math.floor(window / ACK_CHARGE));
   }
 
   /** Sends a datagram whose answer nobody tracks: with sequence 0, or one of `nextSequence` that the caller looks for. */
@@ -160,17 +188,21 @@ export class NetlinkSocket {
   #start(
     build: BuildRequest,
     options: RequestOptions,
+    keep: object | undefined,
     resolve: () => void,
     reject: (error: unknown) => void,
   ): () => void {
     this.assertOpen();
-    const { operation, dump = false, sink, signal } = options;
+    const { operation, dump = false, replies = false, repeatable = false, sink, signal } = options;
     let { settled } = options;
     signal?.throwIfAborted();
 
-    const sequence = this.#tracker.nextSequence();
+    let sequence = this.#tracker.nextSequence();
     const writer = this.#writer.reset();
     build(writer, sequence);
+    const charge = replies ? ACK_CHARGE + REPLY_CHARGE : ACK_CHARGE;
+    const again = repeatable && this.transport.drained !== undefined ? writer.finish().slice() : undefined;
+    let repeats = 0;
 
     const queue = dump ? this.#queuedDumps : this.#queuedOthers;
     let queued: Queued | undefined;
@@ -195,20 +227,35 @@ export class NetlinkSocket {
       }
     };
     const onAbort = (): void => stop(signal!.reason, true);
+    const settle = (error: Error | undefined, replied: boolean): void => {
+      if (again === undefined || replied || repeats === REPEATS || !(error instanceof OverrunError)) {
+        finish(error, error !== undefined);
+        return;
+      }
+      repeats++;
+      // Behind whatever is still queued in the kernel, and in front of those who come after it.
+      this.#congest();
+      queued = { charge, start: () => sendAgain(again), reject: (reason) => finish(reason, true) };
+      queue.unshift(queued);
+    };
+    const sendAgain = (bytes: Uint8Array): void => {
+      sequence = this.#tracker.nextSequence();
+      viewOf(bytes).setUint32(8, sequence, HOST_LITTLE_ENDIAN);
+      send(bytes);
+    };
     const send = (bytes: Uint8Array): void => {
       queued = undefined;
-      const settle = (error: Error | undefined): void => finish(error, error !== undefined);
-      this.#tracker.register(sequence, { operation, dump, sink, settle });
-      this.#transmit(bytes, (error) => {
+      this.#tracker.register(sequence, { operation, dump, replies, repeatable, charge, keep, sink, settle });
+      this.#transmit(bytes, sequence, (error) => {
         this.#tracker.unregister(sequence);
         finish(error, true);
       });
     };
 
     signal?.addEventListener('abort', onAbort, { once: true });
-    if (queue.length > 0 || !this.#maySend(dump, 1)) {
-      const bytes = writer.finish().slice();
-      queued = { count: 1, start: () => send(bytes), reject: (error) => finish(error, true) };
+    if (queue.length > 0 || !this.#maySend(dump, charge)) {
+      const bytes = again ?? writer.finish().slice();
+      queued = { charge, start: () => send(bytes), reject: (error) => finish(error, true) };
       queue.push(queued);
       // The dump before it may have been paused until now, and must come to its end first.
       this.read();
@@ -219,10 +266,10 @@ export class NetlinkSocket {
   }
 
   /** Sends what has just been registered, and reads what is there at once. */
-  #transmit(bytes: Uint8Array, failed: (error: unknown) => void): void {
+  #transmit(bytes: Uint8Array, sequence: number, failed: (error: unknown) => void): void {
     this.#reference();
     try {
-      this.transport.send(bytes);
+      if (this.transport.send(bytes) === false) this.#tracker.sentLater(sequence);
     } catch (error) {
       failed(error);
       this.#reference();
@@ -232,11 +279,22 @@ export class NetlinkSocket {
   }
 
   #readWanted(): void {
-    while (this.#closed === undefined && this.#tracker.hungry) {
+    while (this.#closed === undefined && (this.#tracker.hungry || this.#mustEmpty)) {
       if (this.#turnIsOver()) break;
       if (!this.#readOne()) break;
       if (this.#turnStart === 0) this.#beginTurn();
     }
+  }
+
+  /** Somebody waits to send until the queue has been read empty; not who waits for a dump that nobody reads. */
+  get #mustEmpty(): boolean {
+    if (!this.#congested) return false;
+    return this.#queuedOthers.length > 0 || (this.#queuedDumps.length > 0 && !this.#tracker.dumping);
+  }
+
+  #congest(): void {
+    this.#congested = true;
+    this.#congestedAt = this.#tracker.datagrams;
   }
 
   /** Reads and dispatches one datagram; false when there is none. */
@@ -247,13 +305,25 @@ export class NetlinkSocket {
       if (datagram === undefined) {
         if (transport.ended)
           this.#tracker.end(new ClosedError('nothing more will come: the answer is not in the capture'));
+        else if (transport.drained === true) {
+          this.#congested = false;
+          this.#tracker.drained();
+        }
         return false;
       }
       this.#tracker.dispatch(datagram);
+      // A queue that others fill as fast may never be empty; what waited in it when it overran has been read.
+      if (this.#congested && this.#tracker.datagrams - this.#congestedAt > this.#tracker.queueLimit)
+        this.#congested = false;
       return true;
     } catch (error) {
       if (error instanceof OverrunError) {
-        this.#tracker.overrun(error);
+        if (transport.drained === undefined) {
+          this.#tracker.overrun(error);
+        } else {
+          this.#congest();
+          this.#tracker.doubt(error);
+        }
         return true;
       }
       this.#close(new ClosedError(`the socket failed: ${(error as Error).message}`, { cause: error }), error as Error);
@@ -266,14 +336,14 @@ export class NetlinkSocket {
    * its time over the turn of the loop, not over the call.
    */
   #turnIsOver(): boolean {
-    if (this.#turnStart === 0 || performance.now() - this.#turnStart <= TURN_MILLISECONDS) return false;
+    if (this.#turnStart === 0 || runtime.now() - this.#turnStart <= TURN_MILLISECONDS) return false;
     this.#resume = true;
     return true;
   }
 
   #beginTurn(): void {
-    this.#turnStart = performance.now();
-    setImmediate(() => {
+    this.#turnStart = runtime.now();
+    runtime.setImmediate(() => {
       this.#turnStart = 0;
       if (!this.#resume) return;
       this.#resume = false;
@@ -285,19 +355,19 @@ export class NetlinkSocket {
   #startQueued(): boolean {
     if (this.#closed !== undefined) return false;
     for (const queue of [this.#queuedOthers, this.#queuedDumps]) {
-      if (queue.length === 0 || !this.#maySend(queue === this.#queuedDumps, queue[0].count)) continue;
+      if (queue.length === 0 || !this.#maySend(queue === this.#queuedDumps, queue[0].charge)) continue;
       queue.shift()!.start();
       return true;
     }
     return false;
   }
 
-  /** One dump at a time, which the kernel would answer EBUSY otherwise, and others as many as the transport can take answers of. */
-  #maySend(dump: boolean, count: number): boolean {
-    const { dumping, pending } = this.#tracker;
+  /** One dump at a time, which the kernel would answer EBUSY otherwise, and others as many as there is room for the answers of. */
+  #maySend(dump: boolean, charge: number): boolean {
+    if (this.#congested) return false;
+    const { dumping, charge: waiting } = this.#tracker;
     if (dump) return !dumping;
-    const others = pending - (dumping ? 1 : 0);
-    return others === 0 || others + count <= (this.transport.window ?? Number.POSITIVE_INFINITY);
+    return waiting === 0 || waiting + charge <= (this.transport.window ?? Number.POSITIVE_INFINITY);
   }
 
   get #queued(): number {

@@ -35,19 +35,30 @@ export interface Transport {
   readonly ended: boolean;
 
   /**
-   * How many requests may wait for their answer at once, because the answers of more could overrun the receive buffer; others are sent
-   * as those are answered. Undefined: any number.
+   * True when the answer to nothing that was sent can come any more: the last `receive` found the queue empty, and began after all of it had
+   * reached the kernel. Whoever has no answer then has lost it. Undefined: this transport cannot know; an OverrunError alone rejects what waits.
+   */
+  readonly drained?: boolean;
+
+  /**
+   * Bytes of the receive buffer that the answers to requests may take at once, beside the datagram of a dump, as netlink/charges.ts counts
+   * them; other requests are sent as those are answered. Undefined: any number.
    */
   readonly window?: number;
+
+  /** Datagrams that can wait to be received at the most: an answer that is not among so many was lost. Undefined: not known. */
+  readonly queueLimit?: number;
 
   /** Called once, before anything else. */
   start(listener: TransportListener): void;
   /**
    * Sends one datagram to the kernel. The bytes may be used again when it returns. A large one may reach the kernel a little later, in a thread of
    * its own; `close` loses none.
+   * @returns false when it reaches the kernel later; else its answer is there to be received by now
    * @throws TransportError
    */
-  send(bytes: Uint8Array): void;
+  // biome-ignore lint/suspicious/noConfusingVoidType: most transports have nothing to return
+  send(bytes: Uint8Array): boolean | void;
   /**
    * The next datagram that is there, without waiting.
    * @throws OverrunError when messages were lost (ENOBUFS); the socket stays usable and what is still queued follows.

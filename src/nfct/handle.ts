@@ -15,6 +15,7 @@ import { viewOf } from '../netlink/byteorder.ts';
 import { describe } from '../netlink/check.ts';
 import { ClosedError, OverrunError, TransportError, UnsupportedError } from '../netlink/errors.ts';
 import { type FilteringTransport, filtering } from '../netlink/filtering.ts';
+import { notDropped, stackOf, whenDropped } from '../netlink/lease.ts';
 import { newNlmsghdr, type nlmsghdr, readNlmsghdr } from '../netlink/nlmsg.ts';
 import type { EventSink, ReplySink } from '../netlink/sequence.ts';
 import { NetlinkSocket, type RequestHandle } from '../netlink/socket.ts';
@@ -28,7 +29,7 @@ import {
   NFCT_T_UPDATE,
 } from './constants.ts';
 import { Registrations } from './registrations.ts';
-import type { Request } from './request.ts';
+import { describeRequest, type Request } from './request.ts';
 
 interface Waiting {
   resolve(verdict: number): void;
@@ -62,33 +63,44 @@ export class NfctHandle {
   /** Queries that wait for their answer. */
   #queries = 0;
   readonly #catches: Waiting[] = [];
-  /** For the next catch. */
-  readonly #backlog: Arrival[] = [];
+  readonly #arrivals: Arrivals;
   readonly #events: EventSink;
-  #overrun: OverrunError | undefined;
   #filtered = false;
 
   constructor(transport: Transport, subscribed: boolean) {
-    this.#transport = filtering(transport);
-    this.#socket = new NetlinkSocket(this.#transport, explainKernelError);
+    const socket = new NetlinkSocket(filtering(transport), explainKernelError);
+    const arrivals = new Arrivals();
+    this.#transport = socket.transport as FilteringTransport;
+    this.#socket = socket;
     this.#subscribed = subscribed;
-    this.#events = Object.assign(this.#sink(), {
-      overrun: (error: OverrunError) => this.#outcome(error),
-      end: (error?: Error) => this.#end(error ?? new ClosedError('nothing more will come: the replay is at its end')),
+    this.#arrivals = arrivals;
+    this.#events = Object.assign(arrivals.sink(), {
+      // Without groups, none of what was lost was an event.
+      overrun: (error: OverrunError) => {
+        if (subscribed) arrivals.outcome(error);
+      },
+      end: (error?: Error) =>
+        arrivals.end(error ?? new ClosedError('nothing more will come: the replay is at its end')),
     });
-    if (subscribed) this.#socket.setEventSink(this.#events);
+    if (subscribed) socket.setEventSink(this.#events);
+    whenDropped(this, 'A handle of nfct_open()', stackOf(), () => {
+      const working = !socket.closed && (subscribed || socket.pending > 0);
+      socket.close();
+      return working;
+    });
   }
 
   /** @param query makes the request, for a kernel of this release */
   async query(query: (release: string | undefined) => Request): Promise<number> {
-    const { build, operation, dump, filter } = this.#prepare(query);
+    const asked = this.#prepare(query);
+    const { build, filter } = asked;
     let verdict = NFCT_CB_CONTINUE;
     let request: RequestHandle | undefined;
     const sink: ReplySink = {
       message: (header, view, offset, end) => {
         // A transport that answers inside `start` may give more before there is something to stop.
         if (isLast(verdict)) return;
-        verdict = this.#deliver(header, view, offset, end, filter);
+        verdict = this.deliver(header, view, offset, end, filter);
         if (isLast(verdict)) request?.stop();
       },
     };
@@ -96,9 +108,11 @@ export class NfctHandle {
     const settled = (): void => {
       if (waits) this.#queries--;
       waits = false;
+      this.#attend();
     };
     this.#queries++;
-    request = this.#socket.start(build, { operation, dump, sink, settled });
+    this.#attend();
+    request = this.#socket.start(build, { ...describeRequest(asked), sink, settled });
     if (isLast(verdict)) request.stop();
     try {
       await request.done;
@@ -111,7 +125,9 @@ export class NfctHandle {
 
   /** @param query makes the request, for a kernel of this release */
   async send(query: (release: string | undefined) => Request): Promise<number> {
-    const { build, operation, dump, filter } = this.#prepare(query);
+    const asked = this.#prepare(query);
+    const { build, filter } = asked;
+    const arrivals = this.#arrivals;
     let length = 0;
     let sending = true;
     let failure: unknown;
@@ -126,12 +142,11 @@ export class NfctHandle {
         length = writer.finish().length;
       },
       {
-        operation,
-        dump,
-        sink: this.#sink(filter),
+        ...describeRequest(asked),
+        sink: arrivals.sink(filter),
         settled: (error) => {
           if (sending && error instanceof TransportError) failure = error;
-          else this.#outcome(error);
+          else arrivals.outcome(error);
         },
       },
     );
@@ -145,6 +160,7 @@ export class NfctHandle {
   catch(): Promise<number> {
     return new Promise((resolve, reject) => {
       this.#catches.push({ resolve, reject });
+      this.#attend();
       try {
         this.#takeBacklog();
         if (this.#catches.length === 0) return;
@@ -152,7 +168,7 @@ export class NfctHandle {
         this.#socket.setEventSink(this.#events);
         this.#socket.read();
       } catch (error) {
-        this.#end(error as Error);
+        this.end(error as Error);
       }
     });
   }
@@ -166,7 +182,8 @@ export class NfctHandle {
   }
 
   close(): void {
-    this.#end(new ClosedError());
+    notDropped(this);
+    this.end(new ClosedError());
     this.#socket.close();
   }
 
@@ -177,47 +194,28 @@ export class NfctHandle {
     return request;
   }
 
-  get #attended(): boolean {
-    return this.#queries > 0 || this.#catches.length > 0;
-  }
-
-  /** Takes replies of a request that was sent, or events, for whoever waits. */
-  #sink(filter?: CompiledFilter): ReplySink {
-    const handle = this;
-    // As in C, what follows in a datagram after a callback said STOP or FAILURE is lost.
-    let skipping = false;
-    return {
-      get paused() {
-        return !handle.#attended;
-      },
-      message(header, view, offset, end) {
-        if (skipping) return;
-        if (handle.#attended) skipping = handle.#take(header, view, offset, end, filter);
-        else handle.#backlog.push({ message: copyOf(view, offset, end), filter });
-      },
-      datagramEnd() {
-        skipping = false;
-      },
-    };
+  /** Whoever waits is reached from the socket, and so is its handle; a handle that nobody waits on is not. */
+  #attend(): void {
+    this.#arrivals.attendant = this.#queries > 0 || this.#catches.length > 0 ? this : undefined;
   }
 
   /** Delivers a message that no query waits for; its verdict is that of the catch. True: it ended one. */
-  #take(header: nlmsghdr, view: DataView, offset: number, end: number, filter?: CompiledFilter): boolean {
+  take(header: nlmsghdr, view: DataView, offset: number, end: number, filter?: CompiledFilter): boolean {
     try {
-      const verdict = this.#deliver(header, view, offset, end, filter);
+      const verdict = this.deliver(header, view, offset, end, filter);
       if (!isLast(verdict)) return false;
       const waiting = this.#next();
       waiting?.resolve(verdict);
       return waiting !== undefined;
     } catch (error) {
       // What a callback throws ends the catch, not the events.
-      this.#settle({ error });
+      this.settle({ error });
       return true;
     }
   }
 
   /** Gives a message to the callback that is registered for such, and returns the verdict. */
-  #deliver(header: nlmsghdr, view: DataView, offset: number, end: number, filter?: CompiledFilter): number {
+  deliver(header: nlmsghdr, view: DataView, offset: number, end: number, filter?: CompiledFilter): number {
     let event = eventTypeOf(header);
     if (event !== undefined) {
       const type = TYPES[event];
@@ -230,20 +228,10 @@ export class NfctHandle {
     return this.expect.call(header, TYPES[event], decodeExpectation(view, offset, end));
   }
 
-  /** How a request that was sent ended, or that events were lost. */
-  #outcome(error: unknown): void {
-    // An overrun is told to every request and to the events: it happened once.
-    if (error instanceof OverrunError) {
-      if (error === this.#overrun) return;
-      this.#overrun = error;
-    }
-    this.#settle({ error });
-  }
-
   /** Ends the catch that waits longest, or keeps the outcome for the next. */
-  #settle(outcome: { error: unknown }): void {
+  settle(outcome: { error: unknown }): void {
     const waiting = this.#next();
-    if (waiting === undefined) this.#backlog.push(outcome);
+    if (waiting === undefined) this.#arrivals.backlog.push(outcome);
     else if (outcome.error === undefined) waiting.resolve(0);
     else waiting.reject(outcome.error);
   }
@@ -251,6 +239,7 @@ export class NfctHandle {
   /** The catch that waits longest. */
   #next(): Waiting | undefined {
     const waiting = this.#catches.shift();
+    this.#attend();
     // An event sink keeps the process alive.
     if (this.#catches.length === 0 && !this.#subscribed && !this.#socket.closed) this.#socket.setEventSink(undefined);
     return waiting;
@@ -258,19 +247,67 @@ export class NfctHandle {
 
   #takeBacklog(): void {
     const header = newNlmsghdr();
-    while (this.#catches.length > 0 && this.#backlog.length > 0) {
-      const arrival = this.#backlog.shift()!;
+    const { backlog } = this.#arrivals;
+    while (this.#catches.length > 0 && backlog.length > 0) {
+      const arrival = backlog.shift()!;
       if ('message' in arrival) {
         const view = viewOf(arrival.message);
-        this.#take(header, view, 0, readNlmsghdr(view, 0, view.byteLength, header), arrival.filter);
+        this.take(header, view, 0, readNlmsghdr(view, 0, view.byteLength, header), arrival.filter);
       } else {
-        this.#settle(arrival);
+        this.settle(arrival);
       }
     }
   }
 
-  #end(error: Error): void {
+  /** Rejects the catches that wait. */
+  end(error: Error): void {
     for (const waiting of this.#catches.splice(0)) waiting.reject(error);
+    this.#attend();
+  }
+}
+
+/** What comes for a handle: the socket reaches this, and the handle only while somebody waits on it. */
+class Arrivals {
+  /** The handle, while a query or a catch waits. */
+  attendant: NfctHandle | undefined;
+  /** For the next catch. */
+  readonly backlog: Arrival[] = [];
+  #overrun: OverrunError | undefined;
+
+  /** Takes replies of a request that was sent, or events, for whoever waits. */
+  sink(filter?: CompiledFilter): ReplySink {
+    const arrivals = this;
+    // As in C, what follows in a datagram after a callback said STOP or FAILURE is lost.
+    let skipping = false;
+    return {
+      get paused() {
+        return arrivals.attendant === undefined;
+      },
+      message(header, view, offset, end) {
+        if (skipping) return;
+        const { attendant } = arrivals;
+        if (attendant !== undefined) skipping = attendant.take(header, view, offset, end, filter);
+        else arrivals.backlog.push({ message: copyOf(view, offset, end), filter });
+      },
+      datagramEnd() {
+        skipping = false;
+      },
+    };
+  }
+
+  /** How a request that was sent ended, or that events were lost. */
+  outcome(error: unknown): void {
+    // Where nobody knows whose messages were lost, every request and the events are told: it happened once.
+    if (error instanceof OverrunError && error.operation === undefined) {
+      if (error === this.#overrun) return;
+      this.#overrun = error;
+    }
+    if (this.attendant === undefined) this.backlog.push({ error });
+    else this.attendant.settle({ error });
+  }
+
+  end(error: Error): void {
+    this.attendant?.end(error);
   }
 }
 

@@ -25,6 +25,20 @@ import {
 import { compileFilterDump, familyName, inOrder } from './filter-dump.ts';
 import { wireForm } from './wire.ts';
 
+/** What changes nothing, and may be asked again when the answer was lost. */
+const READS: ReadonlySet<Request['operation']> = new Set([
+  'get',
+  'dump',
+  'expectations.get',
+  'expectations.dump',
+] as const);
+
+/** What NetlinkSocket is told of a request. */
+export function describeRequest({ operation, dump }: Request) {
+  const repeatable = READS.has(operation);
+  return { operation, dump, repeatable, replies: repeatable && !dump };
+}
+
 /** A request ready to be sent. */
 export interface Request {
   readonly operation: QueryName | ExpectationQuery;

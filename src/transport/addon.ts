@@ -7,6 +7,7 @@ import { release } from 'node:os';
 import { setImmediate } from 'node:timers';
 import { isMainThread } from 'node:worker_threads';
 import { viewOf } from '../netlink/byteorder.ts';
+import { ACK_CHARGE } from '../netlink/charges.ts';
 import { OverrunError, TransportError, UnsupportedError } from '../netlink/errors.ts';
 import type { Datagram, Transport, TransportListener, TransportOptions } from '../netlink/transport.ts';
 import { ENOBUFS } from '../uapi/errno.ts';
@@ -159,18 +160,15 @@ class AddonTransport implements Transport {
 
 /** net.core.rmem_default of most kernels; setsockopt doubles what it is given. */
 const DEFAULT_BUFFER = 212992;
-/** What one ACK, with the request that it echoes, is charged at the most, and more than a page of slack. */
-const ANSWER_CHARGE = 1280;
-/** Of more than enough to keep the kernel busy, the end. */
-const LARGEST_WINDOW = 64;
+/** What the first datagram of a dump is charged. */
+const DUMP_CHARGE = 33_024;
+/** Answers, and an end to how many: more than enough to keep the kernel busy. */
+const LARGEST_WINDOW = 64 * ACK_CHARGE;
 
-/**
- * The addon aborts the process when its buffer overruns, and a thousand requests at once are enough for that. A dump may take half of
- * the buffer (the kernel keeps to that), answers the other half.
- */
+/** The addon aborts the process when its buffer overruns, and a thousand requests at once are enough for that. */
 function windowOf(receiveBuffer: number | undefined): number {
   const size = receiveBuffer === undefined ? DEFAULT_BUFFER : 2 * receiveBuffer;
-  return Math.max(1, Math.min(LARGEST_WINDOW, Math.floor(size / 2 / ANSWER_CHARGE)));
+  return Math.max(0, Math.min(LARGEST_WINDOW, size - DUMP_CHARGE));
 }
 
 const NOTHING: Datagram = {

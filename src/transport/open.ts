@@ -54,18 +54,24 @@ function isAdapter(name: unknown): name is TransportName {
   return typeof name === 'string' && Object.hasOwn(ADAPTERS, name);
 }
 
+/** @throws TypeError, RangeError naming the option */
+export function checkOpenOptions(options: OpenOptions): void {
+  checkOptions(options);
+  const { receiveBuffer } = options;
+  // setsockopt takes an int; what an adapter said of anything else would not name the option.
+  if (receiveBuffer !== undefined) checkInteger(receiveBuffer, 0x7fffffff, 'options.receiveBuffer', 1);
+  checkBoolean(options.reliable, 'options.reliable');
+  checkBoolean(options.receiveAhead, 'options.receiveAhead');
+}
+
 /**
  * @throws UnsupportedError when nothing can be opened here, with what was tried and why each failed
  * @throws TransportError
  * @throws TypeError for an unknown name (in the environment: UnsupportedError); TypeError, RangeError for a receiveBuffer that is none
  */
 export async function openTransport(options: OpenOptions = {}): Promise<Transport> {
-  checkOptions(options);
-  const { transport, receiveBuffer } = options;
-  // setsockopt takes an int; what an adapter said of anything else would not name the option.
-  if (receiveBuffer !== undefined) checkInteger(receiveBuffer, 0x7fffffff, 'options.receiveBuffer', 1);
-  checkBoolean(options.reliable, 'options.reliable');
-  checkBoolean(options.receiveAhead, 'options.receiveAhead');
+  checkOpenOptions(options);
+  const { transport } = options;
   if (typeof transport === 'function') return await transport(options);
   if (transport !== undefined) {
     if (isAdapter(transport)) return await ADAPTERS[transport](options);

@@ -85,8 +85,16 @@ class RecordTransport implements Transport {
     return this.#inner.release;
   }
 
+  get drained(): boolean | undefined {
+    return this.#inner.drained;
+  }
+
   get window(): number | undefined {
     return this.#inner.window;
+  }
+
+  get queueLimit(): number | undefined {
+    return this.#inner.queueLimit;
   }
 
   get ended(): boolean {
@@ -97,9 +105,10 @@ class RecordTransport implements Transport {
     this.#inner.start(listener);
   }
 
-  send(bytes: Uint8Array): void {
-    this.#inner.send(bytes);
+  send(bytes: Uint8Array): ReturnType<Transport['send']> {
+    const queued = this.#inner.send(bytes);
     this.#write(false, bytes);
+    return queued;
   }
 
   receive(): Datagram | undefined {

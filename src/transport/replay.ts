@@ -186,6 +186,10 @@ class ReplayTransport implements Transport {
     return true;
   }
 
+  get drained(): boolean {
+    return this.#replies.length === 0 && this.#unfinished === undefined;
+  }
+
   start(listener: TransportListener): void {
     this.#listener = listener;
   }

@@ -18,7 +18,7 @@ import {
   watch,
 } from '../support/fake-transport.ts';
 import { fixturePath } from '../transport/captures.ts';
-import { flow, flowMessage, kernelWith, play, said } from './played.ts';
+import { flow, flowMessage, kernelWith, play, reply, said } from './played.ts';
 
 const ORIG = { src: '192.0.2.1', dst: '198.51.100.2', proto: 'tcp', sport: 40000, dport: 443 } as const;
 const REPLY = { src: '198.51.100.2', dst: '192.0.2.1', proto: 'tcp', sport: 443, dport: 40000 } as const;
@@ -288,7 +288,7 @@ describe('Conntrack: what is answered', () => {
 
   it('what belongs to nobody is counted', async () => {
     const { ct, fake } = await play((_request, { nlmsg_seq }, kernel) => {
-      kernel.queue(flowMessage(12345, flow(1)), ack(nlmsg_seq));
+      kernel.queue(flowMessage(12345, flow(1)), reply(nlmsg_seq), ack(nlmsg_seq));
     });
     fake.queueDatagram(message(1), { sender: 6 });
     await ct.stats();
@@ -340,7 +340,7 @@ describe('Conntrack: signals', () => {
 });
 
 describe('Conntrack: opening and closing', () => {
-  it('asks for a socket for requests', async () => {
+  it('asks for a socket for requests, whose buffer is not that of events', async () => {
     const seen: unknown[] = [];
     const ct = await Conntrack.open({
       receiveBuffer: 4096,
@@ -350,7 +350,7 @@ describe('Conntrack: opening and closing', () => {
       },
     });
     expect(seen).to.have.length(1);
-    expect(seen[0]).to.include({ events: false, receiveBuffer: 4096 });
+    expect(seen[0]).to.include({ events: false, receiveBuffer: undefined });
     expect(ct.transport).to.equal('fake');
     await ct.close();
   });
@@ -369,7 +369,8 @@ describe('Conntrack: opening and closing', () => {
     expect(fake.referenced).to.equal(false);
     const pending = ct.stats();
     expect(fake.referenced).to.equal(true);
-    fake.deliver(ack(headerOf(fake.sent[0]).nlmsg_seq));
+    const { nlmsg_seq } = headerOf(fake.sent[0]);
+    fake.deliver(reply(nlmsg_seq), ack(nlmsg_seq));
     await pending;
     expect(fake.referenced).to.equal(false);
   });

@@ -87,7 +87,7 @@ describe('Conntrack: events', () => {
     await ct.events({ types: ['destroy'], receiveBuffer: 5000, receiveAhead: true });
     await ct.events({ types: ['update', 'new', 'new'] });
     expect(seen.map((options) => [options?.events, options?.receiveBuffer, options?.receiveAhead])).to.deep.equal([
-      [false, 1000, undefined],
+      [false, undefined, undefined],
       [true, 1000, undefined],
       [true, 5000, true],
       [true, 1000, undefined],

@@ -83,11 +83,18 @@ export const NEW = { type: 0x100, flags: NLM_F_CREATE | NLM_F_EXCL };
 export const UPDATE = { type: 0x100, flags: 0 };
 export const DESTROY = { type: 0x102, flags: 0 };
 
+/** What comes before the ACK of a request that asks for something: here a struct nfgenmsg alone. */
+export function reply(sequence: number): Uint8Array {
+  return message(sequence, [AF_INET, 0, 0, 0], { type: 0x100 });
+}
+
 /** Answers every dump with these flows, `size` of them in a datagram, and all else with an ACK. */
 export function kernelWith(flows: readonly FlowInit[], size = 2): Script {
   return (_request, header, kernel) => {
     const sequence = header.nlmsg_seq;
     if ((header.nlmsg_flags & 0x300) !== 0x300 || header.nlmsg_type === 0x100) {
+      // A reply that says nothing, in front of the ACK.
+      if (header.nlmsg_type === 0x101 || header.nlmsg_type === 0x105) kernel.queue(reply(sequence));
       kernel.queue(ack(sequence));
       return;
     }

@@ -1,6 +1,7 @@
 /** Batches: what goes into the datagram, and how its answers find their message. */
 import { expect } from 'chai';
 import { Batch, stampBatch } from '../../src/netlink/batch.ts';
+import { ACK_CHARGE } from '../../src/netlink/charges.ts';
 import { KernelError, OverrunError } from '../../src/netlink/errors.ts';
 import { NetlinkSocket } from '../../src/netlink/socket.ts';
 import type { BuildRequest } from '../../src/netlink/writer.ts';
@@ -104,7 +105,7 @@ describe('NetlinkSocket: batches', () => {
       new FakeTransport((_request, { nlmsg_flags, nlmsg_seq }) => {
         if ((nlmsg_flags & NLM_F_ACK) !== 0) waiting.push(nlmsg_seq);
       }),
-      { window: 8 },
+      { window: 8 * ACK_CHARGE },
     );
     const socket = new NetlinkSocket(fake);
     expect(socket.largestBatch).to.equal(8);
@@ -123,7 +124,7 @@ describe('NetlinkSocket: batches', () => {
       new FakeTransport((_request, { nlmsg_flags, nlmsg_seq }, kernel) => {
         if ((nlmsg_flags & NLM_F_ACK) !== 0) kernel.queue(ack(nlmsg_seq));
       }),
-      { window: 2 },
+      { window: 2 * ACK_CHARGE },
     );
     expect(await send(fake, new NetlinkSocket(fake), 5)).to.deep.equal([]);
   });

@@ -495,7 +495,7 @@ describe('nfct: nfct_send and nfct_catch', () => {
     await nfct_send(h, NFCT_Q_GET, FLOW);
     const caught = nfct_catch(h);
     expect(transport.referenced).to.equal(true);
-    transport.deliver(ack(sequence()));
+    transport.deliver(flow(sequence(), 1), ack(sequence()));
     expect(await caught).to.equal(0);
     expect(transport.referenced).to.equal(false);
   });

@@ -1,0 +1,109 @@
+/**
+ * What a program holds of a socket. The sinks of a socket, its timers and the registry of its memory reach the socket, and never these: so
+ * that the runtime can collect what a program drops, and say so.
+ *
+ * - `Lease` is shared by all objects through which requests are made: when none of them is left, the socket is closed. A request that waits for its
+ *   answer holds it, because somebody may wait for the promise.
+ * - `whenDropped` is for what has work under way while nobody waits: a dump between two reads, an event stream.
+ *
+ * A collection is noticed some time after it, and not at all by a process that is idle or ends.
+ */
+import type { Batch } from './batch.ts';
+import { runtime } from './runtime.ts';
+import type { TrackerCounts } from './sequence.ts';
+import type { NetlinkSocket, RequestHandle, RequestOptions } from './socket.ts';
+import type { Transport } from './transport.ts';
+import type { BuildRequest } from './writer.ts';
+
+/** Places of a program whose mistake was reported: each once. */
+const reported = new Set<string>();
+const MOST_REPORTED = 100;
+
+/** Where the program is now, for a warning that may come much later: as text, because an Error would hold what its frames do. */
+export function stackOf(): string {
+  return new Error('opened here').stack ?? '';
+}
+
+/**
+ * Calls `release` some time after nothing reaches `held` any more; when it returns true, because there was work under way, a warning is printed.
+ * @param what a noun with its article: 'An event stream'
+ * @param release must not reach `held`
+ */
+export function whenDropped(held: object, what: string, stack: string, release: () => boolean): void {
+  runtime.onCollected(
+    held,
+    () => {
+      if (!release() || reported.has(stack) || reported.size >= MOST_REPORTED) return;
+      reported.add(stack);
+      runtime.warn(
+        'CTNETLINK_DROPPED',
+        `${what} was dropped with work under way. It was cancelled when the garbage collector noticed; close it, or read it to its end`,
+        stack,
+      );
+    },
+    held,
+  );
+}
+
+/** It came to its end. */
+export function notDropped(held: object): void {
+  runtime.forget(held);
+}
+
+export class Lease {
+  readonly #socket: NetlinkSocket;
+
+  constructor(socket: NetlinkSocket) {
+    this.#socket = socket;
+    // Dumps and event streams report for themselves.
+    whenDropped(this, '', '', () => {
+      socket.close();
+      return false;
+    });
+  }
+
+  /** For sinks, which must not reach the lease. */
+  get socket(): NetlinkSocket {
+    return this.#socket;
+  }
+
+  get transport(): Transport {
+    return this.#socket.transport;
+  }
+
+  get counts(): Readonly<TrackerCounts> {
+    return this.#socket.counts;
+  }
+
+  get closed(): boolean {
+    return this.#socket.closed;
+  }
+
+  get largestBatch(): number {
+    return this.#socket.largestBatch;
+  }
+
+  /** @throws ClosedError */
+  assertOpen(): void {
+    this.#socket.assertOpen();
+  }
+
+  /** As NetlinkSocket.request; the lease is held until it is settled. */
+  request(build: BuildRequest, options: RequestOptions): Promise<void> {
+    return this.start(build, options).done;
+  }
+
+  start(build: BuildRequest, options: RequestOptions): RequestHandle {
+    return this.#socket.start(build, options, this);
+  }
+
+  /** As NetlinkSocket.sendBatch; the lease is held until it is settled. */
+  sendBatch(batch: Batch, operation: string, failed: (index: number, error: Error) => void): Promise<void> {
+    return this.#socket.sendBatch(batch, operation, failed, this);
+  }
+
+  close(): void {
+    notDropped(this);
+    this.#socket.close();
+  }
+}
