@@ -28,7 +28,7 @@ const KINDS = {
   'enter fails': 12,
   'enter takes a part': 6,
   'no buffers': 20,
-  'slow worker': 1,
+  'slow worker': 2,
   // What other processes, and the network, do.
   'foreign datagram': 12,
   'burst of events': 20,

@@ -54,7 +54,10 @@ export class Loop {
   #turn: Immediate[] = [];
   #order = 0;
   /** What would be collected if nobody held it: by token. */
-  readonly #watched = new Map<object, { target: WeakRef<object>; collected: () => void }>();
+  readonly #watched = new Map<object, { target: object; collected: () => void }>();
+  /** What else goes when an object goes. */
+  readonly #owned = new WeakMap<object, object[]>();
+  #owner: object | undefined;
 
   constructor(random: Random) {
     this.#random = random;
@@ -77,8 +80,10 @@ export class Loop {
         return this.time;
       },
       random: () => this.#random.below(1 << 24) / (1 << 24),
-      onCollected: (target, collected, token) =>
-        void this.#watched.set(token, { target: new WeakRef(target), collected }),
+      onCollected: (target, collected, token) => {
+        this.#watched.set(token, { target, collected });
+        if (this.#owner !== undefined) this.owns(this.#owner, target);
+      },
       forget: (token) => void this.#watched.delete(token),
       onExit: (callback) => void exits.push(callback),
       warn: () => {},
@@ -109,12 +114,35 @@ export class Loop {
     return new Promise((resolve) => this.timer(resolve, milliseconds, false, true));
   }
 
+  /** What is watched from inside of this call is reached through `owner` alone. */
+  asOwner<T>(owner: object, call: () => T): T {
+    const before = this.#owner;
+    this.#owner = owner;
+    try {
+      return call();
+    } finally {
+      this.#owner = before;
+    }
+  }
+
+  owns(owner: object, target: object): void {
+    const owned = this.#owned.get(owner);
+    if (owned === undefined) this.#owned.set(owner, [target]);
+    else owned.push(target);
+  }
+
+  /** The last object of a class with this name that is watched. */
+  lastWatched(name: string): object | undefined {
+    return [...this.#watched.values()].findLast(({ target }) => target.constructor.name === name)?.target;
+  }
+
   /** Tells that nothing reaches this object any more, as a collector would, if somebody wants to know. */
-  collect(target: object): void {
-    for (const [token, watch] of [...this.#watched]) {
-      if (watch.target.deref() !== target) continue;
+  collect(object: object): void {
+    const gone = new Set([object, ...(this.#owned.get(object) ?? [])]);
+    for (const [token, { target, collected }] of [...this.#watched]) {
+      if (!gone.has(target)) continue;
       this.#watched.delete(token);
-      this.#call(watch.collected);
+      this.#call(collected);
     }
   }
 

@@ -6,8 +6,13 @@ const PAGE = 4096;
 /** What freed memory holds. */
 const POISON = 0xa5;
 /** Of larger memory only what the kernel wrote is poisoned: a receive-ahead buffer of 64 MiB is hardly touched. */
-const LARGE = 1 << 20;
+const LARGE = 1 << 16;
+const POISONED = new Uint8Array(LARGE).fill(POISON);
 const FIRST = 0x7f00_0000_0000;
+
+/** Large buffers of earlier seeds, zeroed, by size: to allocate them anew costs more than all the rest of a short run. */
+const spare = new Map<number, ArrayBuffer[]>();
+const MOST_SPARE = 8;
 
 interface Region {
   readonly base: number;
@@ -42,7 +47,7 @@ export class AddressSpace {
   }
 
   allocate(size: number): Uint8Array<ArrayBuffer> {
-    const bytes = new Uint8Array(new ArrayBuffer(size));
+    const bytes = new Uint8Array(spare.get(size)?.pop() ?? new ArrayBuffer(size));
     this.#register(bytes);
     return bytes;
   }
@@ -88,9 +93,11 @@ export class AddressSpace {
       if (!region.freed) continue;
       const { bytes } = region;
       const end = bytes.length > LARGE ? region.written : bytes.length;
-      for (let at = 0; at < end; at++) {
-        if (bytes[at] === POISON) continue;
-        this.#report(`byte ${at} of ${bytes.length} was written after the memory was freed`);
+      for (let at = 0; at < end; at += LARGE) {
+        const part = bytes.subarray(at, Math.min(end, at + LARGE));
+        if (Buffer.compare(part, POISONED.subarray(0, part.length)) === 0) continue;
+        const first = part.findIndex((byte) => byte !== POISON);
+        this.#report(`byte ${at + first} of ${bytes.length} was written after the memory was freed`);
         break;
       }
     }
@@ -109,6 +116,15 @@ export class AddressSpace {
   }
 
   dispose(): void {
+    for (const { bytes, freed, written } of this.#regions) {
+      // What was never freed, somebody may still hold.
+      if (!freed || bytes.length <= LARGE) continue;
+      const spares = spare.get(bytes.length) ?? [];
+      spare.set(bytes.length, spares);
+      if (spares.length >= MOST_SPARE) continue;
+      bytes.fill(0, 0, Math.max(written, LARGE));
+      spares.push(bytes.buffer);
+    }
     this.#regions.length = 0;
     this.#last = undefined;
   }

@@ -30,6 +30,8 @@ const SMALL_HEAD = 576;
 /** SKB_WITH_OVERHEAD of what a dump datagram takes at the least and at the most. */
 const LEAST_DUMP = 4096 - SHARED_INFO;
 const LARGEST_READ = 32768 - SHARED_INFO;
+/** An event has room for all that it could have. */
+const EVENT_CHARGE = 1280;
 const SOCK_MIN_RCVBUF = 2304;
 const RMEM_MAX = 212_992;
 const RMEM_DEFAULT = 212_992;
@@ -187,7 +189,7 @@ export class NetlinkSocketModel {
   hear(event: ModelEvent): void {
     if (this.#filter !== undefined && this.#filter.run(viewOf(event.bytes)) === 0) return;
     this.heard++;
-    if (this.#deliver(event.bytes, chargeOf(event.bytes.length))) this.accepted.push(event.serial);
+    if (this.#deliver(event.bytes, Math.max(EVENT_CHARGE, chargeOf(event.bytes.length)))) this.accepted.push(event.serial);
   }
 
   /** What a process other than the kernel sends here: an ACK, or an error, for the request sent last. */
