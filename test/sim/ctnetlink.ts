@@ -1,11 +1,13 @@
 /**
- * A model of ctnetlink: a table of flows that takes requests and gives replies and events, all of them bytes. It knows nothing of sockets, system
- * calls or time; whoever has one carries its messages. What it does is what Linux 6.18 does, as far as it goes: flows by tuple, mark, status,
- * timeout, counters, filters of dumps and flushes, statistics; of expectations there are none.
+ * A model of ctnetlink: a table of flows that takes requests and gives replies and events, all of them bytes. It knows
+ * nothing of sockets, system calls or time; whoever has one carries its messages. What it does is what Linux 6.18
+ * does, as far as it goes: flows by tuple, mark, status, timeout, counters, filters of dumps and flushes, statistics;
+ * of expectations there are none.
  */
-import { decodeFlow } from '../../src/ctnetlink/message.ts';
-import { Flow, flowCodec } from '../../src/ctnetlink/flow.ts';
+
+import { type Flow, flowCodec } from '../../src/ctnetlink/flow.ts';
 import type { SlotValue } from '../../src/ctnetlink/kinds.ts';
+import { decodeFlow } from '../../src/ctnetlink/message.ts';
 import { ORIG, REPLY, slotOfProperty, type TupleSlots } from '../../src/ctnetlink/tuple.ts';
 import { HOST_LITTLE_ENDIAN, viewOf } from '../../src/netlink/byteorder.ts';
 import { DecodeError } from '../../src/netlink/errors.ts';
@@ -14,6 +16,14 @@ import { Writer } from '../../src/netlink/writer.ts';
 import { nfnlMessage, nfnlSubsystem, nfnlType, writeNfgenmsg } from '../../src/nfnetlink/nfgenmsg.ts';
 import { EBUSY, EEXIST, EINVAL, ENOENT, EOPNOTSUPP } from '../../src/uapi/errno.ts';
 import { IPPROTO_TCP, IPPROTO_UDP } from '../../src/uapi/in.ts';
+import {
+  NLM_F_CREATE,
+  NLM_F_DUMP,
+  NLM_F_DUMP_FILTERED,
+  NLM_F_EXCL,
+  NLM_F_MULTI,
+  NLMSG_HDRLEN,
+} from '../../src/uapi/netlink.ts';
 import {
   IPS_ASSURED,
   IPS_CONFIRMED,
@@ -29,15 +39,7 @@ import {
   NFNLGRP_CONNTRACK_UPDATE,
 } from '../../src/uapi/nfnetlink.ts';
 import * as cta from '../../src/uapi/nfnetlink_conntrack.ts';
-import {
-  NLM_F_CREATE,
-  NLM_F_DUMP,
-  NLM_F_DUMP_FILTERED,
-  NLM_F_EXCL,
-  NLM_F_MULTI,
-  NLMSG_HDRLEN,
-} from '../../src/uapi/netlink.ts';
-import { AF_INET, AF_UNSPEC } from '../../src/uapi/socket.ts';
+import { AF_UNSPEC } from '../../src/uapi/socket.ts';
 
 const ZONE = slotOfProperty('zone');
 const MARK = slotOfProperty('mark');
@@ -328,15 +330,7 @@ export class CtnetlinkModel {
       over = true;
       const writer = this.#writer.reset();
       for (let cpu = 0; cpu < CPUS; cpu++) {
-        const at = this.#begin(
-          writer,
-          cta.IPCTNL_MSG_CT_GET_STATS_CPU,
-          NLM_F_MULTI,
-          sequence,
-          portid,
-          AF_UNSPEC,
-          cpu,
-        );
+        const at = this.#begin(writer, cta.IPCTNL_MSG_CT_GET_STATS_CPU, NLM_F_MULTI, sequence, portid, AF_UNSPEC, cpu);
         writer.attributeU32(cta.CTA_STATS_FOUND, 100 + cpu);
         writer.endMessage(at);
       }
@@ -392,8 +386,7 @@ export class CtnetlinkModel {
   }
 
   #count(mark: SlotValue): void {
-    if (typeof mark === 'number' && mark !== 0)
-      this.executed.set(mark >>> 0, (this.executed.get(mark >>> 0) ?? 0) + 1);
+    if (typeof mark === 'number' && mark !== 0) this.executed.set(mark >>> 0, (this.executed.get(mark >>> 0) ?? 0) + 1);
   }
 
   #announce(entry: Entry, group: number, portid: number): void {
@@ -510,4 +503,3 @@ function tupleMatches(
   }
   return compared.every((slot) => slots[slot] === wanted[slot]);
 }
-

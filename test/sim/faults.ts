@@ -50,7 +50,10 @@ export class Faults {
   readonly #rates = new Map<FaultKind, number>();
   #stopped = false;
 
-  /** A quarter of the seeds has no faults, a quarter one kind, a quarter some, a quarter all; none has those of `without`. */
+  /**
+   * A quarter of the seeds has no faults, a quarter one kind, a quarter some, a quarter all; none has those of
+   * `without`.
+   */
   constructor(random: Random, without: ReadonlySet<string> = new Set()) {
     this.#random = random;
     const style = random.below(4);

@@ -1,10 +1,10 @@
 /** A simulated kernel: descriptors, sockets and rings of one process, its memory, and the clock. */
 import { HOST_LITTLE_ENDIAN } from '../../src/netlink/byteorder.ts';
 import { ENOBUFS } from '../../src/uapi/errno.ts';
-import { AF_NETLINK, MSG_TRUNC } from '../../src/uapi/socket.ts';
+import { AF_NETLINK, MSG_TRUNC, POLLIN } from '../../src/uapi/socket.ts';
 import type { Random } from '../support/random.ts';
-import { EBADF } from './errno.ts';
 import { CtnetlinkModel, type ModelOptions } from './ctnetlink.ts';
+import { EBADF } from './errno.ts';
 import { Faults } from './faults.ts';
 import type { Loop } from './loop.ts';
 import { AddressSpace, BadAddress } from './memory.ts';
@@ -35,7 +35,10 @@ export class EpollModel {
   }
 
   get ready(): number[] {
-    return [...this.watched].filter(([, { file, armed }]) => armed && file.readable).map(([fd]) => fd);
+    const isReady = (file: File, events: number): boolean =>
+      // Errors are reported whether they are asked for or not.
+      (events & POLLIN) !== 0 ? file.readable : file instanceof NetlinkSocketModel && file.failed;
+    return [...this.watched].filter(([, { file, events, armed }]) => armed && isReady(file, events)).map(([fd]) => fd);
   }
 
   close(): void {

@@ -2,7 +2,10 @@
 import { HOST_LITTLE_ENDIAN, viewOf } from '../../src/netlink/byteorder.ts';
 import { TransportError } from '../../src/netlink/errors.ts';
 import type { Libc, Poll } from '../../src/transport/libc/libc.ts';
-import { MMSGHDR_LEN, MMSGHDR_SIZE } from '../../src/transport/libc/memory.ts';
+import { EPOLL_EVENT_DATA, EPOLL_EVENT_SIZE, MMSGHDR_LEN, MMSGHDR_SIZE } from '../../src/transport/libc/memory.ts';
+import { Polls } from '../../src/transport/libc/polls.ts';
+import { pollByTimer } from '../../src/transport/libc/readiness.ts';
+import { EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLLONESHOT } from '../../src/uapi/epoll.ts';
 import {
   EAGAIN,
   EEXIST,
@@ -44,13 +47,10 @@ import { BadAddress } from './memory.ts';
 import { NetlinkSocketModel } from './netlink-socket.ts';
 import { RingModel } from './uring.ts';
 
-const EPOLL_EVENT_SIZE = process.arch === 'x64' ? 12 : 16;
-const EPOLL_CTL_ADD = 1;
-const EPOLL_CTL_DEL = 2;
-const EPOLLONESHOT = 1 << 30;
-
-/** How `watch` behaves; bindings differ, and an interface allows all of it. */
+/** How `watch` behaves; bindings differ, and their interface allows all of it. */
 export interface WatchStyle {
+  /** Waits for each descriptor, or for one epoll of all of them, or looks by the clock. */
+  readonly by: 'descriptor' | 'epoll' | 'timer';
   /** Calls back once after each `start`, not as long as the descriptor is readable. */
   readonly once: boolean;
   /** `close` calls back later. */
@@ -63,8 +63,7 @@ export class SimulatedLibc implements Libc {
   readonly name = 'simulated';
   /** System calls made. */
   calls = 0;
-  /** How `watch` waits for a descriptor: by itself, or by an epoll. */
-  watch: (fd: number, fired: () => void) => Poll;
+  readonly #polls: Polls;
   readonly #kernel: Kernel;
   readonly #style: WatchStyle;
   #errno = 0;
@@ -72,7 +71,7 @@ export class SimulatedLibc implements Libc {
   constructor(kernel: Kernel, style: WatchStyle) {
     this.#kernel = kernel;
     this.#style = style;
-    this.watch = (fd, fired) => this.watchOne(fd, fired);
+    this.#polls = new Polls(this, (fd, fired) => this.#watchOne(fd, fired));
   }
 
   errno(): number {
@@ -232,7 +231,6 @@ export class SimulatedLibc implements Libc {
       const errno = operation === EPOLL_CTL_ADD ? this.#kernel.faults.errno('epoll', [ENOMEM]) : 0;
       if (errno !== 0) return -errno;
       const events = this.#passed(event).getUint32(0, HOST_LITTLE_ENDIAN);
-      // Errors are always told, but not when nothing else is asked for after EPOLLONESHOT.
       model.watched.set(fd, { file, events, armed: true });
       return 0;
     });
@@ -247,17 +245,12 @@ export class SimulatedLibc implements Libc {
       for (const [index, fd] of ready.entries()) {
         const at = index * EPOLL_EVENT_SIZE;
         view.setUint32(at, 1, HOST_LITTLE_ENDIAN);
-        view.setUint32(at + EPOLL_EVENT_SIZE - 8, fd, HOST_LITTLE_ENDIAN);
+        view.setUint32(at + EPOLL_EVENT_DATA, fd, HOST_LITTLE_ENDIAN);
         const watched = model.watched.get(fd)!;
         if ((watched.events & EPOLLONESHOT) !== 0) watched.armed = false;
       }
       return ready.length;
     });
-  }
-
-  /** Of an earlier interface. */
-  poll(): number {
-    return 0;
   }
 
   eventfd(count: number, _flags: number): number {
@@ -321,8 +314,13 @@ export class SimulatedLibc implements Libc {
     });
   }
 
-  /** Waits for one descriptor. */
-  watchOne(fd: number, fired: () => void): Poll {
+  watch(fd: number, fired: () => void): Poll {
+    const { by } = this.#style;
+    if (by === 'timer') return pollByTimer(fired);
+    return by === 'epoll' ? this.#polls.watch(fd, fired) : this.#watchOne(fd, fired);
+  }
+
+  #watchOne(fd: number, fired: () => void): Poll {
     const kernel = this.#kernel;
     const errno = kernel.faults.errno('watch', [EMFILE]);
     if (errno !== 0) throw new TransportError('watch', errno, 'the simulation refused it');

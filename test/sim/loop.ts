@@ -1,6 +1,7 @@
 /**
- * An event loop that a seed decides. It replaces what the package takes from the runtime (src/netlink/runtime.ts): immediates, timers, the clock,
- * random numbers and notice of collections. Promises are the runtime's own: between two steps every one that can go on has gone on.
+ * An event loop that a seed decides. It replaces what the package takes from the runtime (src/netlink/runtime.ts):
+ * immediates, timers, the clock, random numbers and notice of collections. Promises are the runtime's own: between two
+ * steps every one that can go on has gone on.
  */
 import { setImmediate } from 'node:timers';
 import { type Handle, type Runtime, runtime } from '../../src/netlink/runtime.ts';
@@ -257,4 +258,3 @@ export class Loop {
 function isBefore(a: Timer, b: Timer): boolean {
   return a.at < b.at || (a.at === b.at && a.order < b.order);
 }
-

@@ -1,6 +1,6 @@
 /**
- * The address space of a simulated process. An address is given once and never again, so that every use of memory that was freed is seen: the
- * kernel's when it happens, that of JavaScript by the poison it wrote over.
+ * The address space of a simulated process. An address is given once and never again, so that every use of memory that
+ * was freed is seen: the kernel's when it happens, that of JavaScript by the poison it wrote over.
  */
 const PAGE = 4096;
 /** What freed memory holds. */
@@ -10,7 +10,9 @@ const LARGE = 1 << 16;
 const POISONED = new Uint8Array(LARGE).fill(POISON);
 const FIRST = 0x7f00_0000_0000;
 
-/** Large buffers of earlier seeds, zeroed, by size: to allocate them anew costs more than all the rest of a short run. */
+/**
+ * Large buffers of earlier seeds, zeroed, by size: to allocate them anew costs more than all the rest of a short run.
+ */
 const spare = new Map<number, ArrayBuffer[]>();
 const MOST_SPARE = 8;
 

@@ -1,9 +1,10 @@
 /**
- * A model of AF_NETLINK sockets in front of a model of ctnetlink, by net/netlink/af_netlink.c of Linux 6.18: what is queued when, what it is
- * charged, what is dropped and how that is reported, and how a dump goes on.
+ * A model of AF_NETLINK sockets in front of a model of ctnetlink, by net/netlink/af_netlink.c of Linux 6.18: what is
+ * queued when, what it is charged, what is dropped and how that is reported, and how a dump goes on.
  */
-import { HOST_LITTLE_ENDIAN, viewOf } from '../../src/netlink/byteorder.ts';
+
 import { BpfProgram } from '../../src/netlink/bpf.ts';
+import { HOST_LITTLE_ENDIAN, viewOf } from '../../src/netlink/byteorder.ts';
 import { align4, newNlmsghdr, readNlmsghdr, writeNlmsghdr } from '../../src/netlink/nlmsg.ts';
 import { EAGAIN, EBUSY, EINVAL, ENOBUFS, ENOMEM } from '../../src/uapi/errno.ts';
 import {
@@ -126,6 +127,11 @@ export class NetlinkSocketModel {
     return this.#queue.length > 0 || this.#error !== 0;
   }
 
+  /** An error is to be reported: EPOLLERR. */
+  get failed(): boolean {
+    return this.#error !== 0;
+  }
+
   get waiting(): number {
     return this.#queue.length;
   }
@@ -189,7 +195,8 @@ export class NetlinkSocketModel {
   hear(event: ModelEvent): void {
     if (this.#filter !== undefined && this.#filter.run(viewOf(event.bytes)) === 0) return;
     this.heard++;
-    if (this.#deliver(event.bytes, Math.max(EVENT_CHARGE, chargeOf(event.bytes.length)))) this.accepted.push(event.serial);
+    if (this.#deliver(event.bytes, Math.max(EVENT_CHARGE, chargeOf(event.bytes.length))))
+      this.accepted.push(event.serial);
   }
 
   /** What a process other than the kernel sends here: an ACK, or an error, for the request sent last. */
@@ -261,7 +268,7 @@ export class NetlinkSocketModel {
       this.#push(bytes, charge, 0);
       return 0;
     }
-    // The end is known only when nothing came; so the last messages are taken, and the end behind them where there is room.
+    // The end is known only when nothing comes: what comes next is made now, and the end stands behind these if that is none.
     this.#dump = undefined;
     if (bytes === undefined) {
       this.#push(done, charge, 0);

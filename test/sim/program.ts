@@ -1,4 +1,7 @@
-/** A program that a seed writes: random calls of the public API, whose outcome is judged by what the simulated kernel did meanwhile. */
+/**
+ * A program that a seed writes: random calls of the public API, whose outcome is judged by what the simulated kernel
+ * did meanwhile.
+ */
 import { Conntrack } from '../../src/conntrack/conntrack.ts';
 import type { Events } from '../../src/conntrack/events.ts';
 import type { FlowEvent } from '../../src/conntrack/flow-events.ts';
@@ -16,6 +19,7 @@ import type { TransportFactory } from '../../src/netlink/transport.ts';
 import { nfct_callback_register } from '../../src/nfct/callback.ts';
 import {
   CONNTRACK,
+  NFCT_ALL_CT_GROUPS,
   NFCT_CB_CONTINUE,
   NFCT_CB_STOP,
   NFCT_Q_CREATE,
@@ -23,7 +27,7 @@ import {
   NFCT_Q_GET,
   NFCT_T_ALL,
 } from '../../src/nfct/constants.ts';
-import { nfct_close, nfct_open, nfct_query } from '../../src/nfct/query.ts';
+import { nfct_catch, nfct_close, nfct_open, nfct_query } from '../../src/nfct/query.ts';
 import { EAGAIN, EEXIST, ENOENT, ENOMEM } from '../../src/uapi/errno.ts';
 import { AF_INET, AF_UNSPEC } from '../../src/uapi/socket.ts';
 import type { Random } from '../support/random.ts';
@@ -65,7 +69,7 @@ export class Program {
   readonly #keys: string[] = [];
   readonly #listeners = new Set<Listener>();
   #mark = PACKET_MARKS;
-  #options_: { receiveBuffer?: number; receiveAhead?: boolean };
+  readonly #socketOptions: { receiveBuffer?: number; receiveAhead?: boolean };
   /** Sockets are opened one after the other, to know which is whose. */
   #opening: Promise<unknown> = Promise.resolve();
   #lastSocket: NetlinkSocketModel | undefined;
@@ -85,9 +89,8 @@ export class Program {
       this.#keys.push(this.#kernel.model.keyOf(Flow.from(init)));
     }
     for (const init of this.#inits) if (random.oneIn(2)) this.#packet(init);
-    this.#options_ = random.oneIn(2)
-      ? {}
-      : { receiveBuffer: random.pick([1, 2000, 8000, 20_000, 70_000]), receiveAhead: random.oneIn(4) };
+    this.#socketOptions = { receiveAhead: random.oneIn(4) };
+    if (random.oneIn(2)) this.#socketOptions.receiveBuffer = random.pick([1, 2000, 8000, 20_000, 70_000]);
   }
 
   /** Runs to its end. */
@@ -138,7 +141,7 @@ export class Program {
   /** One Conntrack, from its opening to its closing. */
   async #session(): Promise<void> {
     const { random } = this;
-    const options = { ...this.#options_, transport: this.#options.open };
+    const options = { ...this.#socketOptions, transport: this.#options.open };
     const opened = this.#opening.then(async () => {
       const ct = await this.#call('open', () => Conntrack.open(options), anyTransportError);
       const lease = this.#loop.lastWatched('Lease');
@@ -175,9 +178,8 @@ export class Program {
   async #something(session: Session): Promise<void> {
     const { random } = this;
     const { without } = this.#options;
-    const [name, run] = random.pick(ACTIONS);
-    if (without.has(name)) return;
-    await run(this, session);
+    const name = random.pick(ACTIONS);
+    if (!without.has(name)) await this[name](session);
   }
 
   // The calls.
@@ -403,7 +405,7 @@ export class Program {
     const at = this.#anyFlow();
     const h = await this.#call(
       'nfct_open',
-      () => nfct_open(CONNTRACK, 0, { ...this.#options_, transport: this.#options.open }),
+      () => nfct_open(CONNTRACK, 0, { ...this.#socketOptions, transport: this.#options.open }),
       anyTransportError,
     );
     if (h === undefined) return;
@@ -433,14 +435,7 @@ export class Program {
         await this.#call(
           'nfct_query get',
           () => nfct_query(h, NFCT_Q_GET, flow),
-          (outcome, from, to) => {
-            const states = this.#states(this.#keys[at], from, to);
-            if (!('error' in outcome))
-              return states.includes(found[0]?.mark ?? 0) && found.length > 0 ? undefined : 'nfct_query get was wrong';
-            if (isKernelError(outcome.error, ENOENT))
-              return states.includes(undefined) ? undefined : 'nfct_query get says ENOENT of a flow that was there';
-            return this.#judgeError(outcome.error, owner, undefined, [ENOMEM]);
-          },
+          (outcome, from, to) => this.#judgeQuery(outcome, found[0], at, from, to, owner),
         );
         continue;
       }
@@ -455,6 +450,81 @@ export class Program {
     }
     this.calls++;
     nfct_close(h);
+  }
+
+  /** A handle with events and queries on one socket. */
+  async listen(session: Session): Promise<void> {
+    const { random } = this;
+    const opened = this.#opening.then(async () => {
+      const options = { ...this.#socketOptions, transport: this.#options.open };
+      const h = await this.#call(
+        'nfct_open',
+        () => nfct_open(CONNTRACK, NFCT_ALL_CT_GROUPS, options),
+        anyTransportError,
+      );
+      return h === undefined ? undefined : { h, socket: this.#lastSocket! };
+    });
+    this.#opening = opened;
+    const handle = await opened;
+    if (handle === undefined) return;
+    const { h, socket } = handle;
+    const owner: Session = { ct: session.ct, closed: false };
+    let count = 0;
+    let found: Flow | undefined;
+    let stopAfter = 0;
+    nfct_callback_register(h, NFCT_T_ALL, (_type, flow) => {
+      const serial = flow.timestamp?.event;
+      if (serial === undefined) {
+        found = flow;
+        return NFCT_CB_CONTINUE;
+      }
+      const expected = socket.accepted[count++];
+      if (Number(serial) !== expected)
+        this.#kernel.report(`nfct: the event ${serial} came where ${expected} was due, the ${count}th`);
+      return count >= stopAfter ? NFCT_CB_STOP : NFCT_CB_CONTINUE;
+    });
+    const close = (): void => {
+      owner.closed = true;
+      nfct_close(h);
+    };
+    this.#loop.timer(close, random.between(1, 60), false, true);
+    while (!owner.closed) {
+      if (random.oneIn(2)) {
+        stopAfter = count + random.below(20);
+        const judge: Judge<number> = (outcome) =>
+          'error' in outcome ? this.#judgeError(outcome.error, owner, undefined) : undefined;
+        await this.#call('nfct_catch', () => nfct_catch(h), judge);
+      } else {
+        const at = this.#anyFlow();
+        const { orig, zone } = this.#inits[at];
+        found = undefined;
+        // An event that says STOP ends no query.
+        await this.#call(
+          'nfct_query get (events)',
+          () => nfct_query(h, NFCT_Q_GET, Flow.from({ orig, zone })),
+          (outcome, from, to) => this.#judgeQuery(outcome, found, at, from, to, owner),
+        );
+      }
+      if (random.oneIn(3)) await this.#loop.sleep(random.below(8));
+    }
+  }
+
+  #judgeQuery(
+    outcome: Outcome<number>,
+    found: Flow | undefined,
+    at: number,
+    from: number,
+    to: number,
+    owner: Session,
+  ): string | undefined {
+    const states = this.#states(this.#keys[at], from, to);
+    if (!('error' in outcome)) {
+      if (found !== undefined && states.includes(found.mark ?? 0)) return undefined;
+      return `it found ${found?.mark} of a flow that was ${states}`;
+    }
+    if (isKernelError(outcome.error, ENOENT))
+      return states.includes(undefined) ? undefined : 'ENOENT of a flow that was there';
+    return this.#judgeError(outcome.error, owner, undefined, [ENOMEM]);
   }
 
   async events(session: Session): Promise<void> {
@@ -561,7 +631,8 @@ export class Program {
     if (executed > 0) return `it was executed, and failed with ${describe(outcome.error)}`;
     const states = this.#states(this.#keys[at], from, to);
     const there = states.some((state) => state !== undefined);
-    if (isKernelError(outcome.error, errno) && (errno === ENOENT ? states.includes(undefined) : there)) return undefined;
+    if (isKernelError(outcome.error, errno) && (errno === ENOENT ? states.includes(undefined) : there))
+      return undefined;
     return `${describe(outcome.error)} of a flow that was ${states}`;
   }
 
@@ -580,10 +651,11 @@ export class Program {
       return session.closed || faults.errnos.size > 0 ? undefined : `ClosedError of an open socket: ${error.message}`;
     if (error instanceof TransportError) return anyTransportErrorOf(error, faults.errnos, this.#kernel.ringsRefused);
     if (error instanceof ManyError) return undefined;
-    if (error instanceof KernelError && (errnos === ANY ? faults.errnos : errnos).valueOf() !== undefined) {
-      const allowed = errnos === ANY ? faults.errnos.has(error.errno) : errnos.includes(error.errno);
-      return allowed ? undefined : `an error that cannot be: ${describe(error)}`;
-    }
+    if (
+      error instanceof KernelError &&
+      (errnos === ANY ? faults.errnos.has(error.errno) : errnos.includes(error.errno))
+    )
+      return undefined;
     if (error instanceof DumpInterruptedError) return 'no dump was interrupted';
     return `an error that cannot be: ${describe(error)}`;
   }
@@ -671,30 +743,32 @@ type Judge<T> = (outcome: Outcome<T>, from: number, to: number, kernel: Kernel) 
 /** Any errno that was injected. */
 const ANY: readonly number[] = [];
 
-type Action = (program: Program, session: Session) => Promise<void>;
+/** Calls, and how often each is made, compared with the others. */
+const WEIGHTS = {
+  get: 6,
+  create: 5,
+  createOrUpdate: 2,
+  update: 3,
+  delete: 3,
+  flush: 1,
+  stats: 2,
+  cpuStats: 1,
+  expectations: 1,
+  dumpAll: 3,
+  dumpEach: 4,
+  createMany: 2,
+  deleteMany: 1,
+  query: 1,
+  events: 1,
+  listen: 1,
+} as const;
 
-/** As often as they stand here. */
-const ACTIONS: readonly (readonly [name: string, action: Action])[] = [
-  ...times(6, ['get', (program, session) => program.get(session)]),
-  ...times(5, ['create', (program, session) => program.create(session)]),
-  ...times(2, ['createOrUpdate', (program, session) => program.createOrUpdate(session)]),
-  ...times(3, ['update', (program, session) => program.update(session)]),
-  ...times(3, ['delete', (program, session) => program.delete(session)]),
-  ...times(1, ['flush', (program, session) => program.flush(session)]),
-  ...times(2, ['stats', (program, session) => program.stats(session)]),
-  ...times(1, ['cpuStats', (program, session) => program.cpuStats(session)]),
-  ...times(1, ['expectations', (program, session) => program.expectations(session)]),
-  ...times(3, ['dumpAll', (program, session) => program.dumpAll(session)]),
-  ...times(4, ['dumpEach', (program, session) => program.dumpEach(session)]),
-  ...times(2, ['createMany', (program, session) => program.createMany(session)]),
-  ...times(1, ['deleteMany', (program, session) => program.deleteMany(session)]),
-  ...times(1, ['query', (program, session) => program.query(session)]),
-  ...times(1, ['events', (program, session) => program.events(session)]),
-];
+type Action = keyof typeof WEIGHTS;
 
-function times<T>(count: number, item: T): T[] {
-  return new Array<T>(count).fill(item);
-}
+/** As often as their weight. */
+const ACTIONS: readonly Action[] = (Object.keys(WEIGHTS) as Action[]).flatMap((name) =>
+  new Array<Action>(WEIGHTS[name]).fill(name),
+);
 
 /** The events of a stream, against what the kernel queued for its socket. */
 class Listener {
@@ -734,7 +808,7 @@ class Listener {
       if (this.#lost > this.#socket.drops) this.#kernel.report(`events: more is lost than was dropped: ${this.state}`);
       return;
     }
-    const serial = Number(event.flow.timestamp.event);
+    const serial = Number(event.flow.timestamp?.event);
     const expected = this.#socket.accepted[this.#received++];
     if (serial !== expected)
       this.#kernel.report(`events: ${serial} came where ${expected} was due, the ${this.#received}th`);
@@ -770,8 +844,7 @@ function anyTransportErrorOf(
 
 const anyTransportError: Judge<unknown> = (outcome, _from, _to, { faults, ringsRefused }) => {
   if (!('error' in outcome)) return undefined;
-  if (outcome.error instanceof TransportError)
-    return anyTransportErrorOf(outcome.error, faults.errnos, ringsRefused);
+  if (outcome.error instanceof TransportError) return anyTransportErrorOf(outcome.error, faults.errnos, ringsRefused);
   return `an error that cannot be: ${describe(outcome.error)}`;
 };
 
@@ -780,4 +853,3 @@ function describe(error: unknown): string {
   const known = error instanceof TransportError || error instanceof KernelError;
   return known ? `${error.name} ${error.message}` : (error.stack ?? error.message);
 }
-

@@ -1,6 +1,7 @@
 /**
- * Runs seeds one after the other: node --import tsx test/sim/run.ts FROM [COUNT]. Prints a line of JSON for each seed that fails, and one with the
- * sums. $CTNETLINK_WITHOUT names kinds of calls and faults to leave out, $CTNETLINK_CALLS how many public calls a seed makes.
+ * Runs seeds one after the other: node --import tsx test/sim/run.ts FROM [COUNT]. Prints a line of JSON for each seed
+ * that fails, and one with the sums. $CTNETLINK_WITHOUT names kinds of calls and faults to leave out, $CTNETLINK_CALLS
+ * how many public calls a seed makes.
  */
 import type { FaultCounts, FaultKind } from './faults.ts';
 import { simulate } from './simulation.ts';

@@ -1,6 +1,7 @@
 /** One run of a random program on a simulated kernel: the seed gives all of it. */
-import { openSocket } from '../../src/transport/libc/socket.ts';
+
 import type { TransportOptions } from '../../src/netlink/transport.ts';
+import { openSocket } from '../../src/transport/libc/socket.ts';
 import { Random } from '../support/random.ts';
 import type { FaultCounts } from './faults.ts';
 import { Kernel } from './kernel.ts';
@@ -42,6 +43,7 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
   const loop = new Loop(random);
   const kernel = new Kernel(random, loop, { without, padding: random.pick([0, 0, 0, 400, 3000]) });
   const libc = new SimulatedLibc(kernel, {
+    by: random.pick(['descriptor', 'epoll', 'epoll', 'timer'] as const),
     once: random.oneIn(2),
     closesLater: random.oneIn(2),
     spurious: random.oneIn(4),
@@ -58,6 +60,8 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
       return transport;
     };
     const program: Program = new Program({ kernel, loop, random, open, calls, without });
+    // Some processes end in the middle of it.
+    const exitsAt = random.oneIn(10) ? random.between(10, 500) : Number.POSITIVE_INFINITY;
     const busy = random.pick([2, 5, 20, 100]);
     let ended = false;
     let stuck: string | undefined;
@@ -75,7 +79,7 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
       },
     );
     const over = (): boolean => {
-      if (ended || kernel.violations.length > 0) return true;
+      if (ended || kernel.violations.length > 0 || loop.steps >= exitsAt) return true;
       if (loop.steps > steps) {
         stuck = `${loop.steps} steps, and no end`;
         return true;
@@ -92,6 +96,7 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
       break;
     }
     if (stuck !== undefined) kernel.report(stuck);
+    if (!ended && loop.steps >= exitsAt && kernel.violations.length === 0) exit(kernel, loop);
     if (ended) {
       await running;
       await rest(kernel, loop);
@@ -111,6 +116,14 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
     loop.uninstall();
     kernel.space.dispose();
   }
+}
+
+/** The process ends: then the runtime gives its memory back, and no operation may be under way. */
+function exit(kernel: Kernel, loop: Loop): void {
+  loop.exit();
+  if (kernel.faults.counts['io_uring refused from now on'] !== undefined) return;
+  for (const ring of kernel.rings)
+    if (ring.under > 0) kernel.report(`the process ends while ${ring.under} operations of a ring are under way`);
 }
 
 /** All is closed: what is under way ends, and nothing is left. */

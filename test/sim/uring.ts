@@ -1,10 +1,12 @@
 /**
- * A model of io_uring with its queues in memory of the process: submission, chains of linked operations, threads of the kernel's that work at any
- * time, multishot receives into provided buffers, cancellation, and completions that find no room.
+ * A model of io_uring with its queues in memory of the process: submission, chains of linked operations, threads of
+ * the kernel's that work at any time, multishot receives into provided buffers, cancellation, and completions that
+ * find no room.
  */
+
+import { HOST_LITTLE_ENDIAN } from '../../src/netlink/byteorder.ts';
 import { EAGAIN, ECANCELED, EINVAL, ENOBUFS, ENOENT, ENOMEM } from '../../src/uapi/errno.ts';
 import * as uring from '../../src/uapi/io_uring.ts';
-import { HOST_LITTLE_ENDIAN } from '../../src/netlink/byteorder.ts';
 import { AF_NETLINK, MSG_DONTWAIT, MSG_TRUNC, POLLIN } from '../../src/uapi/socket.ts';
 import type { Random } from '../support/random.ts';
 import { EBADF, EFAULT, ETIME } from './errno.ts';
