@@ -14,7 +14,9 @@ const FIRST = 0x7f00_0000_0000;
  * Large buffers of earlier seeds, zeroed, by size: to allocate them anew costs more than all the rest of a short run.
  */
 const spare = new Map<number, ArrayBuffer[]>();
-const MOST_SPARE = 8;
+const MOST_SPARE = 64;
+/** Of buffers larger than this, two are kept. */
+const HUGE = 1 << 22;
 
 interface Region {
   readonly base: number;
@@ -123,7 +125,7 @@ export class AddressSpace {
       if (!freed || bytes.length <= LARGE) continue;
       const spares = spare.get(bytes.length) ?? [];
       spare.set(bytes.length, spares);
-      if (spares.length >= MOST_SPARE) continue;
+      if (spares.length >= (bytes.length > HUGE ? 2 : MOST_SPARE)) continue;
       bytes.fill(0, 0, Math.max(written, LARGE));
       spares.push(bytes.buffer);
     }

@@ -117,7 +117,9 @@ export class Program {
     if (this.quiet) return;
     const { model, faults, netlink } = this.#kernel;
     const { random } = this;
-    const times = faults.happens('burst of events') ? random.between(10, 200) : 1;
+    let times = 1;
+    if (faults.happens('burst of events'))
+      times = random.between(10, this.#socketOptions.receiveAhead === true && random.oneIn(4) ? 4000 : 200);
     for (let i = 0; i < times; i++) {
       const at = random.below(this.#keys.length);
       const choice = random.below(4);

@@ -139,4 +139,8 @@ async function rest(kernel: Kernel, loop: Loop): Promise<void> {
   for (const [fd, file] of kernel.files)
     if (file.kind !== 'uring') kernel.report(`descriptor ${fd} (${file.kind}) was never closed`);
   for (const ring of kernel.rings) if (ring.under > 0) kernel.report(`${ring.under} operations of a ring never end`);
+  // A ring has its queues, and what it waits by; one that failed late leaves its queues behind.
+  const { regions } = kernel.space.live;
+  if (regions > 2 * kernel.rings.size + (kernel.faults.counts['io_uring setup'] ?? 0))
+    kernel.report(`${regions} pieces of memory are not freed, with ${kernel.rings.size} rings`);
 }
