@@ -46,6 +46,8 @@ export class Loop {
   readonly sources = new Set<Source>();
   /** Called before each step, and may do what else happens meanwhile. */
   between: () => void = () => {};
+  /** Called when somebody looks at the clock: what runs beside the process may go on meanwhile. */
+  passing: () => void = () => {};
   /** What a callback threw. */
   thrown: (error: unknown) => void = () => {};
   readonly #random: Random;
@@ -78,6 +80,7 @@ export class Loop {
       clearInterval: (handle) => void this.#timers.delete(handle as Timer),
       now: () => {
         this.time += this.#random.below(4) / 64;
+        this.passing();
         return this.time;
       },
       random: () => this.#random.below(1 << 24) / (1 << 24),

@@ -81,7 +81,7 @@ export class Program {
     this.#loop = options.loop;
     this.#random = options.random;
     const { random } = options;
-    const size = random.pick([4, 16, 64, 250]);
+    const size = random.oneIn(20) ? 800 : random.pick([4, 16, 64, 250]);
     for (let i = 0; i < size; i++) {
       const orig = { src: '10.0.0.1', dst: '10.0.0.2', proto: 'udp', sport: 1000 + i, dport: 53 } as const;
       const init: FlowInit = random.oneIn(8) ? { orig, zone: 1 + (i % 3), timeout: 100 } : { orig, timeout: 100 };

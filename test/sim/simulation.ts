@@ -65,6 +65,7 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
     const busy = random.pick([2, 5, 20, 100]);
     let ended = false;
     let stuck: string | undefined;
+    loop.passing = () => kernel.advance();
     loop.between = () => {
       kernel.advance();
       if (random.oneIn(busy)) program.traffic();
