@@ -306,8 +306,9 @@ export class NetlinkSocket {
         if (transport.ended)
           this.#tracker.end(new ClosedError('nothing more will come: the answer is not in the capture'));
         else if (transport.drained === true) {
-          this.#congested = false;
+          // What is made again because of this is sent into an empty queue.
           this.#tracker.drained();
+          this.#congested = false;
         }
         return false;
       }

@@ -28,6 +28,10 @@ const IMPORTS = [
   ['NetlinkSocket', '../../../src/netlink/socket'],
   ['buildDump', '../../../src/ctnetlink/request'],
   ['flood, flow', './flows'],
+  [
+    'nfct_open_nfnl, nfct_callback_register, nfct_send, nfct_catch, nfct_query, NFCT_T_ALL, NFCT_CB_STOP, NFCT_Q_DUMP',
+    '../../../src/nfct/index',
+  ],
 ] as const;
 
 export interface Ended {
