@@ -23,7 +23,7 @@ const MOST_REPORTED = 100;
 export function stackOf(): string {
   const lines = (new Error('opened here').stack ?? '').split('\n');
   // How the runtime came to run it is different each time.
-  return lines.filter((line) => !/\bnode:/.test(line)).join('\n');
+  return lines.filter((line) => !/\b(node|ext|native):/.test(line)).join('\n');
 }
 
 /**
