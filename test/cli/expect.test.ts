@@ -50,8 +50,7 @@ function expectSame(args: string, prepare: () => void = () => {}): Result {
 
 const CAPTURE = 'fixtures/expectations/capture.pcap';
 
-describe('The table expect of a capture', function () {
-  this.timeout(60_000);
+describe('The table expect of a capture', () => {
   const replayed = (args: string): Result => ctnetlink(...words(args), '--replay', CAPTURE);
   const fixture = (name: string): string => still(readFileSync(join(ROOT, 'fixtures/expectations', name), 'utf8'));
 
@@ -71,8 +70,7 @@ describe('The table expect of a capture', function () {
   });
 });
 
-describeKernel('The table expect beside conntrack(8)', ['conntrack', 'nft'], function () {
-  this.timeout(60_000);
+describeKernel('The table expect beside conntrack(8)', ['conntrack', 'nft'], () => {
   after(() => resetNamespace());
 
   describe('of every helper', () => {

@@ -26,9 +26,7 @@ const udp = (sport: number): string =>
     '2',
   );
 
-describeKernel('cli/listen', ['conntrack', 'nft', 'bash'], function () {
-  this.timeout(60_000);
-
+describeKernel('cli/listen', ['conntrack', 'nft', 'bash'], () => {
   let folder: string;
 
   before(() => {

@@ -28,7 +28,7 @@ export const CREATE: Topic[] = [
     lines: [
       `-I ${TCP} --state ESTABLISHED`,
       `-A ${TCP} --state ESTABLISHED`,
-      `-A ${TCP} --state LISTEN -m 9 -t 10`,
+      `-A ${TCP} --state LISTEN -m 9 -t 200`,
       ...[...TCP_STATES, ...BAD_STATES].map((state) => `-I ${TCP} --sport 1001 --state ${state}`),
       ...[...SCTP_STATES, 'SHUTDOWN_ACK_SENT', 'HEARTBEAT_SENT', 'FOO'].map((state) => `${SCTP} --state ${state}`),
       `${SCTP}`,
