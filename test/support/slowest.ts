@@ -1,7 +1,6 @@
 /**
- * The reporter of .ci/run: `mocha --reporter test/support/slowest.ts`. It prints what `spec` prints, and then the files
- * that took longest. The time of a file runs from the start of its first suite to the end of its last one, so it includes
- * the hooks: some of them build C programs.
+ * The reporter of .ci/run: `mocha --reporter test/support/slowest.ts`. It prints what `spec` prints, then the files
+ * that took longest. The time of a file is that of its suites with their hooks: some of these build C programs.
  */
 import { relative } from 'node:path';
 import Mocha from 'mocha';

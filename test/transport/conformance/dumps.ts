@@ -106,7 +106,7 @@ export const DUMPS: readonly Case[] = [
           for await (const batch of ct.dump().batches()) {
             for (const { mark } of batch) marks.add(mark);
             flows += batch.length;
-            // How many flows a batch has depends on how fast they are read: the addon reads ahead as long as nobody asks.
+            // The size of a batch depends on the load: the addon reads ahead while nobody asks.
             if (flows < next) continue;
             assert.equal((await ct.get(flow(1)))?.mark, 1);
             next = flows + STRIDE;

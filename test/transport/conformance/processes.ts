@@ -6,7 +6,10 @@ import type { Case, Context } from './case.ts';
 import { fill, flow } from './flows.ts';
 import { program, says } from './program.ts';
 
-/** Runs a program that reads events and has a second, idle stream of them, to its end. How fast it ends: bench/measure/limits.ts. */
+/**
+ * Runs a program that reads events, and has a second stream of them that it does not read, to its end. How fast it ends is
+ * measured by bench/measure/limits.ts.
+ */
 async function ends(context: Context, end: 'close' | 'exit' | 'SIGINT'): Promise<void> {
   let signalled = false;
   const { code, signal, stderr } = await program(
