@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { NetlinkSocket } from '../../src/netlink/socket.ts';
 import type { BuildRequest } from '../../src/netlink/writer.ts';
+import { passTime } from '../support/clock.ts';
 import { ack, done, FakeTransport, headerOf, message, settled } from '../support/fake-transport.ts';
 
 const build: BuildRequest = (writer, sequence) => writer.endMessage(writer.beginMessage(0x101, 5, sequence));
@@ -60,6 +61,7 @@ describe('socket: read loop', () => {
     // A dump that has more until the loop has turned a few times.
     transport.more = () => {
       if (finished) return undefined;
+      passTime(1);
       finished = turns >= 5;
       return finished ? done(sequence) : message(sequence, [1]);
     };
@@ -80,7 +82,10 @@ describe('socket: read loop', () => {
       fired = true;
     }, 1);
     // A socket that yields to no timer ends here too, after half a minute.
-    for (let n = 0; !fired && n < 10_000_000; n++) await socket.request(build, { operation: 'get' });
+    for (let n = 0; !fired && n < 10_000_000; n++) {
+      await socket.request(build, { operation: 'get' });
+      passTime(1);
+    }
     expect(fired).to.equal(true);
   });
 
@@ -94,6 +99,7 @@ describe('socket: read loop', () => {
     let finished = false;
     transport.more = () => {
       if (finished) return undefined;
+      passTime(1);
       finished = turn === 3;
       return finished ? done(sequence) : message(sequence, [1]);
     };
