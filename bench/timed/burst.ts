@@ -1,4 +1,6 @@
-/** `burst.js N FILL`: N events come as fast as another process makes the flows. How many of them are lost, in one line of JSON. */
+/**
+ * `burst.js N FILL`: N events come as fast as another process makes the flows. One line of JSON says how many are lost.
+ */
 import { spawn } from 'node:child_process';
 import { Conntrack } from '../../src/index.ts';
 import { Reader } from './reader.ts';

@@ -1,6 +1,7 @@
 /**
- * `ending.js`: the milliseconds that a program with events open takes to end. One line of JSON. `ending.js close|exit|SIGINT` is that program,
- * which prints the time at which it is to end, by the clock that it shares with the process that waits for it.
+ * `ending.js`: the milliseconds that a program with events open takes to end, in one line of JSON.
+ * `ending.js close|exit|SIGINT` is that program. It prints the time at which it is to end, by the clock that it shares
+ * with the process that waits for it.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,6 +1,6 @@
 /**
- * performance.now() as a test says. A socket yields to the event loop by it after some milliseconds of reading, so that a
- * test in which the machine pauses would find other messages read than one in which it does not.
+ * A clock that the test sets. A socket yields to the event loop after some milliseconds of reading. So if the machine
+ * pauses a test that plays the kernel, other messages have been read than on a machine that does not.
  */
 const { now } = performance;
 

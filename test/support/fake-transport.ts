@@ -127,10 +127,10 @@ export function messagesOf(bytes: Uint8Array): Uint8Array[] {
 /** Plays the kernel: called from inside `send`, with each request that it may keep. */
 export type Script = (request: Uint8Array, header: nlmsghdr, transport: FakeTransport) => void;
 
-// Of all tests: a file that has no such transport loses nothing by it.
+// After every test, also of files without such a transport.
 if (typeof afterEach === 'function') afterEach(startClock);
 
-/** Stops the clock until the end of the test: what is read in a turn of the event loop must not depend on the machine. */
+/** Stops the clock until the end of the test: what one turn of the event loop reads must not depend on the load. */
 export class FakeTransport implements Transport {
   readonly name = 'fake';
   readonly portid = 4242;

@@ -7,8 +7,8 @@ import { fill, flow } from './flows.ts';
 import { program, says } from './program.ts';
 
 /**
- * Runs a program that reads events, and has a second stream of them that it does not read, to its end. How fast it ends is
- * measured by bench/measure/limits.ts.
+ * Runs a program that reads one stream of events, and has another that it does not read, to its end. How fast it ends
+ * is measured in bench/measure/limits.ts.
  */
 async function ends(context: Context, end: 'close' | 'exit' | 'SIGINT'): Promise<void> {
   let signalled = false;
