@@ -11,7 +11,8 @@ import { TOPICS } from './differential/topics.ts';
 /** Two processes a line take their time: of every so many lines one, or all with CTNETLINK_DIFFERENTIAL=all. */
 const STRIDE = process.env.CTNETLINK_DIFFERENTIAL === 'all' ? 1 : 4;
 
-describeKernel('Beside conntrack(8)', ['root', 'conntrack', 'nft', 'nsenter', 'ip'], () => {
+describeKernel('Beside conntrack(8)', ['root', 'conntrack', 'nft', 'nsenter', 'ip'], function () {
+  this.timeout(900_000);
   const folder = mkdtempSync(join(tmpdir(), 'ctnetlink-differential-'));
   let pairs: Pair[] = [];
 

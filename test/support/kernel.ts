@@ -97,7 +97,7 @@ export function resetNamespace(): void {
 
 /**
  * Asks every 5 ms until `condition` answers with something truthy, and returns that. The clock decides nothing but
- * when to give up: after `limit` milliseconds (60 s, half of what mocha gives a test) this throws an error that names
+ * when to give up: after `limit` milliseconds (60 s, less than mocha gives a test) this throws an error that names
  * `what`.
  */
 export async function until<T>(
