@@ -20,7 +20,7 @@ import { type Combination, MATRIX } from './runtime/matrix.ts';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const PART = process.env.CTNETLINK_CASES ?? '';
 /** Milliseconds after which a combination hangs; it takes half a minute at most. */
-const LIMIT = 600_000 + 1_000 * Number(process.env.CTNETLINK_STORM_ROUNDS ?? 50);
+const LIMIT = 3_000_000 + 1_000 * Number(process.env.CTNETLINK_STORM_ROUNDS ?? 50);
 
 /** Deno runs the sources; the others what tsc made of them: Node 20 reads no TypeScript. */
 function command({ runtime: name }: Combination): readonly string[] {

@@ -133,7 +133,7 @@ export const CLOSING: readonly Case[] = [
           await ct.create(flow(1));
           await ct.delete(flow(1));
         }`,
-        { limit: 60_000 },
+        { limit: 600_000 },
       );
       try {
         // Its socket is one of those that were there before.

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import type { Context } from './case.ts';
 
 /** Milliseconds after which a program hangs; it takes one second, most of it to start. */
-const LIMIT = 50_000;
+const LIMIT = 300_000;
 
 export interface ProgramOptions {
   /** Called whenever it has written something. */

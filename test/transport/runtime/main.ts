@@ -18,7 +18,7 @@ export interface Outcome {
 }
 
 /** Milliseconds after which a case hangs; the longest takes five seconds, and as long as a storm is told to be. */
-const LIMIT = 120_000 + 1_000 * Number(process.env.CTNETLINK_STORM_ROUNDS ?? 50);
+const LIMIT = 600_000 + 1_000 * Number(process.env.CTNETLINK_STORM_ROUNDS ?? 50);
 
 /** The runtime that this is, as it runs a file. */
 function command(): readonly string[] {
