@@ -10,6 +10,7 @@ import { measureCreate } from './measure/create.ts';
 import { measureDump } from './measure/dump.ts';
 import { measureEvents } from './measure/events.ts';
 import { measureEventsCli } from './measure/events-cli.ts';
+import { measureLimits } from './measure/limits.ts';
 import { measureMemory } from './measure/memory.ts';
 import { measureScale } from './measure/scale.ts';
 import { inside, runInside } from './namespace.ts';
@@ -25,6 +26,7 @@ const MEASURES = {
   scale: measureScale,
   commands: measureCommands,
   'events-cli': measureEventsCli,
+  limits: measureLimits,
 } as const;
 
 const { values } = parseArgs({
