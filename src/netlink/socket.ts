@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers';
 import { type Batch, type PendingBatch, stampBatch } from './batch.ts';
 import { ClosedError, OverrunError } from './errors.ts';
+import { Queue } from './queue.ts';
 import { type EventSink, type Explain, type ReplySink, SequenceTracker, type TrackerCounts } from './sequence.ts';
 import type { Transport } from './transport.ts';
 import { type BuildRequest, Writer } from './writer.ts';
@@ -39,9 +40,9 @@ export class NetlinkSocket {
   readonly transport: Transport;
   readonly #tracker: SequenceTracker;
   readonly #writer = new Writer();
-  readonly #queuedDumps: Queued[] = [];
+  readonly #queuedDumps = new Queue<Queued>();
   /** Requests beyond the transport's window. */
-  readonly #queuedOthers: Queued[] = [];
+  readonly #queuedOthers = new Queue<Queued>();
   #closed: ClosedError | undefined;
   #reading = false;
   #referenced = true;
@@ -184,8 +185,7 @@ export class NetlinkSocket {
     };
     const stop = (error: unknown, failed: boolean): void => {
       if (queued !== undefined) {
-        const at = queue.indexOf(queued);
-        if (at >= 0) queue.splice(at, 1);
+        queue.delete(queued);
         finish(error, failed);
         this.#reference();
       } else {
@@ -285,7 +285,7 @@ export class NetlinkSocket {
   #startQueued(): boolean {
     if (this.#closed !== undefined) return false;
     for (const queue of [this.#queuedOthers, this.#queuedDumps]) {
-      if (queue.length === 0 || !this.#maySend(queue === this.#queuedDumps, queue[0].count)) continue;
+      if (queue.first === undefined || !this.#maySend(queue === this.#queuedDumps, queue.first.count)) continue;
       queue.shift()!.start();
       return true;
     }
@@ -323,7 +323,7 @@ export class NetlinkSocket {
     if (this.#closed !== undefined) return;
     this.#closed = error;
     this.transport.close();
-    for (const queued of [...this.#queuedOthers.splice(0), ...this.#queuedDumps.splice(0)]) queued.reject(error);
+    for (const queued of [...this.#queuedOthers.clear(), ...this.#queuedDumps.clear()]) queued.reject(error);
     this.#tracker.close(error, eventError);
   }
 }

@@ -16,6 +16,7 @@ import { describe } from '../netlink/check.ts';
 import { ClosedError, OverrunError, TransportError, UnsupportedError } from '../netlink/errors.ts';
 import { type FilteringTransport, filtering } from '../netlink/filtering.ts';
 import { newNlmsghdr, type nlmsghdr, readNlmsghdr } from '../netlink/nlmsg.ts';
+import { Queue } from '../netlink/queue.ts';
 import type { EventSink, ReplySink } from '../netlink/sequence.ts';
 import { NetlinkSocket, type RequestHandle } from '../netlink/socket.ts';
 import type { Transport } from '../netlink/transport.ts';
@@ -61,9 +62,9 @@ export class NfctHandle {
   readonly #subscribed: boolean;
   /** Queries that wait for their answer. */
   #queries = 0;
-  readonly #catches: Waiting[] = [];
+  readonly #catches = new Queue<Waiting>();
   /** For the next catch. */
-  readonly #backlog: Arrival[] = [];
+  readonly #backlog = new Queue<Arrival>();
   readonly #events: EventSink;
   #overrun: OverrunError | undefined;
   #filtered = false;
@@ -270,7 +271,7 @@ export class NfctHandle {
   }
 
   #end(error: Error): void {
-    for (const waiting of this.#catches.splice(0)) waiting.reject(error);
+    for (const waiting of this.#catches.clear()) waiting.reject(error);
   }
 }
 
