@@ -23,7 +23,7 @@ import { getFlow } from './get.ts';
 import { helpText } from './help.ts';
 import { list } from './list.ts';
 import { load } from './load.ts';
-import { Output } from './output.ts';
+import { complainPlainly, Output } from './output.ts';
 import { parse } from './parse.ts';
 import type { Command, Settings } from './settings.ts';
 import { expectationStats, flowStats } from './stats.ts';
@@ -65,7 +65,7 @@ function textOf({ command, shell, flow }: Settings): string | undefined {
 }
 
 async function run(settings: Settings): Promise<number> {
-  for (const warning of settings.warnings) process.stderr.write(`${warning}\n`);
+  for (const warning of settings.warnings) complainPlainly(warning);
   const output = new Output();
   const text = textOf(settings);
   if (text !== undefined) {
