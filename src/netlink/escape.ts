@@ -1,11 +1,11 @@
 /**
- * Text of the kernel, of a capture or of another program, such as the name of a helper, on its way to a terminal. Characters
- * that could drive the terminal, or hide what a line says, are shown and not sent.
+ * Text of the kernel, of a capture or of another program, such as the name of a helper, on its way to a terminal.
+ * Characters that could drive the terminal, or hide what a line says, are shown and not sent.
  */
 
 /**
- * C0 controls, DEL and C1 controls; marks that change the direction of text (UAX #9); separators of lines and paragraphs;
- * and surrogates that have no partner.
+ * C0 controls, DEL and C1 controls; marks that change the direction of text (UAX #9); separators of lines and
+ * paragraphs; and surrogates that have no partner.
  */
 const CONTROLS =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
@@ -15,8 +15,8 @@ const CONTROLS =
 const CONTROLS_IN_JSON = /[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
 /**
- * Text without control characters: each is written as JavaScript writes it, `\x1b` or `\u202e`. Other text stays as it is. So
- * does a backslash: the result is to be looked at, not to be read back.
+ * Text without control characters: each is written as JavaScript writes it, `\x1b` or `\u202e`. Other text stays as it
+ * is. So does a backslash: the result is to be looked at, not to be read back.
  */
 export function escapeControls(text: string): string {
   return text.replace(CONTROLS, escaped);

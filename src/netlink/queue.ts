@@ -1,6 +1,6 @@
 /**
- * First in, first out, in constant time. `Array.prototype.shift` moves every element behind the first: 100,000 of them cost 21 s in V8 where
- * this costs a few milliseconds.
+ * First in, first out, in constant time. `Array.prototype.shift` moves every element behind the first: 100,000 of them
+ * cost 21 s in V8 where this costs a few milliseconds.
  */
 export class Queue<T extends object> {
   #items: (T | undefined)[] = [];
@@ -29,7 +29,10 @@ export class Queue<T extends object> {
     return first;
   }
 
-  /** Takes an item out of turn, in constant time while items are taken in their order. Without effect when it is not there. */
+  /**
+   * Takes an item out of turn, in constant time while items are taken in their order. Without effect when it is not
+   * there.
+   */
   delete(item: T): void {
     const at = this.#items.indexOf(item, this.#head);
     if (at >= 0) this.#remove(at);

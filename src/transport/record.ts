@@ -29,8 +29,8 @@ export class RecordError extends TransportError {
 
 export interface RecordOptions extends OpenOptions {
   /**
-   * Called once when the file can no longer be written, such as on a full disk; in a microtask, so never from inside of a send or receive. Default:
-   * `close` of the recorder throws the error.
+   * Called once when the file can no longer be written, such as on a full disk; in a microtask, so never from inside of
+   * a send or receive. Default: `close` of the recorder throws the error.
    */
   onError?(error: RecordError): void;
 }
@@ -45,21 +45,22 @@ export interface Recorder extends TransportFactory {
 }
 
 /**
- * Records all traffic of the sockets that it opens into a capture that replay() and Wireshark read. Every datagram is in the file
- * when it has been sent or received: a program that dies leaves a whole capture.
+ * Records all traffic of the sockets that it opens into a capture that replay() and Wireshark read. Every datagram is
+ * in the file when it has been sent or received: a program that dies leaves a whole capture.
  *
- * The file has mode 0600, also when it existed with another mode. A symbolic link as the last part of the path is refused, so that nobody can
- * redirect the capture of a privileged program onto another file. `/dev/stdout`, `/dev/stderr` and `/dev/fd/N` are allowed, and so are FIFOs and
- * devices; the modes of those stay as they are.
+ * The file has mode 0600, also when it existed with another mode. A symbolic link as the last part of the path is
+ * refused, so that nobody can redirect the capture of a privileged program onto another file. `/dev/stdout`,
+ * `/dev/stderr` and `/dev/fd/N` are allowed, and so are FIFOs and devices; the modes of those stay as they are.
  *
- * When the file can no longer be written (ENOSPC, EDQUOT, EFBIG, EIO), recording ends and the program goes on: a datagram that could not be
- * recorded was sent or received anyway, so `send` and `receive` do not throw. The file is cut after its last whole datagram and stays a capture
- * that replay() reads. The error goes to `onError`, or is thrown by the recorder's `close`. What was written into a FIFO cannot be taken back.
+ * When the file can no longer be written (ENOSPC, EDQUOT, EFBIG, EIO), recording ends and the program goes on: a
+ * datagram that could not be recorded was sent or received anyway, so `send` and `receive` do not throw. The file is
+ * cut after its last whole datagram and stays a capture that replay() reads. The error goes to `onError`, or is thrown
+ * by the recorder's `close`. What was written into a FIFO cannot be taken back.
  *
  * @param path where to; overwritten
  * @param options of the sockets that are recorded, as for openTransport; and `onError`
- * @throws RecordError for a symbolic link (ELOOP), a file of another user's whose mode cannot be changed (EPERM), and a file that cannot be
- * written; the other errors of node:fs when it cannot be opened
+ * @throws RecordError for a symbolic link (ELOOP), a file of another user's whose mode cannot be changed (EPERM), and a
+ * file that cannot be written; the other errors of node:fs when it cannot be opened
  */
 export function record(path: string, options: RecordOptions = {}): Recorder {
   // A number would be taken for a file descriptor of somebody else's.

@@ -34,11 +34,14 @@ import { type CapturedDatagram, readPcap } from './pcap.ts';
 
 export interface ReplayOptions {
   /**
-   * When events come. 'free' (default): as soon as their group is joined. 'recorded': not before all the requests that precede
-   * them in the capture have been made, so that a program sees the event of what it did after it did it.
+   * When events come. 'free' (default): as soon as their group is joined. 'recorded': not before all the requests that
+   * precede them in the capture have been made, so that a program sees the event of what it did after it did it.
    */
   events?: 'free' | 'recorded';
-  /** Answers a request that the capture has n times also for the n+1st time, with the last answer again. Default: that fails. */
+  /**
+   * Answers a request that the capture has n times also for the n+1st time, with the last answer again. Default: that
+   * fails.
+   */
   repeat?: boolean;
 }
 
@@ -82,8 +85,9 @@ const NAMED = 5;
 const SHOWN = 80;
 
 /**
- * A capture taken apart. Sockets of one replay share it. No lookup walks the capture: a request is found by its bytes, what is left is a linked
- * list, and which events are due is a cursor. So a replay takes time in proportion to what is asked and answered.
+ * A capture taken apart. Sockets of one replay share it. No lookup walks the capture: a request is found by its bytes,
+ * what is left is a linked list, and which events are due is a cursor. So a replay takes time in proportion to what is
+ * asked and answered.
  */
 class Script {
   /** By what requests have in common that are equal: see keyOf. */

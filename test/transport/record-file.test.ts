@@ -128,7 +128,10 @@ describe('record: the file', () => {
   });
 
   describeUnless(onPath('prlimit') ? undefined : 'needs prlimit on PATH', 'that must not grow any more', () => {
-    /** Sets the size to which this process may let a file grow (RLIMIT_FSIZE); nothing is written meanwhile but the capture. */
+    /**
+     * Sets the size to which this process may let a file grow (RLIMIT_FSIZE); nothing is written meanwhile but the
+     * capture.
+     */
     const limit = (bytes: number | string): void => {
       execFileSync('prlimit', [`--pid=${process.pid}`, `--fsize=${bytes}:`]);
     };

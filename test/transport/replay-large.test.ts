@@ -1,6 +1,6 @@
 /**
- * A replay takes time in proportion to the capture. Nothing here looks at a clock: with so many requests, an implementation that walks the capture
- * for each of them needs many times what mocha allows for a test.
+ * A replay takes time in proportion to the capture. Nothing here looks at a clock: with so many requests, an
+ * implementation that walks the capture for each of them needs many times what mocha allows for a test.
  */
 import { expect } from 'chai';
 import type { Transport } from '../../src/netlink/transport.ts';
