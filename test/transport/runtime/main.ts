@@ -22,7 +22,9 @@ const LIMIT = 600_000 + 1_000 * Number(process.env.CTNETLINK_STORM_ROUNDS ?? 50)
 
 /** The runtime that this is, as it runs a file. */
 function command(): readonly string[] {
-  return 'Deno' in globalThis ? [process.execPath, 'run', '-A', '--quiet', '--v8-flags=--expose-gc'] : [process.execPath];
+  return 'Deno' in globalThis
+    ? [process.execPath, 'run', '-A', '--quiet', '--v8-flags=--expose-gc']
+    : [process.execPath];
 }
 
 async function run(examined: Examined, part: string, tell: (outcome: Outcome) => void): Promise<void> {
