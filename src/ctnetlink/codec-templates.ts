@@ -1,7 +1,7 @@
 /**
- * Requests that follow each other often have one shape: the same slots are set, so that their bytes differ in the values only. The codec
- * keeps what it wrote for a shape as a template, and writes the next request of that shape as a copy with its own values. Measured for
- * a UDP flow: a third of the time of the general writer.
+ * Requests that follow each other often have one shape: the same slots are set, so that their bytes differ in the
+ * values only. The codec keeps what it wrote for a shape as a template, and writes the next request of that shape as a
+ * copy with its own values. Measured for a UDP flow: a third of the time of the general writer.
  */
 import type { Writer } from '../netlink/writer.ts';
 import type { IPPROTO_ICMPV6 } from '../uapi/in.ts';
@@ -39,7 +39,7 @@ export class Templates {
   /** Requests in a row that no template fitted. */
   #misses = 0;
   readonly #missed = new Int32Array(MISSED);
-  /** The shape measured last: a bit for each slot, set or not, and in the last word one for each tuple, ICMPv6 or not. */
+  /** The shape measured last: a bit for each slot that is set, and in the last word one for each tuple of ICMPv6. */
   readonly #shape: Int32Array;
 
   constructor(tables: Tables) {
@@ -79,7 +79,7 @@ export class Templates {
     this.#misses++;
   }
 
-  /** Measuring takes a tenth of the time of writing: where nearly all shapes are new, only one request in eight is measured. */
+  /** Measuring costs a tenth of writing: where nearly all shapes are new, only one request in eight is measured. */
   #isHopeless(): boolean {
     return this.#misses >= PATIENCE && (++this.#misses & 7) !== 0;
   }
@@ -150,7 +150,7 @@ export class Templates {
     const place = templates.length < TEMPLATES ? templates.length : this.#oldest;
     if (place < templates.length) {
       this.#oldest = (place + 1) % TEMPLATES;
-      // A template in use stays: otherwise more shapes in turn than there are places would replace each other all the time.
+      // A template in use stays. Otherwise, more shapes than there are places would replace each other all the time.
       if (templates[place].used) {
         templates[place].used = false;
         return;

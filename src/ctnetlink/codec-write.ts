@@ -1,6 +1,6 @@
 /**
- * Writing slots as attributes: a run through the compiled program, which also notes where each value went. The places make a template of
- * what was written: see codec-templates.ts. Literals for the same reason as in codec-read.ts.
+ * Writing slots as attributes: a run through the compiled program, which also notes where each value went. The places
+ * make a template of what was written: see codec-templates.ts. Literals for the same reason as in codec-read.ts.
  */
 import { HOST_LITTLE_ENDIAN } from '../netlink/byteorder.ts';
 import type { Writer } from '../netlink/writer.ts';
@@ -39,8 +39,8 @@ const encoder = new TextEncoder();
 const nests = new Int32Array(8);
 
 /**
- * Writes everything that is set, in the order of the rows, and returns how much of `places` it used. Empty nests are left out. Strings and
- * unknown attributes have no places.
+ * Writes everything that is set, in the order of the rows, and returns how much of `places` it used. Empty nests are
+ * left out. Strings and unknown attributes have no places.
  *
  * @throws RangeError when something does not fit nla_len
  */

@@ -46,7 +46,7 @@ function randomShape(random: Random, rows: readonly AttributeRow[], oneIn: numbe
   return [...rows.keys()].filter(() => random.oneIn(oneIn));
 }
 
-/** A flow with exactly these rows set, whatever they mean together; with all the slots or, where it can, only the common ones. */
+/** A flow with exactly these rows set, whatever they mean together; with all slots or, where it can, the common ones. */
 function randomOf(random: Random, shape: readonly number[]): Flow {
   const short = shape.every((slot) => slot < COMMON_SLOTS) && random.oneIn(2);
   const flow = new Flow(short ? flowCodec.newCommonSlots() : flowCodec.newSlots());
