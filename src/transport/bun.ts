@@ -3,9 +3,11 @@ import { isMainThread } from 'node:worker_threads';
 import { TransportError, UnsupportedError } from '../netlink/errors.ts';
 import type { Transport, TransportOptions } from '../netlink/transport.ts';
 import { AF_UNIX, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM } from '../uapi/socket.ts';
-import { attempt, failure } from './libc/call.ts';
+import { attempt } from './libc/call.ts';
 import { type CType, FUNCTIONS, LIBC_PATH, type Libc, type LibcFunctions, type Poll } from './libc/libc.ts';
 import { Memory } from './libc/memory.ts';
+import { allocate, free } from './libc/owned.ts';
+import { Polls } from './libc/polls.ts';
 import { pollByTimer } from './libc/readiness.ts';
 import { Ring } from './libc/ring.ts';
 import { openSocket } from './libc/socket.ts';
@@ -51,11 +53,14 @@ async function load(): Promise<Libc> {
   const libc: Libc = {
     ...(symbols as unknown as LibcFunctions),
     name: 'bun',
+    allocate,
+    free,
     errno: () => ffi.read.i32(errno, 0),
     addressOf: (memory) => BigInt(ffi.ptr(memory)),
     // The memory of a worker thread goes when the thread is terminated, and the kernel would still write into it.
-    watch: (fd, fired) => (isMainThread ? watch(libc, fd, fired) : pollByTimer(fired)),
+    watch: (fd, fired) => (isMainThread ? polls.watch(fd, fired) : pollByTimer(fired)),
   };
+  const polls = new Polls(libc, (fd, fired) => watchOne(libc, fd, fired));
   return libc;
 }
 
@@ -63,7 +68,7 @@ async function load(): Promise<Libc> {
  * Bun tells of sockets that it may read itself, which would take events away and not say who sent them. So the kernel rings a bell for it:
  * io_uring writes a byte into a pair of sockets when ours is readable, and Bun reads that. Where there is no io_uring, the clock does.
  */
-function watch(libc: Libc, fd: number, fired: () => void): Poll {
+function watchOne(libc: Libc, fd: number, fired: () => void): Poll {
   try {
     return new Bell(libc, fd, fired);
   } catch (error) {
@@ -72,88 +77,117 @@ function watch(libc: Libc, fd: number, fired: () => void): Poll {
   }
 }
 
-/** Milliseconds between looks whether the last wait is over. */
-const CLOSING = 2;
-
 class Bell implements Poll {
   readonly #libc: Libc;
   readonly #ring: Ring;
   readonly #fd: number;
+  readonly #fired: () => void;
   /** Our end, and a byte to write into it. */
   readonly #end: number;
   readonly #byte: Memory;
-  readonly #socket: Promise<BunSocket>;
+  readonly #socket: Promise<BunSocket | undefined>;
+  /** Where the kernel does not ring, or Bun does not listen. */
+  #clock: Poll | undefined;
   #started = false;
+  #referenced = true;
   #waiting = false;
   #closed = false;
 
-  /** @throws TransportError where there is no io_uring */
+  /** @throws TransportError where there is no io_uring, or no pair of sockets */
   constructor(libc: Libc, fd: number, fired: () => void) {
     this.#libc = libc;
     this.#fd = fd;
-    this.#ring = Ring.take(libc);
-    this.#byte = new Memory(libc, 8);
+    this.#fired = fired;
     const pair = new Memory(libc, 8);
-    attempt(libc, 'socketpair', () =>
-      libc.socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair.bytes),
-    );
-    this.#end = pair.getI32(0);
-    const data = (): void => {
-      this.#waiting = false;
-      while (this.#ring.ready > 0) this.#ring.next();
-      if (this.#started) this.#wait();
-      if (this.#started) fired();
-    };
-    const { Bun } = globalThis as unknown as { Bun: BunSockets };
-    this.#socket = Bun.connect({ fd: pair.getI32(4), socket: { data } });
+    try {
+      const type = SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK;
+      attempt(libc, 'socketpair', () => libc.socketpair(AF_UNIX, type, 0, pair.bytes));
+      this.#end = pair.getI32(0);
+      try {
+        this.#ring = Ring.take(libc);
+      } catch (error) {
+        libc.close(this.#end);
+        libc.close(pair.getI32(4));
+        throw error;
+      }
+      const { Bun } = globalThis as unknown as { Bun: BunSockets };
+      this.#socket = Bun.connect({ fd: pair.getI32(4), socket: { data: () => this.#rang() } }).catch(() => {
+        this.#useClock();
+        return undefined;
+      });
+    } finally {
+      pair.free();
+    }
+    this.#byte = new Memory(libc, 8);
   }
 
   start(): void {
+    if (this.#closed) return;
     this.#started = true;
-    this.#wait();
+    if (this.#clock !== undefined) this.#clock.start();
+    else this.#wait();
   }
 
   /** What is under way ends with one ring too many, that nobody hears. */
   stop(): void {
     this.#started = false;
+    this.#clock?.stop();
   }
 
   ref(): void {
-    void this.#socket.then((socket) => socket.ref());
+    this.#reference(true);
   }
 
   unref(): void {
-    void this.#socket.then((socket) => socket.unref());
+    this.#reference(false);
   }
 
-  close(): void {
+  close(closed: () => void): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#started = false;
-    void this.#socket.then((socket) => socket.terminate());
-    if (this.#waiting) {
-      this.#ring.cancelWait();
+    this.stop();
+    void this.#socket.then((socket) => socket?.terminate());
+    const cancel = (): void => {
+      this.#ring.cancelAll();
       this.#ring.submit();
-    }
-    this.#free();
+    };
+    if (this.#ring.under > 0) cancel();
+    this.#ring.retire(() => {
+      this.#libc.close(this.#end);
+      this.#byte.free();
+      closed();
+    }, cancel);
   }
 
-  /** Until all is over, which it nearly always is at once, the kernel writes into memory and to a descriptor that must still be ours. */
-  #free(): void {
+  #rang(): void {
+    this.#waiting = false;
     while (this.#ring.ready > 0) this.#ring.next();
-    if (this.#ring.under > 0) {
-      setTimeout(() => this.#free(), CLOSING);
-      return;
-    }
-    this.#ring.release();
-    this.#libc.close(this.#end);
+    if (!this.#started) return;
+    this.#started = false;
+    this.#fired();
   }
 
   #wait(): void {
     if (this.#waiting) return;
-    this.#waiting = true;
     this.#ring.writeWhenReadable(this.#fd, this.#end, this.#byte.address());
-    if (!this.#ring.submit()) throw failure(this.#libc, 'io_uring_enter');
+    const taken = this.#ring.submit();
+    this.#waiting = taken === 2;
+    // A wait without the byte behind it rings for nobody.
+    if (!this.#waiting) this.#useClock();
+  }
+
+  #useClock(): void {
+    if (this.#clock !== undefined || this.#closed) return;
+    this.#clock = pollByTimer(this.#fired);
+    if (!this.#referenced) this.#clock.unref();
+    if (this.#started) this.#clock.start();
+  }
+
+  #reference(wanted: boolean): void {
+    this.#referenced = wanted;
+    const of = (poll: Pick<Poll, 'ref' | 'unref'> | undefined): void => (wanted ? poll?.ref() : poll?.unref());
+    of(this.#clock);
+    void this.#socket.then(of);
   }
 }
 

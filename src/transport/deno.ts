@@ -1,11 +1,13 @@
 /** libc through Deno.dlopen, which needs --allow-ffi. */
 import { isMainThread } from 'node:worker_threads';
-import { HOST_LITTLE_ENDIAN, viewOf } from '../netlink/byteorder.ts';
 import { UnsupportedError } from '../netlink/errors.ts';
 import type { Transport, TransportOptions } from '../netlink/transport.ts';
 import { EFD_CLOEXEC, EFD_NONBLOCK, POLLIN } from '../uapi/socket.ts';
-import { type CType, FUNCTIONS, LIBC_PATH, type Libc, type LibcFunctions, type Poll } from './libc/libc.ts';
-import { POLLFD_EVENTS, POLLFD_SIZE } from './libc/memory.ts';
+import { attempt } from './libc/call.ts';
+import { type Calls, type CType, FUNCTIONS, LIBC_PATH, type Libc, type LibcFunctions, type Poll } from './libc/libc.ts';
+import { Memory, POLLFD_EVENTS, POLLFD_SIZE } from './libc/memory.ts';
+import { allocate, disown, free, own } from './libc/owned.ts';
+import { Polls } from './libc/polls.ts';
 import { pollByTimer } from './libc/readiness.ts';
 import { openSocket } from './libc/socket.ts';
 
@@ -41,17 +43,24 @@ function load(): Libc {
     __errno_location: { parameters: [], result: 'pointer' },
     pollInThread: { name: 'poll', parameters: ['buffer', 'u32', 'i32'], result: 'i32', nonblocking: true },
   });
-  const libc = symbols as unknown as LibcFunctions;
   // Of this thread: calls in another lose their errno, so that only poll is made there.
   const errno = new deno.UnsafePointerView((symbols.__errno_location as () => PointerValue)());
+  const libc: Calls = {
+    ...(symbols as unknown as LibcFunctions),
+    errno: () => errno.getInt32(),
+    allocate,
+    free,
+    addressOf: (memory) => deno.UnsafePointer.value(deno.UnsafePointer.of(memory)),
+  };
+  const polls = new Polls(
+    libc,
+    (fd, fired) => new ThreadPoll(libc, symbols.pollInThread as unknown as PollCall, fd, fired),
+  );
   return {
     ...libc,
     name: 'deno',
-    errno: () => errno.getInt32(),
-    addressOf: (memory) => deno.UnsafePointer.value(deno.UnsafePointer.of(memory)),
     // The memory of a worker thread goes when the thread is terminated, and a poll under way would still write into it.
-    watch: (fd, fired) =>
-      isMainThread ? new ThreadPoll(libc, symbols.pollInThread as unknown as PollCall, fd, fired) : pollByTimer(fired),
+    watch: (fd, fired) => (isMainThread ? polls.watch(fd, fired) : pollByTimer(fired)),
   };
 }
 
@@ -67,32 +76,36 @@ function open(deno: DenoFfi, symbols: Parameters<DenoFfi['dlopen']>[1]): ReturnT
 }
 
 /**
- * poll(2) in a thread of Deno's, on the socket and on an eventfd that ends it. Such a call keeps the process alive, so that it is made only
- * while somebody wants it to.
+ * poll(2) in a thread of Deno's, on a descriptor and on an eventfd that ends it. Such a call keeps the process alive, so that it is made only
+ * while somebody wants it to. Deno has some 32 such threads for all: only Polls makes one of these, which waits for all sockets.
  */
 class ThreadPoll implements Poll {
-  readonly #libc: LibcFunctions;
+  readonly #libc: Calls;
   readonly #call: PollCall;
   readonly #fired: () => void;
   readonly #wake: number;
-  readonly #descriptors = new Uint8Array(new ArrayBuffer(2 * POLLFD_SIZE));
-  readonly #one = new Uint8Array(new BigUint64Array([1n]).buffer);
-  /** What a read takes from the eventfd, so that it is not readable any more. */
-  readonly #count = new Uint8Array(new ArrayBuffer(8));
+  readonly #descriptors: Memory;
+  /** What is written to the eventfd, and what a read takes from it, so that it is not readable any more. */
+  readonly #one: Memory;
+  readonly #count: Memory;
   #started = false;
   #referenced = true;
   #polling = false;
-  #closed = false;
+  #closed: (() => void) | undefined;
 
-  constructor(libc: LibcFunctions, call: PollCall, fd: number, fired: () => void) {
+  /** @throws TransportError where there is no eventfd to be had: poll(2) would ignore it, and never end */
+  constructor(libc: Calls, call: PollCall, fd: number, fired: () => void) {
     this.#libc = libc;
     this.#call = call;
     this.#fired = fired;
-    this.#wake = libc.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    const view = viewOf(this.#descriptors);
+    this.#wake = attempt(libc, 'eventfd', () => libc.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    this.#descriptors = new Memory(libc, 2 * POLLFD_SIZE);
+    this.#one = new Memory(libc, 8);
+    this.#count = new Memory(libc, 8);
+    this.#one.u64(0, 1n);
     for (const [index, descriptor] of [fd, this.#wake].entries()) {
-      view.setInt32(index * POLLFD_SIZE, descriptor, HOST_LITTLE_ENDIAN);
-      view.setUint16(index * POLLFD_SIZE + POLLFD_EVENTS, POLLIN, HOST_LITTLE_ENDIAN);
+      this.#descriptors.u32(index * POLLFD_SIZE, descriptor);
+      this.#descriptors.u16(index * POLLFD_SIZE + POLLFD_EVENTS, POLLIN);
     }
   }
 
@@ -116,30 +129,41 @@ class ThreadPoll implements Poll {
     this.#interrupt();
   }
 
-  close(): void {
-    this.#closed = true;
+  close(closed: () => void): void {
+    this.#closed = closed;
     if (this.#polling) this.#interrupt();
-    else this.#libc.close(this.#wake);
+    else this.#end(closed);
   }
 
   get #wanted(): boolean {
-    return this.#started && this.#referenced && !this.#closed;
+    return this.#started && this.#referenced && this.#closed === undefined;
   }
 
   async #run(): Promise<void> {
-    if (this.#polling) return;
+    if (this.#polling || this.#closed !== undefined) return;
     this.#polling = true;
+    // The thread writes into memory of this object, whoever else forgets it.
+    own(this);
     while (this.#wanted) {
-      await this.#call(this.#descriptors, 2, -1);
-      this.#libc.read(this.#wake, this.#count, 8);
-      if (this.#wanted) this.#fired();
+      await this.#call(this.#descriptors.bytes, 2, -1);
+      this.#libc.read(this.#wake, this.#count.bytes, 8);
+      if (!this.#wanted) continue;
+      this.#started = false;
+      this.#fired();
     }
     this.#polling = false;
-    if (this.#closed) this.#libc.close(this.#wake);
+    disown(this);
+    if (this.#closed !== undefined) this.#end(this.#closed);
   }
 
   #interrupt(): void {
-    if (this.#polling) this.#libc.write(this.#wake, this.#one, 8);
+    if (this.#polling) this.#libc.write(this.#wake, this.#one.bytes, 8);
+  }
+
+  #end(closed: () => void): void {
+    this.#libc.close(this.#wake);
+    for (const memory of [this.#descriptors, this.#one, this.#count]) memory.free();
+    closed();
   }
 }
 

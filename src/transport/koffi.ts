@@ -3,6 +3,7 @@ import { isMainThread } from 'node:worker_threads';
 import { UnsupportedError } from '../netlink/errors.ts';
 import type { Transport, TransportOptions } from '../netlink/transport.ts';
 import { type CType, FUNCTIONS, LIBC_PATH, type Libc, type LibcFunctions, type Poll } from './libc/libc.ts';
+import { allocate, free } from './libc/owned.ts';
 import { pollByTimer } from './libc/readiness.ts';
 import { openSocket } from './libc/socket.ts';
 
@@ -48,6 +49,8 @@ async function load(): Promise<Libc> {
     ...(Object.fromEntries(functions) as LibcFunctions),
     name: 'koffi',
     errno: () => koffi.errno(),
+    allocate,
+    free,
     addressOf: (memory) => koffi.address(memory),
     watch: (fd, fired) => (isMainThread && LIBUV ? watchByLibuv(koffi, fd, fired) : pollByTimer(fired)),
   };
@@ -57,12 +60,22 @@ async function load(): Promise<Libc> {
 function watchByLibuv(koffi: Koffi, fd: number, fired: () => void): Poll {
   const handle = koffi.node.poll(fd, READABLE, fired);
   handle.stop();
+  let started = false;
   return {
-    start: () => handle.start(READABLE, fired),
-    stop: () => handle.stop(),
+    start() {
+      if (!started) handle.start(READABLE, fired);
+      started = true;
+    },
+    stop() {
+      if (started) handle.stop();
+      started = false;
+    },
     ref: () => handle.ref(),
     unref: () => handle.unref(),
-    close: () => handle.close(),
+    close(closed) {
+      handle.close();
+      closed();
+    },
   };
 }
 

@@ -3,6 +3,7 @@ import { isMainThread } from 'node:worker_threads';
 import { TransportError, UnsupportedError } from '../netlink/errors.ts';
 import type { Transport, TransportOptions } from '../netlink/transport.ts';
 import { FUNCTIONS, LIBC_PATH, type Libc, type LibcFunctions, type Poll } from './libc/libc.ts';
+import { allocate, free, own } from './libc/owned.ts';
 import { pollByTimer } from './libc/readiness.ts';
 import { openSocket } from './libc/socket.ts';
 
@@ -69,6 +70,8 @@ async function load(): Promise<Libc> {
     ...(functions as unknown as LibcFunctions),
     name: 'node:ffi',
     errno: () => ffi.getInt32(errno, 0),
+    allocate,
+    free,
     addressOf: (memory) => ffi.getRawPointer(memory),
     watch: (fd, fired) => {
       if (!isMainThread) return pollByTimer(fired);
@@ -78,6 +81,11 @@ async function load(): Promise<Libc> {
   };
 }
 
+interface OpenPoll {
+  readonly memory: Uint8Array;
+  fired(): void;
+}
+
 /** Poll handles of the event loop that Node itself runs on. In worker threads, an open one would kill the process when the thread ends. */
 class Polls {
   readonly #ffi: NodeFfi;
@@ -85,32 +93,52 @@ class Polls {
   readonly #fired: Pointer;
   readonly #closed: Pointer;
   /** By the address of the handle, whose memory is libuv's until it says that it is closed. */
-  readonly #open = new Map<Pointer, { memory: Uint8Array; fired: () => void }>();
+  readonly #open = new Map<Pointer, OpenPoll>();
 
   constructor(ffi: NodeFfi) {
     this.#ffi = ffi;
     const { lib, functions } = ffi.dlopen(null, LIBUV);
     this.#uv = functions as unknown as Libuv;
+    // libuv has the addresses of both callbacks, for as long as the process runs.
+    own({ lib, polls: this });
     this.#fired = lib.registerCallback({ arguments: ['pointer', 'i32', 'i32'], return: 'void' }, (handle: Pointer) =>
       this.#open.get(handle)?.fired(),
     );
     this.#closed = lib.registerCallback({ arguments: ['pointer'], return: 'void' }, (handle: Pointer) => {
+      const poll = this.#open.get(handle);
       this.#open.delete(handle);
+      if (poll !== undefined) free(poll.memory);
     });
   }
 
   watch(fd: number, fired: () => void): Poll {
     const uv = this.#uv;
-    const memory = new Uint8Array(new ArrayBuffer(Number(uv.uv_handle_size(UV_POLL))));
+    const memory = allocate(Number(uv.uv_handle_size(UV_POLL)));
     const failed = uv.uv_poll_init(this.#ffi.getCurrentEventLoop(), memory, fd);
-    if (failed < 0) throw new TransportError('uv_poll_init', -failed, 'libuv does not poll the socket');
+    if (failed < 0) {
+      free(memory);
+      throw new TransportError('uv_poll_init', -failed, 'libuv does not poll the socket');
+    }
     this.#open.set(this.#ffi.getRawPointer(memory), { memory, fired });
+    let started = false;
     return {
-      start: () => void uv.uv_poll_start(memory, UV_READABLE, this.#fired),
-      stop: () => void uv.uv_poll_stop(memory),
+      start: () => {
+        if (started) return;
+        const failed = uv.uv_poll_start(memory, UV_READABLE, this.#fired);
+        if (failed < 0) throw new TransportError('uv_poll_start', -failed, 'libuv does not poll the socket');
+        started = true;
+      },
+      stop: () => {
+        if (started) uv.uv_poll_stop(memory);
+        started = false;
+      },
       ref: () => uv.uv_ref(memory),
       unref: () => uv.uv_unref(memory),
-      close: () => uv.uv_close(memory, this.#closed),
+      close: (closed) => {
+        // Takes the descriptor out of libuv's epoll at once; the memory is libuv's for some time yet.
+        uv.uv_close(memory, this.#closed);
+        closed();
+      },
     };
   }
 }

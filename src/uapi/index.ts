@@ -1,3 +1,4 @@
+export * from './epoll.ts';
 export * from './errno.ts';
 export * from './filter.ts';
 export * from './in.ts';

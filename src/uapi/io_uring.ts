@@ -26,6 +26,10 @@ export const IORING_OP_WRITE = 23;
 export const IORING_OP_PROVIDE_BUFFERS = 31;
 export const IORING_OP_REMOVE_BUFFERS = 32;
 
+/** In `cancel_flags`: all that match, and any matches (Linux 5.19). */
+export const IORING_ASYNC_CANCEL_ALL = 1 << 0;
+export const IORING_ASYNC_CANCEL_ANY = 1 << 2;
+
 /** In `ioprio` of a receive: one entry ends once for each datagram (Linux 6.0). */
 export const IORING_RECV_MULTISHOT = 1 << 1;
 

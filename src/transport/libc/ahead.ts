@@ -4,14 +4,16 @@
  * nothing.
  *
  * One chain of linked operations is under way at a time: datagrams to send, if there are any, then receives. They end in their order. When
- * nothing is left to receive the next receive ends with EAGAIN, which cancels the rest: nothing is left waiting.
+ * nothing is left to receive the next receive ends with EAGAIN, which cancels the rest: nothing is left waiting. Where the kernel takes no
+ * chain (any more), what was to be sent is sent directly.
  */
 import { HOST_LITTLE_ENDIAN, viewOf } from '../../netlink/byteorder.ts';
-import { errnoName, TransportError } from '../../netlink/errors.ts';
+import { runtime } from '../../netlink/runtime.ts';
 import type { Datagram } from '../../netlink/transport.ts';
-import { ENOBUFS } from '../../uapi/errno.ts';
+import { EAGAIN, ECANCELED, ENOBUFS } from '../../uapi/errno.ts';
 import { NLM_F_DUMP, NLMSG_HDRLEN } from '../../uapi/netlink.ts';
 import { AF_UNSPEC } from '../../uapi/socket.ts';
+import { sendmsg } from './call.ts';
 import type { Libc } from './libc.ts';
 import { Outgoing } from './outgoing.ts';
 import { Ring } from './ring.ts';
@@ -27,12 +29,10 @@ const SENDS = 4;
 const TOGETHER = 4;
 /** Milliseconds that the event loop is kept while nothing comes: a kernel that filters a large table may take long for one datagram. */
 const PATIENCE = 4;
-/** Milliseconds between looks whether the last operations of a closed socket are over. */
+/** Milliseconds between looks whether all of a closed socket has been sent. */
 const CLOSING = 2;
 
 export class Ahead {
-  /** The receive buffer overran: to be told when all that came before it has been given. */
-  overran = false;
   readonly #fd: number;
   readonly #libc: Libc;
   readonly #ring: Ring;
@@ -42,7 +42,9 @@ export class Ahead {
   readonly #spare: Outgoing[] = [];
   /** The datagrams at the head of the chain, which must stay where they are until they are sent. */
   readonly #sending: Outgoing[] = [];
-  #sendError: TransportError | undefined;
+  /** Those of a chain that ended before their turn. */
+  readonly #unsent: Outgoing[] = [];
+  #sendError: Error | undefined;
   /** The half of the slots that the chain receives into. */
   #half = 1;
   /** Receives of the chain, and those of them whose end has not been seen. */
@@ -56,19 +58,34 @@ export class Ahead {
   #count = 0;
   /** There may be more to receive. */
   #more = false;
+  /** The receive buffer overran, and the queue was not read empty since: what is sent now would not be answered. */
+  #congested = false;
+  /** The overrun was not reported yet. */
+  #overran = false;
+  #refused = false;
   #closing = false;
 
-  /** @throws TransportError where there is no io_uring */
+  /** @throws TransportError where there is no io_uring, RangeError where there is no memory */
   constructor(libc: Libc, fd: number) {
     this.#libc = libc;
     this.#fd = fd;
-    this.#ring = Ring.take(libc, PATIENCE);
     this.#slots = new Slots(libc, 2 * CHAIN);
+    try {
+      this.#ring = Ring.take(libc, PATIENCE);
+    } catch (error) {
+      this.#slots.free();
+      throw error;
+    }
   }
 
   /** While it is, the socket must not be read by anybody else. */
   get busy(): boolean {
-    return this.#under > 0 || this.#count > 0 || this.#more || this.#outgoing.length > 0;
+    return this.#chained || this.#count > 0 || this.#overran || this.#more || this.#outgoing.length > 0;
+  }
+
+  /** The kernel took no chain, or not all of one: nothing is to be sent or started here any more. */
+  get refused(): boolean {
+    return this.#refused;
   }
 
   /** Receives until there is no more, from the next `receive` or `advance` on. */
@@ -82,17 +99,27 @@ export class Ahead {
    */
   send(bytes: Uint8Array): void {
     const spare = this.#spare.pop();
-    this.#outgoing.push(spare?.set(bytes) === true ? spare : new Outgoing(this.#libc, bytes));
+    if (spare?.set(bytes) === true) {
+      this.#outgoing.push(spare);
+      return;
+    }
+    spare?.free();
+    this.#outgoing.push(new Outgoing(this.#libc, bytes));
   }
 
-  /** The next datagram, if one is there. @throws TransportError when a datagram could not be sent */
-  receive(): Datagram | undefined {
+  /**
+   * The next datagram, if one is there; 'overrun' in the place where the receive buffer overran.
+   * @throws TransportError when a datagram could not be sent
+   */
+  receive(): Datagram | 'overrun' | undefined {
     this.#collect();
     if (this.#count === 0) {
       const error = this.#sendError;
       this.#sendError = undefined;
       if (error !== undefined) throw error;
-      return undefined;
+      if (!this.#overran) return undefined;
+      this.#overran = false;
+      return 'overrun';
     }
     const slot = this.#came[this.#first];
     this.#first = (this.#first + 1) % (2 * CHAIN);
@@ -103,22 +130,32 @@ export class Ahead {
   /** Lets the kernel go on, and waits for the next to come, some milliseconds at the most. No datagram that was given is valid after it. */
   advance(): void {
     this.#collect();
-    if (this.#under > 0 && this.#count === 0 && this.#ring.ready === 0)
+    if (this.#chained && this.#count === 0 && this.#ring.ready === 0)
       this.#ring.wait(this.#sending.length + Math.min(this.#under, TOGETHER));
   }
 
-  /** Sends what is still to be sent, gives the ring back when the kernel uses our memory no more, then calls `closed`. */
+  /** Sends what is still to be sent, then calls `closed` when the kernel uses neither our memory nor the descriptor any more. */
   close(closed: () => void): void {
     this.#closing = true;
     this.#collect();
     // Nobody reads any more.
     this.#count = 0;
-    if (this.#under > 0 || this.#outgoing.length > 0) {
-      setTimeout(() => this.close(closed), CLOSING);
+    this.#overran = false;
+    const unsent = this.#outgoing.length > 0;
+    if (this.#chained || unsent) {
+      runtime.setTimeout(() => this.close(closed), CLOSING, unsent || this.#sending.length > 0);
       return;
     }
-    this.#ring.release();
-    closed();
+    this.#ring.retire(() => {
+      this.#slots.free();
+      for (const outgoing of this.#spare.splice(0)) outgoing.free();
+      closed();
+    });
+  }
+
+  /** A chain is under way. */
+  get #chained(): boolean {
+    return this.#under > 0 || this.#sending.length > 0;
   }
 
   /** Takes the ends that are there, and starts the next chain before anybody decodes what they gave. */
@@ -126,24 +163,39 @@ export class Ahead {
     for (let ready = this.#ring.ready; ready > 0; ready--) {
       const result = this.#ring.next();
       const sent = this.#sending.shift();
-      if (sent !== undefined) {
-        this.#spare.push(sent);
-        if (result < 0) this.#sendError ??= new TransportError('sendmsg', -result, errnoName(-result));
-        continue;
-      }
-      const slot = this.#half * CHAIN + this.#receives - this.#under;
-      this.#under--;
-      if (result >= 0) {
-        this.#lengths[slot] = result;
-        this.#came[(this.#first + this.#count++) % (2 * CHAIN)] = slot;
-      } else {
-        // EAGAIN: that was all. Those after it were cancelled. What else there may be, who receives directly is told again.
-        this.#more = false;
-        if (result === -ENOBUFS) this.overran = true;
-      }
+      if (sent === undefined) this.#received(result);
+      else if (result < 0) this.#unsent.push(sent);
+      else this.#spare.push(sent);
+    }
+    if (this.#chained) return;
+    if (this.#unsent.length > 0) {
+      // The kernel had no memory for the first of them; the others were cancelled with it.
+      this.#outgoing.unshift(...this.#unsent.splice(0));
+      this.#sendDirectly();
     }
     const more = this.#outgoing.length > 0 || (this.#more && !this.#closing);
-    if (this.#under === 0 && more && this.#otherHalfIsFree) this.#startChain();
+    if (more && this.#otherHalfIsFree) this.#startChain();
+  }
+
+  /** A receive of the chain has ended. */
+  #received(result: number): void {
+    const slot = this.#half * CHAIN + this.#receives - this.#under;
+    this.#under--;
+    if (result >= 0) {
+      this.#lengths[slot] = result;
+      this.#came[(this.#first + this.#count++) % (2 * CHAIN)] = slot;
+      return;
+    }
+    // Behind one that ended so.
+    if (result === -ECANCELED) return;
+    // What is queued comes behind an overrun. After all others, whoever receives directly finds out what there is.
+    this.#more = result === -ENOBUFS;
+    if (result === -ENOBUFS) {
+      this.#overran = true;
+      this.#congested = true;
+    } else if (result === -EAGAIN) {
+      this.#congested = false;
+    }
   }
 
   /** Nothing of it waits to be handed on: it would be the first. */
@@ -152,22 +204,43 @@ export class Ahead {
   }
 
   #startChain(): void {
-    const ring = this.#ring;
-    for (const outgoing of this.#outgoing.splice(0, SENDS)) {
-      ring.message('send', this.#fd, outgoing.headerAddress, false);
-      this.#sending.push(outgoing);
+    this.#more = false;
+    if (this.#refused) {
+      this.#sendDirectly();
+      return;
     }
+    const ring = this.#ring;
+    const sending = this.#congested ? [] : this.#outgoing.splice(0, SENDS);
+    for (const outgoing of sending) ring.message('send', this.#fd, outgoing.headerAddress, false);
     this.#half ^= 1;
     const first = this.#half * CHAIN;
     // Behind what is sent an ACK each, and EAGAIN. Where more comes, a chain of its own takes it.
-    const receives = this.#sending.length > 0 ? this.#sending.length + 1 : CHAIN;
+    const receives = sending.length > 0 ? sending.length + 1 : CHAIN;
     for (let i = 0; i < receives; i++)
       ring.message('receive', this.#fd, this.#slots.headerAddress(first + i), i === receives - 1);
-    this.#receives = receives;
-    this.#more = ring.submit();
-    if (this.#more) this.#under = receives;
-    else if (this.#sending.splice(0).length > 0)
-      this.#sendError = new TransportError('io_uring_enter', 0, 'the datagram was refused');
+    const taken = ring.submit();
+    this.#sending.push(...sending.slice(0, taken));
+    this.#outgoing.unshift(...sending.slice(taken));
+    this.#receives = Math.max(0, taken - sending.length);
+    this.#under = this.#receives;
+    if (taken === sending.length + receives) {
+      this.#more = true;
+      return;
+    }
+    this.#refused = true;
+    if (!this.#chained) this.#sendDirectly();
+  }
+
+  #sendDirectly(): void {
+    try {
+      for (let next = this.#outgoing.shift(); next !== undefined; next = this.#outgoing.shift()) {
+        this.#spare.push(next);
+        sendmsg(this.#libc, this.#fd, next);
+      }
+    } catch (error) {
+      this.#spare.push(...this.#outgoing.splice(0));
+      this.#sendError = error as Error;
+    }
   }
 }
 

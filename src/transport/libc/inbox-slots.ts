@@ -14,35 +14,39 @@ const DATA = IO_URING_RECVMSG_OUT_SIZE + NAME_SIZE;
  * is below 8 KiB on every machine. The line more keeps one buffer from standing where the next does in the processor's caches.
  */
 const SIZE = DATA + 8192 + 64;
+/** Where the first slot stands, behind the header. */
+const FIRST = (MSGHDR_SIZE + 63) & ~63;
 
 export class InboxSlots {
   /** Bytes from one to the next. */
   readonly size = SIZE;
+  /** The header, then the slots: no memory of the machine's until it is written to. */
   readonly #memory: Memory;
-  readonly #header: Memory;
   readonly #received: (Received | undefined)[];
 
   constructor(libc: Libc, count: number) {
-    // No memory until it is written to.
-    this.#memory = new Memory(libc, count * SIZE);
+    this.#memory = new Memory(libc, FIRST + count * SIZE);
     this.#received = new Array(count).fill(undefined);
-    this.#header = new Memory(libc, MSGHDR_SIZE);
-    this.#header.u32(MSGHDR_NAMELEN, NAME_SIZE);
+    this.#memory.u32(MSGHDR_NAMELEN, NAME_SIZE);
   }
 
   /** Of the msghdr that says how much room a sender's address has. */
   get headerAddress(): bigint {
-    return this.#header.address();
+    return this.#memory.address();
   }
 
   address(slot: number): bigint {
-    return this.#memory.address(slot * SIZE);
+    return this.#memory.address(FIRST + slot * SIZE);
+  }
+
+  free(): void {
+    this.#memory.free();
   }
 
   /** @param length of all that was written to the slot */
   datagram(slot: number, length: number): Datagram {
     const memory = this.#memory;
-    const at = slot * SIZE;
+    const at = FIRST + slot * SIZE;
     this.#received[slot] ??= new Received(memory.view);
     const received = this.#received[slot];
     const bytes = length - DATA;

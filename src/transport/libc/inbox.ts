@@ -4,7 +4,7 @@
  * One receive stands for all that come (multishot), and ends once for each with one of the buffers that were provided: what runs is
  * interrupted for it, not waited for. Only when all of those are full does the next wait in the socket's own buffer.
  */
-import { errnoName, TransportError } from '../../netlink/errors.ts';
+import { TransportError } from '../../netlink/errors.ts';
 import type { Datagram } from '../../netlink/transport.ts';
 import { ENOBUFS } from '../../uapi/errno.ts';
 import { InboxSlots } from './inbox-slots.ts';
@@ -13,12 +13,10 @@ import { Ring } from './ring.ts';
 
 /** Buffers at first, and how many more whenever less than half of them are free: only those provided take memory, a page each. */
 const STEP = 2048;
-const MOST = 4 * STEP;
+export const MOST = 4 * STEP;
 /** How many that were read are given back at once, in so many pieces at the most. */
 const GIVEN_BACK = 64;
 const PIECES = 16;
-/** Milliseconds between looks whether the receive of a closed socket is over. */
-const CLOSING = 2;
 
 export class Inbox {
   readonly #fd: number;
@@ -32,20 +30,37 @@ export class Inbox {
   #run = 0;
   #pieces = 0;
   #receiving = false;
-  /** Receives that ended for want of buffers and were started again before their end was reached. */
+  /** Receives that ended for lack of buffers and were started again before their end was reached. */
   #replaced = 0;
+  /** The kernel did not take what it was given. */
+  #refused = false;
 
   /**
    * @param look called before the kernel gets room to receive more: what it has dropped by then came after what `held` counts
-   * @throws TransportError where there is no io_uring that can do it
+   * @throws TransportError where there is no io_uring that can do it, RangeError where there is no memory
    */
   constructor(libc: Libc, fd: number, look: () => void) {
     this.#fd = fd;
     this.#look = look;
-    this.#ring = Ring.take(libc, 0, 2 * MOST);
     this.#slots = new InboxSlots(libc, MOST);
+    try {
+      this.#ring = Ring.take(libc, 0, 2 * MOST);
+    } catch (error) {
+      this.#slots.free();
+      throw error;
+    }
     this.#provideMore();
     this.#start();
+    if (!this.#refused) return;
+    this.close(() => {});
+    throw new TransportError('io_uring_enter', 0, 'the kernel does not take what was submitted');
+  }
+
+  /**
+   * Nothing comes any more: what came was handed on, and the kernel refused to receive on. Whoever has this reads the socket directly then.
+   */
+  get broken(): boolean {
+    return this.#refused && !this.#receiving && this.#ring.ready === 0;
   }
 
   /** Readable when there is something to receive. */
@@ -63,15 +78,21 @@ export class Inbox {
     return this.#ring.ready - this.#replaced;
   }
 
-  /** The next datagram, if one is there. @throws TransportError */
+  /** The next datagram, if one is there. */
   receive(): Datagram | undefined {
     const ring = this.#ring;
     if (this.#used >= GIVEN_BACK || this.#pieces >= PIECES) this.#goOn();
     for (;;) {
       if (ring.ready === 0) {
-        if (this.#receiving) return undefined;
+        if (this.#receiving || this.#refused) return undefined;
         this.#goOn();
         if (ring.ready === 0) return undefined;
+      }
+      if (ring.isSilent) {
+        // Buffers that the kernel had no memory to note.
+        this.#refused = true;
+        ring.next();
+        continue;
       }
       if (!ring.hasMore) {
         if (this.#replaced > 0) this.#replaced--;
@@ -83,25 +104,26 @@ export class Inbox {
         this.#use(buffer);
         return this.#slots.datagram(buffer, result);
       }
-      if (result !== -ENOBUFS) throw new TransportError('recvmsg', -result, errnoName(-result));
+      // Another than for lack of buffers: who reads the socket directly is told.
+      if (result !== -ENOBUFS) this.#refused = true;
     }
   }
 
   /** Ends the receive, gives the ring back when the kernel uses our memory no more, then calls `closed`. */
   close(closed: () => void): void {
-    this.#ring.stopReceiving(MOST);
-    this.#ring.submit();
-    this.#drain(closed);
-  }
-
-  #drain(closed: () => void): void {
-    while (this.#ring.ready > 0) this.#ring.next();
-    if (this.#ring.under > 0) {
-      setTimeout(() => this.#drain(closed), CLOSING);
-      return;
-    }
-    this.#ring.release();
-    closed();
+    const ring = this.#ring;
+    const cancel = (): void => {
+      ring.cancelAll();
+      ring.submit();
+    };
+    if (ring.under > 0) cancel();
+    ring.retire(() => {
+      // Nothing is under way: the next receive of whoever takes the ring would go to what is left of these.
+      ring.takeBack(MOST);
+      if (ring.submit() === 0 || ring.ready === 0 || ring.next() < 0) ring.spoil();
+      this.#slots.free();
+      closed();
+    }, cancel);
   }
 
   #use(buffer: number): void {
@@ -130,7 +152,7 @@ export class Inbox {
     this.#used = 0;
     this.#pieces = 0;
     if (free < this.#provided / 2 && this.#provided < MOST) this.#provideMore();
-    // Its end, for want of buffers, stands behind all that is held.
+    // Its end, for lack of buffers, stands behind all that is held.
     const ended = this.#receiving && free < 0;
     if (ended) this.#replaced++;
     if (ended || !this.#receiving) this.#start();
@@ -144,11 +166,13 @@ export class Inbox {
 
   #start(): void {
     this.#ring.receiveAll(this.#fd, this.#slots.headerAddress);
-    this.#submit();
-    this.#receiving = true;
+    this.#receiving = this.#submit();
   }
 
-  #submit(): void {
-    if (!this.#ring.submit()) throw new TransportError('io_uring_enter', 0, 'the kernel took nothing');
+  /** False when the kernel did not take all of it. */
+  #submit(): boolean {
+    if (this.#ring.submitAll()) return true;
+    this.#refused = true;
+    return false;
   }
 }

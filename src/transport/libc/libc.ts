@@ -22,7 +22,9 @@ export const FUNCTIONS = {
   getsockopt: ['i32', 'i32', 'i32', 'pointer', 'pointer'],
   sendmsg: ['i32', 'pointer', 'i32'],
   recvmmsg: ['i32', 'pointer', 'u32', 'i32', 'pointer'],
-  poll: ['pointer', 'u32', 'i32'],
+  epoll_create1: ['i32'],
+  epoll_ctl: ['i32', 'i32', 'i32', 'pointer'],
+  epoll_wait: ['i32', 'pointer', 'i32', 'i32'],
   eventfd: ['u32', 'i32'],
   read: ['i32', 'pointer', 'u32'],
   write: ['i32', 'pointer', 'u32'],
@@ -47,24 +49,39 @@ export type LibcFunctions = {
   [Name in FunctionName]: (...args: Parameters<(typeof FUNCTIONS)[Name]>) => number;
 };
 
-/** Tells again and again that a file descriptor is readable, from `start` to `stop`, as long as it is. */
+/** Waits until a file descriptor is readable: `fired` is called once at least after each `start`, and may be called more often until `stop`. */
 export interface Poll {
+  /** @throws TransportError when the kernel refuses to wait; without effect while it waits */
   start(): void;
   stop(): void;
   /** Keeps the process alive while it is started (the state at first), or not. */
   ref(): void;
   unref(): void;
-  /** For good; to be called before the descriptor is closed. */
-  close(): void;
+  /** For good. `closed` is called, at once or later, when nothing uses the descriptor any more: only then may it be closed. */
+  close(closed: () => void): void;
 }
 
-export interface Libc extends LibcFunctions {
+/** System calls, and memory for them. */
+export interface Calls extends LibcFunctions {
+  errno(): number;
+  /**
+   * Zeroed memory at an address that stays, for as long as the process runs or until `free`, whoever forgets it: see owned.ts. The array is
+   * the whole of its ArrayBuffer.
+   */
+  allocate(size: number): Uint8Array<ArrayBuffer>;
+  /** Gives it back. To be called when neither the kernel nor another thread will read or write it any more. */
+  free(memory: Uint8Array): void;
+  /** Of the first byte of what `allocate` gave. */
+  addressOf(memory: Uint8Array): bigint;
+}
+
+export interface Libc extends Calls {
   /** Of the transport: 'koffi'. */
   readonly name: string;
-  errno(): number;
-  /** Of the first byte, which must stand in an ArrayBuffer of its own, outside of the heap that a collector moves. */
-  addressOf(memory: Uint8Array): bigint;
-  /** Calls `fired` from the event loop when there is something to read; may call it when there is nothing. */
+  /**
+   * Calls `fired` from the event loop when there is something to read; may call it when there is nothing.
+   * @throws TransportError
+   */
   watch(fd: number, fired: () => void): Poll;
 }
 

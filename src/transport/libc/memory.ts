@@ -3,7 +3,7 @@
  * `size_t` and a pointer are 8 bytes; musl declares halves of some as int and padding, which are the same bytes.
  */
 import { HOST_LITTLE_ENDIAN } from '../../netlink/byteorder.ts';
-import type { Libc } from './libc.ts';
+import type { Calls } from './libc.ts';
 
 // struct sockaddr_nl { sa_family_t nl_family; unsigned short pad; __u32 nl_pid; __u32 nl_groups; }
 export const SOCKADDR_NL_SIZE = 12;
@@ -29,25 +29,32 @@ export const IOVEC_LEN = 8;
 export const POLLFD_SIZE = 8;
 export const POLLFD_EVENTS = 4;
 
+// struct epoll_event { uint32_t events; uint64_t data; }, which x86-64 packs
+export const EPOLL_EVENT_SIZE = process.arch === 'x64' ? 12 : 16;
+export const EPOLL_EVENT_DATA = EPOLL_EVENT_SIZE - 8;
+
 // struct sock_fprog { unsigned short len; struct sock_filter *filter; }, struct sock_filter of linux/filter.h
 export const SOCK_FPROG_SIZE = 16;
 export const SOCK_FPROG_FILTER = 8;
 export const SOCK_FILTER_SIZE = 8;
 
-/**
- * Zeroed bytes that do not move. Who gives an address of it to the kernel must keep a reference to it for as long as the kernel may use it.
- * Never a small typed array: V8 keeps those on its heap.
- */
+/** Zeroed bytes that do not move and that stay until `free`, whatever becomes of this object: owned.ts has the rule. */
 export class Memory {
+  readonly #libc: Calls;
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly view: DataView<ArrayBuffer>;
   readonly #address: bigint;
 
-  constructor(libc: Libc, size: number) {
-    const buffer = new ArrayBuffer(size);
-    this.bytes = new Uint8Array(buffer);
-    this.view = new DataView(buffer);
+  constructor(libc: Calls, size: number) {
+    this.#libc = libc;
+    this.bytes = libc.allocate(size);
+    this.view = new DataView(this.bytes.buffer);
     this.#address = libc.addressOf(this.bytes);
+  }
+
+  /** To be called once, when the kernel has reported the last that it does with this memory. */
+  free(): void {
+    this.#libc.free(this.bytes);
   }
 
   address(at = 0): bigint {

@@ -19,7 +19,7 @@ const SIZE_OF_INT = 4;
 export class SocketOptions {
   readonly #libc: Libc;
   readonly #fd: number;
-  /** An int, its length, and the words of SO_MEMINFO. */
+  /** An int, or the words of SO_MEMINFO; and how long it is. */
   readonly #value: Memory;
   readonly #length: Memory;
 
@@ -28,6 +28,11 @@ export class SocketOptions {
     this.#fd = fd;
     this.#value = new Memory(libc, SIZE_OF_INT * SK_MEMINFO_VARS);
     this.#length = new Memory(libc, SIZE_OF_INT);
+  }
+
+  free(): void {
+    this.#value.free();
+    this.#length.free();
   }
 
   /** @throws TransportError */
@@ -83,14 +88,18 @@ export class SocketOptions {
       throw new UnsupportedError(
         `a socket filter is a whole number of 8-byte instructions, not ${program.length} bytes`,
       );
-    const fprog = new Memory(this.#libc, SOCK_FPROG_SIZE);
-    const copy = new Memory(this.#libc, program.length);
-    copy.bytes.set(program);
+    const fprog = new Memory(this.#libc, SOCK_FPROG_SIZE + program.length);
+    fprog.bytes.set(program, SOCK_FPROG_SIZE);
     fprog.u16(0, program.length / SOCK_FILTER_SIZE);
-    fprog.u64(SOCK_FPROG_FILTER, copy.address());
-    attempt(this.#libc, 'setsockopt', () =>
-      this.#libc.setsockopt(this.#fd, SOL_SOCKET, SO_ATTACH_FILTER, fprog.bytes, SOCK_FPROG_SIZE),
-    );
+    fprog.u64(SOCK_FPROG_FILTER, fprog.address(SOCK_FPROG_SIZE));
+    try {
+      attempt(this.#libc, 'setsockopt', () =>
+        this.#libc.setsockopt(this.#fd, SOL_SOCKET, SO_ATTACH_FILTER, fprog.bytes, SOCK_FPROG_SIZE),
+      );
+    } finally {
+      // The kernel has copied it.
+      fprog.free();
+    }
   }
 
   #get(level: number, option: number, size: number): void {

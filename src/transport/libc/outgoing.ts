@@ -34,4 +34,8 @@ export class Outgoing {
   get headerAddress(): bigint {
     return this.#memory.address();
   }
+
+  free(): void {
+    this.#memory.free();
+  }
 }

@@ -1,6 +1,7 @@
 /** To be told, once for each time that it was read empty, that a socket can be read. */
-import { setImmediate } from 'node:timers';
+import { type Handle, runtime } from '../../netlink/runtime.ts';
 import type { Libc, Poll } from './libc.ts';
+import { disown, own } from './owned.ts';
 import type { Pace } from './pace.ts';
 
 /** Milliseconds between two looks. */
@@ -11,7 +12,6 @@ export class Readiness {
   readonly #readable: () => void;
   readonly #pace: Pace | undefined;
   #armed = true;
-  #polling = true;
   #scheduled = false;
   #closed = false;
 
@@ -20,18 +20,23 @@ export class Readiness {
     this.#readable = readable;
     this.#pace = pace;
     this.#poll = libc.watch(fd, () => this.#fired());
-    this.#poll.start();
+    try {
+      this.#poll.start();
+    } catch (error) {
+      this.#poll.close(() => {});
+      throw error;
+    }
+    // Libraries that poll may keep no more than the address of what they call.
+    own(this);
   }
 
   /** It was read empty: the next that comes is told. */
   arm(): void {
-    if (this.#pace?.isFast(performance.now()) === true) {
+    if (this.#pace?.isFast(runtime.now()) === true) {
       this.#tellSoon();
       return;
     }
     this.#armed = true;
-    if (this.#polling) return;
-    this.#polling = true;
     this.#poll.start();
   }
 
@@ -43,17 +48,19 @@ export class Readiness {
     this.#poll.unref();
   }
 
-  /** Nothing is told any more. To be called before the socket is closed. */
-  close(): void {
+  /** Nothing is told any more. `closed` is called when the descriptor may be closed. */
+  close(closed: () => void): void {
     this.#closed = true;
-    this.#poll.close();
+    this.#poll.close(() => {
+      disown(this);
+      closed();
+    });
   }
 
   #fired(): void {
     if (this.#closed) return;
     if (!this.#armed) {
       // Whoever was told does not read now: without this, the event loop would spin.
-      this.#polling = false;
       this.#poll.stop();
     } else {
       this.#armed = false;
@@ -65,7 +72,7 @@ export class Readiness {
     if (this.#scheduled) return;
     this.#scheduled = true;
     // In a callback of libuv's own no promise goes on, and an exception is not reported.
-    setImmediate(() => {
+    runtime.setImmediate(() => {
       this.#scheduled = false;
       if (!this.#closed) this.#readable();
     });
@@ -74,26 +81,29 @@ export class Readiness {
 
 /** Looks by the clock: where nothing better is safe, as in worker threads of Node. */
 export function pollByTimer(fired: () => void): Poll {
-  let timer: ReturnType<typeof setInterval> | undefined;
+  let timer: Handle;
   let referenced = true;
+  const stop = (): void => {
+    runtime.clearInterval(timer);
+    timer = undefined;
+  };
+  const start = (): void => {
+    timer ??= runtime.setInterval(fired, INTERVAL, referenced);
+  };
+  const reference = (wanted: boolean): void => {
+    const waits = timer !== undefined;
+    stop();
+    referenced = wanted;
+    if (waits) start();
+  };
   return {
-    start() {
-      timer = setInterval(fired, INTERVAL);
-      if (!referenced) timer.unref();
-    },
-    stop() {
-      clearInterval(timer);
-    },
-    ref() {
-      referenced = true;
-      timer?.ref();
-    },
-    unref() {
-      referenced = false;
-      timer?.unref();
-    },
-    close() {
-      clearInterval(timer);
+    start,
+    stop,
+    ref: () => reference(true),
+    unref: () => reference(false),
+    close(closed) {
+      stop();
+      closed();
     },
   };
 }

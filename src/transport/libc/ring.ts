@@ -1,13 +1,20 @@
 /**
  * An io_uring whose queues stand in memory of our own. Needs Linux 6.6 (6.10 where they take more than a page each), and an administrator (or
  * container) that allows io_uring.
+ *
+ * **While anything is under way, the kernel may write into the memory of the ring and of its entries, and use their descriptors.** So whoever
+ * wrote entries frees that memory and closes those descriptors in the callback of `retire`, which is called when the kernel has reported the
+ * last end, and nowhere else. A ring itself is never freed.
  */
-import { EINTR } from '../../uapi/errno.ts';
+import { HOST_LITTLE_ENDIAN } from '../../netlink/byteorder.ts';
+import { runtime } from '../../netlink/runtime.ts';
+import { EINTR, EINVAL, ENOSYS, EPERM } from '../../uapi/errno.ts';
 import * as uring from '../../uapi/io_uring.ts';
 import { MSG_DONTWAIT, POLLIN } from '../../uapi/socket.ts';
 import { failure } from './call.ts';
 import type { Libc } from './libc.ts';
 import { Memory } from './memory.ts';
+import { own } from './owned.ts';
 
 const PAGE = 4096;
 /** All that are written between two `submit`. */
@@ -16,6 +23,32 @@ const ENTRIES = 32;
 const ENDS = 2 * ENTRIES;
 
 const TIMESPEC = uring.IO_URING_GETEVENTS_ARG_SIZE;
+
+/** Bytes of an entry. */
+const SQE_PRIORITY = 2;
+const SQE_FD = 4;
+const SQE_OFFSET = 8;
+const SQE_ADDRESS = 16;
+const SQE_LENGTH = 24;
+const SQE_OPERATION_FLAGS = 28;
+const SQE_USER_DATA = 32;
+/** Of an end, in words: user_data, of whose two words one is used. */
+const USER_DATA = HOST_LITTLE_ENDIAN ? 0 : 1;
+
+/** In user_data: the good end is not told, and a bad one is none of those that are waited for. */
+const SILENT = 1;
+
+/** Milliseconds between looks whether the last operations of a retired ring are over. */
+const RETIRING = 2;
+/** Milliseconds of one wait when the process ends, and how many such waits there are at the most. */
+const LAST_WAIT = 100;
+const LAST_WAITS = 50;
+
+/** What io_uring_setup says before it has looked at the memory. */
+const EARLY: ReadonlySet<number> = new Set([EPERM, ENOSYS, EINVAL]);
+
+/** All that were ever made. */
+const all: Ring[] = [];
 
 /**
  * Rings that nobody uses. Some time after a ring was closed, and it tells nobody when, the kernel writes into its memory once more, which would
@@ -39,11 +72,13 @@ export class Ring {
   readonly #cqMask: number;
   /** How long to wait: struct io_uring_getevents_arg and, behind it, struct __kernel_timespec. */
   readonly #patience: Memory;
-  /** Entries written and not submitted. */
+  /** Entries written and not submitted, and whether the good end of each is told. */
   #written = 0;
-  /** Those of them whose good end is not told. */
-  #silent = 0;
+  readonly #told = new Uint8Array(ENTRIES);
   #under = 0;
+  /** Something of it does not end by itself. */
+  #endless = false;
+  #spoiled = false;
 
   /**
    * A ring with nothing under way.
@@ -54,6 +89,7 @@ export class Ring {
   static take(libc: Libc, milliseconds = 0, ends = ENDS): Ring {
     const at = idle.findIndex((each) => each.#libc === libc && each.#ends === ends);
     const ring = at < 0 ? new Ring(libc, ends) : idle.splice(at, 1)[0];
+    ring.#endless = false;
     ring.#patience.u64(TIMESPEC + 8, BigInt(milliseconds * 1e6));
     return ring;
   }
@@ -78,7 +114,13 @@ export class Ring {
     params.u64(sq + uring.IO_URING_OFF_USER_ADDR, memory.address(this.#entries));
     params.u64(cq + uring.IO_URING_OFF_USER_ADDR, memory.address(queues));
     this.#fd = libc.syscall(uring.SYS_io_uring_setup, ENTRIES, params.address(), 0, 0, null, 0);
-    if (this.#fd < 0) throw failure(libc, 'io_uring_setup');
+    if (this.#fd < 0) {
+      const error = failure(libc, 'io_uring_setup');
+      params.free();
+      // Where it failed late, for lack of a descriptor or of memory, there was a ring, which is closed: see `idle`.
+      if (EARLY.has(error.errno)) memory.free();
+      throw error;
+    }
     const at = (offset: number): number => (queues + params.getU32(offset)) / 4;
     this.#sqTail = at(sq + uring.IO_URING_OFF_TAIL);
     this.#cqHead = at(cq + uring.IO_URING_OFF_HEAD);
@@ -87,6 +129,10 @@ export class Ring {
     this.#cqMask = this.#words[at(cq + uring.IO_URING_OFF_MASK)];
     this.#patience = new Memory(libc, TIMESPEC + 16);
     this.#patience.u64(uring.IO_URING_GETEVENTS_ARG_TS, this.#patience.address(TIMESPEC));
+    params.free();
+    // With its memory and its descriptor, and what it still has to tell.
+    own(this);
+    if (all.push(this) === 1) runtime.onExit(quietAll);
   }
 
   /** One more message to send or receive on `fd`, by the msghdr at this address, in a thread of the kernel's, after the one before it. */
@@ -98,14 +144,15 @@ export class Ring {
 
   /** Waits until `fd` is readable, then writes the byte at this address to `to`. */
   writeWhenReadable(fd: number, to: number, byte: bigint): void {
+    this.#endless = true;
     this.#entry(uring.IORING_OP_POLL_ADD, uring.IOSQE_IO_LINK, fd, 0n, 0, POLLIN);
     this.#entry(uring.IORING_OP_WRITE, 0, to, byte, 1, 0);
   }
 
-  /** Ends such a wait; what is already over stays so. */
-  cancelWait(): void {
-    // Named by its user_data, which is 0 in every entry.
-    this.#entry(uring.IORING_OP_POLL_REMOVE, 0, -1, 0n, 0, 0);
+  /** Ends all that is under way; what is already over stays so. */
+  cancelAll(): void {
+    const flags = uring.IORING_ASYNC_CANCEL_ALL | uring.IORING_ASYNC_CANCEL_ANY;
+    this.#entry(uring.IORING_OP_ASYNC_CANCEL, 0, -1, 0n, 0, flags);
   }
 
   /** Readable while an end is ready. */
@@ -116,58 +163,65 @@ export class Ring {
   /** Buffers for `receiveAll`: `count` of `size` bytes each from this address on, whose numbers begin with `first`. */
   provide(address: bigint, size: number, count: number, first: number): void {
     const sqe = this.#entry(uring.IORING_OP_PROVIDE_BUFFERS, uring.IOSQE_CQE_SKIP_SUCCESS, count, address, size, 0);
-    this.#memory.u64(sqe + 8, BigInt(first));
-    this.#silent++;
+    this.#memory.u64(sqe + SQE_OFFSET, BigInt(first));
+    this.#memory.size(sqe + SQE_USER_DATA, SILENT);
+    this.#told[this.#written - 1] = 0;
   }
 
   /** Receives every datagram of `fd` into a buffer of its own until there is none left; the msghdr says how much room there is for an address. */
   receiveAll(fd: number, msghdr: bigint): void {
+    this.#endless = true;
     const sqe = this.#entry(uring.IORING_OP_RECVMSG, uring.IOSQE_BUFFER_SELECT, fd, msghdr, 1, 0);
-    this.#memory.u16(sqe + 2, uring.IORING_RECV_MULTISHOT);
+    this.#memory.u16(sqe + SQE_PRIORITY, uring.IORING_RECV_MULTISHOT);
   }
 
-  /** Ends that, and takes back up to so many buffers. */
-  stopReceiving(buffers: number): void {
-    // Named by its user_data, as in cancelWait.
-    this.#entry(uring.IORING_OP_ASYNC_CANCEL, 0, -1, 0n, 0, 0);
+  /** Takes back up to so many of those buffers. */
+  takeBack(buffers: number): void {
     this.#entry(uring.IORING_OP_REMOVE_BUFFERS, 0, buffers, 0n, 0, 0);
   }
 
   #entry(opcode: number, flags: number, fd: number, address: bigint, length: number, ofOpcode: number): number {
     const memory = this.#memory;
-    const sqe = this.#entries + (this.#tail % ENTRIES) * uring.IO_URING_SQE_SIZE;
+    // Not %, which is negative for a tail above 2^31: the words are signed.
+    const sqe = this.#entries + (this.#tail & (ENTRIES - 1)) * uring.IO_URING_SQE_SIZE;
     memory.view.setUint8(sqe, opcode);
     memory.view.setUint8(sqe + 1, flags);
-    memory.u32(sqe + 4, fd);
-    memory.u64(sqe + 16, address);
-    memory.u32(sqe + 24, length);
-    memory.u16(sqe + 2, 0);
-    memory.u64(sqe + 8, 0n);
-    memory.u32(sqe + 28, ofOpcode);
-    this.#written++;
+    memory.u16(sqe + SQE_PRIORITY, 0);
+    memory.u32(sqe + SQE_FD, fd);
+    memory.u64(sqe + SQE_OFFSET, 0n);
+    memory.u64(sqe + SQE_ADDRESS, address);
+    memory.u32(sqe + SQE_LENGTH, length);
+    memory.u32(sqe + SQE_OPERATION_FLAGS, ofOpcode);
+    memory.size(sqe + SQE_USER_DATA, 0);
+    this.#told[this.#written++] = 1;
     return sqe;
   }
 
-  /** Starts what was written; false when the kernel did not take it. @throws TransportError when it took a part of it */
-  submit(): boolean {
+  /**
+   * Starts what was written, in its order, as far as the kernel takes it; the rest is taken back, or it would be started together with what
+   * comes next.
+   * @returns how many entries were taken: fewer where the kernel lacks memory, or a profile of seccomp refuses io_uring_enter
+   */
+  submit(): number {
     const count = this.#written;
-    Atomics.store(this.#words, this.#sqTail, this.#tail);
+    const tail = this.#tail;
+    Atomics.store(this.#words, this.#sqTail, tail);
     this.#written = 0;
-    const silent = this.#silent;
-    this.#silent = 0;
-    for (let left = count; left > 0; ) {
-      const taken = this.#libc.syscall(uring.SYS_io_uring_enter, this.#fd, BigInt(left), 0, 0, null, 0);
-      if (taken > 0) {
-        left -= taken;
-      } else if (taken === 0 || this.#libc.errno() !== EINTR) {
-        if (left < count) throw failure(this.#libc, 'io_uring_enter');
-        // Taken back, or it would be started together with what comes next.
-        Atomics.store(this.#words, this.#sqTail, this.#words[this.#sqTail] - count);
-        return false;
-      }
+    let taken = 0;
+    while (taken < count) {
+      const result = this.#libc.syscall(uring.SYS_io_uring_enter, this.#fd, BigInt(count - taken), 0, 0, null, 0);
+      if (result > 0) taken += result;
+      else if (result === 0 || this.#libc.errno() !== EINTR) break;
     }
-    this.#under += count - silent;
-    return true;
+    if (taken < count) Atomics.store(this.#words, this.#sqTail, (tail - (count - taken)) | 0);
+    for (let at = 0; at < taken; at++) this.#under += this.#told[at];
+    return taken;
+  }
+
+  /** The same; false when the kernel did not take all. */
+  submitAll(): boolean {
+    const count = this.#written;
+    return this.submit() === count;
   }
 
   /** How many `next` has still to give. While there are any, the kernel may write into the memory of the ring and of its entries. */
@@ -183,9 +237,14 @@ export class Ring {
   /** How the next of them ended: a length, or a negative errno. */
   next(): number {
     const result = this.#words[this.#nextEnd + 2];
-    if (!this.hasMore) this.#under--;
+    if (!this.isSilent && !this.hasMore) this.#under--;
     Atomics.store(this.#words, this.#cqHead, this.#words[this.#cqHead] + 1);
     return result;
+  }
+
+  /** The next of them is of an entry whose good end would not have been told: buffers that the kernel did not take. */
+  get isSilent(): boolean {
+    return this.#words[this.#nextEnd + USER_DATA] === SILENT;
   }
 
   /** The entry of the next of them will end again. */
@@ -198,7 +257,7 @@ export class Ring {
     return this.#words[this.#nextEnd + 3] >>> uring.IORING_CQE_BUFFER_SHIFT;
   }
 
-  /** Where the next end stands, in words. */
+  /** Where the next end stands, in words: user_data (of which the lower half is used), the result, flags. */
   get #nextEnd(): number {
     return this.#cqes + (this.#words[this.#cqHead] & this.#cqMask) * (uring.IO_URING_CQE_SIZE / 4);
   }
@@ -211,12 +270,47 @@ export class Ring {
     this.#libc.syscall(uring.SYS_io_uring_enter, this.#fd, 0n, count, flags, bytes, IO_URING_GETEVENTS_ARG_SIZE);
   }
 
-  /** Back to who takes one next. To be called when nothing is under way, and last. */
-  release(): void {
-    idle.push(this);
+  /**
+   * Takes the ends that are still to come, then calls `over` and gives the ring to whoever takes one next. `again` is called before each look
+   * while something is under way: it may cancel what it did not get cancelled before. To be called last.
+   */
+  retire(over: () => void, again?: () => void): void {
+    while (this.ready > 0) this.next();
+    if (this.#under > 0) {
+      again?.();
+      // The process may end meanwhile: see quietAll.
+      runtime.setTimeout(() => this.retire(over, again), RETIRING, false);
+      return;
+    }
+    over();
+    if (!this.#spoiled) idle.push(this);
+  }
+
+  /** Nobody takes it again: it has buffers of somebody's, which the next receive of whoever takes it would write to. */
+  spoil(): void {
+    this.#spoiled = true;
+  }
+
+  /** Waits until nothing is under way. What is to be sent is sent: chains end by themselves. */
+  quiet(): void {
+    for (let waits = 0; this.#under > 0 && waits < LAST_WAITS; waits++) {
+      this.#written = 0;
+      if (this.#endless) {
+        this.cancelAll();
+        this.submit();
+      }
+      this.#patience.u64(TIMESPEC + 8, BigInt(LAST_WAIT * 1e6));
+      this.wait(1);
+      while (this.ready > 0) this.next();
+    }
   }
 
   get #tail(): number {
     return (this.#words[this.#sqTail] + this.#written) | 0;
   }
+}
+
+/** The process ends: the runtime gives its memory back, while threads of the kernel's still work for it. */
+function quietAll(): void {
+  for (const ring of all) ring.quiet();
 }

@@ -58,6 +58,10 @@ export class Slots {
     return this.memory.address(slot * MMSGHDR_SIZE);
   }
 
+  free(): void {
+    this.memory.free();
+  }
+
   /** What recvmmsg received. */
   lengthOf(slot: number): number {
     return this.memory.getU32(slot * MMSGHDR_SIZE + MMSGHDR_LEN);

@@ -3,11 +3,11 @@
  * events need to be told of.
  */
 import { release } from 'node:os';
-import { setImmediate } from 'node:timers';
 import { isMainThread } from 'node:worker_threads';
-import { ClosedError, OverrunError, TransportError } from '../../netlink/errors.ts';
+import { ClosedError, errnoName, OverrunError, TransportError } from '../../netlink/errors.ts';
+import { runtime } from '../../netlink/runtime.ts';
 import type { Datagram, Transport, TransportListener, TransportOptions } from '../../netlink/transport.ts';
-import { EAGAIN, EINTR, ENOBUFS } from '../../uapi/errno.ts';
+import { EAFNOSUPPORT, EAGAIN, EINTR, ENOBUFS, EPROTONOSUPPORT } from '../../uapi/errno.ts';
 import {
   NETLINK_ADD_MEMBERSHIP,
   NETLINK_BROADCAST_ERROR,
@@ -17,10 +17,18 @@ import {
   NETLINK_NETFILTER,
   NETLINK_NO_ENOBUFS,
 } from '../../uapi/netlink.ts';
-import { AF_NETLINK, MSG_DONTWAIT, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_RAW, SOL_NETLINK } from '../../uapi/socket.ts';
+import {
+  AF_NETLINK,
+  MSG_DONTWAIT,
+  SK_MEMINFO_RMEM_ALLOC,
+  SOCK_CLOEXEC,
+  SOCK_NONBLOCK,
+  SOCK_RAW,
+  SOL_NETLINK,
+} from '../../uapi/socket.ts';
 import { Ahead, takesLong } from './ahead.ts';
-import { attempt, failure } from './call.ts';
-import { Inbox } from './inbox.ts';
+import { attempt, failure, sendmsg } from './call.ts';
+import { MOST as INBOX_SLOTS, Inbox } from './inbox.ts';
 import { checkPlatform, type Libc } from './libc.ts';
 import { Losses } from './losses.ts';
 import { Memory, SOCKADDR_NL_PID, SOCKADDR_NL_SIZE } from './memory.ts';
@@ -32,13 +40,18 @@ import { DATAGRAM_SIZE, Slots } from './slots.ts';
 
 /** A limit, not an allocation: 6,500 events, or the answers to as many requests. */
 const DEFAULT_BUFFER = 8 * 1024 * 1024;
-/** What an event or an answer is charged, with a reserve. */
-const ANSWER_CHARGE = 1280;
+/** What the first datagram of a dump is charged at the most: 32 KiB, and its header. */
+const DUMP_CHARGE = 33_024;
+/** The least that any datagram is charged: a struct sk_buff, and the least piece of memory. */
+const LEAST_CHARGE = 512;
 /** Datagrams a receive. Events come many at a time. A dump that fills two, some 300 flows, is received ahead from there on. */
 const EVENT_SLOTS = 32;
 const REQUEST_SLOTS = 2;
-/** Milliseconds until an answer is looked for again that was not there. */
-const RETRY = 10;
+/**
+ * Where a process may end without an event that its memory is still used after (a renderer of Electron's that is loaded again, a worker
+ * thread), nothing but system calls that return may write to it.
+ */
+const MAY_GO_AHEAD = isMainThread && (process as { type?: string }).type !== 'renderer';
 
 export class LibcTransport implements Transport {
   readonly name: string;
@@ -46,17 +59,18 @@ export class LibcTransport implements Transport {
   readonly release = release();
   readonly ended = false;
   readonly window: number;
+  readonly queueLimit: number;
   readonly #libc: Libc;
   readonly #fd: number;
   readonly #options: SocketOptions;
   readonly #reliable: boolean;
   #outgoing: Outgoing;
   readonly #slots: Slots;
+  #drained = true;
   #next = 0;
   #received = 0;
   #ahead: Ahead | undefined;
-  /** When a worker thread ends, its memory goes before its requests do. */
-  #mayGoAhead = isMainThread;
+  #mayGoAhead = MAY_GO_AHEAD;
   #advancing = false;
   readonly #wantsInbox: boolean;
   #inbox: Inbox | undefined;
@@ -64,7 +78,6 @@ export class LibcTransport implements Transport {
   #losses: Losses | undefined;
   #readiness: Readiness | undefined;
   #listener: TransportListener | undefined;
-  #retry: ReturnType<typeof setTimeout> | undefined;
   #referenced = true;
   #closed = false;
 
@@ -75,46 +88,65 @@ export class LibcTransport implements Transport {
     this.#libc = libc;
     this.#reliable = reliable;
     this.#wantsInbox = receiveAhead;
-    const type = SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK;
-    this.#fd = attempt(libc, 'socket', () => libc.socket(AF_NETLINK, type, NETLINK_NETFILTER));
+    this.#fd = open(libc);
+    let options_: SocketOptions | undefined;
+    let outgoing: Outgoing | undefined;
     try {
       this.portid = this.#bind();
-      this.#options = new SocketOptions(libc, this.#fd);
+      options_ = new SocketOptions(libc, this.#fd);
       // Linux 4.12 and 4.3: without them errors say less, and echo the whole request.
-      this.#options.setWhereKnown(SOL_NETLINK, NETLINK_EXT_ACK, 1);
-      this.#options.setWhereKnown(SOL_NETLINK, NETLINK_CAP_ACK, 1);
-      // A dump may take half of the buffer (the kernel keeps to that), answers the other half.
-      this.window = Math.max(1, Math.floor(this.#options.setReceiveBuffer(receiveBuffer) / 2 / ANSWER_CHARGE));
+      options_.setWhereKnown(SOL_NETLINK, NETLINK_EXT_ACK, 1);
+      options_.setWhereKnown(SOL_NETLINK, NETLINK_CAP_ACK, 1);
+      const limit = options_.setReceiveBuffer(receiveBuffer);
+      // A dump goes on while half of the buffer is free, one datagram at a time.
+      this.window = Math.max(0, limit - DUMP_CHARGE);
+      this.queueLimit = Math.ceil(limit / LEAST_CHARGE) + INBOX_SLOTS;
+      outgoing = new Outgoing(libc, new Uint8Array(0), PAGE);
+      this.#slots = new Slots(libc, events ? EVENT_SLOTS : REQUEST_SLOTS);
     } catch (error) {
+      options_?.free();
+      outgoing?.free();
       libc.close(this.#fd);
       throw error;
     }
-    this.#outgoing = new Outgoing(libc, new Uint8Array(0), PAGE);
-    this.#slots = new Slots(libc, events ? EVENT_SLOTS : REQUEST_SLOTS);
+    this.#options = options_;
+    this.#outgoing = outgoing;
   }
 
   start(listener: TransportListener): void {
     this.#listener = listener;
   }
 
-  send(bytes: Uint8Array): void {
+  get drained(): boolean {
+    return this.#drained;
+  }
+
+  send(bytes: Uint8Array): boolean {
     this.#assertOpen();
+    this.#drained = false;
     const ahead = takesLong(bytes) ? this.#goAhead() : undefined;
     if (ahead !== undefined) {
       ahead.send(bytes);
       this.#advanceSoon(ahead);
-      return;
+      return false;
     }
-    if (!this.#outgoing.set(bytes)) this.#outgoing = new Outgoing(this.#libc, bytes, 2 * bytes.length);
-    while (this.#libc.sendmsg(this.#fd, this.#outgoing.header, 0) < 0)
-      if (this.#libc.errno() !== EINTR) throw failure(this.#libc, 'sendmsg');
+    if (!this.#outgoing.set(bytes)) {
+      const larger = new Outgoing(this.#libc, bytes, 2 * bytes.length);
+      this.#outgoing.free();
+      this.#outgoing = larger;
+    }
+    sendmsg(this.#libc, this.#fd, this.#outgoing);
+    return true;
   }
 
   receive(): Datagram | undefined {
     if (this.#closed) return undefined;
     const losses = this.#losses;
     if (losses !== undefined) this.#tell(losses.take(false));
-    if (this.#inbox !== undefined) return this.#receiveFromInbox(this.#inbox);
+    if (this.#inbox !== undefined) {
+      const datagram = this.#receiveFromInbox(this.#inbox);
+      if (datagram !== undefined || this.#inbox !== undefined) return datagram;
+    }
     // What was received directly came before what is received ahead.
     if (this.#next === this.#received) {
       if (this.#ahead?.busy === true) {
@@ -123,8 +155,8 @@ export class LibcTransport implements Transport {
       }
       if (!this.#fill()) {
         if (losses !== undefined) this.#tell(losses.take(true));
-        if (this.#readiness !== undefined) this.#readiness.arm();
-        else if (this.#referenced) this.#lookAgain();
+        this.#drained = true;
+        this.#readiness?.arm();
         return undefined;
       }
     }
@@ -157,19 +189,27 @@ export class LibcTransport implements Transport {
   unref(): void {
     this.#referenced = false;
     this.#readiness?.unref();
-    clearTimeout(this.#retry);
-    this.#retry = undefined;
   }
 
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    clearTimeout(this.#retry);
-    this.#readiness?.close();
+    if (this.#readiness === undefined) this.#closeReader();
+    else this.#readiness.close(() => this.#closeReader());
+  }
+
+  #closeReader(): void {
     // The number of a closed descriptor is given out again: nothing may still read from it.
     const reader = this.#ahead ?? this.#inbox;
-    if (reader === undefined) this.#libc.close(this.#fd);
-    else reader.close(() => this.#libc.close(this.#fd));
+    if (reader === undefined) this.#free();
+    else reader.close(() => this.#free());
+  }
+
+  #free(): void {
+    this.#libc.close(this.#fd);
+    this.#options.free();
+    this.#outgoing.free();
+    this.#slots.free();
   }
 
   #bind(): number {
@@ -178,9 +218,14 @@ export class LibcTransport implements Transport {
     const length = new Memory(libc, 4);
     address.u16(0, AF_NETLINK);
     length.u32(0, SOCKADDR_NL_SIZE);
-    attempt(libc, 'bind', () => libc.bind(this.#fd, address.bytes, SOCKADDR_NL_SIZE));
-    attempt(libc, 'getsockname', () => libc.getsockname(this.#fd, address.bytes, length.bytes));
-    return address.getU32(SOCKADDR_NL_PID);
+    try {
+      attempt(libc, 'bind', () => libc.bind(this.#fd, address.bytes, SOCKADDR_NL_SIZE));
+      attempt(libc, 'getsockname', () => libc.getsockname(this.#fd, address.bytes, length.bytes));
+      return address.getU32(SOCKADDR_NL_PID);
+    } finally {
+      address.free();
+      length.free();
+    }
   }
 
   /** From now on losses are counted, not told as errors, and somebody must be told of what comes. */
@@ -192,7 +237,10 @@ export class LibcTransport implements Transport {
     if (this.#wantsInbox) this.#inbox = this.#openInbox(this.#losses);
     if (this.#inbox !== undefined) this.#pace = new Pace();
     this.#mayGoAhead = false;
-    const fd = this.#inbox?.pollable ?? this.#fd;
+    this.#watch(this.#inbox?.pollable ?? this.#fd);
+  }
+
+  #watch(fd: number): void {
     this.#readiness = new Readiness(this.#libc, fd, () => this.#listener?.readable(), this.#pace);
     if (!this.#referenced) this.#readiness.unref();
   }
@@ -200,12 +248,7 @@ export class LibcTransport implements Transport {
   /** Undefined where there is no io_uring, or somebody has read this socket already, and not from there. */
   #openInbox(losses: Losses): Inbox | undefined {
     if (!this.#mayGoAhead || this.#ahead !== undefined || this.#received > 0) return undefined;
-    try {
-      return new Inbox(this.#libc, this.#fd, () => losses.beforeReceive(this.#inbox?.held));
-    } catch (error) {
-      if (!(error instanceof TransportError)) throw error;
-      return undefined;
-    }
+    return whereItCan(() => new Inbox(this.#libc, this.#fd, () => losses.beforeReceive(this.#inbox?.held)));
   }
 
   #receiveFromInbox(inbox: Inbox): Datagram | undefined {
@@ -215,10 +258,26 @@ export class LibcTransport implements Transport {
       this.#losses?.delivered();
       return datagram;
     }
+    if (inbox.broken) {
+      this.#leaveInbox(inbox);
+      return undefined;
+    }
+    const options = this.#options;
     this.#losses?.beforeReceive();
+    const waiting = options.memoryInfo(SK_MEMINFO_RMEM_ALLOC) > 0;
     this.#tell(this.#losses?.take(true) ?? 0);
+    // What the kernel has received is in the inbox when this thread runs again. It looked before it was asked what waits.
+    if (!waiting && inbox.held === 0) this.#drained = true;
     this.#readiness?.arm();
     return undefined;
+  }
+
+  /** The kernel receives nothing into it any more: the socket is read directly from now on. */
+  #leaveInbox(inbox: Inbox): void {
+    this.#inbox = undefined;
+    this.#pace = undefined;
+    this.#readiness?.close(() => inbox.close(() => {}));
+    this.#watch(this.#fd);
   }
 
   /** Receives as many datagrams as there is room for; false when there is none. */
@@ -249,34 +308,25 @@ export class LibcTransport implements Transport {
 
   /** The ring, once there was something long for it; undefined where there is none. */
   #goAhead(): Ahead | undefined {
-    if (this.#ahead !== undefined || !this.#mayGoAhead) return this.#ahead;
-    try {
-      this.#ahead = new Ahead(this.#libc, this.#fd);
-    } catch (error) {
-      if (!(error instanceof TransportError)) throw error;
-      // No io_uring here: this socket does it all by itself.
-      this.#mayGoAhead = false;
-    }
-    return this.#ahead;
+    if (!this.#mayGoAhead) return undefined;
+    this.#ahead ??= whereItCan(() => new Ahead(this.#libc, this.#fd));
+    // No io_uring here, or no more: this socket does it all by itself.
+    if (this.#ahead === undefined || this.#ahead.refused) this.#mayGoAhead = false;
+    return this.#mayGoAhead ? this.#ahead : undefined;
   }
 
   #receiveAhead(ahead: Ahead): Datagram | undefined {
     const datagram = ahead.receive();
-    if (datagram !== undefined) return datagram;
-    if (ahead.busy) {
-      this.#advanceSoon(ahead);
-    } else if (ahead.overran) {
-      ahead.overran = false;
-      throw new OverrunError(OVERRAN);
-    }
-    return undefined;
+    if (datagram === 'overrun') throw new OverrunError(OVERRAN);
+    if (datagram === undefined && ahead.busy) this.#advanceSoon(ahead);
+    return datagram;
   }
 
   /** Nothing else of the program is kept from its turn while the kernel works. */
   #advanceSoon(ahead: Ahead): void {
     if (this.#advancing) return;
     this.#advancing = true;
-    setImmediate(() => {
+    runtime.setImmediate(() => {
       this.#advancing = false;
       if (this.#closed) return;
       ahead.advance();
@@ -292,14 +342,6 @@ export class LibcTransport implements Transport {
     throw new OverrunError(`the receive buffer overran: ${lost} lost`, lost);
   }
 
-  /** An answer that was not there: it always is, as far as anybody has seen. */
-  #lookAgain(): void {
-    this.#retry ??= setTimeout(() => {
-      this.#retry = undefined;
-      if (!this.#closed) this.#listener?.readable();
-    }, RETRY);
-  }
-
   #assertOpen(): void {
     if (this.#closed) throw new ClosedError();
   }
@@ -307,6 +349,34 @@ export class LibcTransport implements Transport {
 
 const PAGE = 4096;
 const OVERRAN = 'the receive buffer overran';
+
+/** @throws TransportError */
+function open(libc: Libc): number {
+  const type = SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK;
+  try {
+    return attempt(libc, 'socket', () => libc.socket(AF_NETLINK, type, NETLINK_NETFILTER));
+  } catch (error) {
+    const { errno } = error as TransportError;
+    if (errno !== EPROTONOSUPPORT && errno !== EAFNOSUPPORT) throw error;
+    throw new TransportError(
+      'socket',
+      errno,
+      `${errnoName(errno)}: this kernel has no nfnetlink. Load its module (modprobe nfnetlink nf_conntrack_netlink), or build it in`,
+      { cause: error },
+    );
+  }
+}
+
+/** What needs io_uring, and memory for it; undefined where there is none. */
+function whereItCan<T>(make: () => T): T | undefined {
+  try {
+    return make();
+  } catch (error) {
+    // RangeError: no memory for an ArrayBuffer.
+    if (error instanceof TransportError || error instanceof RangeError) return undefined;
+    throw error;
+  }
+}
 
 /**
  * A socket by the libc of this runtime.

@@ -38,8 +38,9 @@ class Watch implements Poll {
     this.referenced = false;
   }
 
-  close(): void {
+  close(closed: () => void): void {
     this.closed = true;
+    closed();
   }
 }
 
@@ -85,11 +86,13 @@ describe('libc: readiness', () => {
 
   it('tells nothing after close, also what was on its way', async () => {
     watch.fire();
-    readiness.close();
+    let mayClose = 0;
+    readiness.close(() => mayClose++);
     watch.fire();
     await setImmediate();
     expect(told).to.equal(0);
     expect(watch.closed).to.equal(true);
+    expect(mayClose).to.equal(1);
   });
 
   it('passes ref and unref on', () => {
@@ -116,6 +119,8 @@ describe('libc: poll by the clock', () => {
     expect(fired).to.equal(stopped);
     poll.start();
     await until(() => fired > stopped);
-    poll.close();
+    let mayClose = 0;
+    poll.close(() => mayClose++);
+    expect(mayClose).to.equal(1);
   });
 });
