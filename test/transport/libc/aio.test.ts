@@ -1,16 +1,15 @@
 /** Chains of operations in a thread of the C library: their order, their ends, and who owns the memory meanwhile. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import koffi from 'koffi';
 import { AIO_FUNCTIONS, AioChain, type AioFunctions } from '../../../src/transport/libc/aio.ts';
-import { type CType, FUNCTIONS, type Libc, type LibcFunctions } from '../../../src/transport/libc/libc.ts';
+import { type Calls, type CType, FUNCTIONS, type LibcFunctions } from '../../../src/transport/libc/libc.ts';
 import { Memory } from '../../../src/transport/libc/memory.ts';
-import { EAGAIN } from '../../../src/uapi/errno.ts';
+import { allocate, free } from '../../../src/transport/libc/owned.ts';
+import { EAGAIN, ENOSYS } from '../../../src/uapi/errno.ts';
 import { AF_UNIX, SOCK_CLOEXEC, SOCK_NONBLOCK } from '../../../src/uapi/socket.ts';
 import { until } from '../../support/kernel.ts';
 
 const SOCK_DGRAM = 2;
-const ENOSYS = 38;
 /** Milliseconds. */
 const PATIENCE = 1000;
 
@@ -24,10 +23,13 @@ function bind(functions: Readonly<Record<string, readonly CType[]>>): Record<str
   );
 }
 
-const libc = {
+const libc: Calls = {
   ...(bind(FUNCTIONS) as LibcFunctions),
-  addressOf: (memory: Uint8Array) => koffi.address(memory),
-} as Libc;
+  errno: () => koffi.errno(),
+  allocate,
+  free,
+  addressOf: (memory) => koffi.address(memory),
+};
 const aio = bind(AIO_FUNCTIONS) as unknown as AioFunctions;
 
 /** Both ends of a pair of sockets that keep datagrams apart and wait for nothing. */
@@ -54,7 +56,7 @@ describe('a chain of asynchronous I/O', () => {
 
   afterEach(() => {
     for (const fd of sockets) libc.close(fd);
-    expect(AioChain.working, 'chains that own memory').to.equal(0);
+    expect(AioChain.working, 'chains under way').to.equal(0);
   });
 
   it('sends and receives datagrams in their order, and ends with EAGAIN where there are no more', async () => {
@@ -65,11 +67,11 @@ describe('a chain of asynchronous I/O', () => {
         memory.bytes.fill(n + round, n * 100, n * 100 + n);
         chain.send(ours, memory, n * 100, n);
       }
-      expect(chain.submit()).to.equal(true);
+      expect(chain.submit()).to.equal(10);
       expect(chain.under).to.equal(10);
       expect(await ends(chain, 10)).to.deep.equal([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
       for (let n = 0; n < 12; n++) chain.receive(theirs, memory, 8192 + n * 100, 100);
-      expect(chain.submit()).to.equal(true);
+      expect(chain.submit()).to.equal(12);
       expect(await ends(chain, 12)).to.deep.equal([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, -EAGAIN, -EAGAIN]);
       for (let n = 1; n <= 10; n++) expect(memory.bytes[8192 + (n - 1) * 100]).to.equal(n + round);
       expect(chain.under).to.equal(0);
@@ -102,20 +104,23 @@ describe('a chain of asynchronous I/O', () => {
     expect(() => chain.receive(sockets[1], memory, 0, 1)).to.throw(RangeError);
   });
 
-  it('keeps the memory of a chain that was given up until the thread has ended it', async () => {
-    // Sent so often that the thread is busy for a while.
+  it('retires when the last operation has ended, and not before', async () => {
     const [ours, theirs] = sockets;
-    let dropped: AioChain | undefined = new AioChain(libc, aio, PATIENCE);
-    for (let n = 0; n < 16; n++) dropped.send(ours, memory, 0, 32768);
-    for (let n = 0; n < 16; n++) dropped.receive(theirs, memory, 32768, 32768);
-    dropped.submit();
-    dropped.release();
-    const { working } = AioChain;
-    expect(working).to.be.at.most(1);
-    dropped = undefined;
-    await sleep(50);
-    new AioChain(libc, aio, PATIENCE);
-    expect(AioChain.working).to.equal(0);
+    const chain = new AioChain(libc, aio, PATIENCE);
+    for (let n = 0; n < 16; n++) chain.send(ours, memory, 0, 32768);
+    for (let n = 0; n < 16; n++) chain.receive(theirs, memory, 32768, 32768);
+    chain.submit();
+    const under = await new Promise((resolve) => chain.retire(() => resolve(chain.under)));
+    expect([under, AioChain.working]).to.deep.equal([0, 0]);
+  });
+
+  it('is quiet when the process may end', () => {
+    const [ours] = sockets;
+    const chain = new AioChain(libc, aio, PATIENCE);
+    for (let n = 0; n < 16; n++) chain.send(ours, memory, 0, 32768);
+    chain.submit();
+    chain.quiet();
+    expect([chain.under, AioChain.working]).to.deep.equal([0, 0]);
   });
 
   describe('of a C library that', () => {
@@ -125,6 +130,7 @@ describe('a chain of asynchronous I/O', () => {
         lio_listio: (_mode, list) => lio_listio((at) => new DataView(list.buffer, at * 168, 168)),
         aio_error: () => 0,
         aio_suspend: () => 0,
+        connect: () => 0,
       };
     }
     const end = (block: DataView, errno: number, result: bigint): void => {
@@ -141,11 +147,11 @@ describe('a chain of asynchronous I/O', () => {
 
     it('has no thread starts nothing, and owns nothing', () => {
       const chain = chainOf(library(() => -1));
-      expect(chain.submit()).to.equal(false);
+      expect(chain.submit()).to.equal(0);
       expect([chain.under, chain.ready, AioChain.working]).to.deep.equal([0, 0, 0]);
     });
 
-    it('starts a part returns the errno of the rest in its place', () => {
+    it('starts the first alone says how many', () => {
       let first: DataView | undefined;
       const chain = chainOf(
         library((block) => {
@@ -154,11 +160,23 @@ describe('a chain of asynchronous I/O', () => {
           return -1;
         }),
       );
-      expect(chain.submit()).to.equal(true);
-      expect([chain.ready, chain.under, AioChain.working]).to.deep.equal([0, 3, 1]);
+      expect(chain.submit()).to.equal(1);
+      expect([chain.ready, chain.under, AioChain.working]).to.deep.equal([0, 1, 1]);
       end(first!, 0, 7n);
+      expect(chain.ready).to.equal(1);
+      expect(chain.next()).to.equal(7);
+    });
+
+    it('starts the last alone returns the errno of the others in their place', () => {
+      const chain = chainOf(
+        library((block) => {
+          end(block(2), 0, 7n);
+          return -1;
+        }),
+      );
+      expect(chain.submit()).to.equal(3);
       expect(chain.ready).to.equal(3);
-      expect([chain.next(), chain.next(), chain.next()]).to.deep.equal([7, -EAGAIN, -EAGAIN]);
+      expect([chain.next(), chain.next(), chain.next()]).to.deep.equal([-EAGAIN, -EAGAIN, 7]);
     });
 
     it('ends everything at once is believed', () => {
@@ -170,7 +188,7 @@ describe('a chain of asynchronous I/O', () => {
           return -1;
         }),
       );
-      expect(chain.submit()).to.equal(true);
+      expect(chain.submit()).to.equal(3);
       expect(chain.ready).to.equal(3);
       expect([chain.next(), chain.next(), chain.next()]).to.deep.equal([1, -EAGAIN, 0]);
     });
