@@ -3,6 +3,7 @@
  * its own. Needs root, gcc and libnetfilter_conntrack's headers. --write also makes docs/performance.md of it.
  */
 import { parseArgs } from 'node:util';
+import { whyNoRefusal } from '../test/support/refuse.ts';
 import { buildAll } from './c/build.ts';
 import { describeMachine, isCrowded } from './machine.ts';
 import { measureCommands } from './measure/commands.ts';
@@ -48,7 +49,7 @@ if (inside) await measure();
 else await runInside(size.flows);
 
 async function measure(): Promise<void> {
-  const impossible = buildAll();
+  const impossible = buildAll() ?? whyNoRefusal();
   if (impossible !== undefined) throw new Error(`no C programs to compare with: ${impossible}`);
   const machine = describeMachine();
   print(machine.map(([name, value]) => `${name}: ${value}`).join('\n'));

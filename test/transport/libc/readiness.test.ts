@@ -122,7 +122,7 @@ describe('libc: poll by the clock', () => {
     });
     other.start();
     await until(() => others >= 3);
-    other.close();
+    other.close(() => {});
     expect(fired).to.equal(stopped);
     poll.start();
     await until(() => fired > stopped);

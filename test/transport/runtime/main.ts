@@ -1,10 +1,11 @@
 /**
  * Runs the conformance suite over one transport in the runtime that executes this file: `main.js TRANSPORT main|worker [PART OF A NAME]`.
+ * CTNETLINK_LONG=1 adds the cases that take seconds, and CTNETLINK_WITHOUT=io_uring leaves out those that need it.
  * One line of JSON a case, as it ends. In a network namespace of the tests' own only, whose name it finds in the environment.
  */
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { openTransport } from '../../../src/transport/open.ts';
-import type { Context } from '../conformance/index.ts';
+import type { Capability, Context } from '../conformance/index.ts';
 import { casesFor, type Examined, openOptions } from './capabilities.ts';
 
 /** How a case ended. */
@@ -69,7 +70,9 @@ if (!isMainThread) {
   await run(examined, part, (outcome) => parentPort!.postMessage(outcome));
 } else {
   const [transport, thread, part = ''] = process.argv.slice(2);
-  const examined = { transport, thread, long: process.env.CTNETLINK_LONG === '1' } as Examined;
+  const { CTNETLINK_LONG, CTNETLINK_WITHOUT = '' } = process.env;
+  const without = CTNETLINK_WITHOUT.split(',') as Capability[];
+  const examined = { transport, thread, long: CTNETLINK_LONG === '1', without } as Examined;
   if (thread === 'main') {
     await run(examined, part, print);
   } else {
