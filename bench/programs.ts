@@ -1,6 +1,7 @@
 /** The programs that take part: C beside JavaScript, each a process that tells its result in one line of JSON. */
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { CONTAINER, refusing } from '../test/support/refuse.ts';
 import { runtime } from '../test/support/runtimes.ts';
 import { binary, type Program } from './c/build.ts';
 
@@ -19,6 +20,8 @@ export interface Side {
   runtime: string;
   executable: string | undefined;
   transport: string;
+  /** What the kernel refuses to the process, as refuse.ts takes it. */
+  refused: readonly string[];
 }
 
 const [major] = process.versions.node.split('.');
@@ -32,6 +35,12 @@ const ALL: readonly Side[] = [
 ];
 /** Those over FFI, as far as their runtime is there. */
 export const sides = ALL.filter(({ executable }) => executable !== undefined);
+/** The same in most containers and pods, whose seccomp profile refuses io_uring. */
+export const sidesInContainers: readonly Side[] = sides.map((each) => ({
+  ...each,
+  name: `${each.name}, no io_uring`,
+  refused: CONTAINER,
+}));
 const missing = ALL.filter(({ executable }) => executable === undefined).map((each) => each.runtime);
 /** A sentence about the others. */
 export const leftOut =
@@ -42,7 +51,7 @@ export const leftOut =
 function side(transport: string, runtime: string, executable: string | undefined): Side {
   // Deno and Bun have a socket of the same name.
   const name = transport === runtime.toLowerCase() ? runtime : `${transport} (${runtime})`;
-  return { name, runtime, executable, transport };
+  return { name, runtime, executable, transport, refused: [] };
 }
 
 /** Runs one of the C programs. */
@@ -55,7 +64,8 @@ export function runOurs<T extends Partial<Result> = Result>(side: Side, program:
   const script = fileURLToPath(new URL(`build/js/bench/timed/${program}.js`, import.meta.url));
   const flags = side.transport === 'deno' ? ['run', '--allow-all'] : [];
   const env = { ...process.env, CTNETLINK_TRANSPORT: side.transport };
-  const result = run<T>(side.executable!, [...flags, script, ...args], env);
+  const [command, ...rest] = refusing(side.refused, [side.executable!, ...flags, script, ...args]);
+  const result = run<T>(command, rest, env);
   if (result.transport !== undefined && result.transport !== side.transport)
     throw new Error(`${side.name} ran over ${result.transport}`);
   return result;

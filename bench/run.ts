@@ -3,6 +3,7 @@
  * its own. Needs root, gcc and libnetfilter_conntrack's headers. --write also makes docs/performance.md of it.
  */
 import { parseArgs } from 'node:util';
+import { whyNoRefusal } from '../test/support/refuse.ts';
 import { buildAll } from './c/build.ts';
 import { describeMachine, isCrowded } from './machine.ts';
 import { measureCommands } from './measure/commands.ts';
@@ -10,6 +11,7 @@ import { measureCreate } from './measure/create.ts';
 import { measureDump } from './measure/dump.ts';
 import { measureEvents } from './measure/events.ts';
 import { measureEventsCli } from './measure/events-cli.ts';
+import { measureLimits } from './measure/limits.ts';
 import { measureMemory } from './measure/memory.ts';
 import { measureScale } from './measure/scale.ts';
 import { inside, runInside } from './namespace.ts';
@@ -25,6 +27,7 @@ const MEASURES = {
   scale: measureScale,
   commands: measureCommands,
   'events-cli': measureEventsCli,
+  limits: measureLimits,
 } as const;
 
 const { values } = parseArgs({
@@ -46,7 +49,7 @@ if (inside) await measure();
 else await runInside(size.flows);
 
 async function measure(): Promise<void> {
-  const impossible = buildAll();
+  const impossible = buildAll() ?? whyNoRefusal();
   if (impossible !== undefined) throw new Error(`no C programs to compare with: ${impossible}`);
   const machine = describeMachine();
   print(machine.map(([name, value]) => `${name}: ${value}`).join('\n'));

@@ -37,7 +37,7 @@ function flows(): string[] {
 
 /** Runs an example to its end and gives what it printed. */
 async function run(command: string, args: readonly string[], meanwhile?: () => Promise<void>): Promise<string> {
-  const child = spawn(command, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], timeout: 20_000 });
+  const child = spawn(command, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], timeout: 100_000 });
   try {
     const closed = once(child, 'close');
     let errors = '';

@@ -40,8 +40,7 @@ await ct.close();
 console.log(JSON.stringify([ct.transport, ...seen]));
 `;
 
-describeKernel('package in every runtime', ['conntrack', 'nft'], function () {
-  this.timeout(60_000);
+describeKernel('package in every runtime', ['conntrack', 'nft'], () => {
   let app = '';
   before(() => {
     resetNamespace();

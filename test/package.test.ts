@@ -15,8 +15,7 @@ interface Manifest {
   exports: Record<string, string | { types: string; default: string }>;
 }
 
-describe('package', function () {
-  this.timeout(60_000);
+describe('package', () => {
   const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as Manifest;
   let files: string[] = [];
   let folder = '';

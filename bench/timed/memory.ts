@@ -1,7 +1,9 @@
 /** The counterpart of c/memory.c: the codec without a socket, over a file of concatenated messages. One line of JSON. */
 import { readFileSync } from 'node:fs';
-import { flowCodec } from '../../src/ctnetlink/flow.ts';
+import { Flow, flowCodec } from '../../src/ctnetlink/flow.ts';
 import { decodeFlow } from '../../src/ctnetlink/message.ts';
+import type { FlowInit } from '../../src/ctnetlink/properties.ts';
+import { buildCreate } from '../../src/ctnetlink/request.ts';
 import { viewOf } from '../../src/netlink/byteorder.ts';
 import { walkDatagram } from '../../src/netlink/nlmsg.ts';
 import { Writer } from '../../src/netlink/writer.ts';
@@ -34,4 +36,24 @@ const decode = best((index) => {
   kept = decodeFlow(view, offset, end);
 });
 const encode = best((index) => flowCodec.write(writer.reset(), flows[index]));
-console.log(JSON.stringify({ count: spans.length, decode_ns: decode, encode_ns: encode, kept: kept !== undefined }));
+
+// What createMany() writes of the flows of create.ts: all of one shape.
+const objects = Array.from({ length: spans.length }, (_, i): FlowInit => {
+  const orig = { src: `10.0.0.${i}`, dst: '192.168.0.1', proto: 'udp', sport: 40000 + i, dport: 53 } as const;
+  return { orig, timeout: 3600 };
+});
+const alike = objects.map((init) => Flow.from(init));
+const shape = best((index) => flowCodec.write(writer.reset(), alike[index]));
+const request = best((index) => buildCreate(alike[index], 'create')(writer.reset(), 0));
+const object = best((index) => buildCreate(Flow.from(objects[index]), 'create', 'flow', true)(writer.reset(), 0));
+
+const result = {
+  count: spans.length,
+  decode_ns: decode,
+  encode_ns: encode,
+  shape_ns: shape,
+  request_ns: request,
+  object_ns: object,
+  kept: kept !== undefined,
+};
+console.log(JSON.stringify(result));

@@ -1,8 +1,9 @@
 /** What a failure looks like to who typed the command: a line or two, and never a stack. */
+import { inspect } from 'node:util';
 import { KernelError, NetlinkError, UnsupportedError } from '../netlink/errors.ts';
 import { EEXIST } from '../uapi/errno.ts';
 import { failureLine } from './failures.ts';
-import { complain } from './output.ts';
+import { complain, complainPlainly } from './output.ts';
 import { type Settings, UsageError } from './settings.ts';
 
 /** Exit status of conntrack(8); that of misuse is the error's own. */
@@ -28,7 +29,7 @@ export class CommandFailure extends Error {
  */
 export function report(error: unknown, settings?: Asked): number {
   if (error instanceof CommandFailure) return report(error.cause, error.settings);
-  if (process.env.CTNETLINK_DEBUG) console.error(error);
+  if (process.env.CTNETLINK_DEBUG) for (const line of inspect(error).split('\n')) complainPlainly(line);
   if (error instanceof UsageError) {
     complain(error.message);
     if (error.status !== FAILED)
@@ -64,7 +65,7 @@ export class Refusals {
     if (!(error instanceof KernelError)) throw error;
     if (!this.#explained.has(error.errno)) explain(error);
     this.#explained.add(error.errno);
-    process.stderr.write(`${failureLine(error, this.#settings)}\n`);
+    complainPlainly(failureLine(error, this.#settings));
   }
 }
 

@@ -8,7 +8,7 @@ import {
   formatEventSave,
   formatEventXML,
 } from '../format/event.ts';
-import { formatEventJSON } from '../format/json.ts';
+import { formatEventJSON, formatSyncJSON } from '../format/json.ts';
 import { timeval } from '../format/time.ts';
 import { flowFormat, plainOptions } from './formats.ts';
 import { ProgramNames } from './program-names.ts';
@@ -44,7 +44,7 @@ export function eventFormat(settings: Settings): (event: FlowEvent) => string {
 /** The text of a flow that was listed after an overrun: what -L prints of it, but for what tells it from an event. */
 export function syncFormat(settings: Settings): (flow: Flow) => string {
   const { output } = settings;
-  if (output.has('json') || output.has('ndjson')) return (flow) => JSON.stringify({ type: 'sync', flow });
+  if (output.has('json') || output.has('ndjson')) return (flow) => formatSyncJSON({ flow });
   const format = flowFormat(settings);
   // <flow> without a type, and -A, which does no harm where the flow is there already.
   if (output.has('xml') || output.has('save')) return format;

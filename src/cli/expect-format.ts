@@ -3,7 +3,7 @@ import type { ExpectationEvent } from '../conntrack/expectation-events.ts';
 import type { Expectation } from '../ctnetlink/expectation.ts';
 import { formatExpectationEvent, formatExpectationEventXML } from '../format/event.ts';
 import { formatExpectation, formatExpectationXML } from '../format/expectation.ts';
-import { formatExpectationEventJSON, formatExpectationJSON } from '../format/json.ts';
+import { formatExpectationEventJSON, formatExpectationJSON, formatSyncJSON } from '../format/json.ts';
 import { expectationTimeval } from '../format/time.ts';
 import { now, SYNC } from './event-format.ts';
 import type { Settings } from './settings.ts';
@@ -25,7 +25,7 @@ export function expectationEventFormat({ output }: Settings): (event: Expectatio
 /** Of one that was listed after an overrun: see syncFormat. */
 export function expectationSyncFormat(settings: Settings): (expectation: Expectation) => string {
   const { output } = settings;
-  if (output.has('json') || output.has('ndjson')) return (expectation) => JSON.stringify({ type: 'sync', expectation });
+  if (output.has('json') || output.has('ndjson')) return (expectation) => formatSyncJSON({ expectation });
   if (output.has('xml')) return expectationFormat(settings);
   const time = output.has('timestamp');
   return (expectation) => (time ? `[${expectationTimeval(now())}]\t` : '') + SYNC + formatExpectation(expectation);

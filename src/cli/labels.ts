@@ -1,6 +1,7 @@
 /** Names of labels on the command line: connlabel.conf. */
 import { readFileSync } from 'node:fs';
 import { CONNLABEL_CONF, LabelMap } from '../format/labelmap.ts';
+import { complainPlainly } from './output.ts';
 import { UsageError } from './settings.ts';
 
 let map: LabelMap | undefined;
@@ -14,7 +15,7 @@ export function labelMap(): LabelMap | undefined {
     map = new LabelMap([]);
     const { code } = error as NodeJS.ErrnoException;
     const reason = code === 'ENOENT' ? 'No such file or directory' : (error as Error).message;
-    process.stderr.write(`nfct_labelmap_new: ${reason}\n`);
+    complainPlainly(`nfct_labelmap_new: ${reason}`);
   }
   return map.empty ? undefined : map;
 }

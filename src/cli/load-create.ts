@@ -5,6 +5,7 @@ import type { Flow } from '../ctnetlink/flow.ts';
 import { KernelError } from '../netlink/errors.ts';
 import { EEXIST } from '../uapi/errno.ts';
 import { CommandFailure } from './errors.ts';
+import { complainPlainly } from './output.ts';
 import { Progress } from './progress.ts';
 import type { Settings } from './settings.ts';
 
@@ -53,7 +54,7 @@ export class Creations {
     const { index, error } = refused as Failure;
     const behind = flows.slice(index + 1, sent).filter((_, at) => !failed.has(index + 1 + at));
     await ct.deleteMany(behind, { onError: () => {} });
-    process.stderr.write(`${file}:${this.#lines[index]}:\n`);
+    complainPlainly(`${file}:${this.#lines[index]}:`);
     throw new CommandFailure(error, this.#kinds[index]);
   }
 

@@ -12,8 +12,12 @@ import { described } from './create.ts';
 import { CommandFailure } from './errors.ts';
 import { flushFlows } from './flush.ts';
 import { Creations } from './load-create.ts';
+import { complainPlainly } from './output.ts';
 import { type Command, type Settings, UsageError } from './settings.ts';
 import { Shapes } from './shapes.ts';
+
+/** Characters that a line may have. One that conntrack(8) takes has several hundred; a longer one is no line of -R. */
+const LONGEST = 65536;
 
 type Run = (context: Context) => Promise<unknown>;
 
@@ -40,7 +44,7 @@ async function run(context: Context, { run, settings, line }: Single, { file }: 
   try {
     await run({ ...context, settings });
   } catch (error) {
-    process.stderr.write(`${file}:${line}:\n`);
+    complainPlainly(`${file}:${line}:`);
     throw new CommandFailure(error, settings);
   }
 }
@@ -73,6 +77,7 @@ class Script {
       for await (const lines of linesOf(this.file)) {
         for (const line of lines) {
           number++;
+          if (line.length > LONGEST) throw new UsageError(`the line has more than ${LONGEST} characters`);
           const settings = shapes.read(line);
           if (settings !== undefined) this.#add(settings, number);
         }
@@ -80,13 +85,13 @@ class Script {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).syscall === 'open')
         throw new UsageError(`Failed to open file ${this.file} for reading`);
-      if (error instanceof UsageError) process.stderr.write(`${this.file}:${number}:\n`);
+      if (error instanceof UsageError) complainPlainly(`${this.file}:${number}:`);
       throw error;
     }
   }
 
   #add(settings: Settings, line: number): void {
-    for (const warning of settings.warnings) process.stderr.write(`${warning}\n`);
+    for (const warning of settings.warnings) complainPlainly(warning);
     const run = settings.table === 'conntrack' ? RUNS[settings.command!] : undefined;
     if (run === undefined) throw new UsageError(refusalOf(settings));
     if (run !== create || !this.#addCreation(settings, line)) this.steps.push({ run, settings, line });
@@ -114,15 +119,20 @@ function refusalOf({ command, table }: Settings): string {
   return `Cannot use command \`${name}' with --load-file`;
 }
 
-/** The lines of a file or, for `-`, of standard input, as many at once as come at once. A folder has none. */
+/**
+ * The lines of a file or, for `-`, of standard input, as many at once as come at once. A folder has none. A line that is
+ * too long is not gathered: its beginning, which is too long as well, is the last that comes.
+ */
 async function* linesOf(file: string): AsyncGenerator<string[]> {
   const input = file === '-' ? process.stdin : createReadStream(file);
   let rest = '';
   try {
     for await (const text of input.setEncoding('utf8')) {
-      const lines = `${rest}${text}`.split('\n');
+      const lines = (text as string).split('\n');
+      lines[0] = rest + lines[0];
       rest = lines.pop()!;
       yield lines;
+      if (rest.length > LONGEST) break;
     }
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EISDIR') throw error;

@@ -23,7 +23,7 @@ import { getFlow } from './get.ts';
 import { helpText } from './help.ts';
 import { list } from './list.ts';
 import { load } from './load.ts';
-import { Output } from './output.ts';
+import { complainPlainly, Output } from './output.ts';
 import { parse } from './parse.ts';
 import type { Command, Settings } from './settings.ts';
 import { expectationStats, flowStats } from './stats.ts';
@@ -65,7 +65,7 @@ function textOf({ command, shell, flow }: Settings): string | undefined {
 }
 
 async function run(settings: Settings): Promise<number> {
-  for (const warning of settings.warnings) process.stderr.write(`${warning}\n`);
+  for (const warning of settings.warnings) complainPlainly(warning);
   const output = new Output();
   const text = textOf(settings);
   if (text !== undefined) {
@@ -76,12 +76,20 @@ async function run(settings: Settings): Promise<number> {
   const runs = settings.table === 'expect' ? ON_EXPECTATIONS : ON_FLOWS;
   let transport: OpenOptions['transport'];
   let recorder: Recorder | undefined;
+  /** The command is carried out even if the file cannot be written, and then fails. */
+  let recordStatus = 0;
   if (settings.replay !== undefined) transport = openCapture(settings.replay);
-  if (settings.record !== undefined) transport = recorder = record(settings.record, { transport });
+  if (settings.record !== undefined) {
+    const onError = (error: Error): void => {
+      recordStatus = report(error);
+    };
+    transport = recorder = record(settings.record, { transport, onError });
+  }
   try {
     const open = () => Conntrack.open({ transport, eventsMayAbortProcess: settings.eventsMayAbort });
     await using ct = await open();
-    return await runs[settings.command!]!({ ct, open, settings, output });
+    const status = await runs[settings.command!]!({ ct, open, settings, output });
+    return status === 0 ? recordStatus : status;
   } finally {
     recorder?.close();
   }

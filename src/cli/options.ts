@@ -325,6 +325,7 @@ export const OPTIONS: readonly Option[] = [
     argument: 'required',
     placeholder: 'FILE',
     ours: true,
+    ofRun: true,
     help: 'ask this capture instead of the kernel, without privilege',
     with: { conntrack: `${SELECTING}FCSR`, expect: 'LGDIEFCS' },
     apply: (settings, value) => {
@@ -336,6 +337,7 @@ export const OPTIONS: readonly Option[] = [
     argument: 'required',
     placeholder: 'FILE',
     ours: true,
+    ofRun: true,
     help: 'write what the kernel says to a capture, for --replay and Wireshark',
     with: { conntrack: `${SELECTING}FCSR`, expect: 'LGDIEFCS' },
     apply: (settings, value) => {
@@ -345,6 +347,7 @@ export const OPTIONS: readonly Option[] = [
   {
     long: ['resync'],
     ours: true,
+    ofRun: true,
     help: 'list the table anew when events were lost',
     with: { conntrack: 'E', expect: 'E' },
     apply: (settings) => {
@@ -354,6 +357,7 @@ export const OPTIONS: readonly Option[] = [
   {
     long: ['events-may-abort'],
     ours: true,
+    ofRun: true,
     help: 'take events over the addon although that aborts this program (SIGABRT) when they come faster than it reads them',
     with: { conntrack: 'E', expect: 'E' },
     apply: (settings) => {

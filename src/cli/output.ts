@@ -1,4 +1,5 @@
 /** Standard output in large pieces. A listing of a million flows is 180 MB: written line by line it would cost more than the dump. */
+import { escapeControls } from '../netlink/escape.ts';
 import { NAME } from './version.ts';
 
 /** Characters gathered before they are written. */
@@ -60,5 +61,10 @@ export class Output {
 
 /** A line on standard error, behind the name of the program. */
 export function complain(message: string): void {
-  process.stderr.write(`${NAME}: ${message}\n`);
+  complainPlainly(`${NAME}: ${message}`);
+}
+
+/** A line on standard error. What it quotes, of a command line, a file or the kernel, does not drive the terminal. */
+export function complainPlainly(line: string): void {
+  process.stderr.write(`${escapeControls(line)}\n`);
 }

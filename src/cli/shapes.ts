@@ -4,8 +4,8 @@
  */
 import { PROTOCOL } from './options.ts';
 import { Parser } from './parse.ts';
-import { Settings } from './settings.ts';
-import type { Option } from './table.ts';
+import { Settings, UsageError } from './settings.ts';
+import { nameOf, type Option } from './table.ts';
 import { wordsOf } from './words.ts';
 
 /** Kept; a file that -o save wrote has some for each protocol. */
@@ -103,6 +103,13 @@ export class Shapes {
     if (words.length === 0) return undefined;
     const parser = new Parser(words);
     const { settings } = parser;
+    const ofRun = parser.options.find(({ row }) => row.ofRun === true);
+    if (ofRun !== undefined) {
+      const name = nameOf(ofRun.row);
+      throw new UsageError(
+        `a line of --load-file cannot have the option \`${name}': give it on the command line, where it is for all lines`,
+      );
+    }
     const { command, table } = settings;
     if (plain && (command === 'add' || command === 'create') && table === 'conntrack' && words.join(' ') === line) {
       this.#shapes.unshift(new Shape(words, parser));

@@ -26,6 +26,8 @@ export interface Option {
   readonly with: Commands;
   /** Those of them that cannot do without. */
   readonly needed?: Commands;
+  /** It is about the whole run of the program, such as where its answers come from: no line of -R can have it. */
+  readonly ofRun?: boolean;
   /** It is ours, not conntrack(8)'s. */
   readonly ours?: boolean;
   /** @throws UsageError */

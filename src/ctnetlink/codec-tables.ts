@@ -49,6 +49,10 @@ export class Tables {
   /** [level * 32 + type] -> entry */
   readonly entries: Int32Array;
   readonly program: Int32Array;
+  /** The slots of the protocols that decide about an `icmpv6` path. */
+  readonly protocols: readonly number[];
+  /** The slots whose values have no length of their own. */
+  readonly varying: readonly number[];
   readonly #levels: Level[] = [{ path: [], members: [] }];
   readonly #levelOf = new Map<string, number>([['', 0]]);
 
@@ -74,6 +78,8 @@ export class Tables {
     const program: number[] = [];
     this.#compile(0, program);
     this.program = Int32Array.from(program);
+    this.protocols = [...rows.keys()].filter((slot) => rows[slot].kind === 'proto');
+    this.varying = [...rows.keys()].filter((slot) => KINDS[rows[slot].kind].size === undefined);
   }
 
   levelPath(level: number): WirePath {

@@ -6,7 +6,7 @@ import { DecodeError } from '../netlink/errors.ts';
 import type { Writer } from '../netlink/writer.ts';
 import { readAttributes } from './codec-read.ts';
 import { type Subsystem, Tables } from './codec-tables.ts';
-import { writeAttributes } from './codec-write.ts';
+import { Templates } from './codec-templates.ts';
 import type { SlotHolder, SlotValue } from './kinds.ts';
 import type { AttributeRow, WirePath } from './row.ts';
 
@@ -17,6 +17,7 @@ export class Codec {
   /** See Subsystem. */
   readonly commonSlots: number;
   readonly #tables: Tables;
+  readonly #templates: Templates;
   readonly #all: readonly SlotValue[];
   readonly #common: readonly SlotValue[];
   readonly #rare: readonly SlotValue[];
@@ -25,6 +26,7 @@ export class Codec {
     this.rows = subsystem.rows;
     this.commonSlots = subsystem.commonSlots;
     this.#tables = new Tables(subsystem);
+    this.#templates = new Templates(this.#tables);
     this.#all = new Array<SlotValue>(subsystem.rows.length).fill(undefined);
     this.#common = this.#all.slice(0, subsystem.commonSlots);
     this.#rare = this.#all.slice(subsystem.commonSlots);
@@ -70,6 +72,6 @@ export class Codec {
 
   /** Writes everything that is set, in the write order of the subsystem. Empty nests are left out. */
   write(writer: Writer, source: SlotHolder): void {
-    writeAttributes(this.#tables, writer, source);
+    this.#templates.write(writer, source);
   }
 }

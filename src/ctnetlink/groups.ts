@@ -13,6 +13,8 @@ export interface Field {
   argument: string;
   /** Slots that may hold it, and how each does. */
   places: { slot: number; kind: Kind }[];
+  /** Of the first: see Kind. -1 where it has none. */
+  max: number;
   /** One of the slots is above the common ones: see Subsystem. */
   rare: boolean;
 }
@@ -34,7 +36,8 @@ export function groupFields(
     }
     let field = fields.get(name);
     if (field === undefined) {
-      field = { name, property: row.property, argument: `${argument}.${row.property}`, places: [], rare: false };
+      const { max = -1 } = KINDS[row.kind] as Kind;
+      field = { name, property: row.property, argument: `${argument}.${row.property}`, places: [], max, rare: false };
       fields.set(name, field);
     }
     field.places.push({ slot, kind: KINDS[row.kind] });
@@ -67,13 +70,28 @@ export function fieldToJSON(slots: readonly SlotValue[], field: Field): unknown 
  */
 export function writeField(slots: SlotValue[], field: Field, value: unknown, argument: string): void {
   if (value === undefined) return;
-  const [first] = field.places;
-  if (field.places.length === 1) {
+  const { places } = field;
+  // First what nearly all values are, without a call and without an exception for the other family of addresses.
+  if (typeof value === 'number') {
+    if (value >= 0 && value <= field.max && Math.floor(value) === value) {
+      slots[places[0].slot] = value | 0;
+      return;
+    }
+  } else if (typeof value === 'string') {
+    for (let i = 0; i < places.length; i++) {
+      const parsed = places[i].kind.parse?.(value);
+      if (parsed === undefined) continue;
+      slots[places[i].slot] = parsed;
+      return;
+    }
+  }
+  const [first] = places;
+  if (places.length === 1) {
     slots[first.slot] = first.kind.set(value, argument);
     return;
   }
   let refusal: unknown;
-  for (const { slot, kind } of field.places) {
+  for (const { slot, kind } of places) {
     try {
       slots[slot] = kind.set(value, argument);
       return;

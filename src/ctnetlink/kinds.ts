@@ -60,6 +60,10 @@ export interface Kind {
   readonly get: (value: never) => unknown;
   /** The inverse: checks what a caller gave. @throws TypeError, RangeError naming `argument` */
   readonly set: (value: unknown, argument: string) => SlotValue;
+  /** Integers from 0 to this one are `set` as they are, as signed 32-bit ones. */
+  readonly max?: number;
+  /** What `set` makes of a text; undefined where it refuses that. */
+  readonly parse?: (text: string) => SlotValue;
   /** The property's value as JSON has it, where that differs. */
   readonly json?: (value: never) => unknown;
 }
@@ -88,9 +92,10 @@ function setText(value: unknown, argument: string): string {
 
 function setAddress<T>(parse: (text: string) => T | undefined, family: string) {
   return (value: unknown, argument: string): T => {
-    const parsed = parse(setText(value, argument));
-    if (parsed === undefined) throw new RangeError(`${argument} must be an ${family} address, not ${describe(value)}`);
-    return parsed;
+    const parsed = typeof value === 'string' ? parse(value) : undefined;
+    if (parsed !== undefined) return parsed;
+    setText(value, argument);
+    throw new RangeError(`${argument} must be an ${family} address, not ${describe(value)}`);
   };
 }
 
@@ -124,13 +129,14 @@ function setLabels(value: unknown, argument: string): Uint8Array {
 const same = (value: never): unknown => value;
 
 function integer(op: number, size: number, max: number): Kind {
-  return { op, size, get: same, set: (value, argument) => checkInteger(value, max, argument) };
+  return { op, size, max, get: same, set: (value, argument) => checkInteger(value, max, argument) };
 }
 
 function word(op: number): Kind {
   return {
     op,
     size: 4,
+    max: 0xffffffff,
     get: (value: number) => value >>> 0,
     set: (value, argument) => checkInteger(value, 0xffffffff, argument) | 0,
   };
@@ -138,13 +144,17 @@ function word(op: number): Kind {
 
 function named(names: Readonly<Record<string, number>>): Kind {
   const byNumber = inverse(names);
+  const byName = new Map(Object.entries(names));
   return {
     op: OP_U8,
     size: 1,
+    max: 0xff,
+    parse: (name) => byName.get(name),
     get: (value: number) => byNumber[value] ?? value,
     set: (value, argument) => {
-      if (typeof value !== 'string') return checkInteger(value, 255, argument);
-      if (Object.hasOwn(names, value)) return names[value];
+      if (typeof value !== 'string') return checkInteger(value, 0xff, argument);
+      const number = byName.get(value);
+      if (number !== undefined) return number;
       throw new RangeError(`${argument} must be a number or one of ${Object.keys(names).join(', ')}, not '${value}'`);
     },
   };
@@ -161,8 +171,8 @@ export const KINDS = {
   },
   u32host: word(OP_U32_HOST),
   u64: { op: OP_U64, size: 8, get: (value: number | bigint) => BigInt(value), set: setU64, json: jsonU64 },
-  ipv4: { op: OP_U32, size: 4, get: formatIpv4, set: setAddress(parseIpv4, 'IPv4') },
-  ipv6: { op: OP_IPV6, size: 16, get: formatIpv6, set: setAddress(parseIpv6, 'IPv6') },
+  ipv4: { op: OP_U32, size: 4, get: formatIpv4, parse: parseIpv4, set: setAddress(parseIpv4, 'IPv4') },
+  ipv6: { op: OP_IPV6, size: 16, get: formatIpv6, parse: parseIpv6, set: setAddress(parseIpv6, 'IPv6') },
   string: { op: OP_STRING, size: undefined, get: same, set: setText },
   bytes: { op: OP_BYTES, size: undefined, get: same, set: setBytes, json: toHex },
   labels: { op: OP_BYTES, size: undefined, get: labelBits, set: setLabels },

@@ -51,10 +51,14 @@ const STATUS = slotOfProperty('status');
 const TIMEOUT = slotOfProperty('timeout');
 const READ_ONLY = [...ATTRIBUTES.keys()].filter((slot) => ATTRIBUTES[slot].readOnly === true);
 
+/** What names a flow. */
+const BY_ORIG = [ORIG.family, ...ORIG.all, ZONE];
+const BY_REPLY = [REPLY.family, ...REPLY.all, ZONE];
+
 /** A flow with only these slots of `flow`, which are common ones. */
 function only(flow: Flow, slots: readonly number[]): Flow {
   const copy = new Flow(flowCodec.newCommonSlots());
-  for (const slot of slots) copy.slots[slot] = flow.slots[slot];
+  for (let i = 0; i < slots.length; i++) copy.slots[slots[i]] = flow.slots[slots[i]];
   return copy;
 }
 
@@ -65,7 +69,7 @@ function only(flow: Flow, slots: readonly number[]): Flow {
 function identity(flow: Flow, argument: string): Flow {
   const tuple = hasTuple(flow.slots, ORIG) ? ORIG : REPLY;
   checkTuple(flow.slots, tuple, argument);
-  return only(flow, [tuple.family, ...tuple.all, ZONE]);
+  return only(flow, tuple === ORIG ? BY_ORIG : BY_REPLY);
 }
 
 function familyOf(flow: Flow): number {
@@ -75,7 +79,8 @@ function familyOf(flow: Flow): number {
 /** What of a flow a NEW request carries: all that the kernel takes, also what this package does not know. A copy, unless it is `owned`. */
 function writable(flow: Flow, owned: boolean): Flow {
   const copy = owned ? flow : new Flow(flow.slots.slice());
-  for (const slot of READ_ONLY) if (slot < copy.slots.length) copy.slots[slot] = undefined;
+  const { slots } = copy;
+  for (let i = 0; i < READ_ONLY.length; i++) if (slots[READ_ONLY[i]] !== undefined) slots[READ_ONLY[i]] = undefined;
   copy.unknown = flow.unknown;
   return copy;
 }

@@ -28,6 +28,8 @@ export class Schema {
   readonly #groups: ReadonlyMap<string, ReadonlyMap<string, Field>>;
   /** The properties that are in no group. */
   readonly #leaves: ReadonlyMap<string, Field>;
+  /** Both: a field, or the fields of a group. */
+  readonly #members: ReadonlyMap<string, Field | ReadonlyMap<string, Field>>;
 
   constructor({ argument, noun, codec, tuples, always }: SchemaOptions) {
     this.#argument = argument;
@@ -39,6 +41,7 @@ export class Schema {
     this.#leaves = groups.get('')!;
     groups.delete('');
     this.#groups = groups;
+    this.#members = new Map<string, Field | ReadonlyMap<string, Field>>([...this.#leaves, ...groups]);
   }
 
   /** Gives the class of the objects a getter for each property. */
@@ -76,10 +79,9 @@ export class Schema {
     for (const key of Object.keys(init)) {
       const value = (init as Record<string, unknown>)[key];
       if (value === undefined) continue;
-      const leaf = this.#leaves.get(key);
-      const fields = this.#groups.get(key);
-      if (leaf !== undefined) this.#setField(target, leaf, value, argument);
-      else if (fields !== undefined) this.#setGroup(target, fields, value, argument, key);
+      const member = this.#members.get(key);
+      if (member instanceof Map) this.#setGroup(target, member, value, argument, key);
+      else if (member !== undefined) this.#setField(target, member as Field, value, argument);
       else if (key === 'unknown') target.unknown = this.#unknownFrom(value, `${argument}.unknown`);
       else throw new TypeError(`${argument}.${key} is not a property of ${this.#noun}`);
     }

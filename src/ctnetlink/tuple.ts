@@ -70,7 +70,9 @@ export function turnRound(slots: SlotValue[], from: TupleSlots, to: TupleSlots):
 
 /** True when anything of the tuple but its family is set. */
 export function hasTuple(slots: readonly SlotValue[], tuple: TupleSlots): boolean {
-  return tuple.all.some((slot) => slots[slot] !== undefined);
+  const { all } = tuple;
+  for (let i = 0; i < all.length; i++) if (slots[all[i]] !== undefined) return true;
+  return false;
 }
 
 /**

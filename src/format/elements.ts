@@ -1,6 +1,7 @@
 /** What XML of flows and XML of expectations have in common. */
 import type { SlotValue } from '../ctnetlink/kinds.ts';
 import type { TupleSlots } from '../ctnetlink/tuple.ts';
+import { replaceControls } from '../netlink/escape.ts';
 import { FAMILY_NAMES, PROTOCOL_NAMES } from './names.ts';
 import { twoDigits } from './time.ts';
 
@@ -45,7 +46,11 @@ export function when(now: number | undefined): string {
 const FORBIDDEN = /[&<]|\]\]>|[^\t\n\r\x20-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu;
 const ESCAPES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', ']]>': ']]&gt;' };
 
-/** Text as the content of an element. A character that XML does not have becomes U+FFFD. */
+/**
+ * Text as the content of an element. A character that XML does not have becomes U+FFFD, another control character a
+ * reference such as `&#x9b;`: a parser reads the same text, and a terminal is not driven by it.
+ */
 export function escapeXML(text: string): string {
-  return text.replace(FORBIDDEN, (found) => ESCAPES[found] ?? '\ufffd');
+  const allowed = text.replace(FORBIDDEN, (found) => ESCAPES[found] ?? '\ufffd');
+  return replaceControls(allowed, (control) => `&#x${control.charCodeAt(0).toString(16)};`);
 }

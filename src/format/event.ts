@@ -2,6 +2,7 @@
 import type { Expectation } from '../ctnetlink/expectation.ts';
 import type { Flow } from '../ctnetlink/flow.ts';
 import type { EventType } from '../ctnetlink/message.ts';
+import { escapeControls } from '../netlink/escape.ts';
 import { escapeXML } from './elements.ts';
 import {
   type ExpectationOptions,
@@ -40,7 +41,12 @@ export function formatEvent(event: FlowEvent, options: EventOptions = {}): strin
   const { received, programName } = options;
   const arrival = received === undefined ? '' : `[${timeval(received)}]\t`;
   const flow = formatFlow(event.flow, options);
-  return arrival + (flow === '' ? '' : PREFIXES[event.type]) + flow + cause(event, programName);
+  return (
+    arrival +
+    (flow === '' ? '' : PREFIXES[event.type]) +
+    flow +
+    cause(event, programName && escapeControls(programName))
+  );
 }
 
 /** The same in XML, where which program caused it is text between the elements. */
@@ -55,7 +61,17 @@ const COMMANDS = { new: '-A', update: '-U', destroy: '-D' } as const;
 
 /** The same as the options of conntrack(8): -o save. */
 export function formatEventSave(event: FlowEvent, programName?: string): string {
-  return formatFlowSave(event.flow, COMMANDS[event.type]) + cause(event, programName);
+  return formatFlowSave(event.flow, COMMANDS[event.type]) + cause(event, programName && escapeSaved(programName));
+}
+
+/**
+ * A name that adds no option to a line that -R reads: its words are ignored there, unless one begins with a dash or a
+ * quote makes one begin.
+ */
+function escapeSaved(name: string): string {
+  return escapeControls(name)
+    .replaceAll('"', '\\x22')
+    .replace(/ (?=-)/g, '\\x20');
 }
 
 function cause({ portid }: FlowEvent, programName: string | undefined): string {

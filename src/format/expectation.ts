@@ -1,9 +1,10 @@
 /**
  * An expectation as text, to the letter what nfexp_snprintf of libnetfilter_conntrack 1.0.9 prints and so what conntrack -L expect lists.
- * It shows neither NAT nor function nor id. Text is escaped in XML, as in that of flows.
+ * It shows neither NAT nor function nor id. Text is escaped as in that of flows.
  */
 import { EXPECT_MASK, EXPECT_MASTER, EXPECTED, Expectation, expectationSlot } from '../ctnetlink/expectation.ts';
 import type { SlotValue } from '../ctnetlink/kinds.ts';
+import { escapeControls } from '../netlink/escape.ts';
 import { NF_CT_EXPECT_INACTIVE, NF_CT_EXPECT_PERMANENT, NF_CT_EXPECT_USERSPACE } from '../uapi/nf_conntrack_common.ts';
 import { escapeXML, FLOW_BEGIN, layer3Begin, layer4Begin, when } from './elements.ts';
 import { type PlainOptions, PREFIXES } from './plain.ts';
@@ -54,7 +55,7 @@ export function formatExpectation(expectation: Expectation, options: Expectation
   if (slots[FLAGS]) text += ` ${flagNames(slots).join(',')}`;
   if (slots[CLASS] !== undefined) text += ` class=${(slots[CLASS] as number) >>> 0}`;
   if (slots[HELPER] === undefined) return text;
-  text += ` helper=${slots[HELPER]}`;
+  text += ` helper=${escapeControls(slots[HELPER] as string)}`;
   // C takes the space off that parts behind leave, and so one of the helper's own.
   return text.endsWith(' ') ? text.slice(0, -1) : text;
 }

@@ -1,3 +1,4 @@
+export { escapeControls } from '../netlink/escape.ts';
 export { XML_BEGIN, XML_END } from './elements.ts';
 export * from './event.ts';
 export * from './expectation.ts';

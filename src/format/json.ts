@@ -4,26 +4,37 @@
  */
 import type { Expectation } from '../ctnetlink/expectation.ts';
 import type { Flow } from '../ctnetlink/flow.ts';
+import { escapeControlsInJSON } from '../netlink/escape.ts';
 import type { ExpectationEvent, FlowEvent } from './event.ts';
+
+/** A flow that was listed after events were lost, told from an event: {"type":"sync","flow":{...}}. */
+export function formatSyncJSON(entry: { flow: Flow } | { expectation: Expectation }): string {
+  return json({ type: 'sync', ...entry });
+}
+
+/** JSON that may go to a terminal: control characters in text are escaped, also those that JSON allows. */
+function json(value: object): string {
+  return escapeControlsInJSON(JSON.stringify(value));
+}
 
 /** A flow as one line of JSON. */
 export function formatFlowJSON(flow: Flow): string {
-  return JSON.stringify(flow.toJSON());
+  return json(flow);
 }
 
 /** An event as one line of JSON: {"type":"new","flow":{...}}, with the portid where a program caused it. */
 export function formatEventJSON(event: FlowEvent): string {
   const { type, flow, portid } = event;
-  return JSON.stringify(portid ? { type, flow, portid } : { type, flow });
+  return json(portid ? { type, flow, portid } : { type, flow });
 }
 
 /** An expectation as one line of JSON. */
 export function formatExpectationJSON(expectation: Expectation): string {
-  return JSON.stringify(expectation.toJSON());
+  return json(expectation);
 }
 
 /** The same of an event: {"type":"new","expectation":{...}}, with the portid where a program caused it. */
 export function formatExpectationEventJSON(event: ExpectationEvent): string {
   const { type, expectation, portid } = event;
-  return JSON.stringify(portid ? { type, expectation, portid } : { type, expectation });
+  return json(portid ? { type, expectation, portid } : { type, expectation });
 }

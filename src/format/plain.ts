@@ -1,10 +1,11 @@
 /**
  * A flow as one line, to the letter what nfct_snprintf(NFCT_O_PLAIN) of libnetfilter_conntrack 1.0.9 prints and so what conntrack(8)
- * lists. Values are read from their slots and appended to one string: a listing of a million flows makes no object but its lines.
+ * lists, but for control characters in text, which are escaped. Values are read from their slots and appended to one string: a listing of a million flows makes no object but its lines.
  */
 import type { Flow } from '../ctnetlink/flow.ts';
 import { labelBits } from '../ctnetlink/labels.ts';
 import { ORIG, REPLY } from '../ctnetlink/tuple.ts';
+import { escapeControls } from '../netlink/escape.ts';
 import { IPS_ASSURED, IPS_HW_OFFLOAD, IPS_OFFLOAD, IPS_SEEN_REPLY } from '../uapi/nf_conntrack_common.ts';
 import type { LabelMap } from './labelmap.ts';
 import { DCCP_STATE_NAMES, FAMILY_NAMES, PROTOCOL_NAMES, SCTP_STATE_NAMES, TCP_STATE_NAMES } from './names.ts';
@@ -94,14 +95,14 @@ export function formatFlow(flow: Flow, options: PlainOptions = DEFAULTS): string
   }
   if (slots[MARK] !== undefined) text += ` mark=${(slots[MARK] as number) >>> 0}`;
   if (slots[SECMARK] !== undefined) text += ` secmark=${(slots[SECMARK] as number) >>> 0}`;
-  if (slots[SECCTX] !== undefined) text += ` secctx=${slots[SECCTX]}`;
+  if (slots[SECCTX] !== undefined) text += ` secctx=${escapeControls(slots[SECCTX] as string)}`;
   if (slots[ZONE] !== undefined) text += ` zone=${slots[ZONE]}`;
   if (slots[START] !== undefined) text += ` delta-time=${deltaTime(slots[START], slots[STOP], options.now)}`;
   if (options.timestamp === true) {
     if (slots[START] !== undefined) text += ` [start=${ctime(slots[START])}]`;
     if (slots[STOP] !== undefined) text += ` [stop=${ctime(slots[STOP])}]`;
   }
-  if (slots[HELPER] !== undefined) text += ` helper=${slots[HELPER]}`;
+  if (slots[HELPER] !== undefined) text += ` helper=${escapeControls(slots[HELPER] as string)}`;
   if (slots[USE] !== undefined) text += ` use=${(slots[USE] as number) >>> 0}`;
   if (options.id === true && slots[ID] !== undefined) text += ` id=${(slots[ID] as number) >>> 0}`;
   if (options.labels !== undefined && slots[LABELS] !== undefined)
@@ -115,7 +116,7 @@ function labelNames(labels: Uint8Array, map: LabelMap): string {
   let names = '';
   for (const bit of labelBits(labels)) {
     const name = map.name(bit);
-    if (name !== undefined) names += `${names === '' ? '=' : ','}${name}`;
+    if (name !== undefined) names += `${names === '' ? '=' : ','}${escapeControls(name)}`;
   }
   return ` labels${names}`;
 }

@@ -1,8 +1,10 @@
 /** Checks of what callers give: TypeError for a wrong type, RangeError for a wrong value, both naming the argument. */
 
+import { escapeControls } from './escape.ts';
+
 /** A value as an error message names it. */
 export function describe(value: unknown): string {
-  if (typeof value === 'string') return `'${value}'`;
+  if (typeof value === 'string') return `'${escapeControls(value)}'`;
   if (Array.isArray(value)) return 'an array';
   return typeof value === 'object' && value !== null ? 'an object' : String(value);
 }

@@ -3,6 +3,7 @@
  * TypeError and RangeError and name the argument.
  */
 import { ENOBUFS, ERRNO_NAMES } from '../uapi/errno.ts';
+import { escapeControls } from './escape.ts';
 
 /** What every error of this package that is not the caller's mistake derives from. */
 export class NetlinkError extends Error {
@@ -59,7 +60,7 @@ export class KernelError extends NetlinkError {
     let message = `${operation}: ${code}`;
     if (explanation !== undefined) message += `: ${explanation}`;
     if (extack?.message !== undefined) {
-      message += ` (kernel: ${extack.message}${extack.offset === undefined ? '' : `, at byte ${extack.offset} of the request`})`;
+      message += ` (kernel: ${escapeControls(extack.message)}${extack.offset === undefined ? '' : `, at byte ${extack.offset} of the request`})`;
     }
     super(code, message);
     this.errno = errno;

@@ -21,7 +21,9 @@ const MOST_REPORTED = 100;
 
 /** Where the program is now, for a warning that may come much later: as text, because an Error would hold what its frames do. */
 export function stackOf(): string {
-  return new Error('opened here').stack ?? '';
+  const lines = (new Error('opened here').stack ?? '').split('\n');
+  // How the runtime came to run it is different each time.
+  return lines.filter((line) => !/\b(node|ext|native):/.test(line)).join('\n');
 }
 
 /**

@@ -2,6 +2,7 @@ import { type Batch, type PendingBatch, stampBatch } from './batch.ts';
 import { HOST_LITTLE_ENDIAN, viewOf } from './byteorder.ts';
 import { ACK_CHARGE, REPLY_CHARGE } from './charges.ts';
 import { ClosedError, OverrunError } from './errors.ts';
+import { Queue } from './queue.ts';
 import { runtime } from './runtime.ts';
 import { type EventSink, type Explain, type ReplySink, SequenceTracker, type TrackerCounts } from './sequence.ts';
 import type { Transport } from './transport.ts';
@@ -51,9 +52,9 @@ export class NetlinkSocket {
   readonly transport: Transport;
   readonly #tracker: SequenceTracker;
   readonly #writer = new Writer();
-  readonly #queuedDumps: Queued[] = [];
+  readonly #queuedDumps = new Queue<Queued>();
   /** Requests beyond the transport's window. */
-  readonly #queuedOthers: Queued[] = [];
+  readonly #queuedOthers = new Queue<Queued>();
   #closed: ClosedError | undefined;
   #reading = false;
   #referenced = true;
@@ -216,8 +217,7 @@ export class NetlinkSocket {
     };
     const stop = (error: unknown, failed: boolean): void => {
       if (queued !== undefined) {
-        const at = queue.indexOf(queued);
-        if (at >= 0) queue.splice(at, 1);
+        queue.delete(queued);
         finish(error, failed);
         this.#reference();
       } else {
@@ -306,8 +306,9 @@ export class NetlinkSocket {
         if (transport.ended)
           this.#tracker.end(new ClosedError('nothing more will come: the answer is not in the capture'));
         else if (transport.drained === true) {
-          this.#congested = false;
+          // What is made again because of this is sent into an empty queue.
           this.#tracker.drained();
+          this.#congested = false;
         }
         return false;
       }
@@ -355,7 +356,7 @@ export class NetlinkSocket {
   #startQueued(): boolean {
     if (this.#closed !== undefined) return false;
     for (const queue of [this.#queuedOthers, this.#queuedDumps]) {
-      if (queue.length === 0 || !this.#maySend(queue === this.#queuedDumps, queue[0].charge)) continue;
+      if (queue.first === undefined || !this.#maySend(queue === this.#queuedDumps, queue.first.charge)) continue;
       queue.shift()!.start();
       return true;
     }
@@ -393,7 +394,7 @@ export class NetlinkSocket {
     if (this.#closed !== undefined) return;
     this.#closed = error;
     this.transport.close();
-    for (const queued of [...this.#queuedOthers.splice(0), ...this.#queuedDumps.splice(0)]) queued.reject(error);
+    for (const queued of [...this.#queuedOthers.clear(), ...this.#queuedDumps.clear()]) queued.reject(error);
     this.#tracker.close(error, eventError);
   }
 }

@@ -17,6 +17,7 @@ import { ClosedError, OverrunError, TransportError, UnsupportedError } from '../
 import { type FilteringTransport, filtering } from '../netlink/filtering.ts';
 import { notDropped, stackOf, whenDropped } from '../netlink/lease.ts';
 import { newNlmsghdr, type nlmsghdr, readNlmsghdr } from '../netlink/nlmsg.ts';
+import { Queue } from '../netlink/queue.ts';
 import type { EventSink, ReplySink } from '../netlink/sequence.ts';
 import { NetlinkSocket, type RequestHandle } from '../netlink/socket.ts';
 import type { Transport } from '../netlink/transport.ts';
@@ -62,7 +63,7 @@ export class NfctHandle {
   readonly #subscribed: boolean;
   /** Queries that wait for their answer. */
   #queries = 0;
-  readonly #catches: Waiting[] = [];
+  readonly #catches = new Queue<Waiting>();
   readonly #arrivals: Arrivals;
   readonly #events: EventSink;
   #filtered = false;
@@ -261,7 +262,7 @@ export class NfctHandle {
 
   /** Rejects the catches that wait. */
   end(error: Error): void {
-    for (const waiting of this.#catches.splice(0)) waiting.reject(error);
+    for (const waiting of this.#catches.clear()) waiting.reject(error);
     this.#attend();
   }
 }
@@ -271,7 +272,7 @@ class Arrivals {
   /** The handle, while a query or a catch waits. */
   attendant: NfctHandle | undefined;
   /** For the next catch. */
-  readonly backlog: Arrival[] = [];
+  readonly backlog = new Queue<Arrival>();
   #overrun: OverrunError | undefined;
 
   /** Takes replies of a request that was sent, or events, for whoever waits. */

@@ -1,6 +1,6 @@
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, constants, fchmodSync, fstatSync, ftruncateSync, openSync, writeSync } from 'node:fs';
 import { checkOptions, describe } from '../netlink/check.ts';
-import { OverrunError } from '../netlink/errors.ts';
+import { OverrunError, TransportError } from '../netlink/errors.ts';
 import { walkDatagram } from '../netlink/nlmsg.ts';
 import type { Datagram, Transport, TransportFactory, TransportListener } from '../netlink/transport.ts';
 import { Writer } from '../netlink/writer.ts';
@@ -8,48 +8,180 @@ import { NLMSG_NOOP, NLMSG_OVERRUN } from '../uapi/netlink.ts';
 import { type OpenOptions, openTransport } from './open.ts';
 import { pcapFileHeader, pcapRecord } from './pcap.ts';
 
-/** Opens sockets whose traffic goes into one capture file; `close` closes the file. */
+/** The owner may read and write: what a network talks to is nobody else's business. */
+const PRIVATE = 0o600;
+const OTHERS = 0o077;
+
+/** Descriptors that this process was given, by the links that Linux has to them: nobody else can have planted those. */
+const DESCRIPTOR = /^\/dev\/(stdout|stderr|fd\/\d+)$|^\/proc\/self\/fd\/\d+$/;
+
+/** The capture file cannot be written, or its path is a symbolic link. `code` is the errno name ('ENOSPC', 'ELOOP'). */
+export class RecordError extends TransportError {
+  override name = 'RecordError';
+  /** The capture file. */
+  readonly path: string;
+
+  constructor(path: string, message: string, cause: unknown) {
+    super('record', -((cause as NodeJS.ErrnoException).errno ?? 0), message, { cause });
+    this.path = path;
+  }
+}
+
+export interface RecordOptions extends OpenOptions {
+  /**
+   * Called once when the file can no longer be written, such as on a full disk; in a microtask, so never from inside of
+   * a send or receive. Default: `close` of the recorder throws the error.
+   */
+  onError?(error: RecordError): void;
+}
+
+/** Opens sockets whose traffic goes into one capture file. */
 export interface Recorder extends TransportFactory {
+  /**
+   * Closes the file; the sockets stay open and are no longer recorded. Idempotent.
+   * @throws RecordError once, when the file could not be written to its end and there is no `onError`
+   */
   close(): void;
 }
 
 /**
- * Records all traffic of the sockets that it opens into a capture that replay() and Wireshark read. Every datagram is in the file
- * when it has been sent or received: a program that dies leaves a whole capture.
+ * Records all traffic of the sockets that it opens into a capture that replay() and Wireshark read. Every datagram is
+ * in the file when it has been sent or received: a program that dies leaves a whole capture.
+ *
+ * The file has mode 0600, also when it existed with another mode. A symbolic link as the last part of the path is
+ * refused, so that nobody can redirect the capture of a privileged program onto another file. `/dev/stdout`,
+ * `/dev/stderr` and `/dev/fd/N` are allowed, and so are FIFOs and devices; the modes of those stay as they are.
+ *
+ * When the file can no longer be written (ENOSPC, EDQUOT, EFBIG, EIO), recording ends and the program goes on: a
+ * datagram that could not be recorded was sent or received anyway, so `send` and `receive` do not throw. The file is
+ * cut after its last whole datagram and stays a capture that replay() reads. The error goes to `onError`, or is thrown
+ * by the recorder's `close`. What was written into a FIFO cannot be taken back.
  *
  * @param path where to; overwritten
- * @param options of the sockets that are recorded, as for openTransport
- * @throws the errors of node:fs when the file cannot be written
+ * @param options of the sockets that are recorded, as for openTransport; and `onError`
+ * @throws RecordError for a symbolic link (ELOOP), a file of another user's whose mode cannot be changed (EPERM), and a
+ * file that cannot be written; the other errors of node:fs when it cannot be opened
  */
-export function record(path: string, options: OpenOptions = {}): Recorder {
+export function record(path: string, options: RecordOptions = {}): Recorder {
   // A number would be taken for a file descriptor of somebody else's.
   if (typeof path !== 'string') throw new TypeError(`path must be a string, not ${describe(path)}`);
   checkOptions(options);
-  const file = openSync(path, 'w');
-  let open = true;
+  const { onError, ...openOptions } = options;
+  if (onError !== undefined && typeof onError !== 'function')
+    throw new TypeError(`options.onError must be a function, not ${describe(onError)}`);
+  const file = new CaptureFile(path);
+  let failure: RecordError | undefined;
   const write = (fromKernel: boolean, bytes: Uint8Array): void => {
-    if (open) writeSync(file, pcapRecord({ fromKernel, time: now(), bytes }));
+    if (!file.open) return;
+    try {
+      file.append(pcapRecord({ fromKernel, time: now(), bytes }));
+    } catch (error) {
+      const failed = error as RecordError;
+      if (onError === undefined) failure = failed;
+      else queueMicrotask(() => onError(failed));
+    }
   };
-  try {
-    writeSync(file, pcapFileHeader());
-  } catch (error) {
-    closeSync(file);
-    throw error;
-  }
   let released = false;
   const factory = async (socketOptions?: OpenOptions): Promise<Transport> => {
-    const inner = await openTransport({ ...socketOptions, ...options, transport: options.transport });
+    const inner = await openTransport({ ...socketOptions, ...openOptions, transport: openOptions.transport });
     if (!released && inner.release !== undefined) write(true, note(NLMSG_NOOP, `release=${inner.release}`));
     released = true;
     return new RecordTransport(inner, write);
   };
   return Object.assign(factory, {
     close: (): void => {
-      if (!open) return;
-      open = false;
-      closeSync(file);
+      file.close();
+      const error = failure;
+      failure = undefined;
+      if (error !== undefined) throw error;
     },
   });
+}
+
+/** A file that holds whole records at any time, as far as it can be cut. */
+class CaptureFile {
+  readonly #path: string;
+  readonly #regular: boolean;
+  #descriptor: number | undefined;
+  /** Of the file header and whole records. */
+  #length = 0;
+
+  /** @throws RecordError, the errors of node:fs */
+  constructor(path: string) {
+    this.#path = path;
+    this.#descriptor = openFile(path);
+    const given = DESCRIPTOR.test(path);
+    try {
+      const stat = fstatSync(this.#descriptor);
+      this.#regular = stat.isFile();
+      if (this.#regular && !given) this.#makePrivate(stat.mode);
+      // Not before the mode: what is refused stays as it was.
+      if (this.#regular) ftruncateSync(this.#descriptor, 0);
+      this.append(pcapFileHeader());
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  get open(): boolean {
+    return this.#descriptor !== undefined;
+  }
+
+  /** Closes the file when that fails. @throws RecordError */
+  append(bytes: Uint8Array): void {
+    const descriptor = this.#descriptor!;
+    try {
+      // A disk that becomes full takes the first part of a record before it refuses the rest.
+      for (let written = 0; written < bytes.length; ) written += writeSync(descriptor, bytes, written);
+      this.#length += bytes.length;
+    } catch (error) {
+      const left = this.#cut();
+      this.close();
+      throw new RecordError(this.#path, `cannot write ${this.#path}: ${(error as Error).message}${left}`, error);
+    }
+  }
+
+  close(): void {
+    const descriptor = this.#descriptor;
+    this.#descriptor = undefined;
+    if (descriptor !== undefined) closeSync(descriptor);
+  }
+
+  /** Takes a part of a record away again. What an error message says of the file then. */
+  #cut(): string {
+    if (!this.#regular) return '; recording has ended';
+    try {
+      ftruncateSync(this.#descriptor!, this.#length);
+      return '; recording has ended, and the file has every datagram before that';
+    } catch (error) {
+      return `; recording has ended, inside of a datagram, since the file cannot be cut: ${(error as Error).message}`;
+    }
+  }
+
+  #makePrivate(mode: number): void {
+    if ((mode & OTHERS) === 0) return;
+    try {
+      fchmodSync(this.#descriptor!, PRIVATE);
+    } catch (error) {
+      const reason = `${this.#path} is there already and cannot be made private: ${(error as Error).message}`;
+      throw new RecordError(this.#path, `${reason}; remove it or name another file`, error);
+    }
+  }
+}
+
+/** Not truncated. @throws RecordError for a symbolic link, the errors of node:fs */
+function openFile(path: string): number {
+  const { O_WRONLY, O_CREAT, O_NOFOLLOW } = constants;
+  // Windows has no O_NOFOLLOW.
+  const follow = DESCRIPTOR.test(path) ? 0 : (O_NOFOLLOW ?? 0);
+  try {
+    return openSync(path, O_WRONLY | O_CREAT | follow, PRIVATE);
+  } catch (error) {
+    if (follow === 0 || (error as NodeJS.ErrnoException).code !== 'ELOOP') throw error;
+    const reason = `${path} is a symbolic link, which could redirect the capture onto another file`;
+    throw new RecordError(path, `${reason}; name the file itself`, error);
+  }
 }
 
 function now(): bigint {

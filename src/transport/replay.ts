@@ -2,11 +2,13 @@
  * A capture instead of a kernel: what a program asks is looked up among the requests of the capture, and the recorded answer comes
  * back through the same tracker and decoder. Needs no privilege and no Linux.
  */
+import { Buffer } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 import { HOST_LITTLE_ENDIAN, viewOf } from '../netlink/byteorder.ts';
 import { checkBoolean, checkOptions, describe } from '../netlink/check.ts';
 import { OverrunError, TransportError } from '../netlink/errors.ts';
 import { type nlmsghdr, walkDatagram, writeNlmsghdr } from '../netlink/nlmsg.ts';
+import { Queue } from '../netlink/queue.ts';
 import type {
   Datagram,
   Transport,
@@ -32,11 +34,14 @@ import { type CapturedDatagram, readPcap } from './pcap.ts';
 
 export interface ReplayOptions {
   /**
-   * When events come. 'free' (default): as soon as their group is joined. 'recorded': not before all the requests that precede
-   * them in the capture have been made, so that a program sees the event of what it did after it did it.
+   * When events come. 'free' (default): as soon as their group is joined. 'recorded': not before all the requests that
+   * precede them in the capture have been made, so that a program sees the event of what it did after it did it.
    */
   events?: 'free' | 'recorded';
-  /** Answers a request that the capture has n times also for the n+1st time, with the last answer again. Default: that fails. */
+  /**
+   * Answers a request that the capture has n times also for the n+1st time, with the last answer again. Default: that
+   * fails.
+   */
   repeat?: boolean;
 }
 
@@ -51,9 +56,19 @@ export class ReplayError extends TransportError {
 
 /** A request of the capture and what the kernel answered. */
 interface Exchange {
-  request: Uint8Array;
-  replies: Uint8Array[];
-  used: boolean;
+  readonly request: Uint8Array;
+  readonly replies: Uint8Array[];
+  /** Its place in the capture. */
+  readonly index: number;
+  /** Its neighbours among those that have not been used. */
+  before: Exchange | undefined;
+  behind: Exchange | undefined;
+}
+
+/** The exchanges of equal requests, in the order of the capture. */
+interface Equal {
+  readonly exchanges: Exchange[];
+  used: number;
 }
 
 /** An event, and how many requests precede it in the capture. */
@@ -64,13 +79,32 @@ interface CapturedEvent {
   after: number;
 }
 
-/** A capture taken apart. Sockets of one replay share it. */
+/** Requests that an error message names. */
+const NAMED = 5;
+/** Bytes of a request that it shows. */
+const SHOWN = 80;
+
+/**
+ * A capture taken apart. Sockets of one replay share it. No lookup walks the capture: a request is found by its bytes,
+ * what is left is a linked list, and which events are due is a cursor. So a replay takes time in proportion to what is
+ * asked and answered.
+ */
 class Script {
-  readonly exchanges: Exchange[] = [];
+  /** By what requests have in common that are equal: see keyOf. */
+  readonly #exchanges = new Map<string, Equal>();
+  /** The first and the last exchange that has not been used. */
+  #first: Exchange | undefined;
+  #last: Exchange | undefined;
+  #count = 0;
   readonly events: CapturedEvent[] = [];
+  /** By group: the index of its last event. Undefined: overruns. */
+  readonly #lastEvents = new Map<number | undefined, number>();
+  /** How many of the events may come. */
+  #due = 0;
   readonly options: ReplayOptions;
   release: string | undefined;
-  readonly #sockets = new Set<ReplayTransport>();
+  /** The sockets that joined a group. */
+  readonly listening = new Set<ReplayTransport>();
   #portid = 0;
 
   constructor(datagrams: readonly CapturedDatagram[], options: ReplayOptions) {
@@ -83,9 +117,7 @@ class Script {
       walkDatagram(view, (header, _view, offset, end) => {
         const message = bytes.subarray(offset, end);
         if (!fromKernel) {
-          const exchange: Exchange = { request: message, replies: [], used: false };
-          this.exchanges.push(exchange);
-          current.set(header.nlmsg_seq, exchange);
+          current.set(header.nlmsg_seq, this.#addExchange(message));
           return;
         }
         const exchange = header.nlmsg_seq === 0 ? undefined : current.get(header.nlmsg_seq);
@@ -102,6 +134,19 @@ class Script {
         }
       });
     }
+    this.#proceed();
+  }
+
+  #addExchange(request: Uint8Array): Exchange {
+    const exchange: Exchange = { request, replies: [], index: this.#count++, before: this.#last, behind: undefined };
+    if (this.#last === undefined) this.#first = exchange;
+    else this.#last.behind = exchange;
+    this.#last = exchange;
+    const key = keyOf(request);
+    const equal = this.#exchanges.get(key);
+    if (equal === undefined) this.#exchanges.set(key, { exchanges: [exchange], used: 0 });
+    else equal.exchanges.push(exchange);
+    return exchange;
   }
 
   #unsolicited(header: nlmsghdr, bytes: Uint8Array): void {
@@ -110,49 +155,72 @@ class Script {
       const text = textOf(bytes);
       if (text.startsWith('release=')) this.release = text.slice('release='.length);
     } else if (nlmsg_type === NLMSG_OVERRUN) {
-      this.events.push({ bytes, group: undefined, after: this.exchanges.length });
+      this.#addEvent(bytes, undefined);
     } else if (nlmsg_type >= NLMSG_MIN_TYPE && header.nlmsg_seq === 0) {
-      this.events.push({ bytes, group: groupOf(header), after: this.exchanges.length });
+      this.#addEvent(bytes, groupOf(header));
     }
   }
 
-  open(): ReplayTransport {
-    const socket = new ReplayTransport(this, ++this.#portid);
-    this.#sockets.add(socket);
-    return socket;
+  #addEvent(bytes: Uint8Array, group: number | undefined): void {
+    this.#lastEvents.set(group, this.events.length);
+    this.events.push({ bytes, group, after: this.#count });
   }
 
-  closed(socket: ReplayTransport): void {
-    this.#sockets.delete(socket);
+  open(): ReplayTransport {
+    return new ReplayTransport(this, ++this.#portid);
   }
 
   /** The recorded answer to this request. */
   answer(request: Uint8Array): Exchange {
-    const same = this.exchanges.filter((exchange) => sameRequest(exchange.request, request));
-    const exchange = same.find(({ used }) => !used) ?? (this.options.repeat === true ? same.at(-1) : undefined);
-    if (exchange === undefined) throw new ReplayError(this.#explain(request, same.length));
-    exchange.used = true;
-    // An event may have waited for this request.
-    if (this.options.events === 'recorded') for (const socket of this.#sockets) socket.wake();
-    return exchange;
+    const equal = this.#exchanges.get(keyOf(request));
+    if (equal === undefined) throw new ReplayError(this.#explain(request, 0));
+    const { exchanges, used } = equal;
+    if (used < exchanges.length) {
+      equal.used++;
+      this.#use(exchanges[used]);
+      return exchanges[used];
+    }
+    if (this.options.repeat !== true) throw new ReplayError(this.#explain(request, exchanges.length));
+    return exchanges[exchanges.length - 1];
   }
 
-  /** Whether an event's turn has come. */
-  due(event: CapturedEvent): boolean {
-    if (this.options.events !== 'recorded') return true;
-    for (let i = 0; i < event.after; i++) if (!this.exchanges[i].used) return false;
-    return true;
+  #use(exchange: Exchange): void {
+    const { before, behind } = exchange;
+    if (before === undefined) this.#first = behind;
+    else before.behind = behind;
+    if (behind === undefined) this.#last = before;
+    else behind.before = before;
+    // An event may have waited for this request.
+    if (this.#proceed() && this.options.events === 'recorded') for (const socket of this.listening) socket.wake();
+  }
+
+  /** Finds out which events are due now. True when there are more than before. */
+  #proceed(): boolean {
+    const before = this.#due;
+    const made = this.#first?.index ?? this.#count;
+    while (this.#due < this.events.length && this.events[this.#due].after <= made) this.#due++;
+    return this.#due > before;
+  }
+
+  /** Whether the turn of the event of this index has come. */
+  isDue(index: number): boolean {
+    return this.options.events !== 'recorded' || index < this.#due;
+  }
+
+  /** The index of the last event of a group, or overrun; -1 where there is none. */
+  lastEvent(group: number | undefined): number {
+    return this.#lastEvents.get(group) ?? -1;
   }
 
   #explain(request: Uint8Array, recorded: number): string {
     if (recorded > 0) {
       return `the capture answers ${show(request)} ${recorded} times, and they are used up (repeat: true gives the last again)`;
     }
-    const left = this.exchanges.filter(({ used }) => !used).map((exchange) => show(exchange.request));
-    const has =
-      left.length === 0
-        ? 'no request that is not used'
-        : `${left.slice(0, 5).join('; ')}${left.length > 5 ? '; ...' : ''}`;
+    const left: string[] = [];
+    let next = this.#first;
+    for (; next !== undefined && left.length < NAMED; next = next.behind) left.push(show(next.request));
+    if (next !== undefined) left.push('...');
+    const has = left.length === 0 ? 'no request that is not used' : left.join('; ');
     return `the capture has no answer to ${show(request)}. It has ${has}`;
   }
 }
@@ -162,7 +230,7 @@ class ReplayTransport implements Transport {
   readonly portid: number;
   readonly #script: Script;
   readonly #groups = new Set<number>();
-  readonly #replies: Uint8Array[] = [];
+  readonly #replies = new Queue<Uint8Array>();
   /** A request whose recorded answer has no end. */
   #unfinished: Exchange | undefined;
   #event = 0;
@@ -180,9 +248,10 @@ class ReplayTransport implements Transport {
 
   get ended(): boolean {
     if (this.#replies.length > 0) return false;
-    const { events } = this.#script;
     // An event that waits for a request still comes, without a further send on this socket.
-    for (let i = this.#event; i < events.length; i++) if (this.#concerns(events[i])) return false;
+    const script = this.#script;
+    if (this.#groups.size > 0 && script.lastEvent(undefined) >= this.#event) return false;
+    for (const group of this.#groups) if (script.lastEvent(group) >= this.#event) return false;
     return true;
   }
 
@@ -222,7 +291,7 @@ class ReplayTransport implements Transport {
     for (; this.#event < events.length; this.#event++) {
       const event = events[this.#event];
       if (!this.#concerns(event)) continue;
-      if (!this.#script.due(event)) return undefined;
+      if (!this.#script.isDue(this.#event)) return undefined;
       this.#event++;
       if (event.group === undefined)
         throw new OverrunError('events were lost when this was recorded', lostIn(textOf(event.bytes)));
@@ -233,10 +302,12 @@ class ReplayTransport implements Transport {
 
   joinGroup(group: number): void {
     this.#groups.add(group);
+    this.#script.listening.add(this);
   }
 
   leaveGroup(group: number): void {
     this.#groups.delete(group);
+    if (this.#groups.size === 0) this.#script.listening.delete(this);
   }
 
   ref(): void {}
@@ -245,11 +316,10 @@ class ReplayTransport implements Transport {
 
   close(): void {
     this.#closed = true;
-    this.#script.closed(this);
+    this.#script.listening.delete(this);
   }
 
   wake(): void {
-    if (this.#groups.size === 0) return;
     queueMicrotask(() => {
       if (!this.#closed) this.#listener?.readable();
     });
@@ -298,11 +368,10 @@ function isFinished({ request, replies }: Exchange): boolean {
   return finished;
 }
 
-/** Equal but for nlmsg_seq and nlmsg_pid, which are another socket's. */
-function sameRequest(a: Uint8Array, b: Uint8Array): boolean {
-  if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i] && (i < 8 || i >= NLMSG_HDRLEN)) return false;
-  return true;
+/** What equal requests have in common: all but nlmsg_seq and nlmsg_pid, which are another socket's. */
+function keyOf(request: Uint8Array): string {
+  const bytes = Buffer.from(request.buffer, request.byteOffset, request.length);
+  return bytes.toString('latin1', 0, 8) + bytes.toString('latin1', NLMSG_HDRLEN);
 }
 
 /** The multicast group that the kernel sent an event to. */
@@ -322,8 +391,9 @@ function show(request: Uint8Array): string {
   const view = viewOf(request);
   const type = view.getUint16(4, HOST_LITTLE_ENDIAN).toString(16);
   const flags = view.getUint16(6, HOST_LITTLE_ENDIAN).toString(16);
-  const payload = Array.from(request.subarray(NLMSG_HDRLEN), (byte) => byte.toString(16).padStart(2, '0')).join('');
-  return `type 0x${type} flags 0x${flags} [${payload.length > 160 ? `${payload.slice(0, 160)}...` : payload}]`;
+  const payload = request.subarray(NLMSG_HDRLEN, NLMSG_HDRLEN + SHOWN);
+  const digits = Array.from(payload, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  return `type 0x${type} flags 0x${flags} [${digits}${request.length > NLMSG_HDRLEN + SHOWN ? '...' : ''}]`;
 }
 
 /**

@@ -9,8 +9,7 @@ import { OPTIONS } from '../../src/cli/options.ts';
 import { PROTOCOL_OPTIONS } from '../../src/cli/protocols.ts';
 import { onPath } from '../support/kernel.ts';
 
-describe('cli/completion', function () {
-  this.timeout(20_000);
+describe('cli/completion', () => {
   let folder: string;
 
   before(() => {

@@ -12,7 +12,7 @@ import { TOPICS } from './differential/topics.ts';
 const STRIDE = process.env.CTNETLINK_DIFFERENTIAL === 'all' ? 1 : 4;
 
 describeKernel('Beside conntrack(8)', ['root', 'conntrack', 'nft', 'nsenter', 'ip'], function () {
-  this.timeout(120_000);
+  this.timeout(900_000);
   const folder = mkdtempSync(join(tmpdir(), 'ctnetlink-differential-'));
   let pairs: Pair[] = [];
 

@@ -113,9 +113,7 @@ const ALIKE = [
 /** With names of labels. */
 const LABELLED = ['-l two,last', '-o labels', '-o xml,labels -l two', '-l one'];
 
-describe('cli/events', function () {
-  this.timeout(60_000);
-
+describe('cli/events', () => {
   const wordsOf = (args: string): string[] => args.split(' ').filter((word) => word !== '');
 
   describeKernel('of the same events as conntrack(8)', ['conntrack', 'nft', 'unshare', 'root'], () => {

@@ -6,7 +6,18 @@ import { Conntrack } from '../../src/conntrack/conntrack.ts';
 import { type Control, ftpControl } from '../support/ftp.ts';
 import { describeKernel, resetNamespace, sh, until } from '../support/kernel.ts';
 import { type Dispose, mixedFlows, tracking } from '../support/traffic.ts';
-import { conntrack, ctnetlink, listeners, OUR_NAME, quiet, type Result, ROOT, Running, THEIR_NAME } from './support.ts';
+import {
+  conntrack,
+  ctnetlink,
+  listeners,
+  OUR_NAME,
+  quiet,
+  type Result,
+  ROOT,
+  Running,
+  THEIR_NAME,
+  whileStopped,
+} from './support.ts';
 
 const PASSIVE = {
   PASV: '227 Entering Passive Mode (127,0,0,1,160,1)',
@@ -50,8 +61,7 @@ function expectSame(args: string, prepare: () => void = () => {}): Result {
 
 const CAPTURE = 'fixtures/expectations/capture.pcap';
 
-describe('The table expect of a capture', function () {
-  this.timeout(60_000);
+describe('The table expect of a capture', () => {
   const replayed = (args: string): Result => ctnetlink(...words(args), '--replay', CAPTURE);
   const fixture = (name: string): string => still(readFileSync(join(ROOT, 'fixtures/expectations', name), 'utf8'));
 
@@ -71,8 +81,7 @@ describe('The table expect of a capture', function () {
   });
 });
 
-describeKernel('The table expect beside conntrack(8)', ['conntrack', 'nft'], function () {
-  this.timeout(60_000);
+describeKernel('The table expect beside conntrack(8)', ['conntrack', 'nft'], () => {
   after(() => resetNamespace());
 
   describe('of every helper', () => {
@@ -279,14 +288,14 @@ describeKernel('The table expect beside conntrack(8)', ['conntrack', 'nft'], fun
       try {
         await listeners(1);
         ftp = await ftpControl('ipv4', PASSIVE);
-        process.kill(ours.pid, 'SIGSTOP');
-        // Of one master the helper may expect one flow: each is the end of the one before.
-        await using ct = await Conntrack.open();
-        for (let port = 1; port <= MANY; port++) {
-          const tuple = { src: '127.0.0.1', dst: '127.0.0.1', proto: 'tcp', sport: 0, dport: port } as const;
-          await ct.expectations.create({ tuple, master: ftp.master, timeout: 100 });
-        }
-        process.kill(ours.pid, 'SIGCONT');
+        await whileStopped(ours, async () => {
+          // Of one master the helper may expect one flow: each is the end of the one before.
+          await using ct = await Conntrack.open();
+          for (let port = 1; port <= MANY; port++) {
+            const tuple = { src: '127.0.0.1', dst: '127.0.0.1', proto: 'tcp', sport: 0, dport: port } as const;
+            await ct.expectations.create({ tuple, master: ftp.master, timeout: 100 });
+          }
+        });
         await until(() => ours.stderr.includes(': 1 entries have been listed anew.'), { what: 'the listing' });
         const entry = new RegExp(`^ {3}\\[SYNC\\] \\d+ proto=6 .* dport=${MANY} .* helper=ftp$`, 'm');
         await until(() => entry.test(ours.stdout), { what: 'the entry' });

@@ -91,9 +91,7 @@ function told({ stdout, stderr, status }: Result): unknown {
   return { stdout: stdout.replace(/^(tcp +6 )\d+/gm, '$1#'), last: lines.at(-2), status };
 }
 
-describeKernel('A refusal beside conntrack(8)', ['conntrack'], function () {
-  this.timeout(60_000);
-
+describeKernel('A refusal beside conntrack(8)', ['conntrack'], () => {
   before(() => {
     resetNamespace();
     sh('conntrack', '-I', ...words(`${FLOW} --state ESTABLISHED -t 1000 -u ASSURED,SEEN_REPLY,FIXED_TIMEOUT`));

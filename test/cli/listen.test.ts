@@ -6,7 +6,7 @@ import { Conntrack } from '../../src/conntrack/conntrack.ts';
 import { describeKernel, resetNamespace, sh, until } from '../support/kernel.ts';
 import { storm, tracking } from '../support/traffic.ts';
 import { neutral, replayed } from './replayed.ts';
-import { ctnetlinkUnder, listeners, MAIN, OUR_NAME, Running } from './support.ts';
+import { ctnetlinkUnder, listeners, MAIN, OUR_NAME, Running, whileStopped } from './support.ts';
 
 const udp = (sport: number): string =>
   sh(
@@ -26,9 +26,7 @@ const udp = (sport: number): string =>
     '2',
   );
 
-describeKernel('cli/listen', ['conntrack', 'nft', 'bash'], function () {
-  this.timeout(60_000);
-
+describeKernel('cli/listen', ['conntrack', 'nft', 'bash'], () => {
   let folder: string;
 
   before(() => {
@@ -68,12 +66,7 @@ describeKernel('cli/listen', ['conntrack', 'nft', 'bash'], function () {
     const ours = Running.ctnetlink('-E', '--events-may-abort', ...resync);
     try {
       await listeners(1);
-      process.kill(ours.pid, 'SIGSTOP');
-      try {
-        await storm(FLOWS);
-      } finally {
-        process.kill(ours.pid, 'SIGCONT');
-      }
+      await whileStopped(ours, async () => await storm(FLOWS));
       await until(() => ours.stderr.includes('listed anew'), { what: 'the listing' });
       udp(1);
       await until(() => ours.stdout.includes(' src=10.1.1.1 '), { what: 'the next event' });

@@ -74,8 +74,7 @@ describe('cli/progress', () => {
   });
 });
 
-describeKernel('cli/load beside conntrack(8)', ['conntrack'], function () {
-  this.timeout(60_000);
+describeKernel('cli/load beside conntrack(8)', ['conntrack'], () => {
   let folder = '';
   before(() => {
     folder = mkdtempSync(join(tmpdir(), 'ctnetlink-load-'));

@@ -14,9 +14,7 @@ const TRY = "Try `ctnetlink -h' or 'ctnetlink --help' for more information.\n";
 
 const fixture = (path: string): string => readFileSync(join(ROOT, 'fixtures', path), 'utf8');
 
-describe('cli', function () {
-  this.timeout(60_000);
-
+describe('cli', () => {
   it('prints its help and its version', () => {
     for (const args of [[], ['-h'], ['--help']]) {
       expect(ctnetlink(...args)).to.deep.equal({ stdout: helpText(), stderr: '', status: 0 });

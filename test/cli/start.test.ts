@@ -5,9 +5,7 @@ import { type Result, run } from './support.ts';
 const START = ['--import', 'tsx', 'src/cli/start.ts'];
 const NOBODY = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups'];
 
-describe('cli/start', function () {
-  this.timeout(60_000);
-
+describe('cli/start', () => {
   it('lists the capture and says how to ask the live kernel', () => {
     const { stdout, stderr, status } = run(process.execPath, START);
     expect(stdout).to.match(/^Flows of a real kernel, from the capture fixtures\/mixed\/capture\.pcap:\n\nipv[46] /);

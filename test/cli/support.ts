@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { until } from '../support/kernel.ts';
+import { listeningSockets } from '../support/listeners.ts';
 
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 export const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
@@ -125,25 +126,30 @@ export class Running {
 
 /** Waits until so many sockets of netfilter listen to groups in this namespace. */
 export async function listeners(count: number): Promise<void> {
-  await until(
-    () => {
-      const rows = readFileSync('/proc/net/netlink', 'utf8').trim().split('\n').slice(1);
-      const listening = rows
-        .map((row) => row.trim().split(/\s+/))
-        .filter((row) => row[1] === '12' && !/^0+$/.test(row[3]));
-      return listening.length === count;
-    },
-    { what: `${count} listeners` },
-  );
+  await until(() => listeningSockets().length === count, { what: `${count} listeners` });
+}
+
+/** What a process does, in one letter: see proc_pid_stat(5). */
+function stateOf(pid: number): string {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  // Behind the name, which may have anything in it.
+  return stat[stat.lastIndexOf(')') + 2];
 }
 
 /** Waits until these processes have read every event, and sleep because nothing is left to be printed. */
 export async function quiet(running: readonly Running[]): Promise<void> {
-  const isAsleep = ({ pid }: Running): boolean => / S /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
-  const waiting = (): boolean =>
-    readFileSync('/proc/net/netlink', 'utf8')
-      .split('\n')
-      .map((row) => row.trim().split(/\s+/))
-      .some((row) => row[1] === '12' && !/^0+$/.test(row[3]) && row[4] !== '0');
-  await until(() => !waiting() && running.every(isAsleep), { what: 'the end of the events' });
+  const isQuiet = (): boolean =>
+    listeningSockets().every((waiting) => waiting === 0) && running.every(({ pid }) => stateOf(pid) === 'S');
+  await until(isQuiet, { what: 'the end of the events' });
+}
+
+/** Stops a process while `body` runs. It reads nothing meanwhile. */
+export async function whileStopped({ pid }: Running, body: () => Promise<void>): Promise<void> {
+  process.kill(pid, 'SIGSTOP');
+  try {
+    await until(() => stateOf(pid) === 'T', { what: 'the process stops' });
+    await body();
+  } finally {
+    process.kill(pid, 'SIGCONT');
+  }
 }

@@ -5,6 +5,7 @@ import { ClosedError, DecodeError, DumpInterruptedError, KernelError, OverrunErr
 import { replay } from '../../src/transport/replay.ts';
 import { ENOBUFS, EOPNOTSUPP, EPERM } from '../../src/uapi/errno.ts';
 import { NLM_F_DUMP_INTR, NLM_F_MULTI } from '../../src/uapi/netlink.ts';
+import { passTime } from '../support/clock.ts';
 import { done, type FakeTransport, headerOf, message, rejection, settled, watch } from '../support/fake-transport.ts';
 import { fixturePath } from '../transport/captures.ts';
 import { flow, flowMessage, kernelWith, numberOf, play, range, said } from './played.ts';
@@ -447,7 +448,10 @@ describe('Conntrack: dump and backpressure', () => {
       sequence = header.nlmsg_seq;
     });
     let stop = false;
-    fake.more = () => (sequence === 0 ? undefined : stop ? done(sequence) : flowMessage(sequence, flow(1)));
+    fake.more = () => {
+      passTime(1);
+      return sequence === 0 ? undefined : stop ? done(sequence) : flowMessage(sequence, flow(1));
+    };
     let ticks = 0;
     const timer = setInterval(() => {
       stop = ++ticks === 3;

@@ -198,8 +198,7 @@ describeKernel('Conntrack: filtered events on the kernel', ['conntrack', 'nft'],
   let everything: Uint8Array[];
   let filtered: ReadonlyMap<string, Uint8Array[]>;
 
-  before(async function () {
-    this.timeout(60_000);
+  before(async () => {
     resetNamespace();
     const programs = Object.entries(FILTERS).map(([name, filter]) => [name, new CompiledFilter(filter).forEvents()!]);
     ({ all: everything, filtered } = await filteredByKernel(Object.fromEntries(programs)));

@@ -135,9 +135,7 @@ function hex(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('hex');
 }
 
-describeOracle('parity with libnetfilter_conntrack', function () {
-  this.timeout(60_000);
-
+describeOracle('parity with libnetfilter_conntrack', () => {
   it(`builds the same bytes: ${OBJECTS} random objects (seed ${seed})`, () => {
     const random = new Random(seed);
     const flows = Array.from({ length: OBJECTS }, () => randomObject(random));

@@ -44,8 +44,9 @@ describe('format/xml', () => {
     const texts = [
       ['a<b>&amp;"\'', 'a&lt;b>&amp;amp;"\''],
       [']]>', ']]&gt;'],
-      ['\0\x01\x1f\x7f\ufffe\uffff\ud800', '\ufffd\ufffd\ufffd\x7f\ufffd\ufffd\ufffd'],
-      ['\t\r\nnaïve 𝄞', '\t\r\nnaïve 𝄞'],
+      ['\0\x01\x1f\x7f\ufffe\uffff\ud800', '\ufffd\ufffd\ufffd&#x7f;\ufffd\ufffd\ufffd'],
+      ['\t\r\nnaïve 𝄞', '&#x9;&#xd;&#xa;naïve 𝄞'],
+      ['\x9b31m\u202e', '&#x9b;31m&#x202e;'],
     ];
     for (const [text, escaped] of texts) {
       for (const [property, element] of [

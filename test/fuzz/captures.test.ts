@@ -10,8 +10,7 @@ import { Canvas } from './mutate.ts';
 const seed = seedFromEnvironment();
 const MUTATIONS = 50_000;
 
-describe('fuzz: captures', function () {
-  this.timeout(120_000);
+describe('fuzz: captures', () => {
   const { stackTraceLimit } = Error;
   before(() => {
     Error.stackTraceLimit = 0;

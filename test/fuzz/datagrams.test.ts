@@ -17,7 +17,7 @@ const MUTATIONS = Number(process.env.CTNETLINK_MUTATIONS ?? 1_000_000);
 const CLOSE_LOOK = 50;
 
 describe('fuzz: datagrams', function () {
-  this.timeout(300_000);
+  this.timeout(900_000);
   const { stackTraceLimit } = Error;
   let outcome: Outcome;
 

@@ -32,7 +32,8 @@ import * as nfnl from '../../src/uapi/nfnetlink.ts';
 import * as cta from '../../src/uapi/nfnetlink_conntrack.ts';
 import { AF_INET6, AF_UNSPEC } from '../../src/uapi/socket.ts';
 import { concat } from '../support/fake-transport.ts';
-import { describeKernel, resetNamespace, sysctl, until } from '../support/kernel.ts';
+import { describeKernel, isRoot, resetNamespace, sysctl, until } from '../support/kernel.ts';
+import { someoneListensElsewhere } from '../support/listeners.ts';
 import { tcpConnection, tracking } from '../support/traffic.ts';
 import { bytesOf, converse, type Edit, Kernel, Message, message } from './semantics.ts';
 
@@ -87,6 +88,24 @@ class Listener {
   }
 }
 
+/** How often a case is tried that needs a moment in which nobody listens in any namespace. */
+const ATTEMPTS = 20;
+
+/**
+ * Tries `attempt` until it finds that nobody listens. The kernel has one flag for all network namespaces (Linux 6.18).
+ * So a `conntrack -E` somewhere on the machine excuses a case that never finds it; the case is then skipped.
+ */
+async function whileNobodyListens(test: Mocha.Context, attempt: () => Promise<boolean>): Promise<void> {
+  let excused = !isRoot();
+  for (let n = 0; n < ATTEMPTS; n++) {
+    excused ||= someoneListensElsewhere();
+    if (await attempt()) return;
+    excused ||= someoneListensElsewhere();
+  }
+  expect(excused, 'nobody listens anywhere').to.equal(true);
+  test.skip();
+}
+
 const types = (messages: readonly Message[]) => messages.map(({ header }) => eventTypeOf(header));
 
 describeKernel('semantics of events', ['conntrack', 'nft'], () => {
@@ -115,15 +134,19 @@ describeKernel('semantics of events', ['conntrack', 'nft'], () => {
 
   it('21: flows older than the first listener tell nothing', async function () {
     if (sysctl('nf_conntrack_events') !== '2') this.skip();
-    await kernel.create(v4(1));
-    const events = await listen();
-    expect(await kernel.code(buildUpdate(Flow.from(v4(1, { timeout: 300 }))))).to.equal('OK');
-    await remove(1);
-    await kernel.create(v4(2));
-    await remove(2);
-    const seen = await events.destroyed(2);
-    expect(types(seen)).to.deep.equal(['new', 'destroy']);
-    expect(seen.map(({ flow }) => flow.mark)).to.deep.equal([2, 2]);
+    await whileNobodyListens(this, async () => {
+      await kernel.create(v4(1));
+      const events = await listen();
+      expect(await kernel.code(buildUpdate(Flow.from(v4(1, { timeout: 300 }))))).to.equal('OK');
+      await remove(1);
+      await kernel.create(v4(2));
+      await remove(2);
+      const seen = await events.destroyed(2);
+      events.close();
+      expect(types(seen.slice(-2))).to.deep.equal(['new', 'destroy']);
+      expect(seen.slice(-2).map(({ flow }) => flow.mark)).to.deep.equal([2, 2]);
+      return seen.length === 2;
+    });
   });
 
   it('22: NEW is told from UPDATE by its flags; the sequence is 0, the portid that of who asked', async () => {
@@ -232,9 +255,11 @@ describeKernel('semantics of events', ['conntrack', 'nft'], () => {
     const unknown = [{ path: [], type: cta.CTA_TIMESTAMP_EVENT, value: '0000000000000000' }];
     expect(await kernel.code(buildUpdate(Flow.from(v4(1, { unknown }))))).to.equal('EINVAL');
     await remove(1);
-    for (const { flow, attributes } of await events.destroyed(1)) {
+    const seen = await events.destroyed(1);
+    const after = BigInt(Date.now() + 1) * 1_000_000n;
+    for (const { flow, attributes } of seen) {
       expect(attributes.get(cta.CTA_TIMESTAMP_EVENT)).to.have.length(8);
-      expect(flow.timestamp!.event! >= before && flow.timestamp!.event! <= before + 60_000_000_000n).to.equal(true);
+      expect(flow.timestamp!.event! >= before && flow.timestamp!.event! <= after).to.equal(true);
     }
   });
 });
@@ -278,22 +303,28 @@ describeKernel('semantics of answers', ['conntrack', 'nft'], () => {
     expect(await kernel.marks()).to.deep.equal([1, 2]);
   });
 
-  it('30: with NLM_F_ECHO the event, of sequence 0, precedes the ACK, if somebody listens at all', async () => {
+  it('30: with NLM_F_ECHO the event, of sequence 0, precedes the ACK', async () => {
     const echo = flags((value) => value | NLM_F_ECHO);
-    const create = (n: number): Uint8Array => bytesOf(buildCreate(Flow.from(v4(n)), 'create'), 1, echo);
-    if (sysctl('nf_conntrack_events') === '2') {
-      const alone = await converse([create(1)], 1);
-      expect(alone.map(({ header }) => header.nlmsg_seq)).to.deep.equal([1]);
-    }
     const listener = await Listener.open();
     try {
-      const seen = await converse([create(2)], 1);
+      const seen = await converse([bytesOf(buildCreate(Flow.from(v4(1)), 'create'), 1, echo)], 1);
       expect(seen.map(({ header }) => header.nlmsg_seq)).to.deep.equal([0, 1]);
-      expect(seen[0].flow.mark).to.equal(2);
+      expect(seen[0].flow.mark).to.equal(1);
       expect(eventTypeOf(seen[0].header)).to.equal('new');
     } finally {
       listener.close();
     }
+  });
+
+  it('30: with NLM_F_ECHO there is only the ACK when nobody listens', async function () {
+    if (sysctl('nf_conntrack_events') !== '2') this.skip();
+    const echo = flags((value) => value | NLM_F_ECHO);
+    let n = 0;
+    await whileNobodyListens(this, async () => {
+      const seen = await converse([bytesOf(buildCreate(Flow.from(v4(++n)), 'create'), 1, echo)], 1);
+      expect(seen.at(-1)!.header.nlmsg_seq).to.equal(1);
+      return seen.length === 1;
+    });
   });
 
   it('32: the unconfirmed and dying lists are empty, and can only be dumped', async () => {

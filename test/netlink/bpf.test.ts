@@ -245,9 +245,7 @@ function randomDatagram(random: Random): Uint8Array {
   return bytes;
 }
 
-describeOracle('bpf: random programs, as the kernel takes and runs them', function () {
-  this.timeout(120_000);
-
+describeOracle('bpf: random programs, as the kernel takes and runs them', () => {
   /** min(ret, length) as the kernel shows it, or what it says. */
   function ours(program: Uint8Array, datagram: Uint8Array): number | { errno: number } {
     try {

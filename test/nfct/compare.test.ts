@@ -47,9 +47,7 @@ function expectBoth(counts: readonly number[], total: number): void {
   }
 }
 
-describeOracle('nfct: comparison as in C', function () {
-  this.timeout(60_000);
-
+describeOracle('nfct: comparison as in C', () => {
   it(`of random pairs, most of them nearly equal (seed ${seed})`, () => {
     const random = new Random(seed);
     const pairs = Array.from({ length: 5000 }, (): [Setting[], Setting[]] => {

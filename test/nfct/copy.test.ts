@@ -20,9 +20,7 @@ const COMBINATIONS = 16;
 const NAT_PORTS: readonly number[] = [nfct.ATTR_SNAT_PORT, nfct.ATTR_DNAT_PORT];
 const seed = seedFromEnvironment();
 
-describeOracle('nfct: copies as in C', function () {
-  this.timeout(60_000);
-
+describeOracle('nfct: copies as in C', () => {
   it(`of random objects with all flags (seed ${seed})`, () => {
     const random = new Random(seed);
     const cases = Array.from({ length: 4800 }, (_, index) => {

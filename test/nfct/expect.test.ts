@@ -118,9 +118,7 @@ function told(exp: nfct.Expectation): string {
   return `${tuples.join('| ')}| ${scalars.join(' ')}`.trim();
 }
 
-describeOracle('nf_expect as in C', function () {
-  this.timeout(60_000);
-
+describeOracle('nf_expect as in C', () => {
   it(`builds the same bytes: ${OBJECTS} random objects (seed ${seed})`, () => {
     const random = new Random(seed);
     const lists = Array.from({ length: OBJECTS }, () => randomList(random, FORGOTTEN));

@@ -90,8 +90,7 @@ describeKernel('nfct: filters on the kernel', ['conntrack', 'nft'], () => {
   describe('let through what the interpreter does:', () => {
     let all: Uint8Array[];
     let filtered: ReadonlyMap<string, Uint8Array[]>;
-    before(async function () {
-      this.timeout(60_000);
+    before(async () => {
       resetNamespace();
       ({ all, filtered } = await filteredByKernel(programs));
     });

@@ -61,8 +61,7 @@ function listing(program: Uint8Array): string[] {
   });
 }
 
-describeOracle('nfct: filters are the programs of the C library', function () {
-  this.timeout(120_000);
+describeOracle('nfct: filters are the programs of the C library', () => {
   const random = new Random(seedFromEnvironment());
 
   const word = (): number => (random.oneIn(3) ? random.uint32() : random.pick([0, 1, 5, 0xff, 0x7f000001, 0xffffffff]));

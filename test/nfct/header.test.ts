@@ -138,8 +138,7 @@ const moduleOf = ({ heading }: Listed): Module => (heading.includes('`ctnetlink/
 
 describeOracle('nfct: the C headers', () => {
   let headers: Headers;
-  before(function () {
-    this.timeout(30_000);
+  before(() => {
     headers = new Headers();
   });
   const isHere = (name: string): boolean => name in NFCT || (name in UAPI && !headers.functions.has(name));

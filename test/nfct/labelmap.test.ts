@@ -64,9 +64,7 @@ describe('nfct: label maps', () => {
     expect(() => nfct_labelmap_get_bit(map, 1 as never)).to.throw(TypeError, /^name must/);
   });
 
-  describeOracle('as in C', function () {
-    this.timeout(60_000);
-
+  describeOracle('as in C', () => {
     it('stand in the same place', () => {
       expect(nfct.nfct_labels_get_path()).to.equal(labelsPath());
     });

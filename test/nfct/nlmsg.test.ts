@@ -49,9 +49,7 @@ const OBJECTS = 3000;
 /** What is of an original tuple, without its zone, which C leaves out of expectations. */
 const TUPLE = [0, 1, 4, 5, 8, 9, 12, 13, 14, 15, 17];
 
-describeOracle('nfct: messages by hand, as in C', function () {
-  this.timeout(60_000);
-
+describeOracle('nfct: messages by hand, as in C', () => {
   it(`nfct_nlmsg_parse into objects that have something already: ${OBJECTS} (seed ${seed})`, () => {
     const random = new Random(seed);
     const cases = Array.from({ length: OBJECTS }, () => {

@@ -60,9 +60,7 @@ function randomNat(random: Random): { list: Attr[]; shape: Shape } {
   return { list, shape };
 }
 
-describeOracle('nfct: options as in C', function () {
-  this.timeout(60_000);
-
+describeOracle('nfct: options as in C', () => {
   it(`tell NAT (seed ${seed})`, () => {
     const random = new Random(seed);
     const lists = Array.from({ length: OBJECTS }, () => randomNat(random).list);

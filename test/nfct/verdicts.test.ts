@@ -8,6 +8,7 @@ import { AF_INET, AF_INET6 } from '../../src/uapi/socket.ts';
 import { type Verdict, verdicts } from '../oracle/oracle.ts';
 import { resetNamespace, until } from '../support/kernel.ts';
 import { describeOracleAndKernel } from '../support/oracle.ts';
+import { turns } from '../support/turns.ts';
 
 const { htonl, htons, nfct_query } = nfct;
 const FLOWS = 3;
@@ -80,12 +81,10 @@ class Run {
       const wanted = this.#expected.get(name)!.calls;
       caught.catch(() => {});
       await until(() => this.#calls >= wanted, { what: `${wanted} calls in ${name}` });
-      return await Promise.race([
-        caught,
-        new Promise<never>((_resolve, reject) => {
-          setTimeout(() => reject(late), 10);
-        }),
-      ]);
+      const waits = turns(5).then(() => {
+        throw late;
+      });
+      return await Promise.race([caught, waits]);
     });
   }
 

@@ -17,6 +17,7 @@ import {
   NLMSG_ERROR,
   NLMSG_HDRLEN,
 } from '../../src/uapi/netlink.ts';
+import { startClock, stopClock } from './clock.ts';
 
 /** What fills a datagram that is no longer valid: as lengths, types and values it is nothing sensible. */
 const POISON = 0xa5;
@@ -126,6 +127,10 @@ export function messagesOf(bytes: Uint8Array): Uint8Array[] {
 /** Plays the kernel: called from inside `send`, with each request that it may keep. */
 export type Script = (request: Uint8Array, header: nlmsghdr, transport: FakeTransport) => void;
 
+// After every test, also of files without such a transport.
+if (typeof afterEach === 'function') afterEach(startClock);
+
+/** Stops the clock until the end of the test: what one turn of the event loop reads must not depend on the load. */
 export class FakeTransport implements Transport {
   readonly name = 'fake';
   readonly portid = 4242;
@@ -148,6 +153,7 @@ export class FakeTransport implements Transport {
 
   constructor(script?: Script) {
     this.#script = script;
+    stopClock();
   }
 
   /** Puts a datagram of these messages where `receive` finds it. */

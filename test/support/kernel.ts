@@ -97,11 +97,12 @@ export function resetNamespace(): void {
 
 /**
  * Asks every 5 ms until `condition` answers with something truthy, and returns that. The clock decides nothing but
- * when to give up: after `limit` milliseconds (10 s) this throws an error that names `what`.
+ * when to give up: after `limit` milliseconds (60 s, less than mocha gives a test) this throws an error that names
+ * `what`.
  */
 export async function until<T>(
   condition: () => T | Promise<T>,
-  { limit = 10_000, what = 'the condition' }: { limit?: number; what?: string } = {},
+  { limit = 60_000, what = 'the condition' }: { limit?: number; what?: string } = {},
 ): Promise<Exclude<T, false | 0 | '' | null | undefined>> {
   const end = performance.now() + limit;
   for (;;) {

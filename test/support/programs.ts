@@ -48,7 +48,7 @@ export function testPrograms(document: string, prints: readonly RegExp[]): void 
   for (const [index, pattern] of prints.entries()) {
     it(`has a program number ${index + 1} that runs`, () => {
       const args = ['--import', 'tsx', file(index)];
-      const output = execFileSync(process.execPath, args, { cwd: ROOT, encoding: 'utf8', timeout: 20_000 });
+      const output = execFileSync(process.execPath, args, { cwd: ROOT, encoding: 'utf8', timeout: 100_000 });
       expect(output).to.match(pattern);
     });
   }

@@ -198,8 +198,8 @@ export class Ring {
   }
 
   /**
-   * Starts what was written, in its order, as far as the kernel takes it; the rest is taken back, or it would be started together with what
-   * comes next.
+   * Starts what was written, in its order, as far as the kernel takes it at once. The rest is taken back: it would be started together with what
+   * comes next, and what it was linked to ends with what was taken.
    * @returns how many entries were taken: fewer where the kernel lacks memory, or a profile of seccomp refuses io_uring_enter
    */
   submit(): number {
@@ -207,12 +207,10 @@ export class Ring {
     const tail = this.#tail;
     Atomics.store(this.#words, this.#sqTail, tail);
     this.#written = 0;
-    let taken = 0;
-    while (taken < count) {
-      const result = this.#libc.syscall(uring.SYS_io_uring_enter, this.#fd, BigInt(count - taken), 0, 0, null, 0);
-      if (result > 0) taken += result;
-      else if (result === 0 || this.#libc.errno() !== EINTR) break;
-    }
+    let taken: number;
+    do taken = this.#libc.syscall(uring.SYS_io_uring_enter, this.#fd, BigInt(count), 0, 0, null, 0);
+    while (taken < 0 && this.#libc.errno() === EINTR);
+    taken = Math.max(0, taken);
     if (taken < count) Atomics.store(this.#words, this.#sqTail, (tail - (count - taken)) | 0);
     for (let at = 0; at < taken; at++) this.#under += this.#told[at];
     return taken;

@@ -113,7 +113,7 @@ export const CHANGES: Topic[] = [
       `-U ${TCP} -r 10.0.1.1 -q 10.0.0.1 -m 4`,
       `-U ${TCP} -r 10.0.1.9 -m 4`,
       `-U ${TCP} --state CLOSE`,
-      `-U ${TCP} -t 44`,
+      `-U ${TCP} -t 440`,
       '-U -s 9.9.9.9 -m 1',
       '-U -s 9.9.9.9 -m 1 -o xml',
       ...['xml', 'extended', 'id', 'save', 'labels', 'timestamp', 'ktimestamp', 'xml,id', 'xml,extended'].map(

@@ -28,7 +28,7 @@ export const CREATE: Topic[] = [
     lines: [
       `-I ${TCP} --state ESTABLISHED`,
       `-A ${TCP} --state ESTABLISHED`,
-      `-A ${TCP} --state LISTEN -m 9 -t 10`,
+      `-A ${TCP} --state LISTEN -m 9 -t 200`,
       ...[...TCP_STATES, ...BAD_STATES].map((state) => `-I ${TCP} --sport 1001 --state ${state}`),
       ...[...SCTP_STATES, 'SHUTDOWN_ACK_SENT', 'HEARTBEAT_SENT', 'FOO'].map((state) => `${SCTP} --state ${state}`),
       `${SCTP}`,
@@ -117,7 +117,7 @@ export const CREATE: Topic[] = [
       '-I -s fd00::1 -d fd00::2 -p udp --sport 2 --dport 3 -t 100 -n fd00::9',
       '-I -s fd00::1 -d fd00::2 -p udp --sport 2 --dport 3 -t 100 -g [fd00::9]:53',
       '-I -s 10.0.0.1 -d 10.0.0.1 -p udp --sport 2 --dport 2 -t 0',
-      '-I -s 0.0.0.0 -d 0.0.0.0 -p udp --sport 0 --dport 0 -t 50',
+      '-I -s 0.0.0.0 -d 0.0.0.0 -p udp --sport 0 --dport 0 -t 500',
       `-I ${UDP} -f ipv4`,
       '-I',
       '-A',

@@ -46,7 +46,7 @@ export class Sandbox {
 
   /** Runs a command in it to its end. */
   async run(argv: readonly string[], input = ''): Promise<Outcome> {
-    const child = spawn('nsenter', ['-t', `${this.#keeper.pid}`, '-n', '-m', '--', ...argv], { timeout: 20_000 });
+    const child = spawn('nsenter', ['-t', `${this.#keeper.pid}`, '-n', '-m', '--', ...argv], { timeout: 100_000 });
     let stdout = '';
     let stderr = '';
     child.stdout.setEncoding('utf8').on('data', (text) => {

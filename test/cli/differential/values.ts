@@ -1,6 +1,6 @@
 import type { Topic } from './topic.ts';
 
-const UDP = '-I -s 1.1.1.1 -d 2.2.2.2 -p udp -t 100';
+const UDP = '-I -s 1.1.1.1 -d 2.2.2.2 -p udp -t 5000';
 const PORTS = '--sport 1 --dport 2';
 
 const NUMBERS: readonly string[] = [
@@ -14,6 +14,13 @@ const NUMBERS: readonly string[] = [
     '0b11',
     '1e3',
   ],
+];
+
+/** The like of them, none of which is a few seconds: a flow must not end before both tables are listed. */
+const TIMEOUTS: readonly string[] = [
+  ...['0', '1000', '0x1000', '01000', '08', '0x', '99999', '65536', '-1', ' 7000', '7000x', 'x', '+5000', '- 1', ''],
+  ...['1000 2', '0b11', '1000e3'],
+  ...NUMBERS.filter((number) => number.length > 9),
 ];
 
 const ADDRESSES: readonly string[] = [
@@ -116,7 +123,7 @@ export const VALUES: Topic[] = [
     changes: true,
     lines: [
       ...over(NUMBERS, (value) => flow(UDP, '--sport', value, '--dport', '2')),
-      ...over(NUMBERS, (value) => create('-t', value)),
+      ...over(TIMEOUTS, (value) => create('-t', value)),
       ...over(NUMBERS, (value) => create('-w', value)),
       ...over(NUMBERS, (value) => create('-m', value)),
       ...over(NUMBERS, (value) => create('--orig-zone', value)),
@@ -145,8 +152,8 @@ export const VALUES: Topic[] = [
     title: 'networks, and numbers to select by',
     state: [
       `-A${UDP.slice(2)} ${PORTS}`,
-      `-A -s 1.1.1.1 -d 2.2.2.2 -p udp -t 100 --sport 1 --dport 1 -m 1`,
-      '-A -s fd00::1 -d fd00::2 -p udp -t 100 --sport 1 --dport 2',
+      `-A -s 1.1.1.1 -d 2.2.2.2 -p udp -t 5000 --sport 1 --dport 1 -m 1`,
+      '-A -s fd00::1 -d fd00::2 -p udp -t 5000 --sport 1 --dport 2',
     ],
     lines: [
       ...over(ADDRESSES, (value) => ['-L', '-d', value]),

@@ -55,7 +55,7 @@ function receivedAhead(each: Case): Case {
 export const AHEAD: readonly Case[] = [
   {
     name: 'what comes while JavaScript works is received ahead: twenty times what the buffer holds',
-    needs: ['events', 'ahead'],
+    needs: ['events', 'ahead', 'io_uring'],
     run: async (context) => {
       await withConntrack(context, async (ct) => {
         const events = await ct.events({ types: ['new'], receiveBuffer: 64 * 1024, receiveAhead: true });

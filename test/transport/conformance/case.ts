@@ -8,12 +8,21 @@ import type { OpenOptions } from '../../../src/transport/open.ts';
  * - events: joins multicast groups
  * - backpressure: what nobody receives stays in the kernel
  * - losses: survives an overrun, and tells exactly how many events were lost
- * - ahead: receives events ahead
+ * - ahead: takes the option to receive events ahead
+ * - io_uring: the kernel receives by itself, also while JavaScript works
  * - options: extended ACK and socket filters
  * - workers: runs in worker threads
  * - processes: programs can be started that open such transports, and an idle one lets them end (`unref` works)
  */
-export type Capability = 'events' | 'backpressure' | 'losses' | 'ahead' | 'options' | 'workers' | 'processes';
+export type Capability =
+  | 'events'
+  | 'backpressure'
+  | 'losses'
+  | 'ahead'
+  | 'io_uring'
+  | 'options'
+  | 'workers'
+  | 'processes';
 
 export interface Context {
   /** Opens the transport that is examined. With `events` where it has them. */

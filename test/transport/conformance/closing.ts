@@ -5,6 +5,7 @@ import { Conntrack, type Events, type FlowEvent, type FlowInit } from '../../../
 import { NetlinkSocket } from '../../../src/netlink/socket.ts';
 import { NFNLGRP_CONNTRACK_NEW } from '../../../src/uapi/nfnetlink.ts';
 import { until } from '../../support/kernel.ts';
+import { turns } from '../../support/turns.ts';
 import type { Case } from './case.ts';
 import { fill, flow } from './flows.ts';
 import { Program } from './program.ts';
@@ -33,7 +34,7 @@ export const CLOSING: readonly Case[] = [
         await assert.rejects(socket.request(buildDump('dump'), { operation: 'dump', dump: true, sink }), {
           name: 'ClosedError',
         });
-        await new Promise((resolve) => setTimeout(resolve, 20));
+        await turns(3);
         assert.equal(messages, 1);
       });
     },
@@ -132,7 +133,7 @@ export const CLOSING: readonly Case[] = [
           await ct.create(flow(1));
           await ct.delete(flow(1));
         }`,
-        { limit: 60_000 },
+        { limit: 600_000 },
       );
       try {
         // Its socket is one of those that were there before.

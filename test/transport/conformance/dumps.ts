@@ -2,14 +2,18 @@
 import { strict as assert } from 'node:assert';
 import type { Flow } from '../../../src/ctnetlink/flow.ts';
 import { sh } from '../../support/kernel.ts';
+import { turns } from '../../support/turns.ts';
 import type { Case } from './case.ts';
 import { distinct, fill, flow } from './flows.ts';
 import { leavesNothing, withConntrack } from './sockets.ts';
 
 /** Beyond what a socket receives directly: see LONG_DUMP in transport/libc/socket.ts. */
 const LARGE = 40_000;
-/** Milliseconds. */
-const LATE = 25;
+/** How many flows of a large dump are read between two other requests, at least. */
+const STRIDE = 5_000;
+/** How often a timer must fire inside of dumps, and in how many dumps at most. */
+const TICKS = 20;
+const MOST_DUMPS = 500;
 
 export const DUMPS: readonly Case[] = [
   {
@@ -36,7 +40,7 @@ export const DUMPS: readonly Case[] = [
         let batches = 0;
         for await (const batch of ct.dump().batches()) {
           flows.push(...batch);
-          if (batches++ % 5 === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+          if (batches++ % 5 === 0) await turns(3);
           if (batches === 2) assert.equal((await ct.stats()).entries, count);
         }
         assert.equal(flows.length, count);
@@ -54,7 +58,7 @@ export const DUMPS: readonly Case[] = [
         const batches = ct.dump().batches();
         const { value: first } = (await batches.next()) as { value: Flow[] };
         // More turns of the event loop than reading the rest takes.
-        await new Promise((resolve) => setTimeout(resolve, 200));
+        await turns(150);
         sh('conntrack', '-F');
         let rest = 0;
         for await (const batch of batches) rest += batch.length;
@@ -98,17 +102,16 @@ export const DUMPS: readonly Case[] = [
         for (let round = 0; round < 3; round++) {
           const marks = new Set<number | undefined>();
           let flows = 0;
-          let answered = 0;
+          let next = 0;
           for await (const batch of ct.dump().batches()) {
             for (const { mark } of batch) marks.add(mark);
-            const before = flows;
             flows += batch.length;
-            if (Math.trunc(before / 5_000) === Math.trunc(flows / 5_000)) continue;
+            // The size of a batch depends on the load: the addon reads ahead while nobody asks.
+            if (flows < next) continue;
             assert.equal((await ct.get(flow(1)))?.mark, 1);
-            answered++;
+            next = flows + STRIDE;
           }
           assert.deepEqual([flows, marks.size], [count, count]);
-          assert.equal(answered, LARGE / 5_000);
         }
         assert.deepEqual({ ...ct.counts }, { strays: 0, foreign: 0, truncated: 0 });
       });
@@ -127,7 +130,7 @@ export const DUMPS: readonly Case[] = [
                 flows += batch.length;
                 if (flows < count / 2) continue;
                 if (end === 'break') break;
-                if (end === 'close later') await new Promise((resolve) => setTimeout(resolve, 20));
+                if (end === 'close later') await turns(3);
                 await ct.close();
               }
             };
@@ -144,32 +147,31 @@ export const DUMPS: readonly Case[] = [
     },
   },
   {
-    name: 'timers are in time while a large table is dumped',
+    // How late they are depends on the machine: see bench/measure/dump.ts.
+    name: 'timers have their turn while a large table is dumped',
     long: true,
     run: async (context) => {
-      const count = await fill(200_000);
+      const count = await fill(LARGE);
       await withConntrack(context, async (ct) => {
-        const delays: number[] = [];
-        // The machine may be busy with something else once or twice.
-        for (let round = 0; round < 3 && !delays.some((delay) => delay <= LATE); round++) {
-          let last = performance.now();
-          let worst = 0;
-          let ticks = 0;
-          const timer = setInterval(() => {
-            const now = performance.now();
-            worst = Math.max(worst, now - last - 1);
-            last = now;
-            ticks++;
-          }, 1);
+        let inside = false;
+        let ticks = 0;
+        const timer = setInterval(() => {
+          if (inside) ticks++;
+        }, 1);
+        let dumps = 0;
+        // The faster the machine, the more dumps it takes.
+        for (; ticks < TICKS && dumps < MOST_DUMPS; dumps++) {
           let flows = 0;
-          for await (const { orig } of ct.dump()) if (orig.dport === 53) flows++;
-          clearInterval(timer);
+          for await (const { orig } of ct.dump()) {
+            inside = true;
+            if (orig.dport === 53) flows++;
+          }
+          inside = false;
           assert.equal(flows, count);
-          assert.ok(ticks > 1);
-          delays.push(worst);
         }
-        context.note?.(`worst delay of a timer in each dump, ms: ${delays.map((delay) => delay.toFixed(1))}`);
-        assert.ok(Math.min(...delays) <= LATE, `timers came late by ${delays} ms`);
+        clearInterval(timer);
+        context.note?.(`a timer fired ${ticks} times in ${dumps} dumps`);
+        assert.ok(ticks >= TICKS, `a timer fired only ${ticks} times in ${dumps} dumps`);
       });
     },
   },

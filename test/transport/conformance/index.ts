@@ -7,6 +7,7 @@ import { resetNamespace } from '../../support/kernel.ts';
 import { AHEAD } from './ahead.ts';
 import type { Case } from './case.ts';
 import { CLOSING } from './closing.ts';
+import { DROPPED } from './dropped.ts';
 import { DUMPS } from './dumps.ts';
 import { EVENTS } from './events.ts';
 import { LOSSES } from './losses.ts';
@@ -17,7 +18,18 @@ import { WORKERS } from './workers.ts';
 
 export type { Capability, Case, Context } from './case.ts';
 
-const ALL = [...REQUESTS, ...OPTIONS, ...DUMPS, ...CLOSING, ...EVENTS, ...LOSSES, ...AHEAD, ...PROCESSES, ...WORKERS];
+const ALL = [
+  ...REQUESTS,
+  ...OPTIONS,
+  ...DUMPS,
+  ...CLOSING,
+  ...EVENTS,
+  ...LOSSES,
+  ...AHEAD,
+  ...DROPPED,
+  ...PROCESSES,
+  ...WORKERS,
+];
 
 /** Every case, each in a namespace as resetNamespace leaves it. */
 export const CONFORMANCE: readonly Case[] = ALL.map((each) => ({

@@ -115,7 +115,14 @@ describe('libc: poll by the clock', () => {
     await until(() => fired >= 2);
     poll.stop();
     const stopped = fired;
-    await new Promise((resolve) => setTimeout(resolve, 40));
+    // One that is started after the stop, with the same interval.
+    let others = 0;
+    const other = pollByTimer(() => {
+      others++;
+    });
+    other.start();
+    await until(() => others >= 3);
+    other.close(() => {});
     expect(fired).to.equal(stopped);
     poll.start();
     await until(() => fired > stopped);

@@ -7,6 +7,8 @@ export interface Examined {
   thread: 'main' | 'worker';
   /** Also the cases that take seconds. */
   long: boolean;
+  /** What is not examined here, although the transport can do it elsewhere. */
+  without: readonly Capability[];
 }
 
 /**
@@ -15,7 +17,7 @@ export interface Examined {
  */
 const CANNOT: Readonly<Record<TransportName, readonly Capability[]>> = {
   // It reads on by itself and queues what nobody receives; an overrun aborts the process; it has no way to set options.
-  addon: ['backpressure', 'losses', 'ahead', 'options', 'workers'],
+  addon: ['backpressure', 'losses', 'ahead', 'io_uring', 'options', 'workers'],
   'node:ffi': [],
   koffi: [],
   deno: [],
@@ -23,10 +25,10 @@ const CANNOT: Readonly<Record<TransportName, readonly Capability[]>> = {
 };
 
 /** Memory of a worker goes before what the kernel does with it; programs have a main thread of their own: from a worker they would be the same again. */
-const NOT_FROM_WORKERS: readonly Capability[] = ['ahead', 'workers', 'processes'];
+const NOT_FROM_WORKERS: readonly Capability[] = ['ahead', 'io_uring', 'workers', 'processes'];
 
-export function casesFor({ transport, thread, long }: Examined): readonly Case[] {
-  const cannot = [...CANNOT[transport], ...(thread === 'worker' ? NOT_FROM_WORKERS : [])];
+export function casesFor({ transport, thread, long, without }: Examined): readonly Case[] {
+  const cannot = [...CANNOT[transport], ...without, ...(thread === 'worker' ? NOT_FROM_WORKERS : [])];
   return CONFORMANCE.filter((each) => (long || !each.long) && !each.needs?.some((need) => cannot.includes(need)));
 }
 

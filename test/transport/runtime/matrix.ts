@@ -1,10 +1,13 @@
 /** Which transports are examined where. */
 import type { TransportName } from '../../../src/transport/open.ts';
+import { CONTAINER } from '../../support/refuse.ts';
 import type { RuntimeName } from '../../support/runtimes.ts';
 import type { Examined } from './capabilities.ts';
 
 export interface Combination extends Examined {
   runtime: RuntimeName;
+  /** What the kernel refuses to the process, as support/refuse.ts takes it. */
+  refused: readonly string[];
 }
 
 const THREADS = ['main', 'worker'] as const;
@@ -27,7 +30,7 @@ const LONG: Readonly<Partial<Record<TransportName, RuntimeName>>> = {
   bun: 'bun',
 };
 
-export const MATRIX: readonly Combination[] = Object.entries(TRANSPORTS).flatMap(([runtime, transports]) =>
+const ALLOWED: readonly Combination[] = Object.entries(TRANSPORTS).flatMap(([runtime, transports]) =>
   transports.flatMap((transport) =>
     // The addon refuses worker threads: see addon.test.ts.
     THREADS.slice(0, transport === 'addon' ? 1 : 2).map((thread) => ({
@@ -35,6 +38,26 @@ export const MATRIX: readonly Combination[] = Object.entries(TRANSPORTS).flatMap
       transport,
       thread,
       long: thread === 'main' && LONG[transport] === runtime,
+      without: [],
+      refused: [],
     })),
   ),
 );
+
+/** The addon does without io_uring, and so does every worker thread. */
+const MAY_USE_IO_URING = ALLOWED.filter(({ transport, thread }) => transport !== 'addon' && thread === 'main');
+
+/** In most containers and pods there is no io_uring. */
+const WITHOUT_IO_URING = MAY_USE_IO_URING.map((each) => denying(each, CONTAINER));
+
+/** A profile may allow to set a ring up, and refuse its use. Node.js 22 and later cannot run there at all: libuv aborts the process. */
+const UNUSABLE_RINGS = MAY_USE_IO_URING.filter(({ runtime, transport }) =>
+  ['node20, koffi', 'deno, deno', 'bun, bun'].includes(`${runtime}, ${transport}`),
+).map((each) => denying(each, ['io_uring_enter=EPERM']));
+
+/** Worker threads never use io_uring: with it refused they would be the same again. */
+function denying(combination: Combination, refused: readonly string[]): Combination {
+  return { ...combination, long: false, without: ['io_uring', 'workers'], refused };
+}
+
+export const MATRIX: readonly Combination[] = [...ALLOWED, ...WITHOUT_IO_URING, ...UNUSABLE_RINGS];

@@ -1,0 +1,35 @@
+/** Who listens to the groups of netfilter, as /proc reports it. */
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { NETLINK_NETFILTER } from '../../src/uapi/netlink.ts';
+
+/**
+ * The sockets of netfilter that have joined a group, in this namespace or in that of a process: how many bytes wait in
+ * each.
+ */
+export function listeningSockets(process = 'self'): number[] {
+  return readFileSync(`/proc/${process}/net/netlink`, 'utf8')
+    .trim()
+    .split('\n')
+    .slice(1)
+    .map((row) => row.trim().split(/\s+/))
+    .filter(([, protocol, , groups]) => Number(protocol) === NETLINK_NETFILTER && !/^0+$/.test(groups))
+    .map((row) => Number(row[4]));
+}
+
+/** True when a socket in another namespace, as far as this user may look into them, has joined a group of netfilter. */
+export function someoneListensElsewhere(): boolean {
+  const seen = new Set([readlinkSync('/proc/self/ns/net')]);
+  return readdirSync('/proc').some((process) => {
+    if (!/^\d+$/.test(process)) return false;
+    try {
+      const namespace = readlinkSync(`/proc/${process}/ns/net`);
+      if (seen.has(namespace)) return false;
+      const sockets = listeningSockets(process);
+      seen.add(namespace);
+      return sockets.length > 0;
+    } catch {
+      // It has ended, or is of another user.
+      return false;
+    }
+  });
+}
