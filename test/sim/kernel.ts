@@ -63,6 +63,8 @@ export class Kernel {
   /** By descriptor. */
   readonly files = new Map<number, File>();
   readonly rings = new Set<RingModel>();
+  /** What a watch waits for, or has not yet said that it does not. */
+  readonly watched = new Set<File>();
   readonly violations: string[] = [];
   /** io_uring is refused: by an administrator from the start, or by a profile of seccomp from some call on. */
   ringsRefused = false;
@@ -97,6 +99,7 @@ export class Kernel {
       this.report(`descriptor ${fd} is closed twice`);
       return -EBADF;
     }
+    if (this.watched.has(file)) this.report(`descriptor ${fd} is closed while it is watched`);
     this.files.delete(fd);
     for (const other of this.files.values()) if (other instanceof EpollModel) other.watched.delete(fd);
     file.close();

@@ -382,6 +382,7 @@ class SimulatedPoll implements Poll, Source {
     this.#file = kernel.files.get(fd);
     this.#fired = fired;
     kernel.loop.sources.add(this);
+    if (this.#file !== undefined) kernel.watched.add(this.#file);
   }
 
   get keepsAlive(): boolean {
@@ -425,6 +426,7 @@ class SimulatedPoll implements Poll, Source {
     const end = (): void => {
       this.#started = false;
       this.#kernel.loop.sources.delete(this);
+      if (this.#file !== undefined) this.#kernel.watched.delete(this.#file);
       closed?.();
     };
     this.#started = false;
