@@ -1,7 +1,7 @@
 /** Room for some datagrams, with the headers that recvmmsg and io_uring receive them by. */
 import type { Datagram } from '../../netlink/transport.ts';
 import { MSG_TRUNC } from '../../uapi/socket.ts';
-import type { Libc } from './libc.ts';
+import type { Calls } from './libc.ts';
 import {
   IOVEC_LEN,
   IOVEC_SIZE,
@@ -32,7 +32,7 @@ export class Slots {
   readonly #data: number;
   readonly #received: Received[] = [];
 
-  constructor(libc: Libc, count: number) {
+  constructor(libc: Calls, count: number) {
     this.count = count;
     const iovecs = count * MMSGHDR_SIZE;
     this.#names = iovecs + count * IOVEC_SIZE;
@@ -60,6 +60,16 @@ export class Slots {
 
   free(): void {
     this.memory.free();
+  }
+
+  /** Of the DATAGRAM_SIZE bytes of a slot. */
+  dataAddress(slot: number): bigint {
+    return this.memory.address(this.#data + slot * DATAGRAM_SIZE);
+  }
+
+  /** Whether the end of a datagram is missing that was not received by the header of its slot. */
+  setTruncated(slot: number, truncated: boolean): void {
+    this.memory.u32(slot * MMSGHDR_SIZE + MSGHDR_FLAGS, truncated ? MSG_TRUNC : 0);
   }
 
   /** What recvmmsg received. */
