@@ -1,52 +1,15 @@
 /** Chains of operations in a thread of the C library: their order, their ends, and who owns the memory meanwhile. */
 import { expect } from 'chai';
-import koffi from 'koffi';
 import { AioChain } from '../../../src/transport/libc/aio.ts';
-import {
-  AIO_FUNCTIONS,
-  type AioFunctions,
-  type Calls,
-  type CType,
-  FUNCTIONS,
-  type LibcFunctions,
-} from '../../../src/transport/libc/libc.ts';
-import { Memory } from '../../../src/transport/libc/memory.ts';
+import type { AioFunctions } from '../../../src/transport/libc/libc.ts';
 import { Outgoing } from '../../../src/transport/libc/outgoing.ts';
-import { allocate, free } from '../../../src/transport/libc/owned.ts';
 import { DATAGRAM_SIZE, Slots } from '../../../src/transport/libc/slots.ts';
 import { EAGAIN, EINPROGRESS } from '../../../src/uapi/errno.ts';
-import { AF_UNIX, SOCK_CLOEXEC, SOCK_NONBLOCK } from '../../../src/uapi/socket.ts';
 import { until } from '../../support/kernel.ts';
+import { aio, libc, pair } from './calls.ts';
 
-const SOCK_DGRAM = 2;
 /** Milliseconds. */
 const PATIENCE = 1000;
-
-const TYPES: Readonly<Record<CType, string>> = { i32: 'int32_t', u32: 'uint32_t', i64: 'int64_t', pointer: 'void *' };
-
-function bind(functions: Readonly<Record<string, readonly CType[]>>): Record<string, unknown> {
-  const library = koffi.load('libc.so.6');
-  const types = (parameters: readonly CType[]): string[] => parameters.map((type) => TYPES[type]);
-  return Object.fromEntries(
-    Object.entries(functions).map(([name, parameters]) => [name, library.func(name, 'int32_t', types(parameters))]),
-  );
-}
-
-const libc: Calls = {
-  ...(bind(FUNCTIONS) as LibcFunctions),
-  errno: () => koffi.errno(),
-  allocate,
-  free,
-  addressOf: (memory) => koffi.address(memory),
-};
-const aio = bind(AIO_FUNCTIONS) as unknown as AioFunctions;
-
-/** Both ends of a pair of sockets that keep datagrams apart and wait for nothing. */
-function pair(): [number, number] {
-  const ends = new Memory(libc, 8);
-  expect(libc.socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends.bytes)).to.equal(0);
-  return [ends.getI32(0), ends.getI32(4)];
-}
 
 /** How all of them ended, after waiting for the last. */
 async function ends(chain: AioChain, count: number): Promise<number[]> {
