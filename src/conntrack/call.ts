@@ -3,6 +3,7 @@ import { KernelError } from '../netlink/errors.ts';
 import type { Lease } from '../netlink/lease.ts';
 import type { BuildRequest } from '../netlink/writer.ts';
 import { ENOENT } from '../uapi/errno.ts';
+import type { DumpSockets } from './dump-sockets.ts';
 
 export interface CallOptions {
   /** Rejects with its reason; the kernel may have done what was asked all the same. */
@@ -51,6 +52,7 @@ export async function findOne<T>(
 /** What a dump of few entries that are no objects of the tables says: statistics, one message a CPU. */
 export async function collect<T>(
   lease: Lease,
+  sockets: DumpSockets,
   operation: string,
   build: BuildRequest,
   options: CallOptions,
@@ -63,6 +65,12 @@ export async function collect<T>(
       found.push(decode(view, offset, end));
     },
   };
-  await lease.request(build, { operation, dump: true, repeatable: true, signal, sink });
+  signal?.throwIfAborted();
+  const socket = await sockets.take();
+  try {
+    await socket.start(build, { operation, dump: true, repeatable: true, signal, sink }, lease).done;
+  } finally {
+    sockets.giveBack(socket);
+  }
   return found;
 }

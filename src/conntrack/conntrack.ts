@@ -15,6 +15,7 @@ import { checkOpenOptions, type OpenOptions, openTransport } from '../transport/
 import { ENOENT } from '../uapi/errno.ts';
 import { type CallOptions, callSocket, checkCall, collect, findOne } from './call.ts';
 import { Dump } from './dump.ts';
+import { DumpSockets } from './dump-sockets.ts';
 import { EventSockets } from './event-sockets.ts';
 import type { Events } from './events.ts';
 import { Expectations } from './expectations.ts';
@@ -32,13 +33,16 @@ export interface ConntrackOptions extends OpenOptions {}
  */
 export class Conntrack {
   readonly #lease: Lease;
+  readonly #sockets: DumpSockets;
   readonly #expectations: Expectations;
   readonly #events: EventSockets;
 
-  private constructor(lease: Lease, options: ConntrackOptions) {
+  private constructor(socket: NetlinkSocket, sockets: DumpSockets, options: ConntrackOptions) {
+    const lease = new Lease(socket, () => sockets.close());
     this.#lease = lease;
+    this.#sockets = sockets;
     this.#events = new EventSockets(lease, options);
-    this.#expectations = new Expectations(lease, this.#events);
+    this.#expectations = new Expectations(lease, sockets, this.#events);
   }
 
   /**
@@ -48,8 +52,9 @@ export class Conntrack {
   static async open(options: ConntrackOptions = {}): Promise<Conntrack> {
     checkOpenOptions(options);
     // The request socket has the largest buffer there is: an answer that does not fit is lost.
-    const transport = await openTransport({ ...options, receiveBuffer: undefined, events: false });
-    return new Conntrack(new Lease(new NetlinkSocket(transport, explainKernelError)), options);
+    const forRequests = { ...options, receiveBuffer: undefined, events: false };
+    const socket = new NetlinkSocket(await openTransport(forRequests), explainKernelError);
+    return new Conntrack(socket, new DumpSockets(socket, forRequests), options);
   }
 
   /** The flows that helpers expect. */
@@ -69,7 +74,7 @@ export class Conntrack {
 
   /** The flows that match; with no filter all of them, of both families. Starts when it is iterated. */
   dump(filter: Filter = {}, options: DumpOptions = {}): Dump<Flow> {
-    return new Dump(this.#lease, flowDump(filter, options), options.signal);
+    return new Dump(this.#lease, this.#sockets, flowDump(filter, options), options.signal);
   }
 
   /**
@@ -174,7 +179,7 @@ export class Conntrack {
 
   /** Counters of every CPU since boot, of this network namespace. */
   async cpuStats(options: CallOptions = {}): Promise<CpuStats[]> {
-    return await collect(this.#lease, 'cpuStats', buildStats('cpuStats'), options, decodeCpuStats);
+    return await collect(this.#lease, this.#sockets, 'cpuStats', buildStats('cpuStats'), options, decodeCpuStats);
   }
 
   /** Closes all sockets: what is pending rejects with ClosedError, events end. Idempotent. */

@@ -4,6 +4,7 @@ import type { nlmsghdr } from '../netlink/nlmsg.ts';
 import type { ReplySink } from '../netlink/sequence.ts';
 import type { NetlinkSocket, RequestHandle } from '../netlink/socket.ts';
 import type { BuildRequest } from '../netlink/writer.ts';
+import type { DumpSockets } from './dump-sockets.ts';
 import { DONE, Signal } from './signal.ts';
 
 /** What is dumped. */
@@ -24,13 +25,15 @@ export interface DumpSource<T> {
  */
 export class Dump<T> implements AsyncIterable<T> {
   readonly #lease: Lease;
+  readonly #sockets: DumpSockets;
   readonly #source: DumpSource<T>;
   readonly #signal: AbortSignal | undefined;
 
   /** @throws TypeError when the signal is none */
-  constructor(lease: Lease, source: DumpSource<T>, signal: AbortSignal | undefined) {
+  constructor(lease: Lease, sockets: DumpSockets, source: DumpSource<T>, signal: AbortSignal | undefined) {
     checkSignal(signal);
     this.#lease = lease;
+    this.#sockets = sockets;
     this.#source = source;
     this.#signal = signal;
   }
@@ -52,7 +55,7 @@ export class Dump<T> implements AsyncIterable<T> {
   }
 
   #reading(): Reading<T> {
-    return new Reading(this.#lease, new DumpReader(this.#lease.socket, this.#source, this.#signal));
+    return new Reading(this.#lease, new DumpReader(this.#sockets, this.#source, this.#signal));
   }
 }
 
@@ -102,18 +105,21 @@ class Reading<T> {
 
 /** One dump on its way: the sink of its request. The request starts with the first read, decoded entries wait here until they are asked for. */
 class DumpReader<T> implements ReplySink {
-  readonly #socket: NetlinkSocket;
+  readonly #sockets: DumpSockets;
+  /** While the dump is on its way. */
+  #socket: NetlinkSocket | undefined;
   readonly #source: DumpSource<T>;
   /** Forgotten when the iteration is over: what happens to it later concerns nobody. */
   #signal: AbortSignal | undefined;
   readonly #ready = new Signal();
   #handle: RequestHandle | undefined;
+  #opening = false;
   #batch: T[] = [];
   #ended = false;
   #error: unknown;
 
-  constructor(socket: NetlinkSocket, source: DumpSource<T>, signal: AbortSignal | undefined) {
-    this.#socket = socket;
+  constructor(sockets: DumpSockets, source: DumpSource<T>, signal: AbortSignal | undefined) {
+    this.#sockets = sockets;
     this.#source = source;
     this.#signal = signal;
   }
@@ -151,8 +157,8 @@ class DumpReader<T> implements ReplySink {
         throw reason;
       }
       if (this.#batch.length === 0 && !this.#ended) {
-        if (this.#handle === undefined) this.#begin();
-        else this.#socket.read();
+        if (this.#handle !== undefined) this.#socket?.read();
+        else if (!this.#opening) await this.#open();
       }
       if (this.#batch.length > 0) {
         const batch = this.#batch;
@@ -180,9 +186,38 @@ class DumpReader<T> implements ReplySink {
     this.#handle?.stop();
   }
 
-  #begin(): void {
+  /** Starts the dump: at once, when there is a socket for it. */
+  #open(): Promise<void> | undefined {
+    const socket = this.#sockets.take();
+    if (!(socket instanceof Promise)) {
+      this.#begin(socket);
+      return undefined;
+    }
+    this.#opening = true;
+    return socket
+      .then((opened) => this.#begin(opened))
+      .finally(() => {
+        this.#opening = false;
+        this.#ready.raise();
+      });
+  }
+
+  #begin(socket: NetlinkSocket): void {
+    this.#socket = socket;
+    // It may have been stopped while its socket was being opened.
+    if (this.#ended) {
+      this.#giveBack();
+      return;
+    }
     const { operation, repeatable } = this.#source;
-    this.#handle = this.#socket.start(this.#source.build(this.#socket.transport.release), {
+    let build: BuildRequest;
+    try {
+      build = this.#source.build(socket.transport.release);
+    } catch (error) {
+      this.#giveBack();
+      throw error;
+    }
+    this.#handle = socket.start(build, {
       operation,
       dump: true,
       repeatable,
@@ -200,6 +235,13 @@ class DumpReader<T> implements ReplySink {
     this.#ended = true;
     this.#error = error;
     this.#ready.raise();
+    this.#giveBack();
+  }
+
+  #giveBack(): void {
+    const socket = this.#socket;
+    this.#socket = undefined;
+    if (socket !== undefined) this.#sockets.giveBack(socket);
   }
 }
 

@@ -17,6 +17,7 @@ import { checkOptions } from '../netlink/check.ts';
 import type { Lease } from '../netlink/lease.ts';
 import { type CallOptions, callSocket, checkCall, collect, findOne } from './call.ts';
 import { Dump } from './dump.ts';
+import type { DumpSockets } from './dump-sockets.ts';
 import type { EventSockets } from './event-sockets.ts';
 import type { Events } from './events.ts';
 import { type ExpectationEvent, type ExpectationEventOptions, expectationEvents } from './expectation-events.ts';
@@ -26,10 +27,12 @@ import { type ExpectationEvent, type ExpectationEventOptions, expectationEvents 
  */
 export class Expectations {
   readonly #lease: Lease;
+  readonly #sockets: DumpSockets;
   readonly #events: EventSockets;
 
-  constructor(lease: Lease, events: EventSockets) {
+  constructor(lease: Lease, sockets: DumpSockets, events: EventSockets) {
     this.#lease = lease;
+    this.#sockets = sockets;
     this.#events = events;
   }
 
@@ -50,7 +53,7 @@ export class Expectations {
         return compiled.matches(expectation) ? expectation : undefined;
       },
     };
-    return new Dump(this.#lease, source, signal);
+    return new Dump(this.#lease, this.#sockets, source, signal);
   }
 
   /**
@@ -113,6 +116,6 @@ export class Expectations {
   /** Counters of every CPU since boot, of this network namespace. */
   async stats(options: CallOptions = {}): Promise<ExpectationCpuStats[]> {
     const build = buildExpectationStats();
-    return await collect(this.#lease, 'expectations.stats', build, options, decodeExpectationCpuStats);
+    return await collect(this.#lease, this.#sockets, 'expectations.stats', build, options, decodeExpectationCpuStats);
   }
 }

@@ -54,19 +54,17 @@ export function notDropped(held: object): void {
 
 export class Lease {
   readonly #socket: NetlinkSocket;
+  readonly #close: () => void;
 
-  constructor(socket: NetlinkSocket) {
+  /** @param close closes the socket, and what else goes with it; must not reach the lease */
+  constructor(socket: NetlinkSocket, close: () => void = () => socket.close()) {
     this.#socket = socket;
+    this.#close = close;
     // Dumps and event streams report for themselves.
     whenDropped(this, '', '', () => {
-      socket.close();
+      close();
       return false;
     });
-  }
-
-  /** For sinks, which must not reach the lease. */
-  get socket(): NetlinkSocket {
-    return this.#socket;
   }
 
   get transport(): Transport {
@@ -106,6 +104,6 @@ export class Lease {
 
   close(): void {
     notDropped(this);
-    this.#socket.close();
+    this.#close();
   }
 }

@@ -118,8 +118,8 @@ describe('Conntrack: dump', () => {
     expect(await numbers(ct.dump())).to.deep.equal(range(10));
   });
 
-  it('lets the next wait until it is drained', async () => {
-    const { ct, fake } = await play();
+  it('that is drained lets the next begin on another socket', async () => {
+    const { ct, fake, sockets } = await play();
     const first = ct.dump()[Symbol.asyncIterator]();
     const result = first.next();
     await settled();
@@ -130,12 +130,16 @@ describe('Conntrack: dump', () => {
     const second = numbers(ct.dump());
     await settled();
     expect(fake.sent, 'the kernel still dumps').to.have.length(1);
+    const [, other] = sockets;
+    other.deliver(flowMessage(sequenceOf(other), flow(3)), done(sequenceOf(other)));
+    expect(await second).to.deep.equal([3]);
     fake.deliver(flowMessage(sequence, flow(2)));
     fake.deliver(done(sequence));
+    const third = numbers(ct.dump());
     await settled();
-    expect(fake.sent).to.have.length(2);
-    fake.deliver(flowMessage(sequenceOf(fake), flow(3)), done(sequenceOf(fake)));
-    expect(await second).to.deep.equal([3]);
+    expect(fake.sent, 'the first is free again').to.have.length(2);
+    fake.deliver(done(sequenceOf(fake)));
+    expect(await third).to.deep.equal([]);
   });
 
   it('is over after return: nothing of what was read comes any more', async () => {
@@ -167,11 +171,14 @@ describe('Conntrack: dump', () => {
     expect(await numbers(ct.dump())).to.deep.equal(range(10));
   });
 
-  it('may run beside others: they take turns', async () => {
-    const { ct, fake } = await play(kernelWith(FLOWS));
-    const all = await Promise.all([numbers(ct.dump()), ct.dump().toArray(), numbers(ct.dump()), ct.dump().toArray()]);
-    expect(all.map((each) => each.length)).to.deep.equal([10, 10, 10, 10]);
-    expect(fake.sent).to.have.length(4);
+  it('may run beside others, on sockets of which at most four are kept', async () => {
+    const { ct, sockets } = await play(kernelWith(FLOWS));
+    const all = await Promise.all(range(10).map((n) => (n % 2 === 0 ? numbers(ct.dump()) : ct.dump().toArray())));
+    expect(all.map((each) => each.length)).to.deep.equal(range(10).map(() => 10));
+    expect(sockets.flatMap(({ sent }) => sent)).to.have.length(10);
+    expect(sockets.slice(1).filter(({ closed }) => !closed).length).to.be.at.most(4);
+    await ct.close();
+    expect(sockets.filter(({ closed }) => !closed)).to.deep.equal([]);
   });
 
   it('may have other requests inside of its loop, also another dump of another Conntrack', async () => {
@@ -186,17 +193,32 @@ describe('Conntrack: dump', () => {
     expect(count).to.equal(10);
   });
 
-  it('with the same loop inside of itself waits for ever only for its own end', async () => {
+  it('may have another dump, and statistics of each CPU, inside of its loop', async () => {
     const { ct } = await play(kernelWith(FLOWS, 1));
-    const outer = ct.dump()[Symbol.asyncIterator]();
-    await outer.next();
-    const inner = watch(numbers(ct.dump()));
-    await settled();
-    expect(inner.state, 'one dump at a time runs on a socket').to.equal('pending');
-    await outer.return!();
-    await settled();
-    await settled();
-    expect(inner.state).to.equal('resolved');
+    let count = 0;
+    for await (const _each of ct.dump()) {
+      expect(await numbers(ct.dump())).to.deep.equal(range(10));
+      expect(await ct.cpuStats()).to.have.length(10);
+      count++;
+    }
+    expect(count).to.equal(10);
+  });
+
+  it('that is stopped, or whose Conntrack is closed, while a socket is opened for it leaves none open', async () => {
+    for (const end of ['return', 'close'] as const) {
+      const { ct, sockets } = await play(kernelWith(FLOWS, 1));
+      const outer = ct.dump()[Symbol.asyncIterator]();
+      await outer.next();
+      const inner = ct.dump()[Symbol.asyncIterator]();
+      const first = watch(inner.next());
+      if (end === 'return') await inner.return!();
+      else await ct.close();
+      await settled();
+      await settled();
+      expect(first.state).to.equal(end === 'return' ? 'resolved' : 'rejected');
+      await ct.close();
+      expect(sockets.filter(({ closed }) => !closed)).to.deep.equal([]);
+    }
   });
 });
 

@@ -11,6 +11,8 @@ const ROUNDS = Number(process.env.CTNETLINK_DROPPED_ROUNDS ?? 4);
 const ASKS = process.env.CTNETLINK_GC !== 'garbage';
 /** More than what is received ahead of a paused dump: a megabyte. */
 const FLOWS = 40_000;
+/** What each transport is examined by; the others say little more where one has passed them. */
+const EVERYWHERE = /^(a dump between two reads|an event stream that nobody)/;
 
 /** What every one of these programs has: a collection, buffers of its own that nobody else may write to, and a count of descriptors. */
 const COMMON = `
@@ -72,6 +74,7 @@ function dropping(name: string, needs: Case['needs'], drops: string, warns: RegE
   return {
     name: `dropped: ${name}`,
     needs: ['processes', ...(needs ?? [])],
+    long: !EVERYWHERE.test(name),
     run: async (context: Context) => {
       await fill(FLOWS);
       const { code, signal, stdout, stderr } = await program(

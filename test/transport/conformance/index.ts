@@ -7,6 +7,7 @@ import { resetNamespace } from '../../support/kernel.ts';
 import { AHEAD } from './ahead.ts';
 import type { Case } from './case.ts';
 import { CLOSING } from './closing.ts';
+import { CROWDED } from './crowded.ts';
 import { DROPPED } from './dropped.ts';
 import { DUMPS } from './dumps.ts';
 import { EVENTS } from './events.ts';
@@ -28,6 +29,7 @@ const ALL = [
   ...LOSSES,
   ...FOREIGN,
   ...AHEAD,
+  ...CROWDED,
   ...DROPPED,
   ...PROCESSES,
   ...WORKERS,

@@ -13,6 +13,8 @@ const LIMIT = 300_000;
 export interface ProgramOptions {
   /** Called whenever it has written something. */
   spoke?(program: Program): void;
+  /** It is told something on its standard input. */
+  talks?: boolean;
   /** Milliseconds until it is killed, which fails the case. */
   limit?: number;
 }
@@ -48,7 +50,7 @@ export class Program {
   #stderr = '';
 
   /** Runs these lines, which find `options` to open the transport by, the imports above and those of node:worker_threads. */
-  constructor(context: Context, lines: string, { spoke, limit = LIMIT }: ProgramOptions = {}) {
+  constructor(context: Context, lines: string, { spoke, limit = LIMIT, talks = false }: ProgramOptions = {}) {
     assert.ok(context.program !== undefined, 'context.program is needed');
     const { command, options } = context.program;
     const [executable, ...args] = command;
@@ -65,14 +67,14 @@ export class Program {
     );
     const child = spawn(executable, [...args, file], {
       env: { ...process.env, NO_COLOR: '1' },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: [talks ? 'pipe' : 'ignore', 'pipe', 'pipe'],
     });
     this.child = child;
-    child.stdout.on('data', (data) => {
+    child.stdout!.on('data', (data) => {
       this.stdout += data;
       spoke?.(this);
     });
-    child.stderr.on('data', (data) => {
+    child.stderr!.on('data', (data) => {
       this.#stderr += data;
     });
     this.ended = this.#end(folder, limit);

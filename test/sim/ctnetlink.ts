@@ -1,0 +1,505 @@
+/**
+ * A model of ctnetlink: a table of flows that takes requests and gives replies and events, all of them bytes. It knows
+ * nothing of sockets, system calls or time; whoever has one carries its messages. What it does is what Linux 6.18
+ * does, as far as it goes: flows by tuple, mark, status, timeout, counters, filters of dumps and flushes, statistics;
+ * of expectations there are none.
+ */
+
+import { type Flow, flowCodec } from '../../src/ctnetlink/flow.ts';
+import type { SlotValue } from '../../src/ctnetlink/kinds.ts';
+import { decodeFlow } from '../../src/ctnetlink/message.ts';
+import { ORIG, REPLY, slotOfProperty, type TupleSlots } from '../../src/ctnetlink/tuple.ts';
+import { HOST_LITTLE_ENDIAN, viewOf } from '../../src/netlink/byteorder.ts';
+import { DecodeError } from '../../src/netlink/errors.ts';
+import { align4, newNlmsghdr, readNlmsghdr } from '../../src/netlink/nlmsg.ts';
+import { Writer } from '../../src/netlink/writer.ts';
+import { nfnlMessage, nfnlSubsystem, nfnlType, writeNfgenmsg } from '../../src/nfnetlink/nfgenmsg.ts';
+import { EBUSY, EEXIST, EINVAL, ENOENT, EOPNOTSUPP } from '../../src/uapi/errno.ts';
+import { IPPROTO_TCP, IPPROTO_UDP } from '../../src/uapi/in.ts';
+import {
+  NLM_F_CREATE,
+  NLM_F_DUMP,
+  NLM_F_DUMP_FILTERED,
+  NLM_F_EXCL,
+  NLM_F_MULTI,
+  NLMSG_HDRLEN,
+} from '../../src/uapi/netlink.ts';
+import {
+  IPS_ASSURED,
+  IPS_CONFIRMED,
+  IPS_DYING,
+  IPS_EXPECTED,
+  IPS_SEEN_REPLY,
+} from '../../src/uapi/nf_conntrack_common.ts';
+import {
+  NFNL_SUBSYS_CTNETLINK,
+  NFNL_SUBSYS_CTNETLINK_EXP,
+  NFNLGRP_CONNTRACK_DESTROY,
+  NFNLGRP_CONNTRACK_NEW,
+  NFNLGRP_CONNTRACK_UPDATE,
+} from '../../src/uapi/nfnetlink.ts';
+import * as cta from '../../src/uapi/nfnetlink_conntrack.ts';
+import { AF_UNSPEC } from '../../src/uapi/socket.ts';
+
+const ZONE = slotOfProperty('zone');
+const MARK = slotOfProperty('mark');
+const MARK_MASK = slotOfProperty('markMask');
+const STATUS = slotOfProperty('status');
+const STATUS_MASK = slotOfProperty('statusMask');
+const TIMEOUT = slotOfProperty('timeout');
+const ID = slotOfProperty('id');
+const FILTER_ORIG = slotOfProperty('filter.origFlags');
+const FILTER_REPLY = slotOfProperty('filter.replyFlags');
+const PACKETS = [slotOfProperty('countersOrig.packets'), slotOfProperty('countersReply.packets')];
+const BYTES = [slotOfProperty('countersOrig.bytes'), slotOfProperty('countersReply.bytes')];
+const EVENT_TIME = slotOfProperty('timestamp.event');
+
+/** nfgenmsg.version with which the kernel honours the family of a flush. */
+const HONOURS_FAMILY = 1;
+/** No attribute of ctnetlink has this type. */
+const UNKNOWN_TYPE = 60;
+const CPUS = 2;
+
+/** A message to a multicast group. */
+export interface ModelEvent {
+  /** NFNLGRP_* */
+  readonly group: number;
+  readonly bytes: Uint8Array;
+  /** Counts all events of a model, from 1; it is also the event's CTA_TIMESTAMP_EVENT. */
+  readonly serial: number;
+}
+
+/** A dump on its way. */
+export interface ModelDump {
+  /**
+   * The next messages, as many as fit `size` bytes; undefined at the end, when the caller sends NLMSG_DONE.
+   * @param repeat the entry at which the dump stopped has gone: some are given again
+   */
+  next(size: number, repeat?: boolean): Uint8Array | undefined;
+}
+
+/** What answers a request, before the ACK if one is due. */
+export interface ModelAnswer {
+  /** 0, or a positive errno. */
+  readonly errno: number;
+  readonly reply?: Uint8Array;
+  readonly dump?: ModelDump;
+}
+
+/** What became of a flow. */
+export interface Change {
+  /** When, by the model's clock. */
+  readonly at: number;
+  /** Its mark since; undefined: it is gone. */
+  readonly mark: number | undefined;
+}
+
+interface Entry {
+  readonly flow: Flow;
+  readonly family: number;
+  readonly key: string;
+  readonly replyKey: string;
+  /** The attributes as they are sent, until something changes. */
+  encoded: Uint8Array | undefined;
+}
+
+export interface ModelOptions {
+  /** Bytes of an attribute that nobody knows in every flow: what makes dumps long without many flows. */
+  padding?: number;
+}
+
+export class CtnetlinkModel {
+  /** Takes the events, in their order. */
+  event: (event: ModelEvent) => void = () => {};
+  /** Counts the changes of the table. */
+  clock = 0;
+  /** By original tuple and zone, everything that happened to it. */
+  readonly history = new Map<string, Change[]>();
+  /** How often a request with this mark has created or changed a flow. */
+  readonly executed = new Map<number, number>();
+  readonly #padding: Uint8Array | undefined;
+  readonly #entries = new Map<string, Entry>();
+  /** By the tuple of either direction. */
+  readonly #byTuple = new Map<string, Entry>();
+  readonly #writer = new Writer(65536);
+  readonly #header = newNlmsghdr();
+  #serial = 0;
+  #nextId = 1;
+
+  constructor({ padding = 0 }: ModelOptions = {}) {
+    if (padding > 0) this.#padding = new Uint8Array(padding).fill(0x5a);
+  }
+
+  get count(): number {
+    return this.#entries.size;
+  }
+
+  get keys(): string[] {
+    return [...this.#entries.keys()];
+  }
+
+  /** What names a flow here: zone, family and original tuple. */
+  keyOf(flow: Flow): string {
+    return tupleKey(flow.slots, ORIG);
+  }
+
+  /** Carries out one request. @param message from its nlmsghdr on, with nothing behind it */
+  request(message: Uint8Array, portid: number): ModelAnswer {
+    const header = this.#header;
+    const view = viewOf(message);
+    let end: number;
+    let asked: Flow;
+    try {
+      end = readNlmsghdr(view, 0, message.length, header);
+      const subsystem = nfnlSubsystem(header.nlmsg_type);
+      if (subsystem === NFNL_SUBSYS_CTNETLINK_EXP) return this.#expectation(portid);
+      if (subsystem !== NFNL_SUBSYS_CTNETLINK || end < NLMSG_HDRLEN + 4) return { errno: EINVAL };
+      asked = decodeFlow(view, 0, end);
+    } catch (error) {
+      if (error instanceof DecodeError) return { errno: EINVAL };
+      throw error;
+    }
+    const { nlmsg_type, nlmsg_flags, nlmsg_seq } = header;
+    const family = message[NLMSG_HDRLEN];
+    const version = message[NLMSG_HDRLEN + 1];
+    const dumps = (nlmsg_flags & NLM_F_DUMP) === NLM_F_DUMP;
+    switch (nfnlMessage(nlmsg_type)) {
+      case cta.IPCTNL_MSG_CT_NEW:
+        return { errno: this.#new(asked, family, nlmsg_flags, portid) };
+      case cta.IPCTNL_MSG_CT_DELETE:
+        return { errno: this.#delete(asked, family, version, portid) };
+      case cta.IPCTNL_MSG_CT_GET:
+        return dumps ? this.#dump(asked, family, false, nlmsg_seq, portid) : this.#get(asked, false, nlmsg_seq, portid);
+      case cta.IPCTNL_MSG_CT_GET_CTRZERO:
+        return dumps ? this.#dump(asked, family, true, nlmsg_seq, portid) : this.#get(asked, true, nlmsg_seq, portid);
+      case cta.IPCTNL_MSG_CT_GET_STATS:
+        return { errno: 0, reply: this.#stats(nlmsg_seq, portid) };
+      case cta.IPCTNL_MSG_CT_GET_STATS_CPU:
+        return dumps ? { errno: 0, dump: this.#cpuStats(nlmsg_seq, portid) } : { errno: EOPNOTSUPP };
+      case cta.IPCTNL_MSG_CT_GET_DYING:
+      case cta.IPCTNL_MSG_CT_GET_UNCONFIRMED:
+        return dumps ? { errno: 0, dump: { next: () => undefined } } : { errno: EOPNOTSUPP };
+      default:
+        return { errno: EINVAL };
+    }
+  }
+
+  /** A packet creates this flow, if there is none. */
+  packetCreates(flow: Flow): void {
+    const family = flow.slots[ORIG.family] as number;
+    if (this.#byTuple.has(tupleKey(flow.slots, ORIG)) || this.#byTuple.has(tupleKey(flow.slots, REPLY))) return;
+    this.#insert(flow, family, 0);
+  }
+
+  /** A packet of a flow is counted; its first answer changes the status, of which an event tells. */
+  packet(key: string): void {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return;
+    const { slots } = entry.flow;
+    slots[PACKETS[0]] = ((slots[PACKETS[0]] as number) ?? 0) + 1;
+    slots[BYTES[0]] = ((slots[BYTES[0]] as number) ?? 0) + 100;
+    entry.encoded = undefined;
+    const status = slots[STATUS] as number;
+    if ((status & IPS_SEEN_REPLY) !== 0) return;
+    slots[STATUS] = status | IPS_SEEN_REPLY;
+    this.#announce(entry, NFNLGRP_CONNTRACK_UPDATE, 0);
+  }
+
+  /** A flow times out. */
+  expires(key: string): void {
+    const entry = this.#entries.get(key);
+    if (entry !== undefined) this.#remove(entry, 0);
+  }
+
+  #new(asked: Flow, family: number, flags: number, portid: number): number {
+    const { slots } = asked;
+    const byOrig = slots[ORIG.proto] !== undefined;
+    if (!byOrig && slots[REPLY.proto] === undefined) return EINVAL;
+    const entry = this.#byTuple.get(tupleKey(slots, byOrig ? ORIG : REPLY));
+    if (entry !== undefined) return (flags & NLM_F_EXCL) !== 0 ? EEXIST : this.#change(entry, asked, portid);
+    if ((flags & NLM_F_CREATE) === 0) return ENOENT;
+    if (!byOrig || slots[REPLY.proto] !== slots[ORIG.proto] || slots[TIMEOUT] === undefined) return EINVAL;
+    if (this.#byTuple.has(tupleKey(slots, REPLY))) return EEXIST;
+    this.#insert(asked, family, portid);
+    this.#count(slots[MARK]);
+    return 0;
+  }
+
+  #change({ key }: Entry, asked: Flow, portid: number): number {
+    const entry = this.#entries.get(key)!;
+    const { slots } = entry.flow;
+    const status = asked.slots[STATUS] as number | undefined;
+    if (status !== undefined) {
+      const old = slots[STATUS] as number;
+      if (((status ^ old) & (IPS_EXPECTED | IPS_CONFIRMED | IPS_DYING)) !== 0) return EBUSY;
+      if ((old & ~status & (IPS_SEEN_REPLY | IPS_ASSURED)) !== 0) return EBUSY;
+      slots[STATUS] = old | status;
+    }
+    if (asked.slots[TIMEOUT] !== undefined) slots[TIMEOUT] = asked.slots[TIMEOUT];
+    const mark = asked.slots[MARK] as number | undefined;
+    if (mark !== undefined) {
+      const mask = (asked.slots[MARK_MASK] as number | undefined) ?? -1;
+      slots[MARK] = ((slots[MARK] as number) & ~mask) ^ mark;
+      this.#count(mark);
+    }
+    entry.encoded = undefined;
+    this.#note(entry, slots[MARK] as number);
+    this.#announce(entry, NFNLGRP_CONNTRACK_UPDATE, portid);
+    return 0;
+  }
+
+  #delete(asked: Flow, family: number, version: number, portid: number): number {
+    const { slots } = asked;
+    const tuple = slots[ORIG.proto] !== undefined ? ORIG : slots[REPLY.proto] !== undefined ? REPLY : undefined;
+    const filter = slots[FILTER_ORIG] !== undefined || slots[FILTER_REPLY] !== undefined;
+    if (tuple === undefined || filter) {
+      const matches = matcher(asked, version >= HONOURS_FAMILY || filter ? family : AF_UNSPEC);
+      for (const entry of [...this.#entries.values()]) if (matches(entry)) this.#remove(entry, portid);
+      return 0;
+    }
+    const entry = this.#byTuple.get(tupleKey(slots, tuple));
+    if (entry === undefined) return ENOENT;
+    if (slots[ID] !== undefined && slots[ID] !== entry.flow.slots[ID]) return ENOENT;
+    this.#remove(entry, portid);
+    return 0;
+  }
+
+  #get(asked: Flow, reset: boolean, sequence: number, portid: number): ModelAnswer {
+    const { slots } = asked;
+    const entry = this.#byTuple.get(tupleKey(slots, slots[ORIG.proto] !== undefined ? ORIG : REPLY));
+    if (entry === undefined) return { errno: ENOENT };
+    const writer = this.#writer.reset();
+    this.#write(writer, entry, NLM_F_MULTI, sequence, portid);
+    if (reset) zero(entry);
+    return { errno: 0, reply: writer.finish().slice() };
+  }
+
+  #dump(asked: Flow, family: number, reset: boolean, sequence: number, portid: number): ModelAnswer {
+    const { slots } = asked;
+    // A tuple without CTA_FILTER says nothing.
+    if (slots[FILTER_ORIG] === undefined && slots[FILTER_REPLY] === undefined) clearTuples(slots);
+    else if (family === AF_UNSPEC) return { errno: EOPNOTSUPP };
+    const filters = [MARK, STATUS, ZONE, FILTER_ORIG, FILTER_REPLY].some((slot) => slots[slot] !== undefined);
+    const flags = NLM_F_MULTI | (filters ? NLM_F_DUMP_FILTERED : 0);
+    const matches = matcher(asked, family);
+    const entries = this.#entries.values();
+    const given: Entry[] = [];
+    let waiting: Entry | undefined;
+    let over = false;
+    const next = (size: number, repeat = false): Uint8Array | undefined => {
+      if (over) return undefined;
+      const writer = this.#writer.reset();
+      if (repeat)
+        for (const entry of given.slice(-2))
+          if (this.#entries.get(entry.key) === entry && writer.length + this.#sizeOf(entry) <= size)
+            this.#write(writer, entry, flags, sequence, portid);
+      for (;;) {
+        const entry = waiting ?? entries.next().value;
+        waiting = undefined;
+        if (entry === undefined) {
+          over = true;
+          break;
+        }
+        if (this.#entries.get(entry.key) !== entry || !matches(entry)) continue;
+        if (writer.length > 0 && writer.length + this.#sizeOf(entry) > size) {
+          waiting = entry;
+          break;
+        }
+        this.#write(writer, entry, flags, sequence, portid);
+        given.push(entry);
+        if (reset) zero(entry);
+      }
+      return writer.length > 0 ? writer.finish().slice() : undefined;
+    };
+    return { errno: 0, dump: { next } };
+  }
+
+  #stats(sequence: number, portid: number): Uint8Array {
+    const writer = this.#writer.reset();
+    this.#begin(writer, cta.IPCTNL_MSG_CT_GET_STATS, 0, sequence, portid, AF_UNSPEC);
+    writer.attributeU32(cta.CTA_STATS_GLOBAL_ENTRIES, this.count);
+    writer.attributeU32(cta.CTA_STATS_GLOBAL_MAX_ENTRIES, 65536);
+    writer.endMessage(0);
+    return writer.finish().slice();
+  }
+
+  #cpuStats(sequence: number, portid: number): ModelDump {
+    let over = false;
+    const next = (): Uint8Array | undefined => {
+      if (over) return undefined;
+      over = true;
+      const writer = this.#writer.reset();
+      for (let cpu = 0; cpu < CPUS; cpu++) {
+        const at = this.#begin(writer, cta.IPCTNL_MSG_CT_GET_STATS_CPU, NLM_F_MULTI, sequence, portid, AF_UNSPEC, cpu);
+        writer.attributeU32(cta.CTA_STATS_FOUND, 100 + cpu);
+        writer.endMessage(at);
+      }
+      return writer.finish().slice();
+    };
+    return { next };
+  }
+
+  /** There are no expectations. */
+  #expectation(_portid: number): ModelAnswer {
+    const { nlmsg_type, nlmsg_flags } = this.#header;
+    const message = nfnlMessage(nlmsg_type);
+    if ((nlmsg_flags & NLM_F_DUMP) === NLM_F_DUMP) return { errno: 0, dump: { next: () => undefined } };
+    if (message === cta.IPCTNL_MSG_EXP_NEW) return { errno: EOPNOTSUPP };
+    return { errno: ENOENT };
+  }
+
+  #insert(flow: Flow, family: number, portid: number): void {
+    const { slots } = flow;
+    const entry: Entry = {
+      flow,
+      family,
+      key: tupleKey(slots, ORIG),
+      replyKey: tupleKey(slots, REPLY),
+      encoded: undefined,
+    };
+    slots[STATUS] = ((slots[STATUS] as number | undefined) ?? 0) | IPS_CONFIRMED;
+    slots[MARK] ??= 0;
+    // Two flows may have the same id, and a new one that of one that is gone: it is a hash of an address.
+    slots[ID] = this.#nextId++ % 1000;
+    for (const slot of [...PACKETS, ...BYTES]) slots[slot] = 0;
+    if (this.#padding !== undefined) flow.unknown = [{ level: 0, type: UNKNOWN_TYPE, value: this.#padding }];
+    this.#entries.set(entry.key, entry);
+    this.#byTuple.set(entry.key, entry);
+    this.#byTuple.set(entry.replyKey, entry);
+    this.#note(entry, slots[MARK] as number);
+    this.#announce(entry, NFNLGRP_CONNTRACK_NEW, portid);
+  }
+
+  #remove(entry: Entry, portid: number): void {
+    this.#entries.delete(entry.key);
+    this.#byTuple.delete(entry.key);
+    this.#byTuple.delete(entry.replyKey);
+    this.#note(entry, undefined);
+    this.#announce(entry, NFNLGRP_CONNTRACK_DESTROY, portid);
+  }
+
+  #note({ key }: Entry, mark: number | undefined): void {
+    const change = { at: ++this.clock, mark: mark === undefined ? undefined : mark >>> 0 };
+    const changes = this.history.get(key);
+    if (changes === undefined) this.history.set(key, [change]);
+    else changes.push(change);
+  }
+
+  #count(mark: SlotValue): void {
+    if (typeof mark === 'number' && mark !== 0) this.executed.set(mark >>> 0, (this.executed.get(mark >>> 0) ?? 0) + 1);
+  }
+
+  #announce(entry: Entry, group: number, portid: number): void {
+    const serial = ++this.#serial;
+    const writer = this.#writer.reset();
+    const type = group === NFNLGRP_CONNTRACK_DESTROY ? cta.IPCTNL_MSG_CT_DELETE : cta.IPCTNL_MSG_CT_NEW;
+    const flags = group === NFNLGRP_CONNTRACK_NEW ? NLM_F_CREATE | NLM_F_EXCL : 0;
+    this.#begin(writer, type, flags, 0, portid, entry.family);
+    const { flow } = entry;
+    const { unknown } = flow;
+    flow.unknown = undefined;
+    const rare = flow.slots.length > EVENT_TIME;
+    if (!rare) flowCodec.makeRoom(flow);
+    flow.slots[EVENT_TIME] = serial;
+    flowCodec.write(writer, flow);
+    flow.slots[EVENT_TIME] = undefined;
+    flow.unknown = unknown;
+    writer.endMessage(0);
+    this.event({ group, serial, bytes: writer.finish().slice() });
+  }
+
+  #sizeOf(entry: Entry): number {
+    return align4(NLMSG_HDRLEN + 4 + this.#encoded(entry).length);
+  }
+
+  #encoded(entry: Entry): Uint8Array {
+    if (entry.encoded === undefined) {
+      const writer = new Writer();
+      flowCodec.write(writer, entry.flow);
+      entry.encoded = writer.finish().slice();
+    }
+    return entry.encoded;
+  }
+
+  #write(writer: Writer, entry: Entry, flags: number, sequence: number, portid: number): void {
+    const encoded = this.#encoded(entry);
+    const at = this.#begin(writer, cta.IPCTNL_MSG_CT_NEW, flags, sequence, portid, entry.family);
+    const start = writer.reserve(encoded.length);
+    writer.bytes.set(encoded, start);
+    writer.endMessage(at);
+  }
+
+  #begin(
+    writer: Writer,
+    message: number,
+    flags: number,
+    sequence: number,
+    portid: number,
+    family: number,
+    resId = 0,
+  ): number {
+    const at = writer.beginMessage(nfnlType(NFNL_SUBSYS_CTNETLINK, message), flags, sequence);
+    writer.view.setUint32(at + 12, portid, HOST_LITTLE_ENDIAN);
+    writeNfgenmsg(writer, family, 0, resId);
+    return at;
+  }
+}
+
+/** Family, zone and tuple, as text. */
+function tupleKey(slots: readonly SlotValue[], tuple: TupleSlots): string {
+  const src = slots[tuple.src4] ?? String(slots[tuple.src6]);
+  const dst = slots[tuple.dst4] ?? String(slots[tuple.dst6]);
+  return `${slots[ZONE] ?? 0} ${slots[tuple.proto]} ${src}.${slots[tuple.sport]} ${dst}.${slots[tuple.dport]}`;
+}
+
+function clearTuples(slots: SlotValue[]): void {
+  for (const tuple of [ORIG, REPLY]) for (const slot of tuple.all) slots[slot] = undefined;
+}
+
+/** The counters of what was just given start again. */
+function zero(entry: Entry): void {
+  for (const slot of [...PACKETS, ...BYTES]) entry.flow.slots[slot] = 0;
+  entry.encoded = undefined;
+}
+
+/** Whether a dump or a flush concerns an entry. */
+function matcher(asked: Flow, family: number): (entry: Entry) => boolean {
+  const wanted = asked.slots.slice();
+  const mark = wanted[MARK] as number | undefined;
+  const markMask = (wanted[MARK_MASK] as number | undefined) ?? -1;
+  const status = wanted[STATUS] as number | undefined;
+  const statusMask = (wanted[STATUS_MASK] as number | undefined) ?? status ?? 0;
+  const zone = wanted[ZONE];
+  const tuples = [
+    [ORIG, wanted[FILTER_ORIG] as number | undefined],
+    [REPLY, wanted[FILTER_REPLY] as number | undefined],
+  ] as const;
+  return ({ flow, family: own }) => {
+    const { slots } = flow;
+    if (family !== AF_UNSPEC && own !== family) return false;
+    if (mark !== undefined && ((slots[MARK] as number) & markMask) !== mark) return false;
+    if (status !== undefined && ((slots[STATUS] as number) & statusMask) !== status) return false;
+    if (zone !== undefined && (slots[ZONE] ?? 0) !== zone) return false;
+    for (const [tuple, flags] of tuples)
+      if (flags !== undefined && !tupleMatches(slots, wanted, tuple, flags)) return false;
+    return true;
+  };
+}
+
+function tupleMatches(
+  slots: readonly SlotValue[],
+  wanted: readonly SlotValue[],
+  tuple: TupleSlots,
+  flags: number,
+): boolean {
+  const compared: number[] = [];
+  // Of IPv6 addresses the kernel keeps those that differ; nobody sends them.
+  if ((flags & cta.CTA_FILTER_F_CTA_IP_SRC) !== 0) compared.push(tuple.src4);
+  if ((flags & cta.CTA_FILTER_F_CTA_IP_DST) !== 0) compared.push(tuple.dst4);
+  if ((flags & cta.CTA_FILTER_F_CTA_PROTO_NUM) !== 0) compared.push(tuple.proto);
+  if (slots[tuple.proto] === IPPROTO_TCP || slots[tuple.proto] === IPPROTO_UDP) {
+    if ((flags & cta.CTA_FILTER_F_CTA_PROTO_SRC_PORT) !== 0) compared.push(tuple.sport);
+    if ((flags & cta.CTA_FILTER_F_CTA_PROTO_DST_PORT) !== 0) compared.push(tuple.dport);
+  }
+  return compared.every((slot) => slots[slot] === wanted[slot]);
+}

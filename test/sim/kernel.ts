@@ -1,0 +1,182 @@
+/** A simulated kernel: descriptors, sockets and rings of one process, its memory, and the clock. */
+import { HOST_LITTLE_ENDIAN } from '../../src/netlink/byteorder.ts';
+import { ENOBUFS } from '../../src/uapi/errno.ts';
+import { AF_NETLINK, MSG_TRUNC, POLLIN } from '../../src/uapi/socket.ts';
+import type { Random } from '../support/random.ts';
+import { CtnetlinkModel, type ModelOptions } from './ctnetlink.ts';
+import { EBADF } from './errno.ts';
+import { Faults } from './faults.ts';
+import type { Loop } from './loop.ts';
+import { AddressSpace, BadAddress } from './memory.ts';
+import { NetlinkKernel, NetlinkSocketModel } from './netlink-socket.ts';
+import type { RingModel } from './uring.ts';
+
+/** An eventfd, or one end of a socket pair. */
+export class Counter {
+  readonly kind = 'counter';
+  count = 0;
+  /** Who reads what is written here. */
+  peer: Counter | undefined;
+
+  get readable(): boolean {
+    return this.count > 0;
+  }
+
+  close(): void {}
+}
+
+/** epoll(7), of which no more than EPOLLONESHOT and level-triggered EPOLLIN is there. */
+export class EpollModel {
+  readonly kind = 'epoll';
+  readonly watched = new Map<number, { file: File; events: number; armed: boolean }>();
+
+  get readable(): boolean {
+    return this.ready.length > 0;
+  }
+
+  get ready(): number[] {
+    const isReady = (file: File, events: number): boolean =>
+      // Errors are reported whether they are asked for or not.
+      (events & POLLIN) !== 0 ? file.readable : file instanceof NetlinkSocketModel && file.failed;
+    return [...this.watched].filter(([, { file, events, armed }]) => armed && isReady(file, events)).map(([fd]) => fd);
+  }
+
+  close(): void {
+    this.watched.clear();
+  }
+}
+
+export type File = NetlinkSocketModel | RingModel | Counter | EpollModel;
+
+export interface KernelOptions extends ModelOptions {
+  /** Kinds of faults that do not happen. */
+  readonly without?: ReadonlySet<string>;
+}
+
+export class Kernel {
+  readonly random: Random;
+  readonly faults: Faults;
+  readonly space: AddressSpace;
+  readonly model: CtnetlinkModel;
+  readonly netlink: NetlinkKernel;
+  readonly loop: Loop;
+  /** By descriptor. */
+  readonly files = new Map<number, File>();
+  readonly rings = new Set<RingModel>();
+  /** What a watch waits for, or has not yet said that it does not. */
+  readonly watched = new Set<File>();
+  readonly violations: string[] = [];
+  /** io_uring is refused: by an administrator from the start, or by a profile of seccomp from some call on. */
+  ringsRefused = false;
+  /** All that were ever opened. */
+  readonly sockets: NetlinkSocketModel[] = [];
+
+  constructor(random: Random, loop: Loop, options: KernelOptions = {}) {
+    this.random = random;
+    this.loop = loop;
+    this.faults = new Faults(random, options.without);
+    this.space = new AddressSpace((violation) => this.report(violation), 16 * random.below(256));
+    this.model = new CtnetlinkModel(options);
+    this.netlink = new NetlinkKernel(this.model, random, this.faults);
+    this.ringsRefused = this.faults.happens('no io_uring');
+  }
+
+  report(violation: string): void {
+    if (this.violations.length < 20) this.violations.push(violation);
+  }
+
+  /** The lowest number that is free, as POSIX wants it. */
+  install(file: File): number {
+    let fd = 3;
+    while (this.files.has(fd)) fd++;
+    this.files.set(fd, file);
+    return fd;
+  }
+
+  closeFile(fd: number): number {
+    const file = this.files.get(fd);
+    if (file === undefined) {
+      this.report(`descriptor ${fd} is closed twice`);
+      return -EBADF;
+    }
+    if (this.watched.has(file)) this.report(`descriptor ${fd} is closed while it is watched`);
+    this.files.delete(fd);
+    for (const other of this.files.values()) if (other instanceof EpollModel) other.watched.delete(fd);
+    file.close();
+    return 0;
+  }
+
+  /** Threads of the kernel's, and what interrupts the process, go on as far as they like. */
+  advance(): void {
+    if (this.rings.size === 0) return;
+    noting(() => {
+      for (const ring of this.rings) ring.deliver();
+      if (this.faults.happens('slow worker')) return;
+      for (const ring of this.rings) while (this.random.oneIn(2) && ring.advance());
+    });
+  }
+
+  /** All of it, when nothing else is left to happen; false when there was nothing. */
+  finish(): boolean {
+    let did = false;
+    noting(() => {
+      for (const ring of this.rings) if (ring.advance()) did = true;
+    });
+    return did;
+  }
+
+  /** Sends the datagram of a msghdr. @returns its length, or a negative errno @throws BadAddress */
+  sendmsg(socket: NetlinkSocketModel, msghdr: number, what: string): number {
+    const errno = this.faults.errno('sendmsg', [ENOBUFS]);
+    if (errno !== 0) return -errno;
+    const { view, at } = this.space.reads(msghdr, 56, what);
+    const iovec = Number(view.getBigUint64(at + 16, HOST_LITTLE_ENDIAN));
+    const vector = this.space.reads(iovec, 16, what);
+    const base = Number(vector.view.getBigUint64(vector.at, HOST_LITTLE_ENDIAN));
+    const length = Number(vector.view.getBigUint64(vector.at + 8, HOST_LITTLE_ENDIAN));
+    const data = this.space.reads(base, length, what);
+    socket.send(new Uint8Array(data.view.buffer, data.at, length).slice());
+    return length;
+  }
+
+  /** Receives into a msghdr. @returns the length, or a negative errno @throws BadAddress */
+  recvmsg(socket: NetlinkSocketModel, msghdr: number, what: string): number {
+    const header = this.space.writes(msghdr, 56, what);
+    const iovec = Number(header.view.getBigUint64(header.at + 16, HOST_LITTLE_ENDIAN));
+    const vector = this.space.reads(iovec, 16, what);
+    const base = Number(vector.view.getBigUint64(vector.at, HOST_LITTLE_ENDIAN));
+    const capacity = Number(vector.view.getBigUint64(vector.at + 8, HOST_LITTLE_ENDIAN));
+    const received = socket.receive(capacity);
+    if (typeof received === 'number') return received;
+    const { bytes, sender } = received;
+    const length = Math.min(bytes.length, capacity);
+    const data = this.space.writes(base, length, what);
+    new Uint8Array(data.view.buffer, data.at, length).set(bytes.subarray(0, length));
+    const name = Number(header.view.getBigUint64(header.at, HOST_LITTLE_ENDIAN));
+    if (name !== 0) {
+      const address = this.space.writes(name, 12, what);
+      address.view.setUint16(address.at, AF_NETLINK, HOST_LITTLE_ENDIAN);
+      address.view.setUint32(address.at + 4, sender, HOST_LITTLE_ENDIAN);
+      address.view.setUint32(address.at + 8, 0, HOST_LITTLE_ENDIAN);
+      header.view.setUint32(header.at + 8, 12, HOST_LITTLE_ENDIAN);
+    }
+    header.view.setUint32(header.at + 48, bytes.length > capacity ? MSG_TRUNC : 0, HOST_LITTLE_ENDIAN);
+    return length;
+  }
+
+  /** Writes to an eventfd or a socket. */
+  write(file: File, length: number): number {
+    if (!(file instanceof Counter)) return -EBADF;
+    (file.peer ?? file).count++;
+    return length;
+  }
+}
+
+/** Does what a thread of the kernel's does: a bad address is noted by the memory, and is nobody's error. */
+function noting(work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    if (!(error instanceof BadAddress)) throw error;
+  }
+}

@@ -1,0 +1,857 @@
+/**
+ * A program that a seed writes: random calls of the public API, whose outcome is judged by what the simulated kernel
+ * did meanwhile.
+ */
+import { Conntrack } from '../../src/conntrack/conntrack.ts';
+import type { Events } from '../../src/conntrack/events.ts';
+import type { FlowEvent } from '../../src/conntrack/flow-events.ts';
+import { ManyError } from '../../src/conntrack/many.ts';
+import { Flow, type FlowInit } from '../../src/ctnetlink/flow.ts';
+import { setupReply } from '../../src/ctnetlink/request.ts';
+import {
+  ClosedError,
+  DumpInterruptedError,
+  KernelError,
+  OverrunError,
+  TransportError,
+} from '../../src/netlink/errors.ts';
+import type { TransportFactory } from '../../src/netlink/transport.ts';
+import { nfct_callback_register } from '../../src/nfct/callback.ts';
+import {
+  CONNTRACK,
+  NFCT_ALL_CT_GROUPS,
+  NFCT_CB_CONTINUE,
+  NFCT_CB_STOP,
+  NFCT_Q_CREATE,
+  NFCT_Q_DUMP,
+  NFCT_Q_GET,
+  NFCT_T_ALL,
+} from '../../src/nfct/constants.ts';
+import { nfct_catch, nfct_close, nfct_open, nfct_query } from '../../src/nfct/query.ts';
+import { EAGAIN, EEXIST, ENOENT, ENOMEM } from '../../src/uapi/errno.ts';
+import { AF_INET, AF_UNSPEC } from '../../src/uapi/socket.ts';
+import type { Random } from '../support/random.ts';
+import type { Change } from './ctnetlink.ts';
+import type { Kernel } from './kernel.ts';
+import type { Loop } from './loop.ts';
+import type { NetlinkSocketModel } from './netlink-socket.ts';
+
+/** Marks that packets give; those of requests are above. */
+const PACKET_MARKS = 1000;
+/** Virtual milliseconds after which the last events have been read. */
+const PATIENCE = 3000;
+
+/** What a call came to. */
+type Outcome<T> = { value: T } | { error: unknown };
+
+export interface ProgramOptions {
+  readonly kernel: Kernel;
+  readonly loop: Loop;
+  readonly random: Random;
+  /** Opens a socket of the package on the simulated kernel. */
+  readonly open: TransportFactory;
+  /** Public calls at the least. */
+  readonly calls: number;
+  /** Kinds of calls that are left out: to see behind a fault that is known. */
+  readonly without: ReadonlySet<string>;
+}
+
+export class Program {
+  /** Public calls that were made. */
+  calls = 0;
+  /** Names of those that have not settled. */
+  readonly pending = new Set<{ name: string; since: number }>();
+  readonly #options: ProgramOptions;
+  readonly #kernel: Kernel;
+  readonly #loop: Loop;
+  readonly #random: Random;
+  readonly #inits: FlowInit[] = [];
+  readonly #keys: string[] = [];
+  readonly #listeners = new Set<Listener>();
+  #mark = PACKET_MARKS;
+  readonly #socketOptions: { receiveBuffer?: number; receiveAhead?: boolean };
+  /** Sockets are opened one after the other, to know which is whose. */
+  #opening: Promise<unknown> = Promise.resolve();
+  #lastSocket: NetlinkSocketModel | undefined;
+  #depth = 0;
+
+  constructor(options: ProgramOptions) {
+    this.#options = options;
+    this.#kernel = options.kernel;
+    this.#loop = options.loop;
+    this.#random = options.random;
+    const { random } = options;
+    const size = random.oneIn(20) ? 800 : random.pick([4, 16, 64, 250]);
+    for (let i = 0; i < size; i++) {
+      const orig = { src: '10.0.0.1', dst: '10.0.0.2', proto: 'udp', sport: 1000 + i, dport: 53 } as const;
+      const init: FlowInit = random.oneIn(8) ? { orig, zone: 1 + (i % 3), timeout: 100 } : { orig, timeout: 100 };
+      this.#inits.push(init);
+      this.#keys.push(this.#kernel.model.keyOf(Flow.from(init)));
+    }
+    for (const init of this.#inits) if (random.oneIn(2)) this.#packet(init);
+    this.#socketOptions = { receiveAhead: random.oneIn(4) };
+    if (random.oneIn(2)) this.#socketOptions.receiveBuffer = random.pick([1, 2000, 8000, 20_000, 70_000]);
+  }
+
+  /** Runs to its end. */
+  async run(): Promise<void> {
+    const { random } = this;
+    const actors: Promise<void>[] = [];
+    for (let i = random.between(1, 4); i > 0; i--) actors.push(this.#actor());
+    await Promise.all(actors);
+    // Nothing new goes wrong, and nothing new happens, so that what was announced can be read.
+    this.#kernel.faults.stop();
+    this.quiet = true;
+    await this.#drainListeners();
+  }
+
+  /** Nothing happens in the network any more. */
+  quiet = false;
+
+  private get random(): Random {
+    return this.#random;
+  }
+
+  /** Something happens in the network. */
+  traffic(): void {
+    if (this.quiet) return;
+    const { model, faults, netlink } = this.#kernel;
+    const { random } = this;
+    let times = 1;
+    if (faults.happens('burst of events'))
+      times = random.between(10, this.#socketOptions.receiveAhead === true && random.oneIn(4) ? 4000 : 200);
+    for (let i = 0; i < times; i++) {
+      const at = random.below(this.#keys.length);
+      const choice = random.below(4);
+      if (choice === 0) this.#packet(this.#inits[at]);
+      else if (choice === 1) model.expires(this.#keys[at]);
+      else model.packet(this.#keys[at]);
+    }
+    if (faults.happens('foreign datagram') && netlink.sockets.size > 0) netlink.foreign();
+  }
+
+  #packet(init: FlowInit): void {
+    const flow = Flow.from({ ...init, mark: this.random.below(4) }).clone();
+    setupReply(flow);
+    this.#kernel.model.packetCreates(flow);
+  }
+
+  async #actor(): Promise<void> {
+    while (this.calls < this.#options.calls) await this.#session();
+  }
+
+  /** One Conntrack, from its opening to its closing. */
+  async #session(): Promise<void> {
+    const { random } = this;
+    const options = { ...this.#socketOptions, transport: this.#options.open };
+    const opened = this.#opening.then(async () => {
+      const ct = await this.#call('open', () => Conntrack.open(options), anyTransportError);
+      const lease = this.#loop.lastWatched('Lease');
+      if (ct !== undefined && lease !== undefined) this.#loop.owns(ct, lease);
+      return ct;
+    });
+    this.#opening = opened;
+    const ct = await opened;
+    if (ct === undefined) return;
+    const session: Session = { ct, closed: false };
+    const calls = random.pick([10, 50, 200]);
+    const under: Promise<void>[] = [];
+    const width = random.pick([1, 1, 2, 8]);
+    for (let i = 0; i < calls && this.calls < this.#options.calls; i++) {
+      under.push(this.#something(session));
+      if (random.oneIn(6)) await this.#loop.sleep(random.below(5));
+      if (under.length >= width) await Promise.all(under.splice(0));
+      if (random.oneIn(300)) break;
+    }
+    // Some close while calls are under way.
+    if (!random.oneIn(4)) await Promise.all(under.splice(0));
+    if (under.length === 0 && random.oneIn(4)) {
+      // Forgotten: its socket is closed when that is noticed. Its event streams are sockets of their own.
+      session.closed = true;
+      this.#loop.timer(() => this.#loop.collect(ct), random.below(40), false, false);
+      return;
+    }
+    session.closed = true;
+    this.calls++;
+    await ct.close();
+    await Promise.all(under);
+  }
+
+  async #something(session: Session): Promise<void> {
+    const { random } = this;
+    const { without } = this.#options;
+    const name = random.pick(ACTIONS);
+    if (!without.has(name)) await this[name](session);
+  }
+
+  // The calls.
+
+  async get(session: Session): Promise<void> {
+    const at = this.#anyFlow();
+    const key = this.#keys[at];
+    const { controller, signal } = this.#mayAbort();
+    await this.#call(
+      'get',
+      () => session.ct.get(this.#inits[at], { signal }),
+      (outcome, from, to) => {
+        if ('error' in outcome) return this.#judgeError(outcome.error, session, controller, [ENOMEM]);
+        const states = this.#states(key, from, to);
+        const mark = outcome.value === undefined ? undefined : (outcome.value.mark ?? 0);
+        if (!states.includes(mark)) return `get said ${mark} of a flow that was ${states}`;
+        return undefined;
+      },
+    );
+  }
+
+  async create(session: Session): Promise<void> {
+    await this.#change(session, 'create', (init, signal) => session.ct.create(init, { signal }), EEXIST);
+  }
+
+  async createOrUpdate(session: Session): Promise<void> {
+    const call = (init: FlowInit, signal: AbortSignal | undefined): Promise<void> =>
+      session.ct.createOrUpdate(init, { signal });
+    await this.#change(session, 'createOrUpdate', call, 0);
+  }
+
+  async update(session: Session): Promise<void> {
+    await this.#change(session, 'update', (init, signal) => session.ct.update(init, { signal }), ENOENT);
+  }
+
+  async delete(session: Session): Promise<void> {
+    const at = this.#anyFlow();
+    const { controller, signal } = this.#mayAbort();
+    await this.#call(
+      'delete',
+      () => session.ct.delete(this.#inits[at], { signal }),
+      (outcome, from, to) => {
+        const states = this.#states(this.#keys[at], from, to);
+        if (!('error' in outcome)) {
+          if (states.slice(1).includes(undefined)) return undefined;
+          return 'delete succeeded, and nothing was deleted';
+        }
+        if (isKernelError(outcome.error, ENOENT))
+          return states.includes(undefined) ? undefined : 'delete says ENOENT of a flow that was there';
+        return this.#judgeError(outcome.error, session, controller);
+      },
+    );
+  }
+
+  async flush(session: Session): Promise<void> {
+    const mark = this.random.below(4);
+    const { controller, signal } = this.#mayAbort();
+    await this.#call(
+      'flush',
+      () => session.ct.flush({ mark }, { signal }),
+      (outcome) => ('error' in outcome ? this.#judgeError(outcome.error, session, controller) : undefined),
+    );
+  }
+
+  async stats(session: Session): Promise<void> {
+    const { controller, signal } = this.#mayAbort();
+    await this.#call(
+      'stats',
+      () => session.ct.stats({ signal }),
+      (outcome) => {
+        if ('error' in outcome) return this.#judgeError(outcome.error, session, controller, [ENOMEM]);
+        // 0 stands for an answer that never came.
+        return outcome.value.maxEntries === 65536 ? undefined : 'stats resolved without an answer';
+      },
+    );
+  }
+
+  async cpuStats(session: Session): Promise<void> {
+    const { controller, signal } = this.#mayAbort();
+    await this.#call(
+      'cpuStats',
+      () => session.ct.cpuStats({ signal }),
+      (outcome) => {
+        if ('error' in outcome) return this.#judgeError(outcome.error, session, controller);
+        return outcome.value.map(({ found }) => found).join() === '100,101' ? undefined : 'cpuStats lacks a CPU';
+      },
+    );
+  }
+
+  async expectations(session: Session): Promise<void> {
+    const { controller, signal } = this.#mayAbort();
+    await this.#call(
+      'expectations.dump',
+      () => session.ct.expectations.dump({}, { signal }).toArray(),
+      (outcome) => {
+        if ('error' in outcome) return this.#judgeError(outcome.error, session, controller);
+        return outcome.value.length === 0 ? undefined : 'there are no expectations';
+      },
+    );
+  }
+
+  async dumpAll(session: Session): Promise<void> {
+    const filter = this.#anyFilter();
+    const { controller, signal } = this.#mayAbort();
+    const reset = this.random.oneIn(8);
+    await this.#call(
+      'dump.toArray',
+      () => session.ct.dump(filter, { signal, reset }).toArray(),
+      (outcome, from, to) => {
+        if ('error' in outcome) return this.#judgeError(outcome.error, session, controller);
+        return this.#judgeDump(outcome.value, true, filter.mark, from, to);
+      },
+    );
+  }
+
+  /** A loop over a dump that may be slow, break, do other calls inside, or be forgotten. */
+  async dumpEach(session: Session): Promise<void> {
+    const { random } = this;
+    const filter = this.#anyFilter();
+    const { controller, signal } = this.#mayAbort();
+    const style = random.pick(['plain', 'slow', 'break', 'nested', 'forget', 'overlap'] as const);
+    if (this.#options.without.has(style)) return;
+    if (style === 'nested' && this.#depth > 2) return;
+    const flows: Flow[] = [];
+    let complete = false;
+    const iterate = async (): Promise<void> => {
+      const iterator = session.ct.dump(filter, { signal })[Symbol.asyncIterator]();
+      if (style === 'overlap') {
+        const results = await Promise.all([iterator.next(), iterator.next(), iterator.next()]);
+        for (const result of results) if (result.done !== true) flows.push(result.value);
+        await iterator.return?.();
+        return;
+      }
+      const stop = random.below(6);
+      for (;;) {
+        const result = await this.#loop.asOwner(iterator, () => iterator.next());
+        if (result.done === true) break;
+        flows.push(result.value);
+        if (style === 'slow' && random.oneIn(8)) await this.#loop.sleep(random.below(30));
+        if (style === 'nested' && random.oneIn(4)) {
+          this.#depth++;
+          await this.#something(session).finally(() => this.#depth--);
+        }
+        if (flows.length <= stop) continue;
+        if (style === 'break') {
+          await iterator.return?.();
+          return;
+        }
+        if (style === 'forget') {
+          // Nobody reaches it any more; some time later it is collected.
+          this.#loop.timer(() => this.#loop.collect(iterator), random.below(40), false, true);
+          return;
+        }
+      }
+      complete = true;
+    };
+    await this.#call(`dump (${style})`, iterate, (outcome, from, to) => {
+      const wrong = this.#judgeDump(flows, complete && !('error' in outcome), filter.mark, from, to);
+      if (wrong !== undefined || !('error' in outcome)) return wrong;
+      return this.#judgeError(outcome.error, session, controller);
+    });
+  }
+
+  async createMany(session: Session): Promise<void> {
+    const { random } = this;
+    const { ct } = session;
+    const { controller, signal } = this.#mayAbort();
+    const count = random.pick([1, 5, 40, 100]);
+    const items: { init: FlowInit; mark: number }[] = [];
+    for (let i = 0; i < count; i++) {
+      const mark = ++this.#mark;
+      items.push({ init: { ...this.#inits[this.#anyFlow()], mark }, mark });
+    }
+    const failed = new Set<number>();
+    const onError = ({ index, error }: { index: number; error: Error }): void => {
+      failed.add(index);
+      if (!isKernelError(error, EEXIST) && !isKernelError(error, ENOENT))
+        this.#kernel.report(`an item of a batch failed with ${describe(error)}`);
+    };
+    const [name, call] = random.pick([
+      ['createMany', ct.createMany],
+      ['createOrUpdateMany', ct.createOrUpdateMany],
+      ['updateMany', ct.updateMany],
+    ] as const);
+    await this.#call(
+      name,
+      () =>
+        call.call(
+          ct,
+          items.map(({ init }) => init),
+          { onError, signal },
+        ),
+      (outcome) => {
+        for (const [index, { mark }] of items.entries()) {
+          const executed = this.#kernel.model.executed.get(mark) ?? 0;
+          if (executed > 1) return `${name}: an item was executed ${executed} times`;
+          if ('error' in outcome) continue;
+          if (failed.has(index) && executed > 0) return `${name}: an item failed and was executed`;
+          if (!failed.has(index) && executed === 0) return `${name}: an item neither failed nor was executed`;
+        }
+        if (!('error' in outcome)) {
+          const { succeeded } = outcome.value;
+          return succeeded === count - failed.size ? undefined : `${name}: ${succeeded} of ${count} succeeded`;
+        }
+        return this.#judgeError(outcome.error, session, controller);
+      },
+    );
+  }
+
+  async deleteMany(session: Session): Promise<void> {
+    const { controller, signal } = this.#mayAbort();
+    const { ct } = session;
+    const mark = this.random.below(4);
+    await this.#call(
+      'deleteMany',
+      () => ct.deleteMany(ct.dump({ mark }, { signal }), { signal, onError: () => {} }),
+      (outcome) => ('error' in outcome ? this.#judgeError(outcome.error, session, controller) : undefined),
+    );
+  }
+
+  async query(session: Session): Promise<void> {
+    const { random } = this;
+    const at = this.#anyFlow();
+    const h = await this.#call(
+      'nfct_open',
+      () => nfct_open(CONNTRACK, 0, { ...this.#socketOptions, transport: this.#options.open }),
+      anyTransportError,
+    );
+    if (h === undefined) return;
+    const owner: Session = { ct: session.ct, closed: false };
+    const found: Flow[] = [];
+    const stops = random.oneIn(3);
+    nfct_callback_register(h, NFCT_T_ALL, (_type, flow) => {
+      found.push(flow);
+      return stops ? NFCT_CB_STOP : NFCT_CB_CONTINUE;
+    });
+    for (let times = random.below(4); times >= 0; times--) {
+      found.length = 0;
+      const choice = random.below(3);
+      if (choice === 0) {
+        const judge: Judge<number> = (outcome, from, to) => {
+          const wrong = this.#judgeDump(found, !stops && !('error' in outcome), undefined, from, to);
+          if (wrong !== undefined || !('error' in outcome)) return wrong;
+          return this.#judgeError(outcome.error, owner, undefined);
+        };
+        const family = random.pick([AF_INET, AF_UNSPEC]);
+        await this.#call('nfct_query dump', () => nfct_query(h, NFCT_Q_DUMP, family), judge);
+        continue;
+      }
+      const { orig, zone, timeout } = this.#inits[at];
+      if (choice === 1) {
+        const flow = Flow.from({ orig, zone });
+        await this.#call(
+          'nfct_query get',
+          () => nfct_query(h, NFCT_Q_GET, flow),
+          (outcome, from, to) => this.#judgeQuery(outcome, found[0], at, from, to, owner),
+        );
+        continue;
+      }
+      const mark = ++this.#mark;
+      const flow = Flow.from({ orig, zone, timeout, mark }).clone();
+      setupReply(flow);
+      await this.#call(
+        'nfct_query create',
+        () => nfct_query(h, NFCT_Q_CREATE, flow),
+        (outcome, from, to) => this.#judgeChange(outcome, mark, at, EEXIST, from, to, owner, undefined),
+      );
+    }
+    this.calls++;
+    nfct_close(h);
+  }
+
+  /** A handle with events and queries on one socket. */
+  async listen(session: Session): Promise<void> {
+    const { random } = this;
+    const opened = this.#opening.then(async () => {
+      const options = { ...this.#socketOptions, transport: this.#options.open };
+      const h = await this.#call(
+        'nfct_open',
+        () => nfct_open(CONNTRACK, NFCT_ALL_CT_GROUPS, options),
+        anyTransportError,
+      );
+      return h === undefined ? undefined : { h, socket: this.#lastSocket! };
+    });
+    this.#opening = opened;
+    const handle = await opened;
+    if (handle === undefined) return;
+    const { h, socket } = handle;
+    const owner: Session = { ct: session.ct, closed: false };
+    let count = 0;
+    let found: Flow | undefined;
+    let stopAfter = 0;
+    nfct_callback_register(h, NFCT_T_ALL, (_type, flow) => {
+      const serial = flow.timestamp?.event;
+      if (serial === undefined) {
+        found = flow;
+        return NFCT_CB_CONTINUE;
+      }
+      const expected = socket.accepted[count++];
+      if (Number(serial) !== expected)
+        this.#kernel.report(`nfct: the event ${serial} came where ${expected} was due, the ${count}th`);
+      return count >= stopAfter ? NFCT_CB_STOP : NFCT_CB_CONTINUE;
+    });
+    const close = (): void => {
+      owner.closed = true;
+      nfct_close(h);
+    };
+    this.#loop.timer(close, random.between(1, 60), false, true);
+    while (!owner.closed) {
+      if (random.oneIn(2)) {
+        stopAfter = count + random.below(20);
+        const judge: Judge<number> = (outcome) =>
+          'error' in outcome ? this.#judgeError(outcome.error, owner, undefined) : undefined;
+        await this.#call('nfct_catch', () => nfct_catch(h), judge);
+      } else {
+        const at = this.#anyFlow();
+        const { orig, zone } = this.#inits[at];
+        found = undefined;
+        // An event that says STOP ends no query.
+        await this.#call(
+          'nfct_query get (events)',
+          () => nfct_query(h, NFCT_Q_GET, Flow.from({ orig, zone })),
+          (outcome, from, to) => this.#judgeQuery(outcome, found, at, from, to, owner),
+        );
+      }
+      if (random.oneIn(3)) await this.#loop.sleep(random.below(8));
+    }
+  }
+
+  #judgeQuery(
+    outcome: Outcome<number>,
+    found: Flow | undefined,
+    at: number,
+    from: number,
+    to: number,
+    owner: Session,
+  ): string | undefined {
+    const states = this.#states(this.#keys[at], from, to);
+    if (!('error' in outcome)) {
+      if (found !== undefined && states.includes(found.mark ?? 0)) return undefined;
+      return `it found ${found?.mark} of a flow that was ${states}`;
+    }
+    if (isKernelError(outcome.error, ENOENT))
+      return states.includes(undefined) ? undefined : 'ENOENT of a flow that was there';
+    return this.#judgeError(outcome.error, owner, undefined, [ENOMEM]);
+  }
+
+  async events(session: Session): Promise<void> {
+    const { random } = this;
+    if (this.#listeners.size > 3) return;
+    const opened = this.#opening.then(async () => {
+      this.#lastSocket = undefined;
+      const events = await this.#call(
+        'events',
+        () => session.ct.events(random.oneIn(4) ? { filter: { mark: random.below(4) } } : {}),
+        (outcome) => ('error' in outcome ? this.#judgeError(outcome.error, session, undefined, ANY) : undefined),
+      );
+      return events === undefined ? undefined : { events, socket: this.#lastSocket };
+    });
+    this.#opening = opened;
+    const stream = await opened;
+    if (stream?.socket === undefined) return;
+    const listener = new Listener(this.#kernel, stream.events, stream.socket);
+    this.#listeners.add(listener);
+    const style = random.pick(['read', 'read', 'slow', 'break', 'forget'] as const);
+    const reading = this.#read(listener, style).finally(() => this.#listeners.delete(listener));
+    // It goes on beside the calls that follow.
+    listener.reading = reading;
+  }
+
+  /** To be called when a socket was opened. */
+  opened(socket: NetlinkSocketModel, events: boolean): void {
+    if (events) this.#lastSocket = socket;
+  }
+
+  async #read(listener: Listener, style: 'read' | 'slow' | 'break' | 'forget'): Promise<void> {
+    const { random } = this;
+    const { events } = listener;
+    const most = style === 'break' || style === 'forget' ? random.below(50) : Number.POSITIVE_INFINITY;
+    const entry = { name: `events.next (${style})`, since: this.#loop.time };
+    try {
+      for (let count = 0; count < most; count++) {
+        entry.since = this.#loop.time;
+        if (!listener.idle) this.pending.add(entry);
+        const next = await events.next();
+        this.pending.delete(entry);
+        this.calls += count % 20 === 0 ? 1 : 0;
+        if (next.done === true) return;
+        listener.take(next.value);
+        if (style === 'slow' && random.oneIn(20)) await this.#loop.sleep(random.below(40));
+      }
+      if (style === 'forget') this.#loop.timer(() => this.#loop.collect(events), random.below(40), false, true);
+      else await events.return();
+      listener.abandoned = true;
+    } catch (error) {
+      listener.failed = true;
+      if (!(error instanceof TransportError) && !(error instanceof ClosedError))
+        this.#kernel.report(`events ended with ${describe(error)}`);
+    } finally {
+      this.pending.delete(entry);
+      listener.check();
+    }
+  }
+
+  /** What was announced is read; then the streams are closed. */
+  async #drainListeners(): Promise<void> {
+    const end = this.#loop.time + PATIENCE;
+    while (this.#loop.time < end && [...this.#listeners].some((listener) => !listener.complete))
+      await this.#loop.sleep(20);
+    for (const listener of [...this.#listeners]) {
+      if (!listener.complete) this.#kernel.report(`events are missing: ${listener.state}`);
+      listener.events.close();
+      await listener.reading;
+    }
+  }
+
+  // What is judged.
+
+  async #change(
+    session: Session,
+    name: string,
+    call: (init: FlowInit, signal: AbortSignal | undefined) => Promise<void>,
+    errno: number,
+  ): Promise<void> {
+    const at = this.#anyFlow();
+    const mark = ++this.#mark;
+    const { controller, signal } = this.#mayAbort();
+    await this.#call(
+      name,
+      () => call({ ...this.#inits[at], mark }, signal),
+      (outcome, from, to) => this.#judgeChange(outcome, mark, at, errno, from, to, session, controller),
+    );
+  }
+
+  #judgeChange(
+    outcome: Outcome<unknown>,
+    mark: number,
+    at: number,
+    errno: number,
+    from: number,
+    to: number,
+    session: Session,
+    controller: AbortController | undefined,
+  ): string | undefined {
+    const executed = this.#kernel.model.executed.get(mark) ?? 0;
+    if (executed > 1) return `it was executed ${executed} times`;
+    if (!('error' in outcome)) return executed === 1 ? undefined : 'it resolved and was not executed';
+    if (!(outcome.error instanceof KernelError)) return this.#judgeError(outcome.error, session, controller);
+    if (executed > 0) return `it was executed, and failed with ${describe(outcome.error)}`;
+    const states = this.#states(this.#keys[at], from, to);
+    const there = states.some((state) => state !== undefined);
+    if (isKernelError(outcome.error, errno) && (errno === ENOENT ? states.includes(undefined) : there))
+      return undefined;
+    return `${describe(outcome.error)} of a flow that was ${states}`;
+  }
+
+  /** What may be rejected with. */
+  #judgeError(
+    error: unknown,
+    session: Session,
+    controller: AbortController | undefined,
+    errnos: readonly number[] = [],
+  ): string | undefined {
+    const { faults, netlink } = this.#kernel;
+    if (controller?.signal.aborted === true && error === controller.signal.reason) return undefined;
+    if (error instanceof OverrunError)
+      return netlink.losses > 0 || faults.errnos.size > 0 ? undefined : 'OverrunError, and nothing was lost';
+    if (error instanceof ClosedError)
+      return session.closed || faults.errnos.size > 0 ? undefined : `ClosedError of an open socket: ${error.message}`;
+    if (error instanceof TransportError) return anyTransportErrorOf(error, faults.errnos, this.#kernel.ringsRefused);
+    if (error instanceof ManyError) return undefined;
+    if (
+      error instanceof KernelError &&
+      (errnos === ANY ? faults.errnos.has(error.errno) : errnos.includes(error.errno))
+    )
+      return undefined;
+    if (error instanceof DumpInterruptedError) return 'no dump was interrupted';
+    return `an error that cannot be: ${describe(error)}`;
+  }
+
+  #judgeDump(
+    flows: readonly Flow[],
+    complete: boolean,
+    mark: number | undefined,
+    from: number,
+    to: number,
+  ): string | undefined {
+    const { model } = this.#kernel;
+    const seen = new Map<string, number>();
+    for (const flow of flows) {
+      const key = model.keyOf(flow);
+      const states = this.#states(key, from, to);
+      if (!states.includes(flow.mark ?? 0)) return `the dump has ${key} with mark ${flow.mark}, which was ${states}`;
+      if (mark !== undefined && flow.mark !== mark) return `the dump has mark ${flow.mark}, not ${mark}`;
+      const times = (seen.get(key) ?? 0) + 1;
+      seen.set(key, times);
+      const again = states.filter((state) => state === undefined).length + 1;
+      if (times > again && this.#kernel.faults.counts['repeated entries'] === undefined)
+        return `the dump has ${key} ${times} times`;
+    }
+    if (!complete) return undefined;
+    for (const key of model.history.keys()) {
+      if (seen.has(key)) continue;
+      const states = this.#states(key, from, to);
+      const there = mark === undefined ? !states.includes(undefined) : states.every((state) => state === mark);
+      if (there) return `the dump of ${flows.length} lacks ${key}, which was ${states}`;
+    }
+    return undefined;
+  }
+
+  /** What the flow was at `from` and each time that it changed until `to`: its marks. */
+  #states(key: string, from: number, to: number): (number | undefined)[] {
+    return statesOf(this.#kernel.model.history.get(key), from, to);
+  }
+
+  async #call<T>(name: string, start: () => Promise<T>, judge: Judge<T>): Promise<T | undefined> {
+    this.calls++;
+    const { model } = this.#kernel;
+    const entry = { name, since: this.#loop.time };
+    this.pending.add(entry);
+    const from = model.clock;
+    let outcome: Outcome<T>;
+    try {
+      outcome = { value: await start() };
+    } catch (error) {
+      outcome = { error };
+    }
+    this.pending.delete(entry);
+    const wrong = judge(outcome, from, model.clock, this.#kernel);
+    if (wrong !== undefined) this.#kernel.report(`${name}: ${wrong}`);
+    return 'error' in outcome ? undefined : outcome.value;
+  }
+
+  #anyFlow(): number {
+    return this.random.below(this.#inits.length);
+  }
+
+  #anyFilter(): { mark?: number } {
+    return this.random.oneIn(3) ? { mark: this.random.below(4) } : {};
+  }
+
+  #mayAbort(): { controller?: AbortController; signal?: AbortSignal } {
+    if (!this.random.oneIn(10)) return {};
+    const controller = new AbortController();
+    const abort = (): void => controller.abort(new Error('aborted by the program'));
+    if (this.random.oneIn(2)) this.#loop.timer(abort, this.random.below(10), false, false);
+    else this.#loop.immediate(abort);
+    return { controller, signal: controller.signal };
+  }
+}
+
+/** A session of calls through one Conntrack. */
+interface Session {
+  readonly ct: Conntrack;
+  closed: boolean;
+}
+
+/** Says what is wrong with an outcome. */
+type Judge<T> = (outcome: Outcome<T>, from: number, to: number, kernel: Kernel) => string | undefined;
+
+/** Any errno that was injected. */
+const ANY: readonly number[] = [];
+
+/** Calls, and how often each is made, compared with the others. */
+const WEIGHTS = {
+  get: 6,
+  create: 5,
+  createOrUpdate: 2,
+  update: 3,
+  delete: 3,
+  flush: 1,
+  stats: 2,
+  cpuStats: 1,
+  expectations: 1,
+  dumpAll: 3,
+  dumpEach: 4,
+  createMany: 2,
+  deleteMany: 1,
+  query: 1,
+  events: 1,
+  listen: 1,
+} as const;
+
+type Action = keyof typeof WEIGHTS;
+
+/** As often as their weight. */
+const ACTIONS: readonly Action[] = (Object.keys(WEIGHTS) as Action[]).flatMap((name) =>
+  new Array<Action>(WEIGHTS[name]).fill(name),
+);
+
+/** The events of a stream, against what the kernel queued for its socket. */
+class Listener {
+  readonly events: Events<FlowEvent>;
+  reading: Promise<void> = Promise.resolve();
+  /** It ended by an error, or its reader left it. */
+  failed = false;
+  abandoned = false;
+  readonly #kernel: Kernel;
+  readonly #socket: NetlinkSocketModel;
+  #received = 0;
+  #lost = 0;
+
+  constructor(kernel: Kernel, events: Events<FlowEvent>, socket: NetlinkSocketModel) {
+    this.#kernel = kernel;
+    this.events = events;
+    this.#socket = socket;
+  }
+
+  /** Nothing is to be read. */
+  get idle(): boolean {
+    return this.#received >= this.#socket.accepted.length;
+  }
+
+  get complete(): boolean {
+    return this.failed || this.abandoned || this.events.ended || (this.idle && this.#lost === this.#socket.drops);
+  }
+
+  get state(): string {
+    const { accepted, drops, waiting } = this.#socket;
+    return `${this.#received} of ${accepted.length} received, ${this.#lost} of ${drops} lost, ${waiting} wait`;
+  }
+
+  take(event: FlowEvent | { type: 'overrun'; lost: number | undefined }): void {
+    if (event.type === 'overrun') {
+      this.#lost += event.lost ?? 0;
+      if (this.#lost > this.#socket.drops) this.#kernel.report(`events: more is lost than was dropped: ${this.state}`);
+      return;
+    }
+    const serial = Number(event.flow.timestamp?.event);
+    const expected = this.#socket.accepted[this.#received++];
+    if (serial !== expected)
+      this.#kernel.report(`events: ${serial} came where ${expected} was due, the ${this.#received}th`);
+  }
+
+  check(): void {
+    if (this.#received > this.#socket.accepted.length) this.#kernel.report(`events: ${this.state}`);
+  }
+}
+
+/** What a flow was at `from` and each time that it changed until `to`: its marks; undefined: it was not there. */
+function statesOf(changes: readonly Change[] | undefined, from: number, to: number): (number | undefined)[] {
+  if (changes === undefined) return [undefined];
+  let at = changes.length;
+  while (at > 0 && changes[at - 1].at > from) at--;
+  const states: (number | undefined)[] = [at > 0 ? changes[at - 1].mark : undefined];
+  for (; at < changes.length && changes[at].at <= to; at++) states.push(changes[at].mark);
+  return states;
+}
+
+function isKernelError(error: unknown, errno: number): boolean {
+  return error instanceof KernelError && error.errno === errno;
+}
+
+function anyTransportErrorOf(
+  { errno, message }: TransportError,
+  errnos: ReadonlySet<number>,
+  refused: boolean,
+): string | undefined {
+  if (errnos.has(errno) || (errno === 0 && (refused || errnos.size > 0)) || errno === EAGAIN) return undefined;
+  return `a system call failed that was not made to: ${message}`;
+}
+
+const anyTransportError: Judge<unknown> = (outcome, _from, _to, { faults, ringsRefused }) => {
+  if (!('error' in outcome)) return undefined;
+  if (outcome.error instanceof TransportError) return anyTransportErrorOf(outcome.error, faults.errnos, ringsRefused);
+  return `an error that cannot be: ${describe(outcome.error)}`;
+};
+
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const known = error instanceof TransportError || error instanceof KernelError;
+  return known ? `${error.name} ${error.message}` : (error.stack ?? error.message);
+}

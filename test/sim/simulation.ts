@@ -1,0 +1,147 @@
+/** One run of a random program on a simulated kernel: the seed gives all of it. */
+
+import type { TransportOptions } from '../../src/netlink/transport.ts';
+import { openSocket } from '../../src/transport/libc/socket.ts';
+import { Random } from '../support/random.ts';
+import type { FaultCounts } from './faults.ts';
+import { Kernel } from './kernel.ts';
+import { SimulatedLibc } from './libc.ts';
+import { Loop } from './loop.ts';
+import { Program } from './program.ts';
+
+/** Virtual milliseconds after which a call that is pending never settles: no program here waits so long. */
+const HANGS = 30_000;
+/** Of the kernel that is simulated. */
+const RELEASE = '6.18.0';
+
+export interface SimulationOptions {
+  /** Public calls at the least. Default: 200. */
+  readonly calls?: number;
+  /** Kinds of calls, and of faults, that are left out: to see behind a defect that is known. */
+  readonly without?: readonly string[];
+  /** Steps after which the run ends: the event loop never comes to rest. Default: 30,000. */
+  readonly steps?: number;
+}
+
+export interface SimulationResult {
+  readonly seed: number;
+  /** What must not be; none when all is well. */
+  readonly violations: readonly string[];
+  readonly calls: number;
+  /** Callbacks of the event loop. */
+  readonly steps: number;
+  readonly systemCalls: number;
+  readonly faults: FaultCounts;
+  /** The virtual milliseconds and the random numbers at the end: the same for each run of the seed. */
+  readonly fingerprint: string;
+}
+
+export async function simulate(seed: number, options: SimulationOptions = {}): Promise<SimulationResult> {
+  const { calls = 200, steps = 30_000 } = options;
+  const without = new Set(options.without);
+  const random = new Random(seed);
+  const loop = new Loop(random);
+  const kernel = new Kernel(random, loop, { without, padding: random.pick([0, 0, 0, 400, 3000]) });
+  const libc = new SimulatedLibc(kernel, {
+    by: random.pick(['descriptor', 'epoll', 'epoll', 'timer'] as const),
+    once: random.oneIn(2),
+    closesLater: random.oneIn(2),
+    spurious: random.oneIn(4),
+  });
+  loop.thrown = (error) => kernel.report(`a callback threw ${(error as Error)?.stack ?? error}`);
+  const startedAt = loop.time;
+  loop.install();
+  try {
+    const open = async (transportOptions?: TransportOptions) => {
+      const transport = openSocket(libc, transportOptions);
+      // What is sent depends on it.
+      Object.defineProperty(transport, 'release', { value: RELEASE });
+      program.opened(kernel.sockets.at(-1)!, transportOptions?.events === true);
+      return transport;
+    };
+    const program: Program = new Program({ kernel, loop, random, open, calls, without });
+    // Some processes end in the middle of it.
+    const exitsAt = random.oneIn(10) ? random.between(10, 500) : Number.POSITIVE_INFINITY;
+    const busy = random.pick([2, 5, 20, 100]);
+    let ended = false;
+    let stuck: string | undefined;
+    loop.passing = () => kernel.advance();
+    loop.between = () => {
+      kernel.advance();
+      if (random.oneIn(busy)) program.traffic();
+    };
+    const running = program.run().then(
+      () => {
+        ended = true;
+      },
+      (error) => {
+        ended = true;
+        kernel.report(`the program failed: ${(error as Error).stack}`);
+      },
+    );
+    const over = (): boolean => {
+      if (ended || kernel.violations.length > 0 || loop.steps >= exitsAt) return true;
+      if (loop.steps > steps) {
+        stuck = `${loop.steps} steps, and no end`;
+        return true;
+      }
+      if (loop.steps % 64 === 0)
+        for (const { name, since } of program.pending)
+          if (loop.time - since > HANGS) stuck = `${name} has not settled for ${HANGS / 1000} virtual seconds`;
+      return stuck !== undefined;
+    };
+    while (!(await loop.run(over))) {
+      if (kernel.finish()) continue;
+      const names = [...program.pending].map(({ name }) => name);
+      stuck = `nothing is left to happen, and pending are: ${names.join(', ') || 'none'}`;
+      break;
+    }
+    if (stuck !== undefined) kernel.report(stuck);
+    if (!ended && loop.steps >= exitsAt && kernel.violations.length === 0) exit(kernel, loop);
+    if (ended) {
+      await running;
+      await rest(kernel, loop);
+    }
+    const { time } = loop;
+    const result = {
+      seed,
+      violations: kernel.violations,
+      calls: program.calls,
+      steps: loop.steps,
+      systemCalls: libc.calls,
+      faults: kernel.faults.counts,
+      fingerprint: `${(time - startedAt).toFixed(6)} ${random.uint32()}`,
+    };
+    return result;
+  } finally {
+    loop.uninstall();
+    kernel.space.dispose();
+  }
+}
+
+/** The process ends: then the runtime gives its memory back, and no operation may be under way. */
+function exit(kernel: Kernel, loop: Loop): void {
+  loop.exit();
+  if (kernel.faults.counts['io_uring refused from now on'] !== undefined) return;
+  for (const ring of kernel.rings)
+    if (ring.under > 0) kernel.report(`the process ends while ${ring.under} operations of a ring are under way`);
+}
+
+/** All is closed: what is under way ends, and nothing is left. */
+async function rest(kernel: Kernel, loop: Loop): Promise<void> {
+  const end = loop.steps + 5000;
+  const until = loop.time + 1000;
+  await loop.run(() => loop.steps > end || loop.time > until || kernel.violations.length > 0);
+  while (kernel.finish());
+  kernel.space.check();
+  // What a ring waits for can only be cancelled through it.
+  if (kernel.violations.length > 0 || kernel.faults.counts['io_uring refused from now on'] !== undefined) return;
+  // Rings are kept for whoever needs one next.
+  for (const [fd, file] of kernel.files)
+    if (file.kind !== 'uring') kernel.report(`descriptor ${fd} (${file.kind}) was never closed`);
+  for (const ring of kernel.rings) if (ring.under > 0) kernel.report(`${ring.under} operations of a ring never end`);
+  // A ring has its queues, and what it waits by; one that failed late leaves its queues behind.
+  const { regions } = kernel.space.live;
+  if (regions > 2 * kernel.rings.size + (kernel.faults.counts['io_uring setup'] ?? 0))
+    kernel.report(`${regions} pieces of memory are not freed, with ${kernel.rings.size} rings`);
+}
