@@ -4,10 +4,10 @@
  * part comes to cost next to nothing.
  *
  * One chain of operations is under way at a time: datagrams to send, if there are any, then receives. They end in their
- * order. A thread of the kernel does them where there is io_uring. When nothing is left to receive, the next receive ends
- * with EAGAIN, which cancels the rest: nothing is left waiting. Elsewhere a thread of the C library does them (aio.ts).
- * There EAGAIN cancels nothing: the rest end so too, or receive what came meanwhile. Where there is no chain, or no more,
- * what was to be sent is sent directly.
+ * order. Where there is io_uring, a thread of the kernel does them (ring.ts). When nothing is left to receive, the next
+ * receive ends with EAGAIN, which cancels the rest: nothing is left waiting. Elsewhere a thread of the C library does
+ * them (aio.ts). There EAGAIN cancels nothing: the rest end the same way, or receive what came meanwhile. Where neither
+ * can be had, what was to be sent is sent directly.
  */
 import { HOST_LITTLE_ENDIAN, viewOf } from '../../netlink/byteorder.ts';
 import { runtime } from '../../netlink/runtime.ts';

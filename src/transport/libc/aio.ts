@@ -105,7 +105,7 @@ export class AioChain implements Chain {
 
   /**
    * Starts what was queued. All of the chain before it must have been returned by `next`.
-   * @returns how many were started, from the first on: the first that the C library has no thread or no memory for is the end
+   * @returns how many were started, from the first on: until the C library had no thread or no memory for one
    */
   submit(): number {
     const { aio_read, aio_write } = this.#aio;

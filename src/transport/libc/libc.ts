@@ -1,6 +1,6 @@
 /**
- * What a runtime must give for a socket of ours: some functions of libc, errno, the address of a buffer, and to be told when a file
- * descriptor is readable. All the rest is written once, in this folder.
+ * What a runtime must give for a socket of ours: some functions of libc, errno, the address of a buffer, and notice that
+ * a file descriptor is readable. All the rest is written once, in this folder.
  */
 import { UnsupportedError } from '../../netlink/errors.ts';
 
@@ -51,8 +51,8 @@ export type LibcFunctions = {
 };
 
 /**
- * The functions of aio.h for aio.ts; all return an i32. Only glibc has the last one, which nobody calls: musl exports the
- * others too, but starts a thread for each operation and keeps no order between reads.
+ * The functions of aio.h for aio.ts; all return an i32. Only glibc has the last one, which nobody calls: musl exports
+ * the others too, but starts a thread for each operation and keeps no order between reads.
  */
 export const AIO_FUNCTIONS = {
   aio_read: ['pointer'],

@@ -15,7 +15,7 @@ const ECONNREFUSED = 111;
 /** Beyond what a socket receives directly. */
 const LARGE = 20_000;
 
-/** A message of type 256 with the sequence that events have: `send` in another process, which prints the errno, or 0. */
+/** Another process: it sends a message with the sequence that events have, and prints the errno, or 0. */
 const SENDER = `
 socket(my $socket, ${AF_NETLINK}, ${SOCK_RAW}, ${NETLINK_NETFILTER}) or die $!;
 my $message = pack("LSSLL", 20, 256, 0, 0, 0) . "\\0" x 4;

@@ -1,4 +1,4 @@
-/** Sending ahead: what was sent is done, whatever comes after it. And receiving ahead where the kernel refuses io_uring. */
+/** Sending ahead: what was sent is done, whatever comes after it. Receiving ahead where the kernel refuses io_uring. */
 import { expect } from 'chai';
 import { Flow } from '../../../src/ctnetlink/flow.ts';
 import { buildCreate } from '../../../src/ctnetlink/request.ts';
@@ -137,6 +137,17 @@ describe('receiving ahead without io_uring', () => {
     });
   }
 
+  it('sends all when the socket is closed right after the send', async () => {
+    const ahead = new Ahead(refusing(EPERM, SYS_io_uring_setup), sockets[0], true);
+    for (let n = 1; n <= 9; n++) ahead.send(new Uint8Array(n).fill(n));
+    sendTheirs(9);
+    await close(ahead);
+    const memory = new Memory(libc, 16);
+    const lengths = Array.from({ length: 10 }, () => libc.read(sockets[1], memory.bytes, 16));
+    expect(lengths).to.deep.equal([1, 2, 3, 4, 5, 6, 7, 8, 9, -1]);
+    memory.free();
+  });
+
   it('makes no more rings once io_uring_enter is forbidden, but tries again after other errors', () => {
     const busy = refusing(EBUSY, SYS_io_uring_enter);
     const forbidding = refusing(EPERM, SYS_io_uring_enter);
@@ -176,7 +187,7 @@ describe('receiving ahead without io_uring', () => {
   });
 
   it('says of a datagram that fills its slot that its end may be missing', async () => {
-    const ahead = new Ahead({ ...refusing(EPERM, SYS_io_uring_setup) }, sockets[0], true);
+    const ahead = new Ahead(refusing(EPERM, SYS_io_uring_setup), sockets[0], true);
     const long = new Outgoing(libc, new Uint8Array(DATAGRAM_SIZE + 100));
     const short = new Outgoing(libc, new Uint8Array(DATAGRAM_SIZE - 1));
     const seen: boolean[] = [];
