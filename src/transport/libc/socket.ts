@@ -32,7 +32,7 @@ import { attempt, failure, sendmsg } from './call.ts';
 import { MOST as INBOX_SLOTS, Inbox } from './inbox.ts';
 import { checkPlatform, type Libc } from './libc.ts';
 import { Losses } from './losses.ts';
-import { allocateAll, SOCKADDR_NL_PID, SOCKADDR_NL_SIZE } from './memory.ts';
+import { allocateAll, Memory, SOCKADDR_NL_PID, SOCKADDR_NL_SIZE } from './memory.ts';
 import { SocketOptions } from './options.ts';
 import { Outgoing } from './outgoing.ts';
 import { Pace } from './pace.ts';
