@@ -6,6 +6,7 @@ import { Outgoing } from '../../../src/transport/libc/outgoing.ts';
 import { DATAGRAM_SIZE, Slots } from '../../../src/transport/libc/slots.ts';
 import { EAGAIN, EINPROGRESS } from '../../../src/uapi/errno.ts';
 import { until } from '../../support/kernel.ts';
+import { turns } from '../../support/turns.ts';
 import { aio, libc, pair } from './calls.ts';
 
 /** Milliseconds. */
@@ -206,7 +207,7 @@ describe('a chain of asynchronous I/O', () => {
       chain.retire(() => {
         over = true;
       });
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await turns(10);
       expect([over, AioChain.working]).to.deep.equal([false, 1]);
       library.end(0, 0, 1);
       await until(() => over, { what: 'the end' });
