@@ -19,8 +19,8 @@ import {
   SOCK_RAW,
   SOL_NETLINK,
 } from '../../src/uapi/socket.ts';
+import { libc } from '../support/calls.ts';
 import { describeKernel, resetNamespace, sh } from '../support/kernel.ts';
-import { systemCalls } from '../support/libc.ts';
 
 const SMALL = { orig: { src: '192.0.2.1', dst: '198.51.100.2', proto: 'udp', sport: 1, dport: 53 } } as const;
 /** All that makes a flow's message long: IPv6, a helper, every label, a zone, NAT, a mark and TCP's state. */
@@ -36,7 +36,6 @@ const LARGE: FlowInit = {
 };
 
 describeKernel('charges of the receive buffer', ['nft'], () => {
-  const libc = systemCalls();
   let fd: number;
   let options: SocketOptions;
   let slots: Slots;

@@ -13,9 +13,9 @@ import { DATAGRAM_SIZE } from '../../../src/transport/libc/slots.ts';
 import { openTransport } from '../../../src/transport/open.ts';
 import { EAGAIN, EBUSY, ENOBUFS, EPERM } from '../../../src/uapi/errno.ts';
 import { SYS_io_uring_enter, SYS_io_uring_setup } from '../../../src/uapi/io_uring.ts';
+import { aio, libc, pair } from '../../support/calls.ts';
 import { describeKernel, resetNamespace, sh, until } from '../../support/kernel.ts';
 import { flow } from '../conformance/flows.ts';
-import { aio, libc, pair } from './calls.ts';
 
 describeKernel('sending ahead', ['conntrack'], () => {
   beforeEach(() => resetNamespace());

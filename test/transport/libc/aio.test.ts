@@ -5,9 +5,9 @@ import type { AioFunctions } from '../../../src/transport/libc/libc.ts';
 import { Outgoing } from '../../../src/transport/libc/outgoing.ts';
 import { DATAGRAM_SIZE, Slots } from '../../../src/transport/libc/slots.ts';
 import { EAGAIN, EINPROGRESS } from '../../../src/uapi/errno.ts';
+import { aio, libc, pair } from '../../support/calls.ts';
 import { until } from '../../support/kernel.ts';
 import { turns } from '../../support/turns.ts';
-import { aio, libc, pair } from './calls.ts';
 
 /** Milliseconds. */
 const PATIENCE = 1000;

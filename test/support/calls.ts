@@ -8,10 +8,10 @@ import {
   FUNCTIONS,
   type Libc,
   type LibcFunctions,
-} from '../../../src/transport/libc/libc.ts';
-import { Memory } from '../../../src/transport/libc/memory.ts';
-import { allocate, free } from '../../../src/transport/libc/owned.ts';
-import { AF_UNIX, SOCK_CLOEXEC, SOCK_NONBLOCK } from '../../../src/uapi/socket.ts';
+} from '../../src/transport/libc/libc.ts';
+import { Memory } from '../../src/transport/libc/memory.ts';
+import { allocate, free } from '../../src/transport/libc/owned.ts';
+import { AF_UNIX, SOCK_CLOEXEC, SOCK_NONBLOCK } from '../../src/uapi/socket.ts';
 
 const SOCK_DGRAM = 2;
 
