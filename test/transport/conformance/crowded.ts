@@ -207,6 +207,9 @@ function ofHandle(receiveBuffer: number | undefined): Case {
   };
 }
 
+/** Descriptors that are left in turn: the first of those that a stream needs is refused, then the second, and so on. */
+const LEFT = 12;
+
 export const CROWDED: readonly Case[] = [
   ...BUFFERS.map(ofSocket),
   ...BUFFERS.map(ofConntrack),
@@ -230,6 +233,59 @@ export const CROWDED: readonly Case[] = [
         for (const each of await Promise.all(quiet)) assert.equal((each.value as ConntrackEvent).type, 'destroy');
         for (const stream of [...streams, last]) stream.close();
       });
+    },
+  },
+  {
+    name: 'a stream that cannot be opened for lack of descriptors says so, leaves nothing, and can be opened later',
+    needs: ['events', 'losses', 'processes'],
+    run: async (context) => {
+      const { stdout, code, stderr } = await new Program(
+        context,
+        `import { spawnSync } from 'node:child_process';
+        import { closeSync, openSync, readdirSync } from 'node:fs';
+        const ct = await Conntrack.open(options);
+        const first = await ct.events();
+        const born = ct.create(flow(1));
+        await first.next();
+        await born;
+        first.close();
+        await ct.delete(flow(1));
+        const { status, stderr } = spawnSync('prlimit', ['--pid', String(process.pid), '--nofile=512:512'], { encoding: 'utf8' });
+        if (status !== 0) throw new Error(stderr);
+        const open = () => readdirSync('/proc/self/fd').length;
+        let refused = 0;
+        for (let left = 0; left < ${LEFT}; left++) {
+          const held = [];
+          try { for (;;) held.push(openSync('/dev/null')); } catch (error) { if (error.code !== 'EMFILE') throw error; }
+          for (let n = 0; n < left; n++) closeSync(held.pop());
+          let events;
+          try {
+            events = await ct.events();
+          } catch (error) {
+            if (error.code !== 'EMFILE') throw error;
+            refused++;
+          }
+          for (const fd of held) closeSync(fd);
+          if (events === undefined) continue;
+          const next = events.next();
+          await ct.create(flow(left));
+          if ((await next).value.type !== 'new') throw new Error('no event');
+          events.close();
+          await ct.delete(flow(left));
+        }
+        const before = open();
+        for (let n = 0; n < 100; n++) {
+          const events = await ct.events();
+          events.close();
+        }
+        for (let n = 0; open() > before; n++) {
+          if (n > 1000) throw new Error((open() - before) + ' descriptors are left');
+          await new Promise((resolve) => setTimeout(resolve, 5));
+        }
+        await ct.close();
+        console.log(refused > 0 ? 'good' : 'none was refused');`,
+      ).ended;
+      assert.deepEqual([stdout, code], ['good\n', 0], stderr);
     },
   },
 ];
