@@ -90,28 +90,28 @@ export class LibcTransport implements Transport {
     this.#reliable = reliable;
     this.#wantsInbox = receiveAhead;
     this.#fd = open(libc);
-    let options_: SocketOptions | undefined;
+    let known: SocketOptions | undefined;
     let outgoing: Outgoing | undefined;
     try {
       this.portid = this.#bind();
       this.#connected = !events && this.#connect();
-      options_ = new SocketOptions(libc, this.#fd);
+      known = new SocketOptions(libc, this.#fd);
       // Linux 4.12 and 4.3: without them errors say less, and echo the whole request.
-      options_.setWhereKnown(SOL_NETLINK, NETLINK_EXT_ACK, 1);
-      options_.setWhereKnown(SOL_NETLINK, NETLINK_CAP_ACK, 1);
-      const limit = options_.setReceiveBuffer(receiveBuffer);
+      known.setWhereKnown(SOL_NETLINK, NETLINK_EXT_ACK, 1);
+      known.setWhereKnown(SOL_NETLINK, NETLINK_CAP_ACK, 1);
+      const limit = known.setReceiveBuffer(receiveBuffer);
       // A dump goes on while half of the buffer is free, one datagram at a time.
       this.window = Math.max(0, limit - DUMP_CHARGE);
       this.queueLimit = Math.ceil(limit / LEAST_CHARGE) + INBOX_SLOTS;
       outgoing = new Outgoing(libc, new Uint8Array(0), PAGE);
       this.#slots = new Slots(libc, events ? EVENT_SLOTS : REQUEST_SLOTS);
     } catch (error) {
-      options_?.free();
+      known?.free();
       outgoing?.free();
       libc.close(this.#fd);
       throw error;
     }
-    this.#options = options_;
+    this.#options = known;
     this.#outgoing = outgoing;
   }
 
