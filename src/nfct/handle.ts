@@ -113,7 +113,7 @@ export class NfctHandle {
     };
     this.#queries++;
     this.#attend();
-    request = this.#socket.start(build, { ...describeRequest(asked), sink, settled });
+    request = this.#socket.start(build, { ...describeRequest(asked, this.#filtered), sink, settled });
     if (isLast(verdict)) request.stop();
     try {
       await request.done;
@@ -143,7 +143,7 @@ export class NfctHandle {
         length = writer.finish().length;
       },
       {
-        ...describeRequest(asked),
+        ...describeRequest(asked, this.#filtered),
         sink: arrivals.sink(filter),
         settled: (error) => {
           if (sending && error instanceof TransportError) failure = error;

@@ -33,10 +33,10 @@ const READS: ReadonlySet<Request['operation']> = new Set([
   'expectations.dump',
 ] as const);
 
-/** What NetlinkSocket is told of a request. */
-export function describeRequest({ operation, dump }: Request) {
+/** What NetlinkSocket is told of a request. @param filtered a socket filter may drop the reply: then the ACK alone is an answer, as in C */
+export function describeRequest({ operation, dump }: Request, filtered: boolean) {
   const repeatable = READS.has(operation);
-  return { operation, dump, repeatable, replies: repeatable && !dump };
+  return { operation, dump, repeatable, replies: repeatable && !dump && !filtered };
 }
 
 /** A request ready to be sent. */
