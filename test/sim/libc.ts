@@ -1,5 +1,5 @@
 /** The system calls of a simulated kernel, behind the interface that the bindings of the runtimes implement. */
-import { HOST_LITTLE_ENDIAN, viewOf } from '../../src/netlink/byteorder.ts';
+import { HOST_LITTLE_ENDIAN } from '../../src/netlink/byteorder.ts';
 import { TransportError } from '../../src/netlink/errors.ts';
 import type { Libc, Poll } from '../../src/transport/libc/libc.ts';
 import { EPOLL_EVENT_DATA, EPOLL_EVENT_SIZE, MMSGHDR_LEN, MMSGHDR_SIZE } from '../../src/transport/libc/memory.ts';
@@ -360,8 +360,7 @@ export class SimulatedLibc implements Libc {
   /** Memory of an argument. */
   #passed(memory: Uint8Array | null): DataView {
     if (memory === null) throw new BadAddress();
-    this.#kernel.space.passed(memory, 'a system call');
-    return viewOf(memory);
+    return this.#kernel.space.passed(memory, 'a system call');
   }
 }
 

@@ -74,6 +74,10 @@ export class NetlinkKernel {
     this.doneAlone = !random.oneIn(4);
     this.#portid = random.pick([1000, 0x7fffffff, 0xfffff000]);
     model.event = (event) => this.#broadcast(event);
+    model.wanted = (group) => {
+      for (const socket of this.sockets) if (socket.groups.has(group)) return true;
+      return false;
+    };
   }
 
   open(): NetlinkSocketModel {
@@ -161,8 +165,8 @@ export class NetlinkSocketModel {
     for (let at = 0; at + NLMSG_HDRLEN <= bytes.length; ) {
       const length = view.getUint32(at, HOST_LITTLE_ENDIAN);
       if (length < NLMSG_HDRLEN || at + length > bytes.length) return;
-      const message = bytes.slice(at, at + length);
-      readNlmsghdr(viewOf(message), 0, length, header);
+      const message = bytes.subarray(at, at + length);
+      readNlmsghdr(view, at, bytes.length, header);
       this.#lastSequence = header.nlmsg_seq;
       if ((header.nlmsg_flags & NLM_F_REQUEST) !== 0 && header.nlmsg_type >= NLMSG_MIN_TYPE)
         this.#request(message, header.nlmsg_flags, header.nlmsg_seq);

@@ -52,6 +52,8 @@ export interface ProgramOptions {
   readonly open: TransportFactory;
   /** Public calls at the least. */
   readonly calls: number;
+  /** Flows that there may be. */
+  readonly flows: number;
   /** Kinds of calls that are left out: to see behind a fault that is known. */
   readonly without: ReadonlySet<string>;
 }
@@ -81,7 +83,7 @@ export class Program {
     this.#loop = options.loop;
     this.#random = options.random;
     const { random } = options;
-    const size = random.oneIn(20) ? 800 : random.pick([4, 16, 64, 250]);
+    const size = options.flows;
     for (let i = 0; i < size; i++) {
       const orig = { src: '10.0.0.1', dst: '10.0.0.2', proto: 'udp', sport: 1000 + i, dport: 53 } as const;
       const init: FlowInit = random.oneIn(8) ? { orig, zone: 1 + (i % 3), timeout: 100 } : { orig, timeout: 100 };
@@ -349,7 +351,8 @@ export class Program {
     const { random } = this;
     const { ct } = session;
     const { controller, signal } = this.#mayAbort();
-    const count = random.pick([1, 5, 40, 100]);
+    // Eighty fill a datagram that is sent ahead; three hundred fill several.
+    const count = random.oneIn(16) ? 300 : random.pick([1, 2, 5, 5, 20, 80]);
     const items: { init: FlowInit; mark: number }[] = [];
     for (let i = 0; i < count; i++) {
       const mark = ++this.#mark;
@@ -724,7 +727,7 @@ export class Program {
   }
 
   #mayAbort(): { controller?: AbortController; signal?: AbortSignal } {
-    if (!this.random.oneIn(10)) return {};
+    if (!this.random.oneIn(16)) return {};
     const controller = new AbortController();
     const abort = (): void => controller.abort(new Error('aborted by the program'));
     if (this.random.oneIn(2)) this.#loop.timer(abort, this.random.below(10), false, false);
