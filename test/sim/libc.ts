@@ -64,14 +64,21 @@ export class SimulatedLibc implements Libc {
   /** System calls made. */
   calls = 0;
   readonly #polls: Polls;
-  readonly #kernel: Kernel;
+  #kernel: Kernel;
   readonly #style: WatchStyle;
   #errno = 0;
+  #ended = false;
 
   constructor(kernel: Kernel, style: WatchStyle) {
     this.#kernel = kernel;
     this.#style = style;
     this.#polls = new Polls(this, (fd, fired) => this.#watchOne(fd, fired));
+  }
+
+  /** The simulation is over: rings, which stay for the life of a process, keep nothing of it. */
+  end(): void {
+    this.#ended = true;
+    this.#kernel = undefined as never;
   }
 
   errno(): number {
@@ -328,6 +335,10 @@ export class SimulatedLibc implements Libc {
   }
 
   #call(body: () => number): number {
+    if (this.#ended) {
+      this.#errno = EBADF;
+      return -1;
+    }
     const kernel = this.#kernel;
     this.calls++;
     kernel.loop.time += kernel.random.below(4) / 256;

@@ -126,8 +126,8 @@ export class AddressSpace {
     for (const region of this.#regions) {
       const { bytes, freed, pages, allocated } = region;
       if (!allocated || !(freed || everything)) continue;
-      let spares = spare.get(bytes.length);
-      if (spares === undefined) spare.set(bytes.length, (spares = []));
+      const spares = spare.get(bytes.length) ?? [];
+      spare.set(bytes.length, spares);
       if (spares.length >= MOST_SPARE) continue;
       for (let page = 0; pages !== undefined && page < OWN_PAGES; page++) pages.add(page);
       if (bytes.length > ZEROED) fill(region, 0);

@@ -352,7 +352,7 @@ export class Program {
     const { ct } = session;
     const { controller, signal } = this.#mayAbort();
     // Eighty fill a datagram that is sent ahead; three hundred fill several.
-    const count = random.oneIn(16) ? 300 : random.pick([1, 2, 5, 5, 20, 80]);
+    const count = random.oneIn(30) ? 300 : random.pick([1, 2, 5, 5, 10, 80]);
     const items: { init: FlowInit; mark: number }[] = [];
     for (let i = 0; i < count; i++) {
       const mark = ++this.#mark;

@@ -121,6 +121,7 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
     loop.uninstall();
     // A ring that waits for something would be asked to end it when another simulation ends its process.
     kernel.space.dispose([...kernel.rings].every((ring) => ring.under === 0));
+    libc.end();
   }
 }
 
