@@ -5,8 +5,8 @@ import { EventQueue, type EventSource, Events } from './events.ts';
 
 export interface EventSocketOptions {
   /**
-   * SO_RCVBUF of the socket in bytes: every event that waits is charged 1,280, of twice as much. Default: what Conntrack.open was given,
-   * else 8 MiB, which hold 13,107 events (the addon: what net.core.rmem_default allows).
+   * SO_RCVBUF of the socket in bytes: every event that waits is charged 1,280, of twice as much. Default: what Conntrack.open was given
+   * (which is for event sockets only), else 8 MiB, which hold 13,107 events (the addon: what net.core.rmem_default allows).
    */
   receiveBuffer?: number;
   /**

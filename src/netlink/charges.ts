@@ -11,3 +11,6 @@ export const ACK_CHARGE = 1_536;
  * does not fill only where that is more than half (netlink_trim): labels, a helper and a security context make it grow up to this.
  */
 export const REPLY_CHARGE = 4_608;
+
+/** The datagram of a dump that waits: 32 KiB, which is the most that the kernel makes, and its header. A dump goes on one datagram at a time. */
+export const DUMP_CHARGE = 33_024;

@@ -7,7 +7,7 @@ import { release } from 'node:os';
 import { setImmediate } from 'node:timers';
 import { isMainThread } from 'node:worker_threads';
 import { viewOf } from '../netlink/byteorder.ts';
-import { ACK_CHARGE } from '../netlink/charges.ts';
+import { ACK_CHARGE, DUMP_CHARGE } from '../netlink/charges.ts';
 import { OverrunError, TransportError, UnsupportedError } from '../netlink/errors.ts';
 import type { Datagram, Transport, TransportListener, TransportOptions } from '../netlink/transport.ts';
 import { ENOBUFS } from '../uapi/errno.ts';
@@ -160,8 +160,6 @@ class AddonTransport implements Transport {
 
 /** net.core.rmem_default of most kernels; setsockopt doubles what it is given. */
 const DEFAULT_BUFFER = 212992;
-/** What the first datagram of a dump is charged. */
-const DUMP_CHARGE = 33_024;
 /** Answers, and an end to how many: more than enough to keep the kernel busy. */
 const LARGEST_WINDOW = 64 * ACK_CHARGE;
 

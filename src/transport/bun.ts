@@ -5,7 +5,7 @@ import type { Transport, TransportOptions } from '../netlink/transport.ts';
 import { AF_UNIX, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM } from '../uapi/socket.ts';
 import { attempt } from './libc/call.ts';
 import { type CType, FUNCTIONS, LIBC_PATH, type Libc, type LibcFunctions, type Poll } from './libc/libc.ts';
-import { Memory } from './libc/memory.ts';
+import { allocateAll, type Memory } from './libc/memory.ts';
 import { allocate, free } from './libc/owned.ts';
 import { Polls } from './libc/polls.ts';
 import { pollByTimer } from './libc/readiness.ts';
@@ -98,7 +98,8 @@ class Bell implements Poll {
     this.#libc = libc;
     this.#fd = fd;
     this.#fired = fired;
-    const pair = new Memory(libc, 8);
+    const [pair, byte] = allocateAll(libc, 8, 8);
+    this.#byte = byte;
     try {
       const type = SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK;
       attempt(libc, 'socketpair', () => libc.socketpair(AF_UNIX, type, 0, pair.bytes));
@@ -115,10 +116,12 @@ class Bell implements Poll {
         this.#useClock();
         return undefined;
       });
+    } catch (error) {
+      byte.free();
+      throw error;
     } finally {
       pair.free();
     }
-    this.#byte = new Memory(libc, 8);
   }
 
   start(): void {

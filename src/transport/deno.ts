@@ -5,7 +5,7 @@ import type { Transport, TransportOptions } from '../netlink/transport.ts';
 import { EFD_CLOEXEC, EFD_NONBLOCK, POLLIN } from '../uapi/socket.ts';
 import { attempt } from './libc/call.ts';
 import { type Calls, type CType, FUNCTIONS, LIBC_PATH, type Libc, type LibcFunctions, type Poll } from './libc/libc.ts';
-import { Memory, POLLFD_EVENTS, POLLFD_SIZE } from './libc/memory.ts';
+import { allocateAll, type Memory, POLLFD_EVENTS, POLLFD_SIZE } from './libc/memory.ts';
 import { allocate, disown, free, own } from './libc/owned.ts';
 import { Polls } from './libc/polls.ts';
 import { pollByTimer } from './libc/readiness.ts';
@@ -98,10 +98,13 @@ class ThreadPoll implements Poll {
     this.#libc = libc;
     this.#call = call;
     this.#fired = fired;
-    this.#wake = attempt(libc, 'eventfd', () => libc.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-    this.#descriptors = new Memory(libc, 2 * POLLFD_SIZE);
-    this.#one = new Memory(libc, 8);
-    this.#count = new Memory(libc, 8);
+    [this.#descriptors, this.#one, this.#count] = allocateAll(libc, 2 * POLLFD_SIZE, 8, 8);
+    try {
+      this.#wake = attempt(libc, 'eventfd', () => libc.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    } catch (error) {
+      this.#free();
+      throw error;
+    }
     this.#one.u64(0, 1n);
     for (const [index, descriptor] of [fd, this.#wake].entries()) {
       this.#descriptors.u32(index * POLLFD_SIZE, descriptor);
@@ -162,8 +165,12 @@ class ThreadPoll implements Poll {
 
   #end(closed: () => void): void {
     this.#libc.close(this.#wake);
-    for (const memory of [this.#descriptors, this.#one, this.#count]) memory.free();
+    this.#free();
     closed();
+  }
+
+  #free(): void {
+    for (const memory of [this.#descriptors, this.#one, this.#count]) memory.free();
   }
 }
 

@@ -151,6 +151,7 @@ export const EACCES = 13;
 export const EBUSY = 16;
 export const EEXIST = 17;
 export const EINVAL = 22;
+export const EMFILE = 24;
 export const ENOSYS = 38;
 export const ENOSPC = 28;
 export const ERANGE = 34;

@@ -418,3 +418,42 @@ describe('sequence', () => {
     });
   });
 });
+
+describe('sequence: numbers of batches', () => {
+  it('are of 32 bits, follow each other, and are of nobody else', () => {
+    for (let start = 0xffffffff - 12; start <= 0xffffffff; start++) {
+      const tracker = new SequenceTracker(undefined, start);
+      tracker.queues = true;
+      // Long on their way: in front of the end, and behind the beginning.
+      const taken = [0xffffffff - 4, 0xffffffff, 2, 7];
+      for (const sequence of taken) {
+        begin(tracker, sequence);
+        // Nobody knows when it reaches the kernel, so that no other answer says that its own was lost.
+        tracker.sentLater(sequence);
+      }
+      const numbers = new Set(taken);
+      for (let n = 0; n < 6; n++) {
+        const settledWith: (Error | undefined)[] = [];
+        const first = tracker.registerBatch({
+          operation: 'create',
+          count: 5,
+          failed: () => {},
+          settle: (error) => settledWith.push(error),
+        });
+        for (let number = first; number < first + 5; number++) {
+          expect(number, `batch ${n} from ${start}`).to.be.within(1, 0xffffffff);
+          expect(numbers.has(number), `number ${number}`).to.equal(false);
+          numbers.add(number);
+        }
+        const next = tracker.nextSequence();
+        expect(numbers.has(next), `number ${next}`).to.equal(false);
+        numbers.add(next);
+        begin(tracker, next);
+        tracker.sentLater(next);
+        if (n % 2 === 1) continue;
+        dispatch(tracker, ack(first + 4));
+        expect(settledWith, 'the ACK of the last message').to.deep.equal([undefined]);
+      }
+    }
+  });
+});

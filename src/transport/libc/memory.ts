@@ -38,6 +38,18 @@ export const SOCK_FPROG_SIZE = 16;
 export const SOCK_FPROG_FILTER = 8;
 export const SOCK_FILTER_SIZE = 8;
 
+/** Several pieces, or none: what was there is given back when one is not to be had. @throws RangeError */
+export function allocateAll(libc: Calls, ...sizes: number[]): Memory[] {
+  const pieces: Memory[] = [];
+  try {
+    for (const size of sizes) pieces.push(new Memory(libc, size));
+    return pieces;
+  } catch (error) {
+    for (const piece of pieces) piece.free();
+    throw error;
+  }
+}
+
 /** Zeroed bytes that do not move and that stay until `free`, whatever becomes of this object: owned.ts has the rule. */
 export class Memory {
   readonly #libc: Calls;

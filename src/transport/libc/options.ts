@@ -11,23 +11,22 @@ import {
   SOL_SOCKET,
 } from '../../uapi/socket.ts';
 import { attempt, failure } from './call.ts';
-import type { Libc } from './libc.ts';
-import { Memory, SOCK_FILTER_SIZE, SOCK_FPROG_FILTER, SOCK_FPROG_SIZE } from './memory.ts';
+import type { Calls } from './libc.ts';
+import { allocateAll, Memory, SOCK_FILTER_SIZE, SOCK_FPROG_FILTER, SOCK_FPROG_SIZE } from './memory.ts';
 
 const SIZE_OF_INT = 4;
 
 export class SocketOptions {
-  readonly #libc: Libc;
+  readonly #libc: Calls;
   readonly #fd: number;
   /** An int, or the words of SO_MEMINFO; and how long it is. */
   readonly #value: Memory;
   readonly #length: Memory;
 
-  constructor(libc: Libc, fd: number) {
+  constructor(libc: Calls, fd: number) {
     this.#libc = libc;
     this.#fd = fd;
-    this.#value = new Memory(libc, SIZE_OF_INT * SK_MEMINFO_VARS);
-    this.#length = new Memory(libc, SIZE_OF_INT);
+    [this.#value, this.#length] = allocateAll(libc, SIZE_OF_INT * SK_MEMINFO_VARS, SIZE_OF_INT);
   }
 
   free(): void {

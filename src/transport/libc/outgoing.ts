@@ -1,5 +1,5 @@
 /** A datagram to send, with its header. */
-import type { Libc } from './libc.ts';
+import type { Calls } from './libc.ts';
 import { IOVEC_LEN, IOVEC_SIZE, Memory, MSGHDR_IOV, MSGHDR_IOVLEN, MSGHDR_SIZE } from './memory.ts';
 
 const DATA = MSGHDR_SIZE + IOVEC_SIZE;
@@ -8,7 +8,7 @@ export class Outgoing {
   readonly #memory: Memory;
 
   /** @param bytes are copied */
-  constructor(libc: Libc, bytes: Uint8Array, capacity = bytes.length) {
+  constructor(libc: Calls, bytes: Uint8Array, capacity = bytes.length) {
     const memory = new Memory(libc, DATA + capacity);
     this.#memory = memory;
     memory.u64(MSGHDR_IOV, memory.address(MSGHDR_SIZE));

@@ -7,7 +7,7 @@ import { EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD, EPOLLONESHO
 import { POLLIN } from '../../uapi/socket.ts';
 import { attempt, failure } from './call.ts';
 import type { Calls, Poll } from './libc.ts';
-import { EPOLL_EVENT_DATA, EPOLL_EVENT_SIZE, Memory } from './memory.ts';
+import { allocateAll, EPOLL_EVENT_DATA, EPOLL_EVENT_SIZE, type Memory } from './memory.ts';
 
 /** Events taken by one call; more follow in the next. */
 const MOST = 64;
@@ -60,15 +60,18 @@ class OpenEpoll {
   constructor(libc: Calls, watchOne: (fd: number, fired: () => void) => Poll, watches: ReadonlyMap<number, Watch>) {
     this.#libc = libc;
     this.#watches = watches;
-    this.#fd = attempt(libc, 'epoll_create1', () => libc.epoll_create1(EPOLL_CLOEXEC));
+    [this.#events, this.#event] = allocateAll(libc, MOST * EPOLL_EVENT_SIZE, EPOLL_EVENT_SIZE);
+    let fd: number | undefined;
     try {
-      this.#poll = watchOne(this.#fd, () => this.#fired());
+      fd = attempt(libc, 'epoll_create1', () => libc.epoll_create1(EPOLL_CLOEXEC));
+      this.#poll = watchOne(fd, () => this.#fired());
     } catch (error) {
-      libc.close(this.#fd);
+      if (fd !== undefined) libc.close(fd);
+      this.#events.free();
+      this.#event.free();
       throw error;
     }
-    this.#events = new Memory(libc, MOST * EPOLL_EVENT_SIZE);
-    this.#event = new Memory(libc, EPOLL_EVENT_SIZE);
+    this.#fd = fd;
   }
 
   /** @throws TransportError */

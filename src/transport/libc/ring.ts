@@ -13,7 +13,7 @@ import * as uring from '../../uapi/io_uring.ts';
 import { MSG_DONTWAIT, POLLIN } from '../../uapi/socket.ts';
 import { failure } from './call.ts';
 import type { Libc } from './libc.ts';
-import { Memory } from './memory.ts';
+import { allocateAll, type Memory } from './memory.ts';
 import { own } from './owned.ts';
 
 const PAGE = 4096;
@@ -99,12 +99,11 @@ export class Ring {
     this.#ends = ends;
     // The queue of ends stands behind a header and the index of entries.
     const size = Math.ceil((ends * uring.IO_URING_CQE_SIZE + 1024) / PAGE) * PAGE;
-    const memory = new Memory(libc, size + 2 * PAGE);
+    const [memory, params, patience] = allocateAll(libc, size + 2 * PAGE, uring.IO_URING_PARAMS_SIZE, TIMESPEC + 16);
     const queues = Number(-memory.address() & BigInt(PAGE - 1));
     this.#memory = memory;
     this.#words = new Int32Array(memory.bytes.buffer);
     this.#entries = queues + size;
-    const params = new Memory(libc, uring.IO_URING_PARAMS_SIZE);
     const { IO_URING_PARAMS_SQ_OFF: sq, IO_URING_PARAMS_CQ_OFF: cq } = uring;
     params.u32(
       uring.IO_URING_PARAMS_FLAGS,
@@ -117,6 +116,7 @@ export class Ring {
     if (this.#fd < 0) {
       const error = failure(libc, 'io_uring_setup');
       params.free();
+      patience.free();
       // Where it failed late, for lack of a descriptor or of memory, there was a ring, which is closed: see `idle`.
       if (EARLY.has(error.errno)) memory.free();
       throw error;
@@ -127,8 +127,8 @@ export class Ring {
     this.#cqTail = at(cq + uring.IO_URING_OFF_TAIL);
     this.#cqes = at(cq + uring.IO_URING_CQ_OFF_CQES);
     this.#cqMask = this.#words[at(cq + uring.IO_URING_OFF_MASK)];
-    this.#patience = new Memory(libc, TIMESPEC + 16);
-    this.#patience.u64(uring.IO_URING_GETEVENTS_ARG_TS, this.#patience.address(TIMESPEC));
+    patience.u64(uring.IO_URING_GETEVENTS_ARG_TS, patience.address(TIMESPEC));
+    this.#patience = patience;
     params.free();
     // With its memory and its descriptor, and what it still has to tell.
     own(this);

@@ -1,7 +1,7 @@
 /** Room for some datagrams, with the headers that recvmmsg and io_uring receive them by. */
 import type { Datagram } from '../../netlink/transport.ts';
 import { MSG_TRUNC } from '../../uapi/socket.ts';
-import type { Libc } from './libc.ts';
+import type { Calls } from './libc.ts';
 import {
   IOVEC_LEN,
   IOVEC_SIZE,
@@ -32,7 +32,7 @@ export class Slots {
   readonly #data: number;
   readonly #received: Received[] = [];
 
-  constructor(libc: Libc, count: number) {
+  constructor(libc: Calls, count: number) {
     this.count = count;
     const iovecs = count * MMSGHDR_SIZE;
     this.#names = iovecs + count * IOVEC_SIZE;

@@ -4,6 +4,7 @@
  */
 import { release } from 'node:os';
 import { isMainThread } from 'node:worker_threads';
+import { DUMP_CHARGE } from '../../netlink/charges.ts';
 import { ClosedError, errnoName, OverrunError, TransportError } from '../../netlink/errors.ts';
 import { runtime } from '../../netlink/runtime.ts';
 import type { Datagram, Transport, TransportListener, TransportOptions } from '../../netlink/transport.ts';
@@ -31,7 +32,7 @@ import { attempt, failure, sendmsg } from './call.ts';
 import { MOST as INBOX_SLOTS, Inbox } from './inbox.ts';
 import { checkPlatform, type Libc } from './libc.ts';
 import { Losses } from './losses.ts';
-import { Memory, SOCKADDR_NL_PID, SOCKADDR_NL_SIZE } from './memory.ts';
+import { allocateAll, SOCKADDR_NL_PID, SOCKADDR_NL_SIZE } from './memory.ts';
 import { SocketOptions } from './options.ts';
 import { Outgoing } from './outgoing.ts';
 import { Pace } from './pace.ts';
@@ -40,8 +41,6 @@ import { DATAGRAM_SIZE, Slots } from './slots.ts';
 
 /** A limit, not an allocation: 6,500 events, or the answers to as many requests. */
 const DEFAULT_BUFFER = 8 * 1024 * 1024;
-/** What the first datagram of a dump is charged at the most: 32 KiB, and its header. */
-const DUMP_CHARGE = 33_024;
 /** The least that any datagram is charged: a struct sk_buff, and the least piece of memory. */
 const LEAST_CHARGE = 512;
 /** Datagrams a receive. Events come many at a time. A dump that fills two, some 300 flows, is received ahead from there on. */
@@ -214,8 +213,7 @@ export class LibcTransport implements Transport {
 
   #bind(): number {
     const libc = this.#libc;
-    const address = new Memory(libc, SOCKADDR_NL_SIZE);
-    const length = new Memory(libc, 4);
+    const [address, length] = allocateAll(libc, SOCKADDR_NL_SIZE, 4);
     address.u16(0, AF_NETLINK);
     length.u32(0, SOCKADDR_NL_SIZE);
     try {

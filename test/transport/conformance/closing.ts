@@ -8,7 +8,7 @@ import { until } from '../../support/kernel.ts';
 import { turns } from '../../support/turns.ts';
 import type { Case } from './case.ts';
 import { fill, flow } from './flows.ts';
-import { Program } from './program.ts';
+import { Program, program } from './program.ts';
 import { leavesNothing, portids, withConntrack, withSocket } from './sockets.ts';
 
 /** Events, the first of which is there. */
@@ -138,6 +138,8 @@ export const CLOSING: readonly Case[] = [
       try {
         // Its socket is one of those that were there before.
         await until(() => load.stdout !== '', { what: 'the load' });
+        // What a runtime opens for its first child process stays.
+        await program(context, '');
         await leavesNothing(async () => {
           let read = 0;
           for (let n = 0; n < 300; n++) {

@@ -58,19 +58,21 @@ export function portids(): number[] {
     );
 }
 
-/** How many file descriptors this process has open. Without the rings, which are kept for the next who needs one: see libc/ring.ts. */
-function descriptors(): number {
-  const targets = readdirSync('/proc/self/fd').map((fd) => {
+/** What this process has open, by descriptor. Without the rings, which are kept for the next who needs one: see libc/ring.ts. */
+function descriptors(): Map<string, string> {
+  const open = new Map<string, string>();
+  let rings = 0;
+  for (const fd of readdirSync('/proc/self/fd')) {
     try {
-      return readlinkSync(`/proc/self/fd/${fd}`);
+      const target = readlinkSync(`/proc/self/fd/${fd}`);
+      if (target === RING) rings++;
+      else open.set(fd, target);
     } catch {
       // That of the folder itself.
-      return '';
     }
-  });
-  const rings = targets.filter((target) => target === RING).length;
+  }
   assert.ok(rings <= MOST_RINGS, `${rings} rings`);
-  return targets.length - rings;
+  return open;
 }
 
 /** What is open now, to be compared with what is open when `body` is done. */
@@ -79,7 +81,10 @@ export async function leavesNothing(body: () => Promise<void>): Promise<void> {
   const files = descriptors();
   await body();
   await until(() => portids().length <= sockets, { what: 'the sockets are gone' });
-  await until(() => descriptors() <= files, { what: 'the file descriptors are gone' });
+  await until(() => descriptors().size <= files.size, { what: 'the file descriptors are gone' }).catch((error) => {
+    const more = [...descriptors()].filter(([fd, target]) => files.get(fd) !== target);
+    throw new Error(`${error.message}: ${more.map((each) => each.join(' ')).join(', ')}`);
+  });
 }
 
 export function bytesOf(build: BuildRequest, sequence: number): Uint8Array {

@@ -1,0 +1,123 @@
+/** What the kernel charges a receive buffer for answers: never more than the window counts. */
+import { expect } from 'chai';
+import { Flow } from '../../src/ctnetlink/flow.ts';
+import type { FlowInit } from '../../src/ctnetlink/properties.ts';
+import { buildCreate, buildDelete, buildDump, buildGet, buildStats, buildUpdate } from '../../src/ctnetlink/request.ts';
+import { ACK_CHARGE, DUMP_CHARGE, REPLY_CHARGE } from '../../src/netlink/charges.ts';
+import { type BuildRequest, Writer } from '../../src/netlink/writer.ts';
+import { sendmsg } from '../../src/transport/libc/call.ts';
+import { SocketOptions } from '../../src/transport/libc/options.ts';
+import { Outgoing } from '../../src/transport/libc/outgoing.ts';
+import { Slots } from '../../src/transport/libc/slots.ts';
+import { NETLINK_CAP_ACK, NETLINK_EXT_ACK, NETLINK_NETFILTER } from '../../src/uapi/netlink.ts';
+import {
+  AF_NETLINK,
+  MSG_DONTWAIT,
+  SK_MEMINFO_RMEM_ALLOC,
+  SOCK_CLOEXEC,
+  SOCK_NONBLOCK,
+  SOCK_RAW,
+  SOL_NETLINK,
+} from '../../src/uapi/socket.ts';
+import { describeKernel, resetNamespace, sh } from '../support/kernel.ts';
+import { systemCalls } from '../support/libc.ts';
+
+const SMALL = { orig: { src: '192.0.2.1', dst: '198.51.100.2', proto: 'udp', sport: 1, dport: 53 } } as const;
+/** All that makes a flow's message long: IPv6, a helper, every label, a zone, NAT, a mark and TCP's state. */
+const LARGE: FlowInit = {
+  orig: { src: '2001:db8::1', dst: '2001:db8::2', proto: 'tcp', sport: 40000, dport: 21 },
+  reply: { src: '2001:db8::2', dst: '2001:db8::1', proto: 'tcp', sport: 21, dport: 40000 },
+  timeout: 600,
+  mark: 0xffffffff,
+  zone: 65535,
+  helper: { name: 'ftp' },
+  labels: Array.from({ length: 128 }, (_, bit) => bit),
+  tcp: { state: 'ESTABLISHED' },
+};
+
+describeKernel('charges of the receive buffer', ['nft'], () => {
+  const libc = systemCalls();
+  let fd: number;
+  let options: SocketOptions;
+  let slots: Slots;
+
+  /** Bytes that are charged for what is answered to these requests. */
+  function charged(...builds: BuildRequest[]): number {
+    for (const build of builds) {
+      const writer = new Writer();
+      build(writer, 1);
+      const outgoing = new Outgoing(libc, writer.finish());
+      sendmsg(libc, fd, outgoing);
+      outgoing.free();
+    }
+    options.readMemoryInfo();
+    const bytes = options.memoryInfo(SK_MEMINFO_RMEM_ALLOC);
+    while (libc.recvmmsg(fd, slots.memory.bytes, slots.count, MSG_DONTWAIT, null) > 0);
+    return bytes;
+  }
+
+  beforeEach(() => {
+    resetNamespace();
+    sh('nft', 'add table inet labels; add chain inet labels c { type filter hook input priority 0; }');
+    sh('nft', 'add rule inet labels c ct label set 1');
+    fd = libc.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_NETFILTER);
+    options = new SocketOptions(libc, fd);
+    options.set(SOL_NETLINK, NETLINK_EXT_ACK, 1);
+    options.set(SOL_NETLINK, NETLINK_CAP_ACK, 1);
+    options.setReceiveBuffer(8 * 1024 * 1024);
+    slots = new Slots(libc, 1);
+  });
+
+  afterEach(() => {
+    libc.close(fd);
+    options.free();
+    slots.free();
+    resetNamespace();
+  });
+
+  it('of ACKs and refusals are at most ACK_CHARGE each', () => {
+    const flow = Flow.from({ ...SMALL, timeout: 60 });
+    const requests: Record<string, BuildRequest> = {
+      create: buildCreate(flow, 'create'),
+      EEXIST: buildCreate(flow, 'create'),
+      update: buildUpdate(flow),
+      'EBUSY, without CONFIRMED': (writer, sequence) =>
+        buildUpdate(Flow.from({ ...SMALL, status: [] }))(writer, sequence),
+      'a policy failure with its extended ACK': (writer, sequence) => {
+        buildCreate(flow, 'create')(writer, sequence);
+        // CTA_TIMEOUT of three bytes, behind the rest.
+        const message = writer.finish();
+        writer.reset();
+        const bytes = new Uint8Array(message.length + 8);
+        bytes.set(message);
+        bytes.set([7, 0, 7, 0, 1, 2, 3, 0], message.length);
+        new DataView(bytes.buffer).setUint32(0, bytes.length, true);
+        writer.bytes.set(bytes, writer.reserve(bytes.length));
+      },
+      delete: buildDelete(flow),
+      ENOENT: buildDelete(flow),
+    };
+    for (const [name, request] of Object.entries(requests)) {
+      const bytes = charged(request);
+      expect(bytes, name).to.be.within(1, ACK_CHARGE);
+    }
+  });
+
+  it('of a reply with its ACK are at most both, for the longest flow too', () => {
+    for (const init of [{ ...SMALL, timeout: 60 }, LARGE]) {
+      const flow = Flow.from(init);
+      charged(buildCreate(flow, 'create'));
+      const bytes = charged(buildGet(flow));
+      expect(bytes).to.be.within(ACK_CHARGE / 2 + 1, REPLY_CHARGE + ACK_CHARGE);
+    }
+    expect(charged(buildStats('stats'))).to.be.within(1, REPLY_CHARGE + ACK_CHARGE);
+  });
+
+  it('of the datagram of a dump that waits are at most DUMP_CHARGE', () => {
+    for (let n = 1; n <= 500; n++)
+      charged(buildCreate(Flow.from({ orig: { ...SMALL.orig, sport: n }, timeout: 60 }), 'create'));
+    // The kernel makes datagrams as large as the reads that it has seen.
+    charged(buildDump('dump'));
+    expect(charged(buildDump('dump'))).to.be.within(16_384, DUMP_CHARGE);
+  });
+});
