@@ -140,14 +140,15 @@ async function rest(kernel: Kernel, loop: Loop): Promise<void> {
   await loop.run(() => loop.steps > end || loop.time > until || kernel.violations.length > 0);
   while (kernel.finish());
   kernel.space.check();
-  // What a ring waits for can only be cancelled through it.
-  if (kernel.violations.length > 0 || kernel.faults.counts['io_uring refused from now on'] !== undefined) return;
+  if (kernel.violations.length > 0) return;
   // Rings are kept for whoever needs one next.
   for (const [fd, file] of kernel.files)
     if (file.kind !== 'uring') kernel.report(`descriptor ${fd} (${file.kind}) was never closed`);
   for (const ring of kernel.rings) if (ring.under > 0) kernel.report(`${ring.under} operations of a ring never end`);
-  // A ring has its queues, and what it waits by; one that failed late leaves its queues behind.
+  // A ring has its queues, and what it waits by; one that failed late leaves its queues behind, and one that had to be
+  // closed what was lent to it.
   const { regions } = kernel.space.live;
-  if (regions > 2 * kernel.rings.size + (kernel.faults.counts['io_uring setup'] ?? 0))
+  const lost = [...kernel.rings].filter(({ closed }) => closed).length;
+  if (regions > 2 * kernel.rings.size + lost + (kernel.faults.counts['io_uring setup'] ?? 0))
     kernel.report(`${regions} pieces of memory are not freed, with ${kernel.rings.size} rings`);
 }

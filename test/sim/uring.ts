@@ -153,7 +153,8 @@ export class RingModel {
   advance(): boolean {
     const ready = this.#armed.length === 0 ? this.#armed : this.#armed.filter((chain) => isReady(chain[0]));
     const count = this.#work.length + ready.length;
-    if (count === 0 || this.closed) return false;
+    if (this.closed) return this.#end();
+    if (count === 0) return false;
     const at = this.#random.below(count);
     if (at < this.#work.length) this.#run(this.#work, this.#work[at], true);
     else this.#run(this.#armed, ready[at - this.#work.length], false);
@@ -166,10 +167,16 @@ export class RingModel {
       if (chain[0].opcode === uring.IORING_OP_RECVMSG && isReady(chain[0])) this.#run(this.#armed, chain, false);
   }
 
+  /** What is under way is cancelled at some later time, and then the kernel writes to the memory once more. */
   close(): void {
     this.closed = true;
-    this.#work = [];
-    this.#armed = [];
+  }
+
+  #end(): boolean {
+    if (this.idle) return false;
+    for (const chain of [...this.#work.splice(0), ...this.#armed.splice(0)])
+      for (const { userData } of chain) this.#post({ userData, result: -ECANCELED, flags: 0 });
+    return true;
   }
 
   get #ready(): number {
