@@ -124,10 +124,17 @@ export class Kernel {
     return did;
   }
 
-  /** Sends the datagram of a msghdr. @returns its length, or a negative errno @throws BadAddress */
-  sendmsg(socket: NetlinkSocketModel, msghdr: number, what: string): number {
+  /**
+   * Sends the datagram of a msghdr.
+   * @param meanwhile what other threads do between two messages of it
+   * @returns its length, or a negative errno @throws BadAddress
+   */
+  sendmsg(socket: NetlinkSocketModel, msghdr: number, what: string, meanwhile?: () => void): number {
     const errno = this.faults.errno('sendmsg', [ENOBUFS]);
-    if (errno !== 0) return -errno;
+    if (errno !== 0) {
+      socket.refused++;
+      return -errno;
+    }
     const { view, at } = this.space.reads(msghdr, 56, what);
     const iovec = Number(view.getBigUint64(at + 16, HOST_LITTLE_ENDIAN));
     const vector = this.space.reads(iovec, 16, what);
@@ -135,7 +142,7 @@ export class Kernel {
     const length = Number(vector.view.getBigUint64(vector.at + 8, HOST_LITTLE_ENDIAN));
     const data = this.space.reads(base, length, what);
     // A copy, in memory that the process does not have.
-    socket.send(new Uint8Array(data.view.buffer, data.at, length).slice());
+    socket.send(new Uint8Array(data.view.buffer, data.at, length).slice(), meanwhile);
     return length;
   }
 

@@ -59,6 +59,9 @@ export interface WatchStyle {
   readonly spurious: boolean;
 }
 
+/** What allocate throws. */
+export const NO_MEMORY = 'the simulation has no memory';
+
 export class SimulatedLibc implements Libc {
   readonly name = 'simulated';
   /** System calls made. */
@@ -86,6 +89,7 @@ export class SimulatedLibc implements Libc {
   }
 
   allocate(size: number): Uint8Array<ArrayBuffer> {
+    if (this.#kernel.faults.happens('no memory')) throw new RangeError(NO_MEMORY);
     return this.#kernel.space.allocate(size);
   }
 
@@ -164,7 +168,8 @@ export class SimulatedLibc implements Libc {
       else if (option === NETLINK_NO_ENOBUFS) socket.noEnobufs = number !== 0;
       else if (option === NETLINK_CAP_ACK) socket.capAck = number !== 0;
       else if (option === NETLINK_EXT_ACK) socket.extAck = number !== 0;
-      else if (option !== NETLINK_BROADCAST_ERROR) return -ENOPROTOOPT;
+      else if (option === NETLINK_BROADCAST_ERROR) socket.reliable = number !== 0;
+      else return -ENOPROTOOPT;
       return 0;
     });
   }
@@ -193,7 +198,8 @@ export class SimulatedLibc implements Libc {
     return this.#withSocket(fd, (socket) => {
       if (this.#kernel.faults.happens('interrupted sendmsg')) return -EINTR;
       this.#passed(header);
-      return this.#kernel.sendmsg(socket, Number(this.addressOf(header!)), 'sendmsg');
+      const kernel = this.#kernel;
+      return kernel.sendmsg(socket, Number(this.addressOf(header!)), 'sendmsg', () => kernel.advance());
     });
   }
 

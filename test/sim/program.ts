@@ -32,7 +32,9 @@ import { EAGAIN, EEXIST, ENOENT, ENOMEM } from '../../src/uapi/errno.ts';
 import { AF_INET, AF_UNSPEC } from '../../src/uapi/socket.ts';
 import type { Random } from '../support/random.ts';
 import type { Change } from './ctnetlink.ts';
+import type { Faults } from './faults.ts';
 import type { Kernel } from './kernel.ts';
+import { NO_MEMORY } from './libc.ts';
 import type { Loop } from './loop.ts';
 import type { NetlinkSocketModel } from './netlink-socket.ts';
 
@@ -155,7 +157,7 @@ export class Program {
     this.#opening = opened;
     const ct = await opened;
     if (ct === undefined) return;
-    const session: Session = { ct, closed: false };
+    const session: Session = { ct, closed: false, inner: new Set() };
     const calls = random.pick([10, 50, 200]);
     const under: Promise<void>[] = [];
     const width = random.pick([1, 1, 2, 8]);
@@ -167,7 +169,7 @@ export class Program {
     }
     // Some close while calls are under way.
     if (!random.oneIn(4)) await Promise.all(under.splice(0));
-    if (under.length === 0 && random.oneIn(4)) {
+    if (under.length === 0 && session.inner.size === 0 && random.oneIn(4)) {
       // Forgotten: its socket is closed when that is noticed. Its event streams are sockets of their own.
       session.closed = true;
       this.#loop.timer(() => this.#loop.collect(ct), random.below(40), false, false);
@@ -176,7 +178,7 @@ export class Program {
     session.closed = true;
     this.calls++;
     await ct.close();
-    await Promise.all(under);
+    await Promise.all([...under, ...session.inner]);
   }
 
   async #something(session: Session): Promise<void> {
@@ -186,12 +188,27 @@ export class Program {
     if (!without.has(name)) await this[name](session);
   }
 
+  /** What a program does from inside of a callback of the package's. */
+  #inside(session: Session, controller?: AbortController): void {
+    if (!this.random.oneIn(8) || this.#options.without.has('inside')) return;
+    if (controller !== undefined && this.random.oneIn(2)) {
+      controller.abort(new Error('aborted inside of a callback'));
+    } else if (!session.closed && this.#depth < 3) {
+      this.#depth++;
+      const call = this.#something(session).finally(() => {
+        this.#depth--;
+        session.inner.delete(call);
+      });
+      session.inner.add(call);
+    }
+  }
+
   // The calls.
 
   async get(session: Session): Promise<void> {
     const at = this.#anyFlow();
     const key = this.#keys[at];
-    const { controller, signal } = this.#mayAbort();
+    const { controller, signal } = this.#mayAbort(session);
     await this.#call(
       'get',
       () => session.ct.get(this.#inits[at], { signal }),
@@ -221,7 +238,7 @@ export class Program {
 
   async delete(session: Session): Promise<void> {
     const at = this.#anyFlow();
-    const { controller, signal } = this.#mayAbort();
+    const { controller, signal } = this.#mayAbort(session);
     await this.#call(
       'delete',
       () => session.ct.delete(this.#inits[at], { signal }),
@@ -240,7 +257,7 @@ export class Program {
 
   async flush(session: Session): Promise<void> {
     const mark = this.random.below(4);
-    const { controller, signal } = this.#mayAbort();
+    const { controller, signal } = this.#mayAbort(session);
     await this.#call(
       'flush',
       () => session.ct.flush({ mark }, { signal }),
@@ -249,7 +266,7 @@ export class Program {
   }
 
   async stats(session: Session): Promise<void> {
-    const { controller, signal } = this.#mayAbort();
+    const { controller, signal } = this.#mayAbort(session);
     await this.#call(
       'stats',
       () => session.ct.stats({ signal }),
@@ -262,7 +279,7 @@ export class Program {
   }
 
   async cpuStats(session: Session): Promise<void> {
-    const { controller, signal } = this.#mayAbort();
+    const { controller, signal } = this.#mayAbort(session);
     await this.#call(
       'cpuStats',
       () => session.ct.cpuStats({ signal }),
@@ -274,7 +291,7 @@ export class Program {
   }
 
   async expectations(session: Session): Promise<void> {
-    const { controller, signal } = this.#mayAbort();
+    const { controller, signal } = this.#mayAbort(session);
     await this.#call(
       'expectations.dump',
       () => session.ct.expectations.dump({}, { signal }).toArray(),
@@ -287,7 +304,7 @@ export class Program {
 
   async dumpAll(session: Session): Promise<void> {
     const filter = this.#anyFilter();
-    const { controller, signal } = this.#mayAbort();
+    const { controller, signal } = this.#mayAbort(session);
     const reset = this.random.oneIn(8);
     await this.#call(
       'dump.toArray',
@@ -303,7 +320,7 @@ export class Program {
   async dumpEach(session: Session): Promise<void> {
     const { random } = this;
     const filter = this.#anyFilter();
-    const { controller, signal } = this.#mayAbort();
+    const { controller, signal } = this.#mayAbort(session);
     const style = random.pick(['plain', 'slow', 'break', 'nested', 'forget', 'overlap'] as const);
     if (this.#options.without.has(style)) return;
     if (style === 'nested' && this.#depth > 2) return;
@@ -350,7 +367,7 @@ export class Program {
   async createMany(session: Session): Promise<void> {
     const { random } = this;
     const { ct } = session;
-    const { controller, signal } = this.#mayAbort();
+    const { controller, signal } = this.#mayAbort(session);
     // Eighty fill a datagram that is sent ahead; three hundred fill several.
     const count = random.oneIn(30) ? 300 : random.pick([1, 2, 5, 5, 10, 80]);
     const items: { init: FlowInit; mark: number }[] = [];
@@ -361,6 +378,7 @@ export class Program {
     const failed = new Set<number>();
     const onError = ({ index, error }: { index: number; error: Error }): void => {
       failed.add(index);
+      this.#inside(session, controller);
       if (!isKernelError(error, EEXIST) && !isKernelError(error, ENOENT))
         this.#kernel.report(`an item of a batch failed with ${describe(error)}`);
     };
@@ -395,7 +413,7 @@ export class Program {
   }
 
   async deleteMany(session: Session): Promise<void> {
-    const { controller, signal } = this.#mayAbort();
+    const { controller, signal } = this.#mayAbort(session);
     const { ct } = session;
     const mark = this.random.below(4);
     await this.#call(
@@ -414,11 +432,12 @@ export class Program {
       anyTransportError,
     );
     if (h === undefined) return;
-    const owner: Session = { ct: session.ct, closed: false };
+    const owner: Session = { ct: session.ct, closed: false, inner: session.inner };
     const found: Flow[] = [];
     const stops = random.oneIn(3);
     nfct_callback_register(h, NFCT_T_ALL, (_type, flow) => {
       found.push(flow);
+      this.#inside(session);
       return stops ? NFCT_CB_STOP : NFCT_CB_CONTINUE;
     });
     for (let times = random.below(4); times >= 0; times--) {
@@ -473,7 +492,7 @@ export class Program {
     const handle = await opened;
     if (handle === undefined) return;
     const { h, socket } = handle;
-    const owner: Session = { ct: session.ct, closed: false };
+    const owner: Session = { ct: session.ct, closed: false, inner: session.inner };
     let count = 0;
     let found: Flow | undefined;
     let stopAfter = 0;
@@ -484,6 +503,7 @@ export class Program {
         return NFCT_CB_CONTINUE;
       }
       const expected = socket.accepted[count++];
+      this.#inside(session);
       if (Number(serial) !== expected)
         this.#kernel.report(`nfct: the event ${serial} came where ${expected} was due, the ${count}th`);
       return count >= stopAfter ? NFCT_CB_STOP : NFCT_CB_CONTINUE;
@@ -535,11 +555,12 @@ export class Program {
   async events(session: Session): Promise<void> {
     const { random } = this;
     if (this.#listeners.size > 3) return;
+    const reliable = random.oneIn(6);
     const opened = this.#opening.then(async () => {
       this.#lastSocket = undefined;
       const events = await this.#call(
         'events',
-        () => session.ct.events(random.oneIn(4) ? { filter: { mark: random.below(4) } } : {}),
+        () => session.ct.events({ reliable, filter: random.oneIn(4) ? { mark: random.below(4) } : undefined }),
         (outcome) => ('error' in outcome ? this.#judgeError(outcome.error, session, undefined, ANY) : undefined),
       );
       return events === undefined ? undefined : { events, socket: this.#lastSocket };
@@ -547,10 +568,10 @@ export class Program {
     this.#opening = opened;
     const stream = await opened;
     if (stream?.socket === undefined) return;
-    const listener = new Listener(this.#kernel, stream.events, stream.socket);
+    const listener = new Listener(this.#kernel, stream.events, stream.socket, reliable);
     this.#listeners.add(listener);
     const style = random.pick(['read', 'read', 'slow', 'break', 'forget'] as const);
-    const reading = this.#read(listener, style).finally(() => this.#listeners.delete(listener));
+    const reading = this.#read(session, listener, style).finally(() => this.#listeners.delete(listener));
     // It goes on beside the calls that follow.
     listener.reading = reading;
   }
@@ -560,7 +581,7 @@ export class Program {
     if (events) this.#lastSocket = socket;
   }
 
-  async #read(listener: Listener, style: 'read' | 'slow' | 'break' | 'forget'): Promise<void> {
+  async #read(session: Session, listener: Listener, style: 'read' | 'slow' | 'break' | 'forget'): Promise<void> {
     const { random } = this;
     const { events } = listener;
     const most = style === 'break' || style === 'forget' ? random.below(50) : Number.POSITIVE_INFINITY;
@@ -574,6 +595,7 @@ export class Program {
         this.calls += count % 20 === 0 ? 1 : 0;
         if (next.done === true) return;
         listener.take(next.value);
+        if (!this.quiet) this.#inside(session);
         if (style === 'slow' && random.oneIn(20)) await this.#loop.sleep(random.below(40));
       }
       if (style === 'forget') this.#loop.timer(() => this.#loop.collect(events), random.below(40), false, true);
@@ -581,7 +603,8 @@ export class Program {
       listener.abandoned = true;
     } catch (error) {
       listener.failed = true;
-      if (!(error instanceof TransportError) && !(error instanceof ClosedError))
+      const known = error instanceof TransportError || error instanceof ClosedError;
+      if (!known && !isLackOfMemory(error, this.#kernel.faults))
         this.#kernel.report(`events ended with ${describe(error)}`);
     } finally {
       this.pending.delete(entry);
@@ -611,7 +634,7 @@ export class Program {
   ): Promise<void> {
     const at = this.#anyFlow();
     const mark = ++this.#mark;
-    const { controller, signal } = this.#mayAbort();
+    const { controller, signal } = this.#mayAbort(session);
     await this.#call(
       name,
       () => call({ ...this.#inits[at], mark }, signal),
@@ -653,8 +676,11 @@ export class Program {
     if (error instanceof OverrunError)
       return netlink.losses > 0 || faults.errnos.size > 0 ? undefined : 'OverrunError, and nothing was lost';
     if (error instanceof ClosedError)
-      return session.closed || faults.errnos.size > 0 ? undefined : `ClosedError of an open socket: ${error.message}`;
+      return session.closed || faults.errnos.size > 0 || faults.counts['no memory'] !== undefined
+        ? undefined
+        : `ClosedError of an open socket: ${error.message}`;
     if (error instanceof TransportError) return anyTransportErrorOf(error, faults.errnos, this.#kernel.ringsRefused);
+    if (isLackOfMemory(error, faults)) return undefined;
     if (error instanceof ManyError) return undefined;
     if (
       error instanceof KernelError &&
@@ -726,9 +752,10 @@ export class Program {
     return this.random.oneIn(3) ? { mark: this.random.below(4) } : {};
   }
 
-  #mayAbort(): { controller?: AbortController; signal?: AbortSignal } {
+  #mayAbort(session?: Session): { controller?: AbortController; signal?: AbortSignal } {
     if (!this.random.oneIn(16)) return {};
     const controller = new AbortController();
+    if (session !== undefined) controller.signal.addEventListener('abort', () => this.#inside(session));
     const abort = (): void => controller.abort(new Error('aborted by the program'));
     if (this.random.oneIn(2)) this.#loop.timer(abort, this.random.below(10), false, false);
     else this.#loop.immediate(abort);
@@ -740,6 +767,8 @@ export class Program {
 interface Session {
   readonly ct: Conntrack;
   closed: boolean;
+  /** Calls made from inside of callbacks, until they have settled. */
+  readonly inner: Set<Promise<void>>;
 }
 
 /** Says what is wrong with an outcome. */
@@ -784,10 +813,13 @@ class Listener {
   abandoned = false;
   readonly #kernel: Kernel;
   readonly #socket: NetlinkSocketModel;
+  readonly #reliable: boolean;
   #received = 0;
   #lost = 0;
+  #overruns = 0;
 
-  constructor(kernel: Kernel, events: Events<FlowEvent>, socket: NetlinkSocketModel) {
+  constructor(kernel: Kernel, events: Events<FlowEvent>, socket: NetlinkSocketModel, reliable: boolean) {
+    this.#reliable = reliable;
     this.#kernel = kernel;
     this.events = events;
     this.#socket = socket;
@@ -799,7 +831,14 @@ class Listener {
   }
 
   get complete(): boolean {
-    return this.failed || this.abandoned || this.events.ended || (this.idle && this.#lost === this.#socket.drops);
+    return this.failed || this.abandoned || this.events.ended || (this.idle && this.#knowsWhatIsLost);
+  }
+
+  /** Of a reliable stream only whether anything was lost. */
+  get #knowsWhatIsLost(): boolean {
+    const { drops } = this.#socket;
+    if (!this.#reliable) return this.#lost === drops;
+    return this.#kernel.netlink.kept.length === 0 && (drops === 0 || this.#overruns > 0);
   }
 
   get state(): string {
@@ -809,7 +848,9 @@ class Listener {
 
   take(event: FlowEvent | { type: 'overrun'; lost: number | undefined }): void {
     if (event.type === 'overrun') {
+      this.#overruns++;
       this.#lost += event.lost ?? 0;
+      if (this.#socket.drops === 0) this.#kernel.report('events: an overrun, and nothing was dropped');
       if (this.#lost > this.#socket.drops) this.#kernel.report(`events: more is lost than was dropped: ${this.state}`);
       return;
     }
@@ -850,8 +891,13 @@ function anyTransportErrorOf(
 const anyTransportError: Judge<unknown> = (outcome, _from, _to, { faults, ringsRefused }) => {
   if (!('error' in outcome)) return undefined;
   if (outcome.error instanceof TransportError) return anyTransportErrorOf(outcome.error, faults.errnos, ringsRefused);
+  if (isLackOfMemory(outcome.error, faults)) return undefined;
   return `an error that cannot be: ${describe(outcome.error)}`;
 };
+
+function isLackOfMemory(error: unknown, { counts }: Faults): boolean {
+  return error instanceof RangeError && error.message === NO_MEMORY && counts['no memory'] !== undefined;
+}
 
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);

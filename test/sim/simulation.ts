@@ -7,6 +7,7 @@ import type { FaultCounts } from './faults.ts';
 import { Kernel } from './kernel.ts';
 import { SimulatedLibc } from './libc.ts';
 import { Loop } from './loop.ts';
+import type { NetlinkSocketModel } from './netlink-socket.ts';
 import { Program } from './program.ts';
 
 /** Virtual milliseconds after which a call that is pending never settles: no program here waits so long. */
@@ -54,13 +55,23 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
   });
   loop.thrown = (error) => kernel.report(`a callback threw ${(error as Error)?.stack ?? error}`);
   const startedAt = loop.time;
+  let clean = false;
+  /** Datagrams that sockets of the package were given, and took. */
+  const accepted = new Map<NetlinkSocketModel, number>();
   loop.install();
   try {
     const open = async (transportOptions?: TransportOptions) => {
       const transport = openSocket(libc, transportOptions);
       // What is sent depends on it.
       Object.defineProperty(transport, 'release', { value: RELEASE });
-      program.opened(kernel.sockets.at(-1)!, transportOptions?.events === true);
+      const socket = kernel.sockets.at(-1)!;
+      const { send } = transport;
+      transport.send = (bytes) => {
+        const result = send.call(transport, bytes);
+        accepted.set(socket, (accepted.get(socket) ?? 0) + 1);
+        return result;
+      };
+      program.opened(socket, transportOptions?.events === true);
       return transport;
     };
     const program: Program = new Program({ kernel, loop, random, open, calls, flows, without });
@@ -73,6 +84,7 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
     loop.between = () => {
       kernel.advance();
       if (random.oneIn(busy)) program.traffic();
+      kernel.netlink.announceKept(loop.time);
     };
     const running = program.run().then(
       () => {
@@ -104,7 +116,8 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
     if (!ended && loop.steps >= exitsAt && kernel.violations.length === 0) exit(kernel, loop);
     if (ended) {
       await running;
-      await rest(kernel, loop);
+      await rest(kernel, loop, accepted);
+      clean = kernel.violations.length === 0;
     }
     const { time } = loop;
     const result = {
@@ -119,8 +132,8 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
     return result;
   } finally {
     loop.uninstall();
-    // A ring that waits for something would be asked to end it when another simulation ends its process.
-    kernel.space.dispose([...kernel.rings].every((ring) => ring.under === 0));
+    // Of a process that ended, rings may have something to take yet, when another simulation ends its process.
+    kernel.space.dispose(clean);
     libc.end();
   }
 }
@@ -134,13 +147,16 @@ function exit(kernel: Kernel, loop: Loop): void {
 }
 
 /** All is closed: what is under way ends, and nothing is left. */
-async function rest(kernel: Kernel, loop: Loop): Promise<void> {
+async function rest(kernel: Kernel, loop: Loop, accepted: ReadonlyMap<NetlinkSocketModel, number>): Promise<void> {
   const end = loop.steps + 5000;
   const until = loop.time + 1000;
   await loop.run(() => loop.steps > end || loop.time > until || kernel.violations.length > 0);
   while (kernel.finish());
   kernel.space.check();
   if (kernel.violations.length > 0) return;
+  // Closing discards nothing that was to be sent.
+  for (const [{ portid, sent, refused }, count] of accepted)
+    if (sent + refused < count) kernel.report(`socket ${portid} took ${count} datagrams and sent ${sent}`);
   // Rings are kept for whoever needs one next.
   for (const [fd, file] of kernel.files)
     if (file.kind !== 'uring') kernel.report(`descriptor ${fd} (${file.kind}) was never closed`);
