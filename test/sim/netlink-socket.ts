@@ -38,7 +38,7 @@ const SOCK_MIN_RCVBUF = 2304;
 const RMEM_MAX = 212_992;
 const RMEM_DEFAULT = 212_992;
 /** Milliseconds between two attempts to announce what a reliable socket had no room for. */
-const RETRY = 10;
+const RETRY = 2;
 
 /** What a message of so many bytes is charged: skb->truesize. */
 export function chargeOf(length: number): number {
