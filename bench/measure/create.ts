@@ -8,7 +8,7 @@ import { MOST_REQUESTS, type Size } from './size.ts';
 
 const C = 'nfct_query, one by one';
 
-/** Nothing overlaps there: the kernel makes each flow inside of sendmsg. */
+/** As in most containers, where a thread of glibc's does what io_uring does elsewhere. */
 function inContainers({ transport }: Side): Goal | undefined {
   return transport === 'node:ffi' ? atMost(0.8) : undefined;
 }

@@ -22,8 +22,8 @@ const MOST_REPORTED = 100;
 /** Where the program is now, for a warning that may come much later: as text, because an Error would hold what its frames do. */
 export function stackOf(): string {
   const lines = (new Error('opened here').stack ?? '').split('\n');
-  // How the runtime came to run it is different each time.
-  return lines.filter((line) => !/\b(node|ext|native):/.test(line)).join('\n');
+  // How the runtime came to run it is different each time, and so is how much of who awaits it is known.
+  return lines.filter((line) => !/\b(node|ext|native):|^ *at async /.test(line)).join('\n');
 }
 
 /**

@@ -4,7 +4,7 @@ import { TransportError, UnsupportedError } from '../netlink/errors.ts';
 import type { Transport, TransportOptions } from '../netlink/transport.ts';
 import { AF_UNIX, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM } from '../uapi/socket.ts';
 import { attempt } from './libc/call.ts';
-import { type CType, FUNCTIONS, LIBC_PATH, type Libc, type LibcFunctions, type Poll } from './libc/libc.ts';
+import { bindAio, type CType, FUNCTIONS, LIBC_PATH, type Libc, type LibcFunctions, type Poll } from './libc/libc.ts';
 import { allocateAll, type Memory } from './libc/memory.ts';
 import { allocate, free } from './libc/owned.ts';
 import { Polls } from './libc/polls.ts';
@@ -42,17 +42,19 @@ async function load(): Promise<Libc> {
   if (!('Bun' in globalThis)) throw new UnsupportedError("the transport 'bun' runs on Bun only");
   const specifier = 'bun:ffi';
   const ffi = (await import(specifier)) as BunFfi;
-  const definitions = Object.fromEntries(
-    Object.entries(FUNCTIONS).map(([name, parameters]) => [
-      name,
-      { args: parameters.map((type) => TYPES[type]), returns: 'i32' },
-    ]),
-  );
-  const { symbols } = ffi.dlopen(LIBC_PATH, { ...definitions, __errno_location: { args: [], returns: 'ptr' } });
+  const define = (functions: Readonly<Record<string, readonly CType[]>>): Parameters<BunFfi['dlopen']>[1] =>
+    Object.fromEntries(
+      Object.entries(functions).map(([name, parameters]) => [
+        name,
+        { args: parameters.map((type) => TYPES[type]), returns: 'i32' },
+      ]),
+    );
+  const { symbols } = ffi.dlopen(LIBC_PATH, { ...define(FUNCTIONS), __errno_location: { args: [], returns: 'ptr' } });
   const errno = (symbols.__errno_location as () => Pointer)();
   const libc: Libc = {
     ...(symbols as unknown as LibcFunctions),
     name: 'bun',
+    aio: bindAio((more) => ffi.dlopen(LIBC_PATH, define(more)).symbols),
     allocate,
     free,
     errno: () => ffi.read.i32(errno, 0),

@@ -4,7 +4,16 @@ import { UnsupportedError } from '../netlink/errors.ts';
 import type { Transport, TransportOptions } from '../netlink/transport.ts';
 import { EFD_CLOEXEC, EFD_NONBLOCK, POLLIN } from '../uapi/socket.ts';
 import { attempt } from './libc/call.ts';
-import { type Calls, type CType, FUNCTIONS, LIBC_PATH, type Libc, type LibcFunctions, type Poll } from './libc/libc.ts';
+import {
+  bindAio,
+  type Calls,
+  type CType,
+  FUNCTIONS,
+  LIBC_PATH,
+  type Libc,
+  type LibcFunctions,
+  type Poll,
+} from './libc/libc.ts';
 import { allocateAll, type Memory, POLLFD_EVENTS, POLLFD_SIZE } from './libc/memory.ts';
 import { allocate, disown, free, own } from './libc/owned.ts';
 import { Polls } from './libc/polls.ts';
@@ -32,14 +41,15 @@ let loaded: Libc | undefined;
 function load(): Libc {
   const deno = (globalThis as { Deno?: DenoFfi }).Deno;
   if (deno === undefined) throw new UnsupportedError("the transport 'deno' runs on Deno only");
-  const definitions = Object.fromEntries(
-    Object.entries(FUNCTIONS).map(([name, parameters]) => [
-      name,
-      { parameters: parameters.map((type) => TYPES[type]), result: 'i32' },
-    ]),
-  );
+  const define = (functions: Readonly<Record<string, readonly CType[]>>): Parameters<DenoFfi['dlopen']>[1] =>
+    Object.fromEntries(
+      Object.entries(functions).map(([name, parameters]) => [
+        name,
+        { parameters: parameters.map((type) => TYPES[type]), result: 'i32' },
+      ]),
+    );
   const { symbols } = open(deno, {
-    ...definitions,
+    ...define(FUNCTIONS),
     __errno_location: { parameters: [], result: 'pointer' },
     pollInThread: { name: 'poll', parameters: ['buffer', 'u32', 'i32'], result: 'i32', nonblocking: true },
   });
@@ -59,6 +69,7 @@ function load(): Libc {
   return {
     ...libc,
     name: 'deno',
+    aio: bindAio((more) => deno.dlopen(LIBC_PATH, define(more)).symbols),
     // The memory of a worker thread goes when the thread is terminated, and a poll under way would still write into it.
     watch: (fd, fired) => (isMainThread ? polls.watch(fd, fired) : pollByTimer(fired)),
   };

@@ -2,7 +2,7 @@
 import { isMainThread } from 'node:worker_threads';
 import { UnsupportedError } from '../netlink/errors.ts';
 import type { Transport, TransportOptions } from '../netlink/transport.ts';
-import { type CType, FUNCTIONS, LIBC_PATH, type Libc, type LibcFunctions, type Poll } from './libc/libc.ts';
+import { bindAio, type CType, FUNCTIONS, LIBC_PATH, type Libc, type LibcFunctions, type Poll } from './libc/libc.ts';
 import { allocate, free } from './libc/owned.ts';
 import { pollByTimer } from './libc/readiness.ts';
 import { openSocket } from './libc/socket.ts';
@@ -37,17 +37,21 @@ let loaded: Promise<Libc> | undefined;
 async function load(): Promise<Libc> {
   const koffi = await importKoffi();
   const library = koffi.load(LIBC_PATH);
-  const functions = Object.entries(FUNCTIONS).map(([name, parameters]) => [
-    name,
-    library.func(
-      name,
-      'int32_t',
-      parameters.map((type) => TYPES[type]),
-    ),
-  ]);
+  const bind = (functions: Readonly<Record<string, readonly CType[]>>): unknown =>
+    Object.fromEntries(
+      Object.entries(functions).map(([name, parameters]) => [
+        name,
+        library.func(
+          name,
+          'int32_t',
+          parameters.map((type) => TYPES[type]),
+        ),
+      ]),
+    );
   return {
-    ...(Object.fromEntries(functions) as LibcFunctions),
+    ...(bind(FUNCTIONS) as LibcFunctions),
     name: 'koffi',
+    aio: bindAio(bind),
     errno: () => koffi.errno(),
     allocate,
     free,

@@ -2,7 +2,7 @@
 import { isMainThread } from 'node:worker_threads';
 import { TransportError, UnsupportedError } from '../netlink/errors.ts';
 import type { Transport, TransportOptions } from '../netlink/transport.ts';
-import { FUNCTIONS, LIBC_PATH, type Libc, type LibcFunctions, type Poll } from './libc/libc.ts';
+import { bindAio, type CType, FUNCTIONS, LIBC_PATH, type Libc, type LibcFunctions, type Poll } from './libc/libc.ts';
 import { allocate, free, own } from './libc/owned.ts';
 import { pollByTimer } from './libc/readiness.ts';
 import { openSocket } from './libc/socket.ts';
@@ -55,11 +55,12 @@ let loaded: Promise<Libc> | undefined;
 
 async function load(): Promise<Libc> {
   const ffi = await importFfi();
-  const definitions = Object.fromEntries(
-    Object.entries(FUNCTIONS).map(([name, parameters]) => [name, { arguments: parameters, return: 'i32' }]),
-  );
+  const define = (functions: Readonly<Record<string, readonly CType[]>>): Parameters<NodeFfi['dlopen']>[1] =>
+    Object.fromEntries(
+      Object.entries(functions).map(([name, parameters]) => [name, { arguments: parameters, return: 'i32' }]),
+    );
   const { functions } = ffi.dlopen(LIBC_PATH, {
-    ...definitions,
+    ...define(FUNCTIONS),
     __errno_location: { arguments: [], return: 'pointer' },
   });
   const location = functions.__errno_location as () => Pointer;
@@ -69,6 +70,7 @@ async function load(): Promise<Libc> {
   return {
     ...(functions as unknown as LibcFunctions),
     name: 'node:ffi',
+    aio: bindAio((more) => ffi.dlopen(LIBC_PATH, define(more)).functions),
     errno: () => ffi.getInt32(errno, 0),
     allocate,
     free,

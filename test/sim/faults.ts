@@ -6,6 +6,7 @@ const KINDS = {
   // A system call fails that an administrator, a limit or a lack of memory can make fail.
   socket: 4,
   bind: 6,
+  connect: 6,
   setsockopt: 8,
   'rcvbufforce refused': 1,
   // The process lacks memory.

@@ -130,6 +130,15 @@ export class SimulatedLibc implements Libc {
     return this.#withSocket(fd, () => -this.#kernel.faults.errno('bind', [ENOMEM, EPERM]));
   }
 
+  /** Request sockets work unconnected, too: that it failed is not to be reported. */
+  connect(fd: number, _address: Uint8Array | null, _length: number): number {
+    return this.#withSocket(fd, (socket) => {
+      if (this.#kernel.faults.happens('connect')) return -EPERM;
+      socket.connected = true;
+      return 0;
+    });
+  }
+
   getsockname(fd: number, address: Uint8Array | null, _length: Uint8Array | null): number {
     return this.#withSocket(fd, (socket) => {
       this.#passed(address).setUint32(4, socket.portid, HOST_LITTLE_ENDIAN);

@@ -94,10 +94,10 @@ export class NetlinkKernel {
     return socket;
   }
 
-  /** Some other process sends to one of the sockets, which any process may. */
+  /** Some other process sends to one of the sockets: those that are connected to the kernel refuse it. */
   foreign(): void {
     const socket = this.random.pick([...this.sockets]);
-    socket?.fromProcess(this.random.between(2, 999));
+    if (socket?.connected === false) socket.fromProcess(this.random.between(2, 999));
   }
 
   /** The kernel tries again to announce what it kept for a reliable socket: to all, as nf_conntrack_ecache.c does. */
@@ -128,6 +128,8 @@ export class NetlinkSocketModel {
   charge = 0;
   drops = 0;
   closed = false;
+  /** To the kernel: nobody else can send to it. */
+  connected = false;
   /** Events that came and passed the filter, and those of them that were queued: what a reader must find. */
   heard = 0;
   readonly accepted: number[] = [];

@@ -1,11 +1,13 @@
 /**
- * Sends and receives in a thread of the kernel's, on another processor, while JavaScript decodes what came before and builds what comes
- * next. Two thirds of the time of a dump are spent in recvmsg, and of that of a batch in sendmsg, so that our own part comes to cost next to
- * nothing.
+ * Sends and receives in another thread, on another processor, while JavaScript decodes what came before and builds what
+ * comes next. Two thirds of the time of a dump are spent in recvmsg, and of that of a batch in sendmsg, so that our own
+ * part comes to cost next to nothing.
  *
- * One chain of linked operations is under way at a time: datagrams to send, if there are any, then receives. They end in their order. When
- * nothing is left to receive the next receive ends with EAGAIN, which cancels the rest: nothing is left waiting. Where the kernel takes no
- * chain (any more), what was to be sent is sent directly.
+ * One chain of operations is under way at a time: datagrams to send, if there are any, then receives. They end in their
+ * order. Where there is io_uring, a thread of the kernel does them (ring.ts). When nothing is left to receive, the next
+ * receive ends with EAGAIN, which cancels the rest: nothing is left waiting. Elsewhere a thread of the C library does
+ * them (aio.ts). There EAGAIN cancels nothing: the rest end the same way, or receive what came meanwhile. Where neither
+ * can be had, what was to be sent is sent directly.
  */
 import { HOST_LITTLE_ENDIAN, viewOf } from '../../netlink/byteorder.ts';
 import { runtime } from '../../netlink/runtime.ts';
@@ -13,11 +15,13 @@ import type { Datagram } from '../../netlink/transport.ts';
 import { EAGAIN, ECANCELED, ENOBUFS } from '../../uapi/errno.ts';
 import { NLM_F_DUMP, NLMSG_HDRLEN } from '../../uapi/netlink.ts';
 import { AF_UNSPEC } from '../../uapi/socket.ts';
+import { AioChain } from './aio.ts';
 import { sendmsg } from './call.ts';
+import type { Chain } from './chain.ts';
 import type { Libc } from './libc.ts';
 import { Outgoing } from './outgoing.ts';
 import { Ring } from './ring.ts';
-import { Slots } from './slots.ts';
+import { DATAGRAM_SIZE, Slots } from './slots.ts';
 
 /** A batch of so many bytes keeps the kernel for a quarter of a millisecond and more. */
 const LARGE_BATCH = 8192;
@@ -32,10 +36,25 @@ const PATIENCE = 4;
 /** Milliseconds between looks whether all of a closed socket has been sent. */
 const CLOSING = 2;
 
+/** Among the slots of what came: in this place the receive buffer overran. */
+const OVERRUN = -1;
+
+/** @throws TransportError where nothing can do chains on such a socket, RangeError where there is no memory */
+function chainFor(libc: Libc, connected: boolean): Chain {
+  try {
+    return Ring.take(libc, PATIENCE);
+  } catch (error) {
+    // read(2) does not say who sent a datagram.
+    if (libc.aio === undefined || !connected) throw error;
+    return new AioChain(libc, libc.aio, PATIENCE);
+  }
+}
+
 export class Ahead {
   readonly #fd: number;
   readonly #libc: Libc;
-  readonly #ring: Ring;
+  readonly #connected: boolean;
+  #chain: Chain;
   readonly #slots: Slots;
   readonly #outgoing: Outgoing[] = [];
   /** Used again: memory outside of the heap costs more than what it takes to fill it. */
@@ -52,26 +71,28 @@ export class Ahead {
   #under = 0;
   /** Lengths by slot. */
   readonly #lengths = new Int32Array(2 * CHAIN);
-  /** Slots whose datagram came and was not handed on, `count` of them from `first` on, going round. */
-  readonly #came = new Int32Array(2 * CHAIN);
+  /** Slots whose datagram came and was not handed on (or OVERRUN), `count` of them from `first` on, going round. */
+  readonly #came = new Int32Array(2 * CHAIN + 1);
   #first = 0;
   #count = 0;
   /** There may be more to receive. */
   #more = false;
   /** The receive buffer overran, and the queue was not read empty since: what is sent now would not be answered. */
   #congested = false;
-  /** The overrun was not reported yet. */
-  #overran = false;
   #refused = false;
   #closing = false;
 
-  /** @throws TransportError where there is no io_uring, RangeError where there is no memory */
-  constructor(libc: Libc, fd: number) {
+  /**
+   * @param connected only the kernel can send to this socket
+   * @throws TransportError where nothing can do chains on it, RangeError where there is no memory
+   */
+  constructor(libc: Libc, fd: number, connected: boolean) {
     this.#libc = libc;
     this.#fd = fd;
+    this.#connected = connected;
     this.#slots = new Slots(libc, 2 * CHAIN);
     try {
-      this.#ring = Ring.take(libc, PATIENCE);
+      this.#chain = chainFor(libc, connected);
     } catch (error) {
       this.#slots.free();
       throw error;
@@ -80,10 +101,10 @@ export class Ahead {
 
   /** While it is, the socket must not be read by anybody else. */
   get busy(): boolean {
-    return this.#chained || this.#count > 0 || this.#overran || this.#more || this.#outgoing.length > 0;
+    return this.#chained || this.#count > 0 || this.#more || this.#outgoing.length > 0;
   }
 
-  /** The kernel took no chain, or not all of one: nothing is to be sent or started here any more. */
+  /** A chain was not taken, or not all of it: nothing is to be sent or started here any more. */
   get refused(): boolean {
     return this.#refused;
   }
@@ -117,21 +138,20 @@ export class Ahead {
       const error = this.#sendError;
       this.#sendError = undefined;
       if (error !== undefined) throw error;
-      if (!this.#overran) return undefined;
-      this.#overran = false;
-      return 'overrun';
+      return undefined;
     }
     const slot = this.#came[this.#first];
-    this.#first = (this.#first + 1) % (2 * CHAIN);
+    this.#first = (this.#first + 1) % this.#came.length;
     this.#count--;
+    if (slot === OVERRUN) return 'overrun';
     return this.#slots.datagram(slot, this.#lengths[slot]);
   }
 
   /** Lets the kernel go on, and waits for the next to come, some milliseconds at the most. No datagram that was given is valid after it. */
   advance(): void {
     this.#collect();
-    if (this.#chained && this.#count === 0 && this.#ring.ready === 0)
-      this.#ring.wait(this.#sending.length + Math.min(this.#under, TOGETHER));
+    if (this.#chained && this.#count === 0 && this.#chain.ready === 0)
+      this.#chain.wait(this.#sending.length + Math.min(this.#under, TOGETHER));
   }
 
   /** Sends what is still to be sent, then calls `closed` when the kernel uses neither our memory nor the descriptor any more. */
@@ -140,13 +160,12 @@ export class Ahead {
     this.#collect();
     // Nobody reads any more.
     this.#count = 0;
-    this.#overran = false;
     const unsent = this.#outgoing.length > 0;
     if (this.#chained || unsent) {
       runtime.setTimeout(() => this.close(closed), CLOSING, unsent || this.#sending.length > 0);
       return;
     }
-    this.#ring.retire(() => {
+    this.#chain.retire(() => {
       this.#slots.free();
       for (const outgoing of this.#spare.splice(0)) outgoing.free();
       closed();
@@ -160,8 +179,8 @@ export class Ahead {
 
   /** Takes the ends that are there, and starts the next chain before anybody decodes what they gave. */
   #collect(): void {
-    for (let ready = this.#ring.ready; ready > 0; ready--) {
-      const result = this.#ring.next();
+    for (let ready = this.#chain.ready; ready > 0; ready--) {
+      const result = this.#chain.next();
       const sent = this.#sending.shift();
       if (sent === undefined) this.#received(result);
       else if (result < 0) this.#unsent.push(sent);
@@ -169,7 +188,7 @@ export class Ahead {
     }
     if (this.#chained) return;
     if (this.#unsent.length > 0) {
-      // The kernel had no memory for the first of them; the others were cancelled with it.
+      // The kernel had no memory for the first of them. A chain of the kernel's has cancelled the others with it.
       this.#outgoing.unshift(...this.#unsent.splice(0));
       this.#sendDirectly();
     }
@@ -183,7 +202,9 @@ export class Ahead {
     this.#under--;
     if (result >= 0) {
       this.#lengths[slot] = result;
-      this.#came[(this.#first + this.#count++) % (2 * CHAIN)] = slot;
+      // The largest that the kernel makes are smaller.
+      if (!this.#chain.fillsHeaders) this.#slots.setTruncated(slot, result === DATAGRAM_SIZE);
+      this.#cameNext(slot);
       return;
     }
     // Behind one that ended so.
@@ -191,11 +212,15 @@ export class Ahead {
     // What is queued comes behind an overrun. After all others, whoever receives directly finds out what there is.
     this.#more = result === -ENOBUFS;
     if (result === -ENOBUFS) {
-      this.#overran = true;
+      this.#cameNext(OVERRUN);
       this.#congested = true;
     } else if (result === -EAGAIN) {
       this.#congested = false;
     }
+  }
+
+  #cameNext(slot: number): void {
+    this.#came[(this.#first + this.#count++) % this.#came.length] = slot;
   }
 
   /** Nothing of it waits to be handed on: it would be the first. */
@@ -209,16 +234,12 @@ export class Ahead {
       this.#sendDirectly();
       return;
     }
-    const ring = this.#ring;
     const sending = this.#congested ? [] : this.#outgoing.splice(0, SENDS);
-    for (const outgoing of sending) ring.message('send', this.#fd, outgoing.headerAddress, false);
     this.#half ^= 1;
-    const first = this.#half * CHAIN;
     // Behind what is sent an ACK each, and EAGAIN. Where more comes, a chain of its own takes it.
     const receives = sending.length > 0 ? sending.length + 1 : CHAIN;
-    for (let i = 0; i < receives; i++)
-      ring.message('receive', this.#fd, this.#slots.headerAddress(first + i), i === receives - 1);
-    const taken = ring.submit();
+    let taken = this.#submit(sending, receives);
+    if (taken === 0 && this.#leaveRing()) taken = this.#submit(sending, receives);
     this.#sending.push(...sending.slice(0, taken));
     this.#outgoing.unshift(...sending.slice(taken));
     this.#receives = Math.max(0, taken - sending.length);
@@ -229,6 +250,27 @@ export class Ahead {
     }
     this.#refused = true;
     if (!this.#chained) this.#sendDirectly();
+  }
+
+  #submit(sending: readonly Outgoing[], receives: number): number {
+    const chain = this.#chain;
+    for (const outgoing of sending) chain.send(this.#fd, outgoing);
+    const first = this.#half * CHAIN;
+    for (let at = 0; at < receives; at++) chain.receive(this.#fd, this.#slots, first + at, at === receives - 1);
+    return chain.submit();
+  }
+
+  /** The kernel lets this process set rings up, but not use them: takes another chain. False where there is none. */
+  #leaveRing(): boolean {
+    if (!(this.#chain instanceof Ring) || !Ring.isForbidden(this.#libc)) return false;
+    try {
+      const chain = chainFor(this.#libc, this.#connected);
+      this.#chain.retire(() => {});
+      this.#chain = chain;
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   #sendDirectly(): void {

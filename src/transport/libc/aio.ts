@@ -1,64 +1,32 @@
 /**
- * Sends and receives in a thread of the C library, for systems without io_uring: POSIX asynchronous I/O (aio.h), which glibc has in libc itself
- * since 2.34. Every runtime with foreign functions can use it: nothing calls back into JavaScript, and each result with its errno is in memory.
+ * Sends and receives in a thread of the C library, for systems without io_uring: POSIX asynchronous I/O (aio.h), which
+ * glibc has in libc itself since 2.34. Every runtime with foreign functions can use it, because nothing calls back into
+ * JavaScript. Only what POSIX documents is used: the public members of struct aiocb, and aio_read(3), aio_write(3),
+ * aio_error(3), aio_return(3) and aio_suspend(3).
  *
- * glibc does what is queued for one descriptor in its order, in one thread (see "Asynchronous I/O" in its manual). That thread tries pread(2) and
- * pwrite(2) first, which a socket refuses with ESPIPE, and then calls read(2) and write(2). Measured on Linux 6.18 with Node.js 26: a dump of a
- * million flows takes 0.58 of the time of nfct_query this way, 0.84 without it and 0.63 by io_uring, for no more processor time than without it.
+ * glibc does what is queued for one descriptor in its order, in one thread (see "Asynchronous I/O" in its manual). That
+ * thread tries pread(2) and pwrite(2) first, which a socket refuses with ESPIPE, and then calls read(2) and write(2).
+ * A failed operation does not cancel those behind it.
  *
- * **While anything is under way, the thread may write into the memory of the chain and of its operations, and use their descriptor.** So whoever
- * queued operations frees that memory and closes that descriptor in the callback of `retire`, and nowhere else.
+ * **While anything is under way, the thread may write into the memory of the chain and of its operations, and use their
+ * descriptor.** An operation is under way until aio_error no longer returns EINPROGRESS. So whoever queued operations
+ * frees that memory and closes that descriptor in the callback of `retire`, and nowhere else.
  */
-import { HOST_LITTLE_ENDIAN } from '../../netlink/byteorder.ts';
-import { errnoName, TransportError } from '../../netlink/errors.ts';
 import { runtime } from '../../netlink/runtime.ts';
-import { EAGAIN, ENOSYS } from '../../uapi/errno.ts';
-import type { Calls, CType } from './libc.ts';
-import { Memory } from './memory.ts';
+import { EINPROGRESS } from '../../uapi/errno.ts';
+import type { Chain } from './chain.ts';
+import type { AioFunctions, Calls } from './libc.ts';
+import { AIOCB_BUF, AIOCB_FILDES, AIOCB_NBYTES, AIOCB_SIGEV_NOTIFY, AIOCB_SIZE, Memory, SIGEV_NONE } from './memory.ts';
+import type { Outgoing } from './outgoing.ts';
 import { disown, own } from './owned.ts';
-
-/**
- * Parameters of each function; all give an i32. `connect` is for read(2), which does not say who sent a datagram: a socket that is connected to the
- * kernel (nl_pid 0) takes none from anybody else. Only glibc has the last one, which nobody calls: musl exports the others too, but starts a thread
- * for each operation and keeps no order between reads.
- */
-export const AIO_FUNCTIONS = {
-  lio_listio: ['i32', 'pointer', 'i32', 'pointer'],
-  aio_error: ['pointer'],
-  aio_suspend: ['pointer', 'i32', 'pointer'],
-  connect: ['i32', 'pointer', 'u32'],
-  gnu_get_libc_version: [],
-} as const satisfies Readonly<Record<string, readonly CType[]>>;
-
-export interface AioFunctions {
-  lio_listio(mode: number, list: Uint8Array, count: number, event: null): number;
-  aio_error(block: Uint8Array): number;
-  aio_suspend(list: Uint8Array, count: number, timeout: Uint8Array): number;
-  connect(fd: number, address: Uint8Array, length: number): number;
-}
-
-// struct aiocb of glibc on 64-bit machines: what is public, then the two internal members that aio_error and aio_return read.
-const AIOCB_SIZE = 168;
-const AIOCB_FILDES = 0;
-const AIOCB_LIO_OPCODE = 4;
-const AIOCB_BUF = 16;
-const AIOCB_NBYTES = 24;
-const AIOCB_SIGEV_NOTIFY = 44;
-const AIOCB_ERROR_CODE = 112;
-const AIOCB_RETURN_VALUE = 120;
-
-const LIO_READ = 0;
-const LIO_WRITE = 1;
-const LIO_NOWAIT = 1;
-const SIGEV_NONE = 1;
-/** asm-generic/errno.h */
-const EINPROGRESS = 115;
+import { DATAGRAM_SIZE, type Slots } from './slots.ts';
 
 /** Operations that one chain takes. */
 const ENTRIES = 32;
-// What is behind the control blocks: pointers to all of them, a pointer to one, and a struct timespec.
-const LIST = ENTRIES * AIOCB_SIZE;
-const ONE = LIST + ENTRIES * 8;
+/** Bytes from one control block to the next: a C library with a larger struct aiocb still writes to its own block. */
+const STRIDE = 256;
+// What is behind the control blocks: a pointer to one of them, and a struct timespec.
+const ONE = ENTRIES * STRIDE;
 const TIMESPEC = ONE + 8;
 
 /** Milliseconds between looks whether the last operations of a retired chain have ended. */
@@ -71,45 +39,40 @@ const LAST_WAITS = 50;
 const working = new Set<AioChain>();
 let watchesExit = false;
 
-/**
- * Operations that are submitted together and end in their order. All are on one descriptor, which must be non-blocking: glibc keeps no order
- * between descriptors.
- */
-export class AioChain {
+/** All operations are on one descriptor, which must be non-blocking: glibc keeps no order between descriptors. */
+export class AioChain implements Chain {
+  /** read(2) reports neither: the sender must be known, and a datagram that fills its slot may have been cut. */
+  readonly fillsHeaders = false;
   readonly #aio: AioFunctions;
   readonly #memory: Memory;
-  readonly #words: Int32Array;
-  /** Each control block by itself, as aio_error takes it. */
+  /** Each control block by itself, as the functions take it. */
   readonly #blocks: readonly Uint8Array[];
-  readonly #list: Uint8Array;
   readonly #one: Uint8Array;
   readonly #timeout: Uint8Array;
+  /** Whether each queued operation sends. */
+  readonly #sends = new Uint8Array(ENTRIES);
   #queued = 0;
   #submitted = 0;
   /** Of those submitted, how many are known to have ended, and how many of these `next` has returned. */
   #ended = 0;
   #returned = 0;
+  /** What aio_error returned for each that has ended. */
+  readonly #errors = new Int32Array(ENTRIES);
 
   /**
-   * @param aio undefined where the C library does not have the functions
    * @param milliseconds how long `wait` waits at most
-   * @throws TransportError ENOSYS without the functions, RangeError where there is no memory
+   * @throws RangeError where there is no memory
    */
-  constructor(libc: Calls, aio: AioFunctions | undefined, milliseconds: number) {
-    if (aio === undefined) throw new TransportError('lio_listio', ENOSYS, errnoName(ENOSYS));
+  constructor(libc: Calls, aio: AioFunctions, milliseconds: number) {
     const memory = new Memory(libc, TIMESPEC + 16);
     const { buffer } = memory.bytes;
     this.#aio = aio;
     this.#memory = memory;
-    this.#words = new Int32Array(buffer);
-    this.#blocks = Array.from({ length: ENTRIES }, (_, at) => new Uint8Array(buffer, at * AIOCB_SIZE, AIOCB_SIZE));
-    this.#list = new Uint8Array(buffer, LIST, ENTRIES * 8);
+    // aio_reqprio and aio_offset stay 0.
+    this.#blocks = Array.from({ length: ENTRIES }, (_, at) => new Uint8Array(buffer, at * STRIDE, AIOCB_SIZE));
     this.#one = new Uint8Array(buffer, ONE, 8);
     this.#timeout = new Uint8Array(buffer, TIMESPEC, 16);
-    for (let at = 0; at < ENTRIES; at++) {
-      memory.u64(LIST + at * 8, memory.address(at * AIOCB_SIZE));
-      memory.u32(at * AIOCB_SIZE + AIOCB_SIGEV_NOTIFY, SIGEV_NONE);
-    }
+    for (let at = 0; at < ENTRIES; at++) memory.u32(at * STRIDE + AIOCB_SIGEV_NOTIFY, SIGEV_NONE);
     memory.u64(TIMESPEC + 8, BigInt(milliseconds * 1e6));
     if (watchesExit) return;
     watchesExit = true;
@@ -121,81 +84,77 @@ export class AioChain {
     return working.size;
   }
 
-  /** Queues the sending of a datagram: `length` bytes of this memory, from `at` on. */
-  send(fd: number, memory: Memory, at: number, length: number): void {
-    this.#queue(LIO_WRITE, fd, memory, at, length);
+  send(fd: number, outgoing: Outgoing): void {
+    this.#queue(true, fd, outgoing.dataAddress, outgoing.length);
   }
 
-  /** Queues the receiving of a datagram into `length` bytes of this memory, from `at` on. It ends with -EAGAIN when none is there by then. */
-  receive(fd: number, memory: Memory, at: number, length: number): void {
-    this.#queue(LIO_READ, fd, memory, at, length);
+  receive(fd: number, slots: Slots, slot: number): void {
+    this.#queue(false, fd, slots.dataAddress(slot), DATAGRAM_SIZE);
   }
 
-  #queue(opcode: number, fd: number, memory: Memory, at: number, length: number): void {
+  #queue(sends: boolean, fd: number, address: bigint, length: number): void {
     if (this.#queued === ENTRIES) throw new RangeError(`a chain takes ${ENTRIES} operations`);
-    const own = this.#memory;
-    const block = this.#queued++ * AIOCB_SIZE;
-    own.u32(block + AIOCB_FILDES, fd);
-    own.u32(block + AIOCB_LIO_OPCODE, opcode);
-    own.u64(block + AIOCB_BUF, memory.address(at));
-    own.size(block + AIOCB_NBYTES, length);
-    // What these stay when glibc has no memory to queue the operation.
-    own.u32(block + AIOCB_ERROR_CODE, EAGAIN);
-    own.u64(block + AIOCB_RETURN_VALUE, 0n);
+    const memory = this.#memory;
+    const at = this.#queued++;
+    const block = at * STRIDE;
+    this.#sends[at] = sends ? 1 : 0;
+    memory.u32(block + AIOCB_FILDES, fd);
+    memory.u64(block + AIOCB_BUF, address);
+    memory.size(block + AIOCB_NBYTES, length);
   }
 
   /**
    * Starts what was queued. All of the chain before it must have been returned by `next`.
-   * @returns how many were started, from the first on: none where no thread or no memory could be had, and then the caller does all by itself. Where
-   *   glibc started some behind one that it did not start, all count, and that one ends with -EAGAIN.
+   * @returns how many were started, from the first on: until the C library had no thread or no memory for one
    */
   submit(): number {
+    const { aio_read, aio_write } = this.#aio;
     const count = this.#queued;
-    this.#queued = this.#ended = this.#returned = 0;
-    this.#submitted = count;
-    if (this.#aio.lio_listio(LIO_NOWAIT, this.#list, count, null) < 0) {
-      let last = count;
-      while (last > 0 && !this.#wasStarted(last - 1)) last--;
-      this.#submitted = last;
-    }
-    if (this.#submitted === 0) return 0;
+    this.#queued = this.#submitted = this.#ended = this.#returned = 0;
+    // Before the first is started: the registry keeps all that the thread writes to.
     working.add(this);
     own(this);
+    while (this.#submitted < count) {
+      const queue = this.#sends[this.#submitted] === 1 ? aio_write : aio_read;
+      if (queue(this.#blocks[this.#submitted]) < 0) break;
+      this.#submitted++;
+    }
+    if (this.#submitted === 0) this.#forget();
     return this.#submitted;
   }
 
-  /** How many operations have to be returned by `next`. While there are any, the thread may write to their memory. */
+  /** How many operations `next` has still to return. While there are any, the thread may write to their memory. */
   get under(): number {
     return this.#submitted - this.#returned;
   }
 
-  /** How many of them have ended. */
   get ready(): number {
-    const before = this.#ended;
-    while (this.#ended < this.#submitted && this.#errno(this.#ended) !== EINPROGRESS) this.#ended++;
-    // It takes the mutex under which the thread has written this errno, which makes all visible that the thread wrote before.
-    if (this.#ended > before) this.#aio.aio_error(this.#blocks[this.#ended - 1]);
+    const { aio_error } = this.#aio;
+    while (this.#ended < this.#submitted) {
+      const error = aio_error(this.#blocks[this.#ended]);
+      if (error === EINPROGRESS) break;
+      this.#errors[this.#ended++] = error;
+    }
     return this.#ended - this.#returned;
   }
 
-  /** How the next of them ended: a length, or a negative errno. To be called only while one is ready. */
+  /** To be called only while one is ready. */
   next(): number {
     const at = this.#returned++;
-    const errno = this.#errno(at);
-    const result = errno === 0 ? this.#length(at) : -errno;
+    // The lower half of a ssize_t: -1, or the length of a datagram. POSIX asks for this call after failures too.
+    const result = this.#aio.aio_return(this.#blocks[at]);
+    const error = this.#errors[at];
     if (this.under === 0) this.#forget();
-    return result;
+    return error === 0 ? result : -error;
   }
 
-  /** Waits until so many operations are ready that `next` has not returned. */
   wait(count: number): void {
     const last = Math.min(this.#returned + count, this.#submitted) - 1;
     if (last < 0) return;
-    this.#memory.u64(ONE, this.#memory.address(last * AIOCB_SIZE));
+    this.#memory.u64(ONE, this.#memory.address(last * STRIDE));
     this.#aio.aio_suspend(this.#one, 1, this.#timeout);
   }
 
-  /** Takes the ends that are still to come, then calls `over` and gives the memory back. To be called last. */
   retire(over: () => void): void {
     while (this.ready > 0) this.next();
     if (this.under > 0) {
@@ -219,22 +178,6 @@ export class AioChain {
   #forget(): void {
     working.delete(this);
     disown(this);
-  }
-
-  #errno(at: number): number {
-    return Atomics.load(this.#words, (at * AIOCB_SIZE + AIOCB_ERROR_CODE) / 4);
-  }
-
-  /** The lower half of a ssize_t: 0 until the end, then a length or -1. */
-  #length(at: number): number {
-    const low = (at * AIOCB_SIZE + AIOCB_RETURN_VALUE) / 4 + (HOST_LITTLE_ENDIAN ? 0 : 1);
-    return Atomics.load(this.#words, low);
-  }
-
-  /** What was not started has an errno, but not the -1 that the thread leaves beside one. */
-  #wasStarted(at: number): boolean {
-    const errno = this.#errno(at);
-    return errno === EINPROGRESS || errno === 0 || this.#length(at) !== 0;
   }
 }
 

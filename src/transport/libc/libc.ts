@@ -1,6 +1,6 @@
 /**
- * What a runtime must give for a socket of ours: a dozen functions of libc, errno, the address of a buffer, and to be told when a file
- * descriptor is readable. All the rest is written once, in this folder.
+ * What a runtime must give for a socket of ours: some functions of libc, errno, the address of a buffer, and notice that
+ * a file descriptor is readable. All the rest is written once, in this folder.
  */
 import { UnsupportedError } from '../../netlink/errors.ts';
 
@@ -17,6 +17,7 @@ export const FUNCTIONS = {
   socket: ['i32', 'i32', 'i32'],
   socketpair: ['i32', 'i32', 'i32', 'pointer'],
   bind: ['i32', 'pointer', 'u32'],
+  connect: ['i32', 'pointer', 'u32'],
   getsockname: ['i32', 'pointer', 'pointer'],
   setsockopt: ['i32', 'i32', 'i32', 'pointer', 'u32'],
   getsockopt: ['i32', 'i32', 'i32', 'pointer', 'pointer'],
@@ -49,6 +50,36 @@ export type LibcFunctions = {
   [Name in FunctionName]: (...args: Parameters<(typeof FUNCTIONS)[Name]>) => number;
 };
 
+/**
+ * The functions of aio.h for aio.ts; all return an i32. Only glibc has the last one, which nobody calls: musl exports
+ * the others too, but starts a thread for each operation and keeps no order between reads.
+ */
+export const AIO_FUNCTIONS = {
+  aio_read: ['pointer'],
+  aio_write: ['pointer'],
+  aio_error: ['pointer'],
+  aio_return: ['pointer'],
+  aio_suspend: ['pointer', 'i32', 'pointer'],
+  gnu_get_libc_version: [],
+} as const satisfies Readonly<Record<string, readonly CType[]>>;
+
+export type AioFunctions = {
+  [Name in Exclude<keyof typeof AIO_FUNCTIONS, 'gnu_get_libc_version'>]: (
+    ...args: Parameters<(typeof AIO_FUNCTIONS)[Name]>
+  ) => number;
+};
+
+/** The functions of aio.h; undefined where `bind` throws because the C library lacks one of them. */
+export function bindAio(
+  bind: (functions: Readonly<Record<string, readonly CType[]>>) => unknown,
+): AioFunctions | undefined {
+  try {
+    return bind(AIO_FUNCTIONS) as AioFunctions;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Waits until a file descriptor is readable: `fired` is called once at least after each `start`, and may be called more often until `stop`. */
 export interface Poll {
   /** @throws TransportError when the kernel refuses to wait; without effect while it waits */
@@ -78,6 +109,8 @@ export interface Calls extends LibcFunctions {
 export interface Libc extends Calls {
   /** Of the transport: 'koffi'. */
   readonly name: string;
+  /** Undefined where the C library has no aio.h in libc, or keeps no order there: glibc before 2.34, and musl. */
+  readonly aio?: AioFunctions | undefined;
   /**
    * Calls `fired` from the event loop when there is something to read; may call it when there is nothing.
    * @throws TransportError

@@ -38,6 +38,15 @@ export const SOCK_FPROG_SIZE = 16;
 export const SOCK_FPROG_FILTER = 8;
 export const SOCK_FILTER_SIZE = 8;
 
+// struct aiocb { int aio_fildes; int aio_lio_opcode; int aio_reqprio; void *aio_buf; size_t aio_nbytes;
+// struct sigevent aio_sigevent; ... off_t aio_offset; ... } of glibc, as far as it is public
+export const AIOCB_SIZE = 168;
+export const AIOCB_FILDES = 0;
+export const AIOCB_BUF = 16;
+export const AIOCB_NBYTES = 24;
+export const AIOCB_SIGEV_NOTIFY = 44;
+export const SIGEV_NONE = 1;
+
 /** Several pieces, or none: what was there is given back when one is not to be had. @throws RangeError */
 export function allocateAll(libc: Calls, ...sizes: number[]): Memory[] {
   const pieces: Memory[] = [];

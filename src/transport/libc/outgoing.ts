@@ -6,6 +6,7 @@ const DATA = MSGHDR_SIZE + IOVEC_SIZE;
 
 export class Outgoing {
   readonly #memory: Memory;
+  #length = 0;
 
   /** @param bytes are copied */
   constructor(libc: Calls, bytes: Uint8Array, capacity = bytes.length) {
@@ -22,6 +23,7 @@ export class Outgoing {
     const { bytes: own } = this.#memory;
     if (DATA + bytes.length > own.length) return false;
     own.set(bytes, DATA);
+    this.#length = bytes.length;
     this.#memory.size(MSGHDR_SIZE + IOVEC_LEN, bytes.length);
     return true;
   }
@@ -33,6 +35,16 @@ export class Outgoing {
 
   get headerAddress(): bigint {
     return this.#memory.address();
+  }
+
+  /** Of the datagram itself. */
+  get dataAddress(): bigint {
+    return this.#memory.address(DATA);
+  }
+
+  /** Bytes of the datagram. */
+  get length(): number {
+    return this.#length;
   }
 
   free(): void {

@@ -7,14 +7,18 @@
  * last end, and nowhere else. A ring itself is never freed, nor is memory that was lent to one that had to be closed.
  */
 import { HOST_LITTLE_ENDIAN } from '../../netlink/byteorder.ts';
+import { errnoName, TransportError } from '../../netlink/errors.ts';
 import { runtime } from '../../netlink/runtime.ts';
-import { EINTR, EINVAL, ENOSYS, EPERM } from '../../uapi/errno.ts';
+import { EACCES, EINTR, EINVAL, ENOSYS, EPERM } from '../../uapi/errno.ts';
 import * as uring from '../../uapi/io_uring.ts';
 import { MSG_DONTWAIT, POLLIN } from '../../uapi/socket.ts';
 import { failure } from './call.ts';
+import type { Chain } from './chain.ts';
 import type { Libc } from './libc.ts';
 import { allocateAll, type Memory } from './memory.ts';
+import type { Outgoing } from './outgoing.ts';
 import { own } from './owned.ts';
+import type { Slots } from './slots.ts';
 
 const PAGE = 4096;
 /** All that are written between two `submit`. */
@@ -49,6 +53,12 @@ const LAST_WAITS = 50;
 /** What io_uring_setup says before it has looked at the memory. */
 const EARLY: ReadonlySet<number> = new Set([EPERM, ENOSYS, EINVAL]);
 
+/** What io_uring_enter returns where it is not allowed, and will not be: seccomp, a security module, another kernel. */
+const FORBIDDEN: ReadonlySet<number> = new Set([EPERM, EACCES, ENOSYS]);
+
+/** With which of these it was refused once. Such a process makes no more rings. */
+const forbidden = new WeakMap<Libc, number>();
+
 /** All that were ever made. */
 const all: Ring[] = [];
 
@@ -58,7 +68,8 @@ const all: Ring[] = [];
  */
 const idle: Ring[] = [];
 
-export class Ring {
+export class Ring implements Chain {
+  readonly fillsHeaders = true;
   readonly #libc: Libc;
   readonly #ends: number;
   readonly #fd: number;
@@ -88,14 +99,21 @@ export class Ring {
    * A ring with nothing under way.
    * @param milliseconds how long `wait` waits at the most
    * @param ends how many have room until they are taken, a power of 2
-   * @throws TransportError where there is no io_uring that can do it
+   * @throws TransportError where there is no io_uring that can do it, or this process may not use it
    */
   static take(libc: Libc, milliseconds = 0, ends = ENDS): Ring {
+    const errno = forbidden.get(libc);
+    if (errno !== undefined) throw new TransportError('io_uring_enter', errno, errnoName(errno));
     const at = idle.findIndex((each) => each.#libc === libc && each.#ends === ends);
     const ring = at < 0 ? new Ring(libc, ends) : idle.splice(at, 1)[0];
     ring.#endless = false;
     ring.#patience.u64(TIMESPEC + 8, BigInt(milliseconds * 1e6));
     return ring;
+  }
+
+  /** The kernel has refused io_uring_enter to this process: `take` throws from then on. */
+  static isForbidden(libc: Libc): boolean {
+    return forbidden.has(libc);
   }
 
   private constructor(libc: Libc, ends: number) {
@@ -139,11 +157,16 @@ export class Ring {
     if (all.push(this) === 1) runtime.onExit(quietAll);
   }
 
-  /** One more message to send or receive on `fd`, by the msghdr at this address, in a thread of the kernel's, after the one before it. */
-  message(operation: 'send' | 'receive', fd: number, msghdr: bigint, last: boolean): void {
+  /** What comes next in the chain begins when this has ended, and is cancelled when this fails. */
+  send(fd: number, outgoing: Outgoing): void {
+    const flags = uring.IOSQE_ASYNC | uring.IOSQE_IO_LINK;
+    this.#entry(uring.IORING_OP_SENDMSG, flags, fd, outgoing.headerAddress, 1, 0);
+  }
+
+  /** The same, except for the last. */
+  receive(fd: number, slots: Slots, slot: number, last: boolean): void {
     const flags = uring.IOSQE_ASYNC | (last ? 0 : uring.IOSQE_IO_LINK);
-    if (operation === 'send') this.#entry(uring.IORING_OP_SENDMSG, flags, fd, msghdr, 1, 0);
-    else this.#entry(uring.IORING_OP_RECVMSG, flags, fd, msghdr, 1, MSG_DONTWAIT);
+    this.#entry(uring.IORING_OP_RECVMSG, flags, fd, slots.headerAddress(slot), 1, MSG_DONTWAIT);
   }
 
   /** Waits until `fd` is readable, then writes the byte at this address to `to`. */
@@ -214,7 +237,11 @@ export class Ring {
     let taken: number;
     do taken = this.#libc.syscall(uring.SYS_io_uring_enter, this.#fd, BigInt(count), 0, 0, null, 0);
     while (taken < 0 && this.#libc.errno() === EINTR);
-    taken = Math.max(0, taken);
+    if (taken < 0) {
+      const errno = this.#libc.errno();
+      if (FORBIDDEN.has(errno)) forbidden.set(this.#libc, errno);
+      taken = 0;
+    }
     if (taken < count) Atomics.store(this.#words, this.#sqTail, (tail - (count - taken)) | 0);
     for (let at = 0; at < taken; at++) this.#under += this.#told[at];
     return taken;

@@ -62,6 +62,16 @@ export class Slots {
     this.memory.free();
   }
 
+  /** Of the DATAGRAM_SIZE bytes of a slot. */
+  dataAddress(slot: number): bigint {
+    return this.memory.address(this.#data + slot * DATAGRAM_SIZE);
+  }
+
+  /** Whether the end of a datagram is missing that was not received by the header of its slot. */
+  setTruncated(slot: number, truncated: boolean): void {
+    this.memory.u32(slot * MMSGHDR_SIZE + MSGHDR_FLAGS, truncated ? MSG_TRUNC : 0);
+  }
+
   /** What recvmmsg received. */
   lengthOf(slot: number): number {
     return this.memory.getU32(slot * MMSGHDR_SIZE + MMSGHDR_LEN);

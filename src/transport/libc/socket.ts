@@ -32,7 +32,7 @@ import { attempt, failure, sendmsg } from './call.ts';
 import { MOST as INBOX_SLOTS, Inbox } from './inbox.ts';
 import { checkPlatform, type Libc } from './libc.ts';
 import { Losses } from './losses.ts';
-import { allocateAll, SOCKADDR_NL_PID, SOCKADDR_NL_SIZE } from './memory.ts';
+import { allocateAll, Memory, SOCKADDR_NL_PID, SOCKADDR_NL_SIZE } from './memory.ts';
 import { SocketOptions } from './options.ts';
 import { Outgoing } from './outgoing.ts';
 import { Pace } from './pace.ts';
@@ -63,6 +63,8 @@ export class LibcTransport implements Transport {
   readonly #fd: number;
   readonly #options: SocketOptions;
   readonly #reliable: boolean;
+  /** To the kernel: nobody else can send to this socket. */
+  readonly #connected: boolean;
   #outgoing: Outgoing;
   readonly #slots: Slots;
   #drained = true;
@@ -92,6 +94,7 @@ export class LibcTransport implements Transport {
     let outgoing: Outgoing | undefined;
     try {
       this.portid = this.#bind();
+      this.#connected = !events && this.#connect();
       options_ = new SocketOptions(libc, this.#fd);
       // Linux 4.12 and 4.3: without them errors say less, and echo the whole request.
       options_.setWhereKnown(SOL_NETLINK, NETLINK_EXT_ACK, 1);
@@ -211,6 +214,19 @@ export class LibcTransport implements Transport {
     this.#slots.free();
   }
 
+  /**
+   * Connects the socket to the kernel (nl_pid 0): other processes that send to it get ECONNREFUSED from now on, so that
+   * nobody can fill its buffer. Multicast groups are not concerned.
+   * @returns false where the kernel refuses
+   */
+  #connect(): boolean {
+    const kernel = new Memory(this.#libc, SOCKADDR_NL_SIZE);
+    kernel.u16(0, AF_NETLINK);
+    const result = this.#libc.connect(this.#fd, kernel.bytes, SOCKADDR_NL_SIZE);
+    kernel.free();
+    return result === 0;
+  }
+
   #bind(): number {
     const libc = this.#libc;
     const [address, length] = allocateAll(libc, SOCKADDR_NL_SIZE, 4);
@@ -306,11 +322,11 @@ export class LibcTransport implements Transport {
       this.#goAhead()?.start();
   }
 
-  /** The ring, once there was something long for it; undefined where there is none. */
+  /** What receives ahead, once there was something long for it; undefined where nothing can. */
   #goAhead(): Ahead | undefined {
     if (!this.#mayGoAhead) return undefined;
-    this.#ahead ??= whereItCan(() => new Ahead(this.#libc, this.#fd));
-    // No io_uring here, or no more: this socket does it all by itself.
+    this.#ahead ??= whereItCan(() => new Ahead(this.#libc, this.#fd, this.#connected));
+    // Neither io_uring nor a thread of the C library, or no more: this socket does it all by itself.
     if (this.#ahead === undefined || this.#ahead.refused) this.#mayGoAhead = false;
     return this.#mayGoAhead ? this.#ahead : undefined;
   }
@@ -367,7 +383,7 @@ function open(libc: Libc): number {
   }
 }
 
-/** What needs io_uring, and memory for it; undefined where there is none. */
+/** What needs io_uring or aio.h, and memory for it; undefined where there is none. */
 function whereItCan<T>(make: () => T): T | undefined {
   try {
     return make();

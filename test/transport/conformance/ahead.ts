@@ -9,6 +9,7 @@ import type { Case } from './case.ts';
 import { CLOSING } from './closing.ts';
 import { EVENTS } from './events.ts';
 import { fill, flood } from './flows.ts';
+import { FOREIGN } from './foreign.ts';
 import { bytesOf, withBare, withConntrack, withTransport } from './sockets.ts';
 
 const DUMP = 7;
@@ -69,5 +70,7 @@ export const AHEAD: readonly Case[] = [
     },
   },
   dumpBetweenEvents,
-  ...[dumpBetweenEvents, ...EVENTS, ...CLOSING].filter(({ needs }) => needs?.includes('events')).map(receivedAhead),
+  ...[dumpBetweenEvents, ...EVENTS, ...CLOSING, ...FOREIGN]
+    .filter(({ needs }) => needs?.includes('events'))
+    .map(receivedAhead),
 ];

@@ -11,6 +11,7 @@ import type { OpenOptions } from '../../../src/transport/open.ts';
  * - ahead: takes the option to receive events ahead
  * - io_uring: the kernel receives by itself, also while JavaScript works
  * - options: extended ACK and socket filters
+ * - connected: takes datagrams from the kernel alone, except where it receives events
  * - workers: runs in worker threads
  * - processes: programs can be started that open such transports, and an idle one lets them end (`unref` works)
  */
@@ -21,6 +22,7 @@ export type Capability =
   | 'ahead'
   | 'io_uring'
   | 'options'
+  | 'connected'
   | 'workers'
   | 'processes';
 

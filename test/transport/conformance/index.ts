@@ -1,7 +1,8 @@
 /**
  * What every transport onto the real kernel must do. Free of any test framework, so that it runs in each runtime: who wants to know
  * whether an adapter is right calls `run` of every case whose `needs` the adapter has, in a network namespace of the tests' own
- * (support/namespace.ts), as root of it and with nft and conntrack on PATH. A case that resolves is passed.
+ * (support/namespace.ts), as root of it and with nft and conntrack on PATH, and perl for what other processes send. A
+ * case that resolves is passed.
  */
 import { resetNamespace } from '../../support/kernel.ts';
 import { AHEAD } from './ahead.ts';
@@ -11,6 +12,7 @@ import { CROWDED } from './crowded.ts';
 import { DROPPED } from './dropped.ts';
 import { DUMPS } from './dumps.ts';
 import { EVENTS } from './events.ts';
+import { FOREIGN } from './foreign.ts';
 import { LOSSES } from './losses.ts';
 import { OPTIONS } from './options.ts';
 import { PROCESSES } from './processes.ts';
@@ -26,6 +28,7 @@ const ALL = [
   ...CLOSING,
   ...EVENTS,
   ...LOSSES,
+  ...FOREIGN,
   ...AHEAD,
   ...CROWDED,
   ...DROPPED,

@@ -6,6 +6,9 @@ import type { Case, Context } from './case.ts';
 import { fill, flow } from './flows.ts';
 import { program, says } from './program.ts';
 
+/** Beyond what a socket receives directly. */
+const LARGE = 20_000;
+
 /**
  * Runs a program that reads one stream of events, and has another that it does not read, to its end. How fast it ends
  * is measured in bench/measure/limits.ts.
@@ -137,6 +140,36 @@ export const PROCESSES: readonly Case[] = [
         await socket.request(buildDump('dump'), { operation: 'dump', dump: true, sink });`,
       );
       assert.deepEqual([ended.stdout, ended.code, ended.signal], ['message\n', 7, null], ended.stderr);
+    },
+  },
+  {
+    name: 'process.exit in the midst of a large dump, and of a batch',
+    needs: ['processes'],
+    run: async (context) => {
+      await fill(LARGE);
+      for (const flows of [2_000, 10_000, 19_000]) {
+        const ended = await program(
+          context,
+          `const ct = await Conntrack.open(options);
+          let flows = 0;
+          for await (const flow of ct.dump()) if (++flows === ${flows}) process.exit(7);`,
+        );
+        assert.deepEqual([ended.code, ended.signal], [7, null], ended.stderr);
+      }
+      for (const flows of [1_000, 5_000]) {
+        const ended = await program(
+          context,
+          `const ct = await Conntrack.open(options);
+          function* fresh() {
+            for (let n = 30_000; ; n++) {
+              if (n === 30_000 + ${flows}) process.exit(7);
+              yield flow(n);
+            }
+          }
+          await ct.createMany(fresh());`,
+        );
+        assert.deepEqual([ended.code, ended.signal], [7, null], ended.stderr);
+      }
     },
   },
   {

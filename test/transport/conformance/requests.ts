@@ -3,11 +3,14 @@ import { strict as assert } from 'node:assert';
 import { release } from 'node:os';
 import { Flow } from '../../../src/ctnetlink/flow.ts';
 import { buildCreate, buildStats } from '../../../src/ctnetlink/request.ts';
-import { Conntrack } from '../../../src/index.ts';
+import { Conntrack, type FlowInit } from '../../../src/index.ts';
 import { sh } from '../../support/kernel.ts';
 import type { Case } from './case.ts';
 import { flow } from './flows.ts';
-import { bytesOf, portids, withBare, withConntrack } from './sockets.ts';
+import { bytesOf, leavesNothing, portids, withBare, withConntrack } from './sockets.ts';
+
+/** Many datagrams of requests. */
+const MANY = 10_000;
 
 export const REQUESTS: readonly Case[] = [
   {
@@ -105,6 +108,31 @@ export const REQUESTS: readonly Case[] = [
         await fails(ct.update({ orig: flow(2).orig, mark: 1 }), 'ENOENT');
         await fails(ct.update({ orig: flow(1).orig, snat: { minAddress: '10.9.9.9' } }), 'EOPNOTSUPP');
         assert.equal((await ct.get(flow(1)))?.mark, 1);
+      });
+    },
+  },
+  {
+    name: 'many requests at once by createMany and deleteMany, and closing in their midst',
+    run: async (context) => {
+      const flows = Array.from({ length: MANY }, (_, n) => flow(n));
+      await withConntrack(context, async (ct) => {
+        assert.deepEqual(await ct.createMany(flows), { succeeded: MANY, failed: 0 });
+        assert.deepEqual(await ct.createMany(flows, { onError: () => {} }), { succeeded: 0, failed: MANY });
+        assert.equal(Number(sh('conntrack', '-C')), MANY);
+        assert.deepEqual(await ct.deleteMany(ct.dump()), { succeeded: MANY, failed: 0 });
+        assert.equal(Number(sh('conntrack', '-C')), 0);
+        assert.deepEqual({ ...ct.counts }, { strays: 0, foreign: 0, truncated: 0 });
+      });
+      await leavesNothing(async () => {
+        await withConntrack(context, async (ct) => {
+          function* closing(): Generator<FlowInit> {
+            for (const [n, each] of flows.entries()) {
+              if (n === MANY / 2) void ct.close();
+              yield each;
+            }
+          }
+          await assert.rejects(ct.createMany(closing()), { name: 'ClosedError' });
+        });
       });
     },
   },

@@ -16,8 +16,9 @@ export interface Examined {
  * requests of when it was recorded. Its suite is replay.test.ts.
  */
 const CANNOT: Readonly<Record<TransportName, readonly Capability[]>> = {
-  // It reads on by itself and queues what nobody receives; an overrun aborts the process; it has no way to set options.
-  addon: ['backpressure', 'losses', 'ahead', 'io_uring', 'options', 'workers'],
+  // It reads on by itself and queues what nobody receives; an overrun aborts the process; it has no way to set options,
+  // or to connect.
+  addon: ['backpressure', 'losses', 'ahead', 'io_uring', 'options', 'connected', 'workers'],
   'node:ffi': [],
   koffi: [],
   deno: [],
