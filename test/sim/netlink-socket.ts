@@ -135,6 +135,10 @@ export class NetlinkSocketModel {
   readonly accepted: number[] = [];
   /** NETLINK_BROADCAST_ERROR: the kernel keeps what it could not deliver here, as far as it can. */
   reliable = false;
+  /** Called behind each receive: something comes as fast as it is read. */
+  flood: (() => void) | undefined;
+  /** The kernel has no memory for the next ACK. */
+  losesAck = false;
   /** Datagrams that reached the kernel, and that it refused to take. */
   sent = 0;
   refused = 0;
@@ -208,6 +212,7 @@ export class NetlinkSocketModel {
    */
   receive(capacity: number): Readonly<Queued> | number {
     const result = this.#receive(capacity);
+    this.flood?.();
     if (this.#queue.length === 0) this.#congested = false;
     return result;
   }
@@ -276,7 +281,8 @@ export class NetlinkSocketModel {
       }
     }
     if (errno === 0 && (flags & NLM_F_ACK) === 0) return;
-    if (this.#kernel.faults.happens('lost ack')) {
+    if (this.losesAck || this.#kernel.faults.happens('lost ack')) {
+      this.losesAck = false;
       this.#kernel.losses++;
       this.#error = ENOBUFS;
       return;

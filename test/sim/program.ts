@@ -27,6 +27,7 @@ import {
   NFCT_Q_GET,
   NFCT_T_ALL,
 } from '../../src/nfct/constants.ts';
+import type { NfctHandle } from '../../src/nfct/handle.ts';
 import { nfct_catch, nfct_close, nfct_open, nfct_query } from '../../src/nfct/query.ts';
 import { EAGAIN, EEXIST, ENOENT, ENOMEM } from '../../src/uapi/errno.ts';
 import { AF_INET, AF_UNSPEC } from '../../src/uapi/socket.ts';
@@ -42,6 +43,9 @@ import type { NetlinkSocketModel } from './netlink-socket.ts';
 const PACKET_MARKS = 1000;
 /** Virtual milliseconds after which the last events have been read. */
 const PATIENCE = 3000;
+
+/** Events after which a query on a small receive buffer has settled: 9216 until it is sent, as many until it is lost, and again. */
+const MOST_FLOODED = 40_000;
 
 /** What a call came to. */
 type Outcome<T> = { value: T } | { error: unknown };
@@ -479,8 +483,15 @@ export class Program {
   /** A handle with events and queries on one socket. */
   async listen(session: Session): Promise<void> {
     const { random } = this;
+    // Rare, because it takes thousands of events.
+    const floods = random.oneIn(10);
     const opened = this.#opening.then(async () => {
-      const options = { ...this.#socketOptions, transport: this.#options.open };
+      const { receiveBuffer } = this.#socketOptions;
+      const options = {
+        ...this.#socketOptions,
+        receiveBuffer: floods ? 8000 : receiveBuffer,
+        transport: this.#options.open,
+      };
       const h = await this.#call(
         'nfct_open',
         () => nfct_open(CONNTRACK, NFCT_ALL_CT_GROUPS, options),
@@ -512,6 +523,11 @@ export class Program {
       owner.closed = true;
       nfct_close(h);
     };
+    if (floods) {
+      await this.#flooded(h, socket, owner);
+      close();
+      return;
+    }
     this.#loop.timer(close, random.between(1, 60), false, true);
     while (!owner.closed) {
       if (random.oneIn(2)) {
@@ -532,6 +548,36 @@ export class Program {
       }
       if (random.oneIn(3)) await this.#loop.sleep(random.below(8));
     }
+  }
+
+  /** Queries whose answers are lost, on a queue that is never read empty: events come as fast as they are read. */
+  async #flooded(h: NfctHandle, socket: NetlinkSocketModel, owner: Session): Promise<void> {
+    const [init] = this.#inits;
+    const [key] = this.#keys;
+    let events = 0;
+    socket.flood = () => {
+      if (socket.waiting > 0 || owner.closed) return;
+      if (++events % 2 === 0) this.#kernel.model.expires(key);
+      else this.#packet(init);
+      if (events === MOST_FLOODED) this.#kernel.report(`a query does not settle while ${events} events come`);
+    };
+    for (let times = 0; times < 2; times++) {
+      events = 0;
+      const { orig, zone, timeout } = this.#inits[this.#anyFlow()];
+      const mark = ++this.#mark;
+      const flow = Flow.from({ orig, zone, timeout, mark }).clone();
+      setupReply(flow);
+      socket.losesAck = times === 0;
+      const judge: Judge<number> = (outcome) => {
+        if (!('error' in outcome) || isKernelError(outcome.error, EEXIST)) return undefined;
+        return this.#judgeError(outcome.error, owner, undefined);
+      };
+      await this.#call('nfct_query create (flooded)', () => nfct_query(h, NFCT_Q_CREATE, flow), judge);
+      // What was read when nobody waited is kept for these, overruns first: the next query would give later events.
+      for (let caught: number | undefined; caught === undefined && events < MOST_FLOODED; )
+        caught = await this.#call('nfct_catch (flooded)', () => nfct_catch(h), judge);
+    }
+    socket.flood = undefined;
   }
 
   #judgeQuery(
