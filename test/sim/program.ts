@@ -44,7 +44,10 @@ const PACKET_MARKS = 1000;
 /** Virtual milliseconds after which the last events have been read. */
 const PATIENCE = 3000;
 
-/** Events after which a query on a small receive buffer has settled: 9216 until it is sent, as many until it is lost, and again. */
+/**
+ * Events after which a query on a small receive buffer has settled: 9216 until it is sent, as many until it is lost, and
+ * again.
+ */
 const MOST_FLOODED = 40_000;
 
 /** What a call came to. */
