@@ -182,6 +182,11 @@ export class Program {
       this.#loop.timer(() => this.#loop.collect(ct), random.below(40), false, false);
       return;
     }
+    // More datagrams than a chain sends at once: closing sends them all.
+    if (random.oneIn(10)) {
+      for (let batches = random.between(1, 7); batches > 0; batches--) under.push(this.createMany(session, 80));
+      if (random.oneIn(2)) await this.#loop.sleep(0);
+    }
     session.closed = true;
     this.calls++;
     await ct.close();
@@ -371,12 +376,12 @@ export class Program {
     });
   }
 
-  async createMany(session: Session): Promise<void> {
+  async createMany(session: Session, size?: number): Promise<void> {
     const { random } = this;
     const { ct } = session;
     const { controller, signal } = this.#mayAbort(session);
     // Eighty fill a datagram that is sent ahead; three hundred fill several.
-    const count = random.oneIn(30) ? 300 : random.pick([1, 2, 5, 5, 10, 80]);
+    const count = size ?? (random.oneIn(30) ? 300 : random.pick([1, 2, 5, 5, 10, 80]));
     const items: { init: FlowInit; mark: number }[] = [];
     for (let i = 0; i < count; i++) {
       const mark = ++this.#mark;
@@ -493,6 +498,7 @@ export class Program {
       const options = {
         ...this.#socketOptions,
         receiveBuffer: floods ? 8000 : receiveBuffer,
+        receiveAhead: floods ? false : this.#socketOptions.receiveAhead,
         transport: this.#options.open,
       };
       const h = await this.#call(
@@ -560,8 +566,9 @@ export class Program {
     let events = 0;
     socket.flood = () => {
       if (socket.waiting > 0 || owner.closed) return;
-      if (++events % 2 === 0) this.#kernel.model.expires(key);
-      else this.#packet(init);
+      events++;
+      this.#packet(init);
+      if (socket.waiting === 0) this.#kernel.model.expires(key);
       if (events === MOST_FLOODED) this.#kernel.report(`a query does not settle while ${events} events come`);
     };
     for (let times = 0; times < 2; times++) {
@@ -663,9 +670,15 @@ export class Program {
 
   /** What was announced is read; then the streams are closed. */
   async #drainListeners(): Promise<void> {
-    const end = this.#loop.time + PATIENCE;
-    while (this.#loop.time < end && [...this.#listeners].some((listener) => !listener.complete))
+    // As long as any is read, or announced again, the others wait.
+    const left = (): number =>
+      [...this.#listeners].reduce((sum, listener) => sum + listener.left, this.#kernel.netlink.kept.length);
+    let end = this.#loop.time + PATIENCE;
+    while (this.#loop.time < end && [...this.#listeners].some((listener) => !listener.complete)) {
+      const before = left();
       await this.#loop.sleep(20);
+      if (left() !== before) end = this.#loop.time + PATIENCE;
+    }
     for (const listener of [...this.#listeners]) {
       if (!listener.complete) this.#kernel.report(`events are missing: ${listener.state}`);
       listener.events.close();
@@ -874,9 +887,14 @@ class Listener {
     this.#socket = socket;
   }
 
+  /** Events that were not read. */
+  get left(): number {
+    return this.#socket.accepted.length - this.#received;
+  }
+
   /** Nothing is to be read. */
   get idle(): boolean {
-    return this.#received >= this.#socket.accepted.length;
+    return this.left <= 0;
   }
 
   get complete(): boolean {

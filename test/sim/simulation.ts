@@ -72,6 +72,8 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
         return result;
       };
       program.opened(socket, transportOptions?.events === true);
+      // Others may close what this is opened for meanwhile.
+      if (random.oneIn(4)) await loop.sleep(random.below(4));
       return transport;
     };
     const program: Program = new Program({ kernel, loop, random, open, calls, flows, without });

@@ -175,8 +175,18 @@ export class RingModel {
   #end(): boolean {
     if (this.idle) return false;
     for (const chain of [...this.#work.splice(0), ...this.#armed.splice(0)])
-      for (const { userData } of chain) this.#post({ userData, result: -ECANCELED, flags: 0 });
+      for (const operation of chain) this.#cancelLate(operation);
     return true;
+  }
+
+  #cancelLate({ opcode, address, userData }: Operation): void {
+    try {
+      // It may receive once more before it is cancelled.
+      if (opcode === uring.IORING_OP_RECVMSG) this.#kernel.space.reads(address, 56, 'a receive of a closed ring');
+      this.#post({ userData, result: -ECANCELED, flags: 0 });
+    } catch (error) {
+      if (!(error instanceof BadAddress)) throw error;
+    }
   }
 
   get #ready(): number {
