@@ -20,7 +20,7 @@ export interface SimulationOptions {
   readonly calls?: number;
   /** Kinds of calls, and of faults, that are left out: to see behind a defect that is known. */
   readonly without?: readonly string[];
-  /** Steps after which the run ends: the event loop never comes to rest. Default: 30,000. */
+  /** Steps after which the run ends: the event loop never comes to rest. Default: 100,000. */
   readonly steps?: number;
 }
 
@@ -38,7 +38,7 @@ export interface SimulationResult {
 }
 
 export async function simulate(seed: number, options: SimulationOptions = {}): Promise<SimulationResult> {
-  const { calls = 200, steps = 30_000 } = options;
+  const { calls = 200, steps = 100_000 } = options;
   const without = new Set(options.without);
   const random = new Random(seed);
   const loop = new Loop(random);
