@@ -492,7 +492,7 @@ export class Program {
   async listen(session: Session): Promise<void> {
     const { random } = this;
     // Rare, because it takes thousands of events.
-    const floods = random.oneIn(10);
+    const floods = random.oneIn(500);
     const opened = this.#opening.then(async () => {
       const { receiveBuffer } = this.#socketOptions;
       const options = {
