@@ -293,8 +293,9 @@ export class NetlinkSocket {
   }
 
   #congest(): void {
+    // Counted from the first overrun: under a flood of events others follow for ever.
+    if (!this.#congested) this.#congestedAt = this.#tracker.datagrams;
     this.#congested = true;
-    this.#congestedAt = this.#tracker.datagrams;
   }
 
   /** Reads and dispatches one datagram; false when there is none. */

@@ -152,16 +152,14 @@ class Bell implements Poll {
     this.#closed = true;
     this.stop();
     void this.#socket.then((socket) => socket?.terminate());
-    const cancel = (): void => {
-      this.#ring.cancelAll();
-      this.#ring.submit();
-    };
-    if (this.#ring.under > 0) cancel();
-    this.#ring.retire(() => {
-      this.#libc.close(this.#end);
-      this.#byte.free();
+    this.#ring.retire((lost) => {
+      // The write behind the poll has not begun: its descriptor must stay what it is.
+      if (!lost) {
+        this.#libc.close(this.#end);
+        this.#byte.free();
+      }
       closed();
-    }, cancel);
+    });
   }
 
   #rang(): void {

@@ -111,6 +111,8 @@ export interface ModelOptions {
 export class CtnetlinkModel {
   /** Takes the events, in their order. */
   event: (event: ModelEvent) => void = () => {};
+  /** Whether anybody wants the events of this group: others are not written. */
+  wanted: (group: number) => boolean = () => true;
   /** Counts the changes of the table. */
   clock = 0;
   /** By original tuple and zone, everything that happened to it. */
@@ -121,7 +123,9 @@ export class CtnetlinkModel {
   readonly #entries = new Map<string, Entry>();
   /** By the tuple of either direction. */
   readonly #byTuple = new Map<string, Entry>();
-  readonly #writer = new Writer(65536);
+  readonly #writer = new Writer(32768);
+  /** For the attributes of one flow. */
+  readonly #attributes = new Writer(4096);
   readonly #header = newNlmsghdr();
   #serial = 0;
   #nextId = 1;
@@ -391,6 +395,7 @@ export class CtnetlinkModel {
 
   #announce(entry: Entry, group: number, portid: number): void {
     const serial = ++this.#serial;
+    if (!this.wanted(group)) return;
     const writer = this.#writer.reset();
     const type = group === NFNLGRP_CONNTRACK_DESTROY ? cta.IPCTNL_MSG_CT_DELETE : cta.IPCTNL_MSG_CT_NEW;
     const flags = group === NFNLGRP_CONNTRACK_NEW ? NLM_F_CREATE | NLM_F_EXCL : 0;
@@ -414,7 +419,7 @@ export class CtnetlinkModel {
 
   #encoded(entry: Entry): Uint8Array {
     if (entry.encoded === undefined) {
-      const writer = new Writer();
+      const writer = this.#attributes.reset();
       flowCodec.write(writer, entry.flow);
       entry.encoded = writer.finish().slice();
     }

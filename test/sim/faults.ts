@@ -9,6 +9,8 @@ const KINDS = {
   connect: 6,
   setsockopt: 8,
   'rcvbufforce refused': 1,
+  // The process lacks memory.
+  'no memory': 60,
   getsockopt: 200,
   sendmsg: 50,
   epoll: 4,
@@ -21,6 +23,8 @@ const KINDS = {
   // The kernel lacks memory for a message.
   'lost ack': 30,
   'lost reply': 30,
+  // A reply is lost, and the ACK behind it says that all is well.
+  'ack without reply': 30,
   'lost dump datagram': 20,
   // io_uring is not there, is refused later, or takes only a part.
   'no io_uring': 1,

@@ -7,7 +7,7 @@ import { CtnetlinkModel, type ModelOptions } from './ctnetlink.ts';
 import { EBADF } from './errno.ts';
 import { Faults } from './faults.ts';
 import type { Loop } from './loop.ts';
-import { AddressSpace, BadAddress } from './memory.ts';
+import { AddressSpace } from './memory.ts';
 import { NetlinkKernel, NetlinkSocketModel } from './netlink-socket.ts';
 import type { RingModel } from './uring.ts';
 
@@ -108,34 +108,41 @@ export class Kernel {
 
   /** Threads of the kernel's, and what interrupts the process, go on as far as they like. */
   advance(): void {
-    if (this.rings.size === 0) return;
-    noting(() => {
-      for (const ring of this.rings) ring.deliver();
-      if (this.faults.happens('slow worker')) return;
-      for (const ring of this.rings) while (this.random.oneIn(2) && ring.advance());
-    });
+    let slow: boolean | undefined;
+    for (const ring of this.rings) {
+      if (ring.idle) continue;
+      ring.deliver();
+      slow ??= this.faults.happens('slow worker');
+      while (!slow && this.random.oneIn(2) && ring.advance());
+    }
   }
 
   /** All of it, when nothing else is left to happen; false when there was nothing. */
   finish(): boolean {
     let did = false;
-    noting(() => {
-      for (const ring of this.rings) if (ring.advance()) did = true;
-    });
+    for (const ring of this.rings) if (!ring.idle && ring.advance()) did = true;
     return did;
   }
 
-  /** Sends the datagram of a msghdr. @returns its length, or a negative errno @throws BadAddress */
-  sendmsg(socket: NetlinkSocketModel, msghdr: number, what: string): number {
+  /**
+   * Sends the datagram of a msghdr.
+   * @param meanwhile what other threads do between two messages of it
+   * @returns its length, or a negative errno @throws BadAddress
+   */
+  sendmsg(socket: NetlinkSocketModel, msghdr: number, what: string, meanwhile?: () => void): number {
     const errno = this.faults.errno('sendmsg', [ENOBUFS]);
-    if (errno !== 0) return -errno;
+    if (errno !== 0) {
+      socket.refused++;
+      return -errno;
+    }
     const { view, at } = this.space.reads(msghdr, 56, what);
     const iovec = Number(view.getBigUint64(at + 16, HOST_LITTLE_ENDIAN));
     const vector = this.space.reads(iovec, 16, what);
     const base = Number(vector.view.getBigUint64(vector.at, HOST_LITTLE_ENDIAN));
     const length = Number(vector.view.getBigUint64(vector.at + 8, HOST_LITTLE_ENDIAN));
     const data = this.space.reads(base, length, what);
-    socket.send(new Uint8Array(data.view.buffer, data.at, length).slice());
+    // A copy, in memory that the process does not have.
+    socket.send(new Uint8Array(data.view.buffer, data.at, length).slice(), meanwhile);
     return length;
   }
 
@@ -169,14 +176,5 @@ export class Kernel {
     if (!(file instanceof Counter)) return -EBADF;
     (file.peer ?? file).count++;
     return length;
-  }
-}
-
-/** Does what a thread of the kernel's does: a bad address is noted by the memory, and is nobody's error. */
-function noting(work: () => void): void {
-  try {
-    work();
-  } catch (error) {
-    if (!(error instanceof BadAddress)) throw error;
   }
 }

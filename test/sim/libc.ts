@@ -1,5 +1,5 @@
 /** The system calls of a simulated kernel, behind the interface that the bindings of the runtimes implement. */
-import { HOST_LITTLE_ENDIAN, viewOf } from '../../src/netlink/byteorder.ts';
+import { HOST_LITTLE_ENDIAN } from '../../src/netlink/byteorder.ts';
 import { TransportError } from '../../src/netlink/errors.ts';
 import type { Libc, Poll } from '../../src/transport/libc/libc.ts';
 import { EPOLL_EVENT_DATA, EPOLL_EVENT_SIZE, MMSGHDR_LEN, MMSGHDR_SIZE } from '../../src/transport/libc/memory.ts';
@@ -59,14 +59,18 @@ export interface WatchStyle {
   readonly spurious: boolean;
 }
 
+/** What allocate throws. */
+export const NO_MEMORY = 'the simulation has no memory';
+
 export class SimulatedLibc implements Libc {
   readonly name = 'simulated';
   /** System calls made. */
   calls = 0;
   readonly #polls: Polls;
-  readonly #kernel: Kernel;
+  #kernel: Kernel;
   readonly #style: WatchStyle;
   #errno = 0;
+  #ended = false;
 
   constructor(kernel: Kernel, style: WatchStyle) {
     this.#kernel = kernel;
@@ -74,11 +78,18 @@ export class SimulatedLibc implements Libc {
     this.#polls = new Polls(this, (fd, fired) => this.#watchOne(fd, fired));
   }
 
+  /** The simulation is over: rings, which stay for the life of a process, keep nothing of it. */
+  end(): void {
+    this.#ended = true;
+    this.#kernel = undefined as never;
+  }
+
   errno(): number {
     return this.#errno;
   }
 
   allocate(size: number): Uint8Array<ArrayBuffer> {
+    if (this.#kernel.faults.happens('no memory')) throw new RangeError(NO_MEMORY);
     return this.#kernel.space.allocate(size);
   }
 
@@ -166,7 +177,8 @@ export class SimulatedLibc implements Libc {
       else if (option === NETLINK_NO_ENOBUFS) socket.noEnobufs = number !== 0;
       else if (option === NETLINK_CAP_ACK) socket.capAck = number !== 0;
       else if (option === NETLINK_EXT_ACK) socket.extAck = number !== 0;
-      else if (option !== NETLINK_BROADCAST_ERROR) return -ENOPROTOOPT;
+      else if (option === NETLINK_BROADCAST_ERROR) socket.reliable = number !== 0;
+      else return -ENOPROTOOPT;
       return 0;
     });
   }
@@ -195,7 +207,8 @@ export class SimulatedLibc implements Libc {
     return this.#withSocket(fd, (socket) => {
       if (this.#kernel.faults.happens('interrupted sendmsg')) return -EINTR;
       this.#passed(header);
-      return this.#kernel.sendmsg(socket, Number(this.addressOf(header!)), 'sendmsg');
+      const kernel = this.#kernel;
+      return kernel.sendmsg(socket, Number(this.addressOf(header!)), 'sendmsg', () => kernel.advance());
     });
   }
 
@@ -337,6 +350,10 @@ export class SimulatedLibc implements Libc {
   }
 
   #call(body: () => number): number {
+    if (this.#ended) {
+      this.#errno = EBADF;
+      return -1;
+    }
     const kernel = this.#kernel;
     this.calls++;
     kernel.loop.time += kernel.random.below(4) / 256;
@@ -369,8 +386,7 @@ export class SimulatedLibc implements Libc {
   /** Memory of an argument. */
   #passed(memory: Uint8Array | null): DataView {
     if (memory === null) throw new BadAddress();
-    this.#kernel.space.passed(memory, 'a system call');
-    return viewOf(memory);
+    return this.#kernel.space.passed(memory, 'a system call');
   }
 }
 

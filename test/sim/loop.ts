@@ -83,7 +83,11 @@ export class Loop {
         this.passing();
         return this.time;
       },
-      random: () => this.#random.below(1 << 24) / (1 << 24),
+      // Sequence numbers begin there, below 2^31: too large a number lets some reach the end of 32 bits.
+      random: () =>
+        this.#random.oneIn(4)
+          ? (0xffffffff - this.#random.below(1000)) / 0x7fffffff
+          : this.#random.below(1 << 24) / (1 << 24),
       onCollected: (target, collected, token) => {
         this.#watched.set(token, { target, collected });
         if (this.#owner !== undefined) this.owns(this.#owner, target);

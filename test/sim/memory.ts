@@ -5,26 +5,26 @@
 const PAGE = 4096;
 /** What freed memory holds. */
 const POISON = 0xa5;
-/** Of larger memory only what the kernel wrote is poisoned: a receive-ahead buffer of 64 MiB is hardly touched. */
-const LARGE = 1 << 16;
+/** Of larger memory only the pages that the kernel wrote are poisoned: most of a receive buffer is never touched. */
+const LARGE = 1 << 14;
 const POISONED = new Uint8Array(LARGE).fill(POISON);
 const FIRST = 0x7f00_0000_0000;
 
-/**
- * Large buffers of earlier seeds, zeroed, by size: to allocate them anew costs more than all the rest of a short run.
- */
+/** Buffers of earlier seeds, zeroed, by size: to allocate them again costs more than the rest of a short run. */
 const spare = new Map<number, ArrayBuffer[]>();
 const MOST_SPARE = 64;
-/** Of buffers larger than this, two are kept. */
-const HUGE = 1 << 22;
+/** Of buffers larger than this the program itself writes the first pages at most: headers, vectors, addresses. */
+const ZEROED = 1 << 18;
+const OWN_PAGES = 2;
 
 interface Region {
   readonly base: number;
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly view: DataView<ArrayBuffer>;
   freed: boolean;
-  /** The highest byte that the kernel wrote, and one. */
-  written: number;
+  readonly allocated: boolean;
+  /** Numbers of the pages that the kernel wrote, where the memory is large. */
+  readonly pages: Set<number> | undefined;
 }
 
 /** A place in memory, as the kernel uses it. */
@@ -52,7 +52,7 @@ export class AddressSpace {
 
   allocate(size: number): Uint8Array<ArrayBuffer> {
     const bytes = new Uint8Array(spare.get(size)?.pop() ?? new ArrayBuffer(size));
-    this.#register(bytes);
+    this.#register(bytes, true);
     return bytes;
   }
 
@@ -64,7 +64,7 @@ export class AddressSpace {
       this.#report(`memory of ${memory.length} bytes is freed twice`);
     } else {
       region.freed = true;
-      region.bytes.fill(POISON, 0, region.bytes.length > LARGE ? region.written : undefined);
+      fill(region, POISON);
     }
   }
 
@@ -73,8 +73,10 @@ export class AddressSpace {
   }
 
   /** Memory that is passed to a system call. */
-  passed(memory: Uint8Array, what: string): void {
-    if (this.#of(memory).freed) this.#report(`${what} is given memory that was freed`);
+  passed(memory: Uint8Array, what: string): DataView {
+    const { view, freed } = this.#of(memory);
+    if (freed) this.#report(`${what} is given memory that was freed`);
+    return memory.byteOffset === 0 ? view : new DataView(memory.buffer, memory.byteOffset, memory.byteLength);
   }
 
   /** Where the kernel reads `size` bytes. @throws BadAddress */
@@ -87,7 +89,8 @@ export class AddressSpace {
   writes(address: number, size: number, what: string): Place {
     const region = this.#find(address, size, what);
     const at = address - region.base;
-    region.written = Math.max(region.written, at + size);
+    if (region.pages !== undefined)
+      for (let page = Math.floor(at / PAGE); page * PAGE < at + size; page++) region.pages.add(page);
     return { view: region.view, at };
   }
 
@@ -95,10 +98,9 @@ export class AddressSpace {
   check(): void {
     for (const region of this.#regions) {
       if (!region.freed) continue;
-      const { bytes } = region;
-      const end = bytes.length > LARGE ? region.written : bytes.length;
-      for (let at = 0; at < end; at += LARGE) {
-        const part = bytes.subarray(at, Math.min(end, at + LARGE));
+      const { bytes, pages } = region;
+      for (const at of pages === undefined ? [0] : [...pages].map((page) => page * PAGE)) {
+        const part = bytes.subarray(at, pages === undefined ? undefined : at + PAGE);
         if (Buffer.compare(part, POISONED.subarray(0, part.length)) === 0) continue;
         const first = part.findIndex((byte) => byte !== POISON);
         this.#report(`byte ${at + first} of ${bytes.length} was written after the memory was freed`);
@@ -119,30 +121,36 @@ export class AddressSpace {
     return { regions, bytes };
   }
 
-  dispose(): void {
-    for (const { bytes, freed, written } of this.#regions) {
-      // What was never freed, somebody may still hold.
-      if (!freed || bytes.length <= LARGE) continue;
+  /** Nobody uses this space any more. @param everything also what was never freed can be used again */
+  dispose(everything: boolean): void {
+    for (const region of this.#regions) {
+      const { bytes, freed, pages, allocated } = region;
+      if (!allocated || !(freed || everything)) continue;
       const spares = spare.get(bytes.length) ?? [];
       spare.set(bytes.length, spares);
-      if (spares.length >= (bytes.length > HUGE ? 2 : MOST_SPARE)) continue;
-      bytes.fill(0, 0, Math.max(written, LARGE));
-      spares.push(bytes.buffer);
+      if (spares.length >= MOST_SPARE) continue;
+      for (let page = 0; pages !== undefined && page < OWN_PAGES; page++) pages.add(page);
+      if (bytes.length > ZEROED) fill(region, 0);
+      else bytes.fill(0);
+      const { buffer } = bytes;
+      // Somebody still holds what was never freed: from now on, in vain.
+      spares.push(freed ? buffer : structuredClone(buffer, { transfer: [buffer] }));
     }
     this.#regions.length = 0;
     this.#last = undefined;
   }
 
   #of(memory: Uint8Array): Region {
-    return this.#byBuffer.get(memory.buffer) ?? this.#register(memory as Uint8Array<ArrayBuffer>);
+    return this.#byBuffer.get(memory.buffer) ?? this.#register(memory as Uint8Array<ArrayBuffer>, false);
   }
 
-  #register(memory: Uint8Array<ArrayBuffer>): Region {
+  #register(memory: Uint8Array<ArrayBuffer>, allocated: boolean): Region {
     const bytes = new Uint8Array(memory.buffer);
     const base = this.#next;
     // A page that is nobody's behind each, so that what passes the end is seen. The alignment is malloc's.
     this.#next = Math.ceil((base + bytes.length) / 16) * 16 + PAGE;
-    const region = { base, bytes, view: new DataView(bytes.buffer), freed: false, written: 0 };
+    const pages = bytes.length > LARGE ? new Set<number>() : undefined;
+    const region = { base, bytes, view: new DataView(bytes.buffer), freed: false, allocated, pages };
     this.#regions.push(region);
     this.#byBuffer.set(bytes.buffer, region);
     return region;
@@ -172,4 +180,10 @@ export class AddressSpace {
     this.#last = region;
     return region;
   }
+}
+
+/** Fills what was written of it. */
+function fill({ bytes, pages }: Region, byte: number): void {
+  if (pages === undefined) bytes.fill(byte);
+  else for (const page of pages) bytes.fill(byte, page * PAGE, (page + 1) * PAGE);
 }

@@ -20,6 +20,7 @@ import {
   NLMSG_MIN_TYPE,
   NLMSGERR_ATTR_MSG,
 } from '../../src/uapi/netlink.ts';
+import { NFNLGRP_CONNTRACK_DESTROY } from '../../src/uapi/nfnetlink.ts';
 import type { Random } from '../support/random.ts';
 import type { CtnetlinkModel, ModelDump, ModelEvent } from './ctnetlink.ts';
 import type { Faults } from './faults.ts';
@@ -36,6 +37,8 @@ const EVENT_CHARGE = 1280;
 const SOCK_MIN_RCVBUF = 2304;
 const RMEM_MAX = 212_992;
 const RMEM_DEFAULT = 212_992;
+/** Milliseconds between two attempts to announce what a reliable socket had no room for. */
+const RETRY = 2;
 
 /** What a message of so many bytes is charged: skb->truesize. */
 export function chargeOf(length: number): number {
@@ -65,6 +68,9 @@ export class NetlinkKernel {
   readonly doneAlone: boolean;
   /** Messages of the kernel's that were lost, on any socket. */
   losses = 0;
+  /** DESTROY events that a reliable socket had no room for. */
+  readonly kept: ModelEvent[] = [];
+  #nextTry = 0;
   #portid: number;
 
   constructor(model: CtnetlinkModel, random: Random, faults: Faults) {
@@ -73,7 +79,13 @@ export class NetlinkKernel {
     this.faults = faults;
     this.doneAlone = !random.oneIn(4);
     this.#portid = random.pick([1000, 0x7fffffff, 0xfffff000]);
-    model.event = (event) => this.#broadcast(event);
+    model.event = (event) => {
+      if (!this.#broadcast(event) && event.group === NFNLGRP_CONNTRACK_DESTROY) this.kept.push(event);
+    };
+    model.wanted = (group) => {
+      for (const socket of this.sockets) if (socket.groups.has(group)) return true;
+      return false;
+    };
   }
 
   open(): NetlinkSocketModel {
@@ -88,8 +100,19 @@ export class NetlinkKernel {
     if (socket?.connected === false) socket.fromProcess(this.random.between(2, 999));
   }
 
-  #broadcast(event: ModelEvent): void {
-    for (const socket of this.sockets) if (socket.groups.has(event.group)) socket.hear(event);
+  /** The kernel tries again to announce what it kept for a reliable socket: to all, as nf_conntrack_ecache.c does. */
+  announceKept(time: number): void {
+    if (this.kept.length === 0 || time < this.#nextTry) return;
+    this.#nextTry = time + RETRY;
+    while (this.kept.length > 0 && this.#broadcast(this.kept[0])) this.kept.shift();
+  }
+
+  /** False when a reliable socket has lost it. */
+  #broadcast(event: ModelEvent): boolean {
+    let lost = false;
+    for (const socket of this.sockets)
+      if (socket.groups.has(event.group) && !socket.hear(event) && socket.reliable) lost = true;
+    return !lost;
   }
 }
 
@@ -110,6 +133,15 @@ export class NetlinkSocketModel {
   /** Events that came and passed the filter, and those of them that were queued: what a reader must find. */
   heard = 0;
   readonly accepted: number[] = [];
+  /** NETLINK_BROADCAST_ERROR: the kernel keeps what it could not deliver here, as far as it can. */
+  reliable = false;
+  /** Called behind each receive: something comes as fast as it is read. */
+  flood: (() => void) | undefined;
+  /** The kernel has no memory for the next ACK. */
+  losesAck = false;
+  /** Datagrams that reached the kernel, and that it refused to take. */
+  sent = 0;
+  refused = 0;
   readonly #kernel: NetlinkKernel;
   readonly #queue: Queued[] = [];
   #error = 0;
@@ -157,18 +189,20 @@ export class NetlinkSocketModel {
   }
 
   /** A datagram for the kernel: its requests are carried out before this returns. */
-  send(bytes: Uint8Array): void {
+  send(bytes: Uint8Array, meanwhile: () => void = () => {}): void {
+    this.sent++;
     const view = viewOf(bytes);
     const header = newNlmsghdr();
     for (let at = 0; at + NLMSG_HDRLEN <= bytes.length; ) {
       const length = view.getUint32(at, HOST_LITTLE_ENDIAN);
       if (length < NLMSG_HDRLEN || at + length > bytes.length) return;
-      const message = bytes.slice(at, at + length);
-      readNlmsghdr(viewOf(message), 0, length, header);
+      const message = bytes.subarray(at, at + length);
+      readNlmsghdr(view, at, bytes.length, header);
       this.#lastSequence = header.nlmsg_seq;
       if ((header.nlmsg_flags & NLM_F_REQUEST) !== 0 && header.nlmsg_type >= NLMSG_MIN_TYPE)
         this.#request(message, header.nlmsg_flags, header.nlmsg_seq);
       at += align4(length);
+      meanwhile();
     }
   }
 
@@ -178,6 +212,7 @@ export class NetlinkSocketModel {
    */
   receive(capacity: number): Readonly<Queued> | number {
     const result = this.#receive(capacity);
+    this.flood?.();
     if (this.#queue.length === 0) this.#congested = false;
     return result;
   }
@@ -193,12 +228,13 @@ export class NetlinkSocketModel {
     this.#dump = undefined;
   }
 
-  /** An event of a group of this socket's. */
-  hear(event: ModelEvent): void {
-    if (this.#filter !== undefined && this.#filter.run(viewOf(event.bytes)) === 0) return;
+  /** An event of a group of this socket's; false when it was lost. */
+  hear(event: ModelEvent): boolean {
+    if (this.#filter !== undefined && this.#filter.run(viewOf(event.bytes)) === 0) return true;
     this.heard++;
-    if (this.#deliver(event.bytes, Math.max(EVENT_CHARGE, chargeOf(event.bytes.length))))
-      this.accepted.push(event.serial);
+    if (!this.#deliver(event.bytes, Math.max(EVENT_CHARGE, chargeOf(event.bytes.length)))) return false;
+    this.accepted.push(event.serial);
+    return true;
   }
 
   /** What a process other than the kernel sends here: an ACK, or an error, for the request sent last. */
@@ -240,11 +276,13 @@ export class NetlinkSocketModel {
         if (errno === 0) return;
       } else if (answer.reply !== undefined) {
         if (faults.happens('lost reply')) errno = ENOMEM;
+        else if (faults.happens('ack without reply')) this.#kernel.losses++;
         else if (!this.#deliver(answer.reply, chargeOf(answer.reply.length))) errno = ENOBUFS;
       }
     }
     if (errno === 0 && (flags & NLM_F_ACK) === 0) return;
-    if (this.#kernel.faults.happens('lost ack')) {
+    if (this.losesAck || this.#kernel.faults.happens('lost ack')) {
+      this.losesAck = false;
       this.#kernel.losses++;
       this.#error = ENOBUFS;
       return;

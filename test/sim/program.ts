@@ -27,12 +27,15 @@ import {
   NFCT_Q_GET,
   NFCT_T_ALL,
 } from '../../src/nfct/constants.ts';
+import type { NfctHandle } from '../../src/nfct/handle.ts';
 import { nfct_catch, nfct_close, nfct_open, nfct_query } from '../../src/nfct/query.ts';
 import { EAGAIN, EEXIST, ENOENT, ENOMEM } from '../../src/uapi/errno.ts';
 import { AF_INET, AF_UNSPEC } from '../../src/uapi/socket.ts';
 import type { Random } from '../support/random.ts';
 import type { Change } from './ctnetlink.ts';
+import type { Faults } from './faults.ts';
 import type { Kernel } from './kernel.ts';
+import { NO_MEMORY } from './libc.ts';
 import type { Loop } from './loop.ts';
 import type { NetlinkSocketModel } from './netlink-socket.ts';
 
@@ -40,6 +43,12 @@ import type { NetlinkSocketModel } from './netlink-socket.ts';
 const PACKET_MARKS = 1000;
 /** Virtual milliseconds after which the last events have been read. */
 const PATIENCE = 3000;
+
+/**
+ * Events after which a query on a small receive buffer has settled: 9216 until it is sent, as many until it is lost, and
+ * again.
+ */
+const MOST_FLOODED = 40_000;
 
 /** What a call came to. */
 type Outcome<T> = { value: T } | { error: unknown };
@@ -52,6 +61,8 @@ export interface ProgramOptions {
   readonly open: TransportFactory;
   /** Public calls at the least. */
   readonly calls: number;
+  /** Flows that there may be. */
+  readonly flows: number;
   /** Kinds of calls that are left out: to see behind a fault that is known. */
   readonly without: ReadonlySet<string>;
 }
@@ -81,7 +92,7 @@ export class Program {
     this.#loop = options.loop;
     this.#random = options.random;
     const { random } = options;
-    const size = random.oneIn(20) ? 800 : random.pick([4, 16, 64, 250]);
+    const size = options.flows;
     for (let i = 0; i < size; i++) {
       const orig = { src: '10.0.0.1', dst: '10.0.0.2', proto: 'udp', sport: 1000 + i, dport: 53 } as const;
       const init: FlowInit = random.oneIn(8) ? { orig, zone: 1 + (i % 3), timeout: 100 } : { orig, timeout: 100 };
@@ -153,7 +164,7 @@ export class Program {
     this.#opening = opened;
     const ct = await opened;
     if (ct === undefined) return;
-    const session: Session = { ct, closed: false };
+    const session: Session = { ct, closed: false, inner: new Set() };
     const calls = random.pick([10, 50, 200]);
     const under: Promise<void>[] = [];
     const width = random.pick([1, 1, 2, 8]);
@@ -165,16 +176,21 @@ export class Program {
     }
     // Some close while calls are under way.
     if (!random.oneIn(4)) await Promise.all(under.splice(0));
-    if (under.length === 0 && random.oneIn(4)) {
+    if (under.length === 0 && session.inner.size === 0 && random.oneIn(4)) {
       // Forgotten: its socket is closed when that is noticed. Its event streams are sockets of their own.
       session.closed = true;
       this.#loop.timer(() => this.#loop.collect(ct), random.below(40), false, false);
       return;
     }
+    // More datagrams than a chain sends at once: closing sends them all.
+    if (random.oneIn(10)) {
+      for (let batches = random.between(1, 7); batches > 0; batches--) under.push(this.createMany(session, 80));
+      if (random.oneIn(2)) await this.#loop.sleep(0);
+    }
     session.closed = true;
     this.calls++;
     await ct.close();
-    await Promise.all(under);
+    await Promise.all([...under, ...session.inner]);
   }
 
   async #something(session: Session): Promise<void> {
@@ -184,12 +200,27 @@ export class Program {
     if (!without.has(name)) await this[name](session);
   }
 
+  /** What a program does from inside of a callback of the package's. */
+  #inside(session: Session, controller?: AbortController): void {
+    if (!this.random.oneIn(8) || this.#options.without.has('inside')) return;
+    if (controller !== undefined && this.random.oneIn(2)) {
+      controller.abort(new Error('aborted inside of a callback'));
+    } else if (!session.closed && this.#depth < 3) {
+      this.#depth++;
+      const call = this.#something(session).finally(() => {
+        this.#depth--;
+        session.inner.delete(call);
+      });
+      session.inner.add(call);
+    }
+  }
+
   // The calls.
 
   async get(session: Session): Promise<void> {
     const at = this.#anyFlow();
     const key = this.#keys[at];
-    const { controller, signal } = this.#mayAbort();
+    const { controller, signal } = this.#mayAbort(session);
     await this.#call(
       'get',
       () => session.ct.get(this.#inits[at], { signal }),
@@ -219,7 +250,7 @@ export class Program {
 
   async delete(session: Session): Promise<void> {
     const at = this.#anyFlow();
-    const { controller, signal } = this.#mayAbort();
+    const { controller, signal } = this.#mayAbort(session);
     await this.#call(
       'delete',
       () => session.ct.delete(this.#inits[at], { signal }),
@@ -238,7 +269,7 @@ export class Program {
 
   async flush(session: Session): Promise<void> {
     const mark = this.random.below(4);
-    const { controller, signal } = this.#mayAbort();
+    const { controller, signal } = this.#mayAbort(session);
     await this.#call(
       'flush',
       () => session.ct.flush({ mark }, { signal }),
@@ -247,7 +278,7 @@ export class Program {
   }
 
   async stats(session: Session): Promise<void> {
-    const { controller, signal } = this.#mayAbort();
+    const { controller, signal } = this.#mayAbort(session);
     await this.#call(
       'stats',
       () => session.ct.stats({ signal }),
@@ -260,7 +291,7 @@ export class Program {
   }
 
   async cpuStats(session: Session): Promise<void> {
-    const { controller, signal } = this.#mayAbort();
+    const { controller, signal } = this.#mayAbort(session);
     await this.#call(
       'cpuStats',
       () => session.ct.cpuStats({ signal }),
@@ -272,7 +303,7 @@ export class Program {
   }
 
   async expectations(session: Session): Promise<void> {
-    const { controller, signal } = this.#mayAbort();
+    const { controller, signal } = this.#mayAbort(session);
     await this.#call(
       'expectations.dump',
       () => session.ct.expectations.dump({}, { signal }).toArray(),
@@ -285,7 +316,7 @@ export class Program {
 
   async dumpAll(session: Session): Promise<void> {
     const filter = this.#anyFilter();
-    const { controller, signal } = this.#mayAbort();
+    const { controller, signal } = this.#mayAbort(session);
     const reset = this.random.oneIn(8);
     await this.#call(
       'dump.toArray',
@@ -301,7 +332,7 @@ export class Program {
   async dumpEach(session: Session): Promise<void> {
     const { random } = this;
     const filter = this.#anyFilter();
-    const { controller, signal } = this.#mayAbort();
+    const { controller, signal } = this.#mayAbort(session);
     const style = random.pick(['plain', 'slow', 'break', 'nested', 'forget', 'overlap'] as const);
     if (this.#options.without.has(style)) return;
     if (style === 'nested' && this.#depth > 2) return;
@@ -345,11 +376,12 @@ export class Program {
     });
   }
 
-  async createMany(session: Session): Promise<void> {
+  async createMany(session: Session, size?: number): Promise<void> {
     const { random } = this;
     const { ct } = session;
-    const { controller, signal } = this.#mayAbort();
-    const count = random.pick([1, 5, 40, 100]);
+    const { controller, signal } = this.#mayAbort(session);
+    // Eighty fill a datagram that is sent ahead; three hundred fill several.
+    const count = size ?? (random.oneIn(30) ? 300 : random.pick([1, 2, 5, 5, 10, 80]));
     const items: { init: FlowInit; mark: number }[] = [];
     for (let i = 0; i < count; i++) {
       const mark = ++this.#mark;
@@ -358,6 +390,7 @@ export class Program {
     const failed = new Set<number>();
     const onError = ({ index, error }: { index: number; error: Error }): void => {
       failed.add(index);
+      this.#inside(session, controller);
       if (!isKernelError(error, EEXIST) && !isKernelError(error, ENOENT))
         this.#kernel.report(`an item of a batch failed with ${describe(error)}`);
     };
@@ -392,7 +425,7 @@ export class Program {
   }
 
   async deleteMany(session: Session): Promise<void> {
-    const { controller, signal } = this.#mayAbort();
+    const { controller, signal } = this.#mayAbort(session);
     const { ct } = session;
     const mark = this.random.below(4);
     await this.#call(
@@ -411,11 +444,12 @@ export class Program {
       anyTransportError,
     );
     if (h === undefined) return;
-    const owner: Session = { ct: session.ct, closed: false };
+    const owner: Session = { ct: session.ct, closed: false, inner: session.inner };
     const found: Flow[] = [];
     const stops = random.oneIn(3);
     nfct_callback_register(h, NFCT_T_ALL, (_type, flow) => {
       found.push(flow);
+      this.#inside(session);
       return stops ? NFCT_CB_STOP : NFCT_CB_CONTINUE;
     });
     for (let times = random.below(4); times >= 0; times--) {
@@ -457,8 +491,16 @@ export class Program {
   /** A handle with events and queries on one socket. */
   async listen(session: Session): Promise<void> {
     const { random } = this;
+    // Rare, because it takes thousands of events.
+    const floods = random.oneIn(500);
     const opened = this.#opening.then(async () => {
-      const options = { ...this.#socketOptions, transport: this.#options.open };
+      const { receiveBuffer } = this.#socketOptions;
+      const options = {
+        ...this.#socketOptions,
+        receiveBuffer: floods ? 8000 : receiveBuffer,
+        receiveAhead: floods ? false : this.#socketOptions.receiveAhead,
+        transport: this.#options.open,
+      };
       const h = await this.#call(
         'nfct_open',
         () => nfct_open(CONNTRACK, NFCT_ALL_CT_GROUPS, options),
@@ -470,7 +512,7 @@ export class Program {
     const handle = await opened;
     if (handle === undefined) return;
     const { h, socket } = handle;
-    const owner: Session = { ct: session.ct, closed: false };
+    const owner: Session = { ct: session.ct, closed: false, inner: session.inner };
     let count = 0;
     let found: Flow | undefined;
     let stopAfter = 0;
@@ -481,6 +523,7 @@ export class Program {
         return NFCT_CB_CONTINUE;
       }
       const expected = socket.accepted[count++];
+      this.#inside(session);
       if (Number(serial) !== expected)
         this.#kernel.report(`nfct: the event ${serial} came where ${expected} was due, the ${count}th`);
       return count >= stopAfter ? NFCT_CB_STOP : NFCT_CB_CONTINUE;
@@ -489,6 +532,11 @@ export class Program {
       owner.closed = true;
       nfct_close(h);
     };
+    if (floods) {
+      await this.#flooded(h, socket, owner);
+      close();
+      return;
+    }
     this.#loop.timer(close, random.between(1, 60), false, true);
     while (!owner.closed) {
       if (random.oneIn(2)) {
@@ -509,6 +557,37 @@ export class Program {
       }
       if (random.oneIn(3)) await this.#loop.sleep(random.below(8));
     }
+  }
+
+  /** Queries whose answers are lost, on a queue that is never read empty: events come as fast as they are read. */
+  async #flooded(h: NfctHandle, socket: NetlinkSocketModel, owner: Session): Promise<void> {
+    const [init] = this.#inits;
+    const [key] = this.#keys;
+    let events = 0;
+    socket.flood = () => {
+      if (socket.waiting > 0 || owner.closed) return;
+      events++;
+      this.#packet(init);
+      if (socket.waiting === 0) this.#kernel.model.expires(key);
+      if (events === MOST_FLOODED) this.#kernel.report(`a query does not settle while ${events} events come`);
+    };
+    for (let times = 0; times < 2; times++) {
+      events = 0;
+      const { orig, zone, timeout } = this.#inits[this.#anyFlow()];
+      const mark = ++this.#mark;
+      const flow = Flow.from({ orig, zone, timeout, mark }).clone();
+      setupReply(flow);
+      socket.losesAck = times === 0;
+      const judge: Judge<number> = (outcome) => {
+        if (!('error' in outcome) || isKernelError(outcome.error, EEXIST)) return undefined;
+        return this.#judgeError(outcome.error, owner, undefined);
+      };
+      await this.#call('nfct_query create (flooded)', () => nfct_query(h, NFCT_Q_CREATE, flow), judge);
+      // What was read when nobody waited is kept for these, overruns first: the next query would give later events.
+      for (let caught: number | undefined; caught === undefined && events < MOST_FLOODED; )
+        caught = await this.#call('nfct_catch (flooded)', () => nfct_catch(h), judge);
+    }
+    socket.flood = undefined;
   }
 
   #judgeQuery(
@@ -532,11 +611,12 @@ export class Program {
   async events(session: Session): Promise<void> {
     const { random } = this;
     if (this.#listeners.size > 3) return;
+    const reliable = random.oneIn(6);
     const opened = this.#opening.then(async () => {
       this.#lastSocket = undefined;
       const events = await this.#call(
         'events',
-        () => session.ct.events(random.oneIn(4) ? { filter: { mark: random.below(4) } } : {}),
+        () => session.ct.events({ reliable, filter: random.oneIn(4) ? { mark: random.below(4) } : undefined }),
         (outcome) => ('error' in outcome ? this.#judgeError(outcome.error, session, undefined, ANY) : undefined),
       );
       return events === undefined ? undefined : { events, socket: this.#lastSocket };
@@ -544,10 +624,10 @@ export class Program {
     this.#opening = opened;
     const stream = await opened;
     if (stream?.socket === undefined) return;
-    const listener = new Listener(this.#kernel, stream.events, stream.socket);
+    const listener = new Listener(this.#kernel, stream.events, stream.socket, reliable);
     this.#listeners.add(listener);
     const style = random.pick(['read', 'read', 'slow', 'break', 'forget'] as const);
-    const reading = this.#read(listener, style).finally(() => this.#listeners.delete(listener));
+    const reading = this.#read(session, listener, style).finally(() => this.#listeners.delete(listener));
     // It goes on beside the calls that follow.
     listener.reading = reading;
   }
@@ -557,7 +637,7 @@ export class Program {
     if (events) this.#lastSocket = socket;
   }
 
-  async #read(listener: Listener, style: 'read' | 'slow' | 'break' | 'forget'): Promise<void> {
+  async #read(session: Session, listener: Listener, style: 'read' | 'slow' | 'break' | 'forget'): Promise<void> {
     const { random } = this;
     const { events } = listener;
     const most = style === 'break' || style === 'forget' ? random.below(50) : Number.POSITIVE_INFINITY;
@@ -571,6 +651,7 @@ export class Program {
         this.calls += count % 20 === 0 ? 1 : 0;
         if (next.done === true) return;
         listener.take(next.value);
+        if (!this.quiet) this.#inside(session);
         if (style === 'slow' && random.oneIn(20)) await this.#loop.sleep(random.below(40));
       }
       if (style === 'forget') this.#loop.timer(() => this.#loop.collect(events), random.below(40), false, true);
@@ -578,7 +659,8 @@ export class Program {
       listener.abandoned = true;
     } catch (error) {
       listener.failed = true;
-      if (!(error instanceof TransportError) && !(error instanceof ClosedError))
+      const known = error instanceof TransportError || error instanceof ClosedError;
+      if (!known && !isLackOfMemory(error, this.#kernel.faults))
         this.#kernel.report(`events ended with ${describe(error)}`);
     } finally {
       this.pending.delete(entry);
@@ -588,9 +670,15 @@ export class Program {
 
   /** What was announced is read; then the streams are closed. */
   async #drainListeners(): Promise<void> {
-    const end = this.#loop.time + PATIENCE;
-    while (this.#loop.time < end && [...this.#listeners].some((listener) => !listener.complete))
+    // As long as any is read, or announced again, the others wait.
+    const left = (): number =>
+      [...this.#listeners].reduce((sum, listener) => sum + listener.left, this.#kernel.netlink.kept.length);
+    let end = this.#loop.time + PATIENCE;
+    while (this.#loop.time < end && [...this.#listeners].some((listener) => !listener.complete)) {
+      const before = left();
       await this.#loop.sleep(20);
+      if (left() !== before) end = this.#loop.time + PATIENCE;
+    }
     for (const listener of [...this.#listeners]) {
       if (!listener.complete) this.#kernel.report(`events are missing: ${listener.state}`);
       listener.events.close();
@@ -608,7 +696,7 @@ export class Program {
   ): Promise<void> {
     const at = this.#anyFlow();
     const mark = ++this.#mark;
-    const { controller, signal } = this.#mayAbort();
+    const { controller, signal } = this.#mayAbort(session);
     await this.#call(
       name,
       () => call({ ...this.#inits[at], mark }, signal),
@@ -650,8 +738,11 @@ export class Program {
     if (error instanceof OverrunError)
       return netlink.losses > 0 || faults.errnos.size > 0 ? undefined : 'OverrunError, and nothing was lost';
     if (error instanceof ClosedError)
-      return session.closed || faults.errnos.size > 0 ? undefined : `ClosedError of an open socket: ${error.message}`;
+      return session.closed || faults.errnos.size > 0 || faults.counts['no memory'] !== undefined
+        ? undefined
+        : `ClosedError of an open socket: ${error.message}`;
     if (error instanceof TransportError) return anyTransportErrorOf(error, faults.errnos, this.#kernel.ringsRefused);
+    if (isLackOfMemory(error, faults)) return undefined;
     if (error instanceof ManyError) return undefined;
     if (
       error instanceof KernelError &&
@@ -723,9 +814,10 @@ export class Program {
     return this.random.oneIn(3) ? { mark: this.random.below(4) } : {};
   }
 
-  #mayAbort(): { controller?: AbortController; signal?: AbortSignal } {
-    if (!this.random.oneIn(10)) return {};
+  #mayAbort(session?: Session): { controller?: AbortController; signal?: AbortSignal } {
+    if (!this.random.oneIn(16)) return {};
     const controller = new AbortController();
+    if (session !== undefined) controller.signal.addEventListener('abort', () => this.#inside(session));
     const abort = (): void => controller.abort(new Error('aborted by the program'));
     if (this.random.oneIn(2)) this.#loop.timer(abort, this.random.below(10), false, false);
     else this.#loop.immediate(abort);
@@ -737,6 +829,8 @@ export class Program {
 interface Session {
   readonly ct: Conntrack;
   closed: boolean;
+  /** Calls made from inside of callbacks, until they have settled. */
+  readonly inner: Set<Promise<void>>;
 }
 
 /** Says what is wrong with an outcome. */
@@ -781,22 +875,37 @@ class Listener {
   abandoned = false;
   readonly #kernel: Kernel;
   readonly #socket: NetlinkSocketModel;
+  readonly #reliable: boolean;
   #received = 0;
   #lost = 0;
+  #overruns = 0;
 
-  constructor(kernel: Kernel, events: Events<FlowEvent>, socket: NetlinkSocketModel) {
+  constructor(kernel: Kernel, events: Events<FlowEvent>, socket: NetlinkSocketModel, reliable: boolean) {
+    this.#reliable = reliable;
     this.#kernel = kernel;
     this.events = events;
     this.#socket = socket;
   }
 
+  /** Events that were not read. */
+  get left(): number {
+    return this.#socket.accepted.length - this.#received;
+  }
+
   /** Nothing is to be read. */
   get idle(): boolean {
-    return this.#received >= this.#socket.accepted.length;
+    return this.left <= 0;
   }
 
   get complete(): boolean {
-    return this.failed || this.abandoned || this.events.ended || (this.idle && this.#lost === this.#socket.drops);
+    return this.failed || this.abandoned || this.events.ended || (this.idle && this.#knowsWhatIsLost);
+  }
+
+  /** Of a reliable stream only whether anything was lost. */
+  get #knowsWhatIsLost(): boolean {
+    const { drops } = this.#socket;
+    if (!this.#reliable) return this.#lost === drops;
+    return this.#kernel.netlink.kept.length === 0 && (drops === 0 || this.#overruns > 0);
   }
 
   get state(): string {
@@ -806,7 +915,9 @@ class Listener {
 
   take(event: FlowEvent | { type: 'overrun'; lost: number | undefined }): void {
     if (event.type === 'overrun') {
+      this.#overruns++;
       this.#lost += event.lost ?? 0;
+      if (this.#socket.drops === 0) this.#kernel.report('events: an overrun, and nothing was dropped');
       if (this.#lost > this.#socket.drops) this.#kernel.report(`events: more is lost than was dropped: ${this.state}`);
       return;
     }
@@ -847,8 +958,13 @@ function anyTransportErrorOf(
 const anyTransportError: Judge<unknown> = (outcome, _from, _to, { faults, ringsRefused }) => {
   if (!('error' in outcome)) return undefined;
   if (outcome.error instanceof TransportError) return anyTransportErrorOf(outcome.error, faults.errnos, ringsRefused);
+  if (isLackOfMemory(outcome.error, faults)) return undefined;
   return `an error that cannot be: ${describe(outcome.error)}`;
 };
+
+function isLackOfMemory(error: unknown, { counts }: Faults): boolean {
+  return error instanceof RangeError && error.message === NO_MEMORY && counts['no memory'] !== undefined;
+}
 
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);

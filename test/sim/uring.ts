@@ -123,9 +123,9 @@ export class RingModel {
     return [...this.#work, ...this.#armed].reduce((sum, chain) => sum + chain.length, 0);
   }
 
-  /** Something for a thread of the kernel's to do. */
-  get busy(): boolean {
-    return this.#work.length > 0 || this.#armed.some((chain) => isReady(chain[0]));
+  /** Nothing is under way. */
+  get idle(): boolean {
+    return this.#work.length === 0 && this.#armed.length === 0;
   }
 
   /** io_uring_enter. @returns how many entries were taken, or a negative errno */
@@ -151,9 +151,10 @@ export class RingModel {
 
   /** A thread of the kernel's does one more thing, if there is any. */
   advance(): boolean {
-    const ready = this.#armed.filter((chain) => isReady(chain[0]));
+    const ready = this.#armed.length === 0 ? this.#armed : this.#armed.filter((chain) => isReady(chain[0]));
     const count = this.#work.length + ready.length;
-    if (count === 0 || this.closed) return false;
+    if (this.closed) return this.#end();
+    if (count === 0) return false;
     const at = this.#random.below(count);
     if (at < this.#work.length) this.#run(this.#work, this.#work[at], true);
     else this.#run(this.#armed, ready[at - this.#work.length], false);
@@ -162,14 +163,30 @@ export class RingModel {
 
   /** A multishot receive does not wait for a thread. */
   deliver(): void {
-    for (const chain of [...this.#armed])
+    for (const chain of this.#armed.length === 0 ? this.#armed : [...this.#armed])
       if (chain[0].opcode === uring.IORING_OP_RECVMSG && isReady(chain[0])) this.#run(this.#armed, chain, false);
   }
 
+  /** What is under way is cancelled at some later time, and then the kernel writes to the memory once more. */
   close(): void {
     this.closed = true;
-    this.#work = [];
-    this.#armed = [];
+  }
+
+  #end(): boolean {
+    if (this.idle) return false;
+    for (const chain of [...this.#work.splice(0), ...this.#armed.splice(0)])
+      for (const operation of chain) this.#cancelLate(operation);
+    return true;
+  }
+
+  #cancelLate({ opcode, address, userData }: Operation): void {
+    try {
+      // It may receive once more before it is cancelled.
+      if (opcode === uring.IORING_OP_RECVMSG) this.#kernel.space.reads(address, 56, 'a receive of a closed ring');
+      this.#post({ userData, result: -ECANCELED, flags: 0 });
+    } catch (error) {
+      if (!(error instanceof BadAddress)) throw error;
+    }
   }
 
   get #ready(): number {
@@ -222,8 +239,19 @@ export class RingModel {
     this.#run(list, chain, false);
   }
 
-  /** Does the first of a chain, and takes it off; then, unless it is for a thread, what follows. */
+  /**
+   * Does the first of a chain, and takes it off; then, unless it is for a thread, what follows. A bad address is noted
+   * by the memory, and is nobody's error.
+   */
   #run(list: Chain[], chain: Chain, once: boolean): void {
+    try {
+      this.#runAll(list, chain, once);
+    } catch (error) {
+      if (!(error instanceof BadAddress)) throw error;
+    }
+  }
+
+  #runAll(list: Chain[], chain: Chain, once: boolean): void {
     const remove = (): void => {
       const at = list.indexOf(chain);
       if (at >= 0) list.splice(at, 1);

@@ -112,18 +112,15 @@ export class Inbox {
   /** Ends the receive, gives the ring back when the kernel uses our memory no more, then calls `closed`. */
   close(closed: () => void): void {
     const ring = this.#ring;
-    const cancel = (): void => {
-      ring.cancelAll();
-      ring.submit();
-    };
-    if (ring.under > 0) cancel();
-    ring.retire(() => {
-      // Nothing is under way: the next receive of whoever takes the ring would go to what is left of these.
-      ring.takeBack(MOST);
-      if (ring.submit() === 0 || ring.ready === 0 || ring.next() < 0) ring.spoil();
-      this.#slots.free();
+    ring.retire((lost) => {
+      if (!lost) {
+        // Nothing is under way: the next receive of whoever takes the ring would go to what is left of these.
+        ring.takeBack(MOST);
+        if (ring.submit() === 0 || ring.ready === 0 || ring.next() < 0) ring.spoil();
+        this.#slots.free();
+      }
       closed();
-    }, cancel);
+    });
   }
 
   #use(buffer: number): void {

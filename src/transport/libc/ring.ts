@@ -4,7 +4,7 @@
  *
  * **While anything is under way, the kernel may write into the memory of the ring and of its entries, and use their descriptors.** So whoever
  * wrote entries frees that memory and closes those descriptors in the callback of `retire`, which is called when the kernel has reported the
- * last end, and nowhere else. A ring itself is never freed.
+ * last end, and nowhere else. A ring itself is never freed, nor is memory that was lent to one that had to be closed.
  */
 import { HOST_LITTLE_ENDIAN } from '../../netlink/byteorder.ts';
 import { errnoName, TransportError } from '../../netlink/errors.ts';
@@ -44,6 +44,8 @@ const SILENT = 1;
 
 /** Milliseconds between looks whether the last operations of a retired ring are over. */
 const RETIRING = 2;
+/** A ring that cannot be cancelled after so many of them is closed: a lack of memory is over by then, a profile of seccomp is not. */
+const MOST_REFUSALS = 25;
 /** Milliseconds of one wait when the process ends, and how many such waits there are at the most. */
 const LAST_WAIT = 100;
 const LAST_WAITS = 50;
@@ -90,6 +92,8 @@ export class Ring implements Chain {
   /** Something of it does not end by itself. */
   #endless = false;
   #spoiled = false;
+  /** How often in a row the kernel refused to cancel. */
+  #refusals = 0;
 
   /**
    * A ring with nothing under way.
@@ -296,19 +300,34 @@ export class Ring implements Chain {
   }
 
   /**
-   * Takes the ends that are still to come, then calls `over` and gives the ring to whoever takes one next. `again` is called before each look
-   * while something is under way: it may cancel what it did not get cancelled before. To be called last.
+   * Takes the ends that are still to come, then calls `over` and gives the ring to whoever takes one next. What does not end by itself is
+   * cancelled. Where the kernel refuses that again and again, the ring is closed, which ends all of it at a time that nobody is told: then `over`
+   * is called with `lost`. It must not free memory that was lent to the ring, and may close descriptors that the kernel had begun to use,
+   * because the kernel holds what they refer to. To be called last.
    */
-  retire(over: () => void, again?: () => void): void {
+  retire(over: (lost: boolean) => void): void {
     while (this.ready > 0) this.next();
-    if (this.#under > 0) {
-      again?.();
-      // The process may end meanwhile: see quietAll.
-      runtime.setTimeout(() => this.retire(over, again), RETIRING, false);
+    if (this.#under === 0) {
+      over(false);
+      if (!this.#spoiled) idle.push(this);
       return;
     }
-    over();
-    if (!this.#spoiled) idle.push(this);
+    if (this.#endless && !this.#cancelled()) {
+      this.#libc.close(this.#fd);
+      this.#under = 0;
+      over(true);
+      return;
+    }
+    // The process may end meanwhile: see quietAll.
+    runtime.setTimeout(() => this.retire(over), RETIRING, false);
+  }
+
+  /** Cancels all that is under way; false when the kernel has refused that too often. */
+  #cancelled(): boolean {
+    this.#written = 0;
+    this.cancelAll();
+    this.#refusals = this.submitAll() ? 0 : this.#refusals + 1;
+    return this.#refusals < MOST_REFUSALS;
   }
 
   /** Nobody takes it again: it has buffers of somebody's, which the next receive of whoever takes it would write to. */

@@ -291,6 +291,8 @@ export class LibcTransport implements Transport {
     this.#inbox = undefined;
     this.#pace = undefined;
     this.#readiness?.close(() => inbox.close(() => {}));
+    // Where the socket itself cannot be watched, `close` must not wait for the end of what was closed already.
+    this.#readiness = undefined;
     this.#watch(this.#fd);
   }
 
