@@ -1,11 +1,11 @@
 /** Many requests of one kind from an iterable, some hundred in a datagram, in constant memory. */
-import { setImmediate } from 'node:timers';
 import { Flow } from '../ctnetlink/flow.ts';
 import type { FlowInit } from '../ctnetlink/properties.ts';
 import { Batch } from '../netlink/batch.ts';
 import { describe } from '../netlink/check.ts';
 import { NetlinkError } from '../netlink/errors.ts';
 import type { Lease } from '../netlink/lease.ts';
+import { type Handle, runtime } from '../netlink/runtime.ts';
 import type { BuildRequest } from '../netlink/writer.ts';
 import type { CallOptions } from './call.ts';
 
@@ -104,7 +104,7 @@ class Many {
   readonly #failures: Failure[] = [];
   /** Batches that have been sent, until they are answered for. */
   readonly #sent: Promise<void>[] = [];
-  #idle: ReturnType<typeof setImmediate> | undefined;
+  #idle: Handle;
   #thrown: { error: unknown } | undefined;
 
   constructor(lease: Lease, operation: string, build: BuildMany, options: ManyOptions) {
@@ -134,7 +134,7 @@ class Many {
         this.#add(item);
         if (this.#full) await this.#next();
         // What it gave is sent while it has nothing more to give.
-        else this.#idle ??= setImmediate(() => this.#send());
+        else this.#idle ??= runtime.setImmediate(() => this.#send());
       }
     } finally {
       await this.#finish();
@@ -192,7 +192,7 @@ class Many {
   }
 
   #send(): void {
-    clearImmediate(this.#idle);
+    runtime.clearImmediate(this.#idle);
     this.#idle = undefined;
     if (this.#batch.count === 0 || this.#options.signal?.aborted === true) return;
     const items = this.#items;
