@@ -1,8 +1,9 @@
 /** Many requests in one datagram: one system call for all, and an answer only for what was refused, and for the last. */
+import { EPERM } from '../uapi/errno.ts';
 import { NLM_F_ACK } from '../uapi/netlink.ts';
 import { HOST_LITTLE_ENDIAN, viewOf } from './byteorder.ts';
 import { ACK_CHARGE } from './charges.ts';
-import { lostAnswer } from './errors.ts';
+import { KernelError, lostAnswer } from './errors.ts';
 import { align4 } from './nlmsg.ts';
 import { type BuildRequest, Writer } from './writer.ts';
 
@@ -79,6 +80,8 @@ interface Sent {
   later: boolean;
   /** Messages were lost while it was on its way, and a refusal may have been one of them. */
   doubtful: boolean;
+  /** EPERM for its first message: without CAP_NET_ADMIN nfnetlink refuses a datagram as a whole, and answers for nothing behind it. */
+  forbidden: KernelError | undefined;
 }
 
 /** Batches by their sequence numbers: a few at the most. */
@@ -102,7 +105,7 @@ export class PendingBatches {
   }
 
   add(first: number, batch: PendingBatch, order: number, since: number): void {
-    this.#pending.push({ first, batch, order, since, later: false, doubtful: false });
+    this.#pending.push({ first, batch, order, since, later: false, doubtful: false, forbidden: undefined });
   }
 
   remove(batch: PendingBatch): void {
@@ -123,6 +126,7 @@ export class PendingBatches {
     const index = sequence - first;
     const error = outcome(batch.operation);
     if (error !== undefined) batch.failed(index, error);
+    if (index === 0 && error instanceof KernelError && error.errno === EPERM) sent.forbidden = error;
     if (index === batch.count - 1) {
       this.remove(batch);
       batch.settle(doubtful ? lostAnswer(batch.operation, false) : undefined);
@@ -141,7 +145,14 @@ export class PendingBatches {
     const lost = this.#pending.filter(isLost);
     if (lost.length === 0) return;
     this.#pending = this.#pending.filter((sent) => !lost.includes(sent));
-    for (const { batch } of lost) batch.settle(lostAnswer(batch.operation, false));
+    for (const { batch, forbidden, doubtful } of lost) {
+      if (forbidden === undefined || doubtful) {
+        batch.settle(lostAnswer(batch.operation, false));
+        continue;
+      }
+      for (let index = 1; index < batch.count; index++) batch.failed(index, forbidden);
+      batch.settle(undefined);
+    }
   }
 
   loseAll(): void {

@@ -204,6 +204,7 @@ export class NetlinkSocket {
     const charge = replies ? ACK_CHARGE + REPLY_CHARGE : ACK_CHARGE;
     const again = repeatable && this.transport.drained !== undefined ? writer.finish().slice() : undefined;
     let repeats = 0;
+    let lost: Error | undefined;
 
     const queue = dump ? this.#queuedDumps : this.#queuedOthers;
     let queued: Queued | undefined;
@@ -233,6 +234,7 @@ export class NetlinkSocket {
         return;
       }
       repeats++;
+      lost = error;
       // Behind whatever is still queued in the kernel, and in front of those who come after it.
       this.#congest();
       queued = { charge, start: () => sendAgain(again), reject: (reason) => finish(reason, true) };
@@ -248,7 +250,8 @@ export class NetlinkSocket {
       this.#tracker.register(sequence, { operation, dump, replies, repeatable, charge, keep, sink, settle });
       this.#transmit(bytes, sequence, (error) => {
         this.#tracker.unregister(sequence);
-        finish(error, true);
+        // A capture has no second answer: what is to be told is that the first was lost.
+        finish(lost ?? error, true);
       });
     };
 
@@ -306,7 +309,7 @@ export class NetlinkSocket {
       if (datagram === undefined) {
         if (transport.ended)
           this.#tracker.end(new ClosedError('nothing more will come: the answer is not in the capture'));
-        else if (transport.drained === true) {
+        if (transport.drained === true) {
           // What is made again because of this is sent into an empty queue.
           this.#tracker.drained();
           this.#congested = false;

@@ -5,10 +5,10 @@
 import { expect } from 'chai';
 import { Batch } from '../../src/netlink/batch.ts';
 import { ACK_CHARGE } from '../../src/netlink/charges.ts';
-import { OverrunError } from '../../src/netlink/errors.ts';
+import { OverrunError, TransportError } from '../../src/netlink/errors.ts';
 import { NetlinkSocket, type RequestOptions } from '../../src/netlink/socket.ts';
 import type { Datagram } from '../../src/netlink/transport.ts';
-import { EBUSY, ENOBUFS } from '../../src/uapi/errno.ts';
+import { EBUSY, ENOBUFS, EPERM } from '../../src/uapi/errno.ts';
 import { NLM_F_ACK, NLM_F_DUMP } from '../../src/uapi/netlink.ts';
 import {
   ack,
@@ -240,6 +240,31 @@ describe('NetlinkSocket: lost answers', () => {
     for (let n = 0; n < 3; n++) batch.add(build(NLM_F_ACK));
     expect(await rejection(socket.sendBatch(batch, 'create', () => {}))).to.include({ operation: 'create' });
     await socket.sendBatch(batch, 'create', () => {});
+  });
+
+  it('a batch that is refused as a whole, with one EPERM for its first message, has failed item by item', async () => {
+    const transport = new QueueTransport((_request, { nlmsg_seq }, kernel) => {
+      if (kernel.sent.length === 1) kernel.queue(error(nlmsg_seq, EPERM));
+    });
+    const socket = new NetlinkSocket(transport);
+    const batch = new Batch();
+    for (let n = 0; n < 3; n++) batch.add(build(NLM_F_ACK));
+    const failed: unknown[] = [];
+    await socket.sendBatch(batch, 'create', (index, { message }) => failed.push([index, message]));
+    expect(failed).to.deep.equal([0, 1, 2].map((index) => [index, 'create: EPERM']));
+  });
+
+  it('a capture that has an ACK without its reply says that the answer was lost', async () => {
+    let asked = 0;
+    const transport = Object.assign(
+      new QueueTransport((_request, { nlmsg_seq }, kernel) => {
+        if (++asked > 1) throw new TransportError('replay', 0, 'the capture has no further answer');
+        kernel.queue(ack(nlmsg_seq));
+      }),
+      { ended: true },
+    );
+    expect(await rejection(new NetlinkSocket(transport).request(build(NLM_F_ACK), GET))).to.be.instanceOf(OverrunError);
+    expect(asked).to.equal(2);
   });
 
   it('requests beside a dump take no more room than the window, by what each is charged', () => {
