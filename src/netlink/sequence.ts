@@ -218,7 +218,7 @@ export class SequenceTracker {
     }
     if (datagram.truncated) {
       this.counts.truncated++;
-      // What of a dump was in it does not come again.
+      // The part of a dump that was in it does not come again.
       this.overrun(new OverrunError('a datagram was longer than the read buffer and was cut (MSG_TRUNC)'));
     }
     const { view } = datagram;

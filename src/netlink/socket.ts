@@ -289,7 +289,7 @@ export class NetlinkSocket {
     }
   }
 
-  /** Somebody waits to send until the queue has been read empty; not who waits for a dump that nobody reads. */
+  /** A request waits until the queue has been read empty. A dump that waits for another dump does not count. */
   get #mustEmpty(): boolean {
     if (!this.#congested) return false;
     return this.#queuedOthers.length > 0 || (this.#queuedDumps.length > 0 && !this.#tracker.dumping);

@@ -104,7 +104,7 @@ export class Inbox {
         this.#use(buffer);
         return this.#slots.datagram(buffer, result);
       }
-      // Another than for lack of buffers: who reads the socket directly is told.
+      // It ended for another reason than lack of buffers. A direct read of the socket reports which.
       if (result !== -ENOBUFS) this.#refused = true;
     }
   }

@@ -81,7 +81,7 @@ class OpenEpoll {
     if (this.#libc.epoll_ctl(this.#fd, operation, fd, this.#event.bytes) < 0) throw failure(this.#libc, 'epoll_ctl');
   }
 
-  /** To be called when it has changed who waits: the process is kept alive by those only. */
+  /** Call it when a watch begins or stops to wait: only those that wait keep the process alive. */
   update(): void {
     let started = false;
     let referenced = false;
