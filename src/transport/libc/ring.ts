@@ -306,20 +306,28 @@ export class Ring implements Chain {
    * because the kernel holds what they refer to. To be called last.
    */
   retire(over: (lost: boolean) => void): void {
-    while (this.ready > 0) this.next();
+    this.#takeEnds();
+    if (this.#under > 0 && this.#endless) {
+      if (!this.#cancelled()) {
+        this.#libc.close(this.#fd);
+        this.#under = 0;
+        over(true);
+        return;
+      }
+      // Mostly it is over with that: the next who takes a ring gets this one, and not another.
+      this.#takeEnds();
+    }
     if (this.#under === 0) {
       over(false);
       if (!this.#spoiled) idle.push(this);
       return;
     }
-    if (this.#endless && !this.#cancelled()) {
-      this.#libc.close(this.#fd);
-      this.#under = 0;
-      over(true);
-      return;
-    }
     // The process may end meanwhile: see quietAll.
     runtime.setTimeout(() => this.retire(over), RETIRING, false);
+  }
+
+  #takeEnds(): void {
+    while (this.ready > 0) this.next();
   }
 
   /** Cancels all that is under way; false when the kernel has refused that too often. */
