@@ -18,7 +18,7 @@ export interface Sums {
 }
 
 const [from = '1', count = '1'] = process.argv.slice(2);
-const { CTNETLINK_WITHOUT: without = '', CTNETLINK_CALLS: calls = '200' } = process.env;
+const { CTNETLINK_WITHOUT: without = '', CTNETLINK_CALLS: calls = '100' } = process.env;
 const options = { without: without.split(','), calls: Number(calls) };
 // The stack of each error would cost more than the rest.
 if (Number(count) > 1) Error.stackTraceLimit = 0;

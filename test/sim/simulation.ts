@@ -16,7 +16,7 @@ const HANGS = 30_000;
 const RELEASE = '6.18.0';
 
 export interface SimulationOptions {
-  /** Public calls at the least. Default: 200. */
+  /** Public calls at the least. Default: 100. */
   readonly calls?: number;
   /** Kinds of calls, and of faults, that are left out: to see behind a defect that is known. */
   readonly without?: readonly string[];
@@ -38,7 +38,7 @@ export interface SimulationResult {
 }
 
 export async function simulate(seed: number, options: SimulationOptions = {}): Promise<SimulationResult> {
-  const { calls = 200, steps = 100_000 } = options;
+  const { calls = 100, steps = 100_000 } = options;
   const without = new Set(options.without);
   const random = new Random(seed);
   const loop = new Loop(random);
