@@ -1,4 +1,7 @@
-/** -E: what happens is printed until SIGINT or SIGTERM, or the end of a replay; what is lost is told, and the table listed anew where wanted. */
+/**
+ * -E: what happens is printed until the end of a replay, or until SIGINT or SIGTERM, and then what had arrived by that time. What is lost is
+ * reported, and the table listed again where wanted.
+ */
 import { constants, setPriority } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 import type { EventSocketOptions } from '../conntrack/event-sockets.ts';
@@ -64,19 +67,29 @@ export async function listen<E extends object>(
   const document = new EventDocument(settings, output);
   const overruns = new Overruns();
   let stopped = false;
-  const stop = (): void => {
+  const stop = (signal: NodeJS.Signals): void => {
+    if (stopped) {
+      // The second one ends the process at once, whatever is still to be printed.
+      unhook();
+      process.kill(process.pid, signal);
+      return;
+    }
     stopped = true;
-    stream.close();
+    stream.drain();
   };
-  process.once('SIGINT', stop);
-  process.once('SIGTERM', stop);
+  const unhook = (): void => {
+    process.off('SIGINT', stop);
+    process.off('SIGTERM', stop);
+  };
+  process.on('SIGINT', stop);
+  process.on('SIGTERM', stop);
 
   let count = 0;
   for await (const event of stream) {
     if (isOverrun(event)) {
       overruns.add(event);
       document.addOverrun(event);
-      if (!settings.resync) continue;
+      if (!settings.resync || stopped) continue;
       // What happens meanwhile waits in the socket and is printed behind the listing, so that of two that differ the later one holds.
       let entries = 0;
       for await (const lines of table()) {
@@ -85,7 +98,7 @@ export async function listen<E extends object>(
         entries += lines.length;
         if (output.full) await output.flush();
       }
-      if (stopped) break;
+      if (stopped) continue;
       document.addResynced(entries);
       complain(`${entries} entries have been listed anew.`);
     } else {
@@ -99,8 +112,7 @@ export async function listen<E extends object>(
   }
   document.end();
   await output.flush();
-  process.off('SIGINT', stop);
-  process.off('SIGTERM', stop);
+  unhook();
   overruns.summarize();
   complain(`${count} ${noun} have been shown.`);
   return 0;

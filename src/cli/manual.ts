@@ -99,6 +99,7 @@ const DIFFERENCES = [
   'What -I expect expects has the protocol that -p says.',
   '-F that fails does not say before that the table has been emptied.',
   '-C and -S that fail print no numbers.',
+  '-E prints at SIGINT and SIGTERM what had arrived, and then ends. A second signal ends it at once.',
 ] as const;
 
 const EXAMPLES = [

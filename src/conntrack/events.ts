@@ -2,6 +2,7 @@ import { explainKernelError } from '../ctnetlink/explain.ts';
 import { KernelError, type OverrunError, TransportError } from '../netlink/errors.ts';
 import { notDropped, whenDropped } from '../netlink/lease.ts';
 import type { nlmsghdr } from '../netlink/nlmsg.ts';
+import { runtime } from '../netlink/runtime.ts';
 import type { EventSink } from '../netlink/sequence.ts';
 import { NetlinkSocket } from '../netlink/socket.ts';
 import type { Transport } from '../netlink/transport.ts';
@@ -49,6 +50,11 @@ export class EventQueue<E> implements EventSink {
   #head = 0;
   #ended = false;
   #error: unknown;
+  #draining = false;
+  /** Calls that wait for an event. */
+  #waiting = 0;
+  /** Somebody waits no more: who waits is counted when the program had its turn, because most wait again at once. */
+  #looksSoon = false;
   #forget: () => void = () => {};
 
   /**
@@ -81,6 +87,10 @@ export class EventQueue<E> implements EventSink {
     return this.#ended;
   }
 
+  get idle(): boolean {
+    return this.#waiting === 0;
+  }
+
   get paused(): boolean {
     return this.#queue.length - this.#head >= READ_AHEAD;
   }
@@ -99,7 +109,15 @@ export class EventQueue<E> implements EventSink {
     this.#ended = true;
     this.#error = error;
     this.#forget();
+    this.#socket.close();
     this.#ready.raise();
+  }
+
+  /** Leaves the groups; ends when all that had arrived has been read. */
+  drain(): void {
+    if (this.#draining || this.#ended) return;
+    this.#draining = true;
+    this.#socket.drainEvents(this.#source.groups);
   }
 
   /** What is there to be handed out. */
@@ -115,18 +133,23 @@ export class EventQueue<E> implements EventSink {
 
   /** The next event; undefined at the end. @throws what ended it */
   async wait(): Promise<E | OverrunEvent | undefined> {
-    for (;;) {
-      if (!this.#ended) this.#socket.read();
-      const event = this.shift();
-      if (event !== undefined) return event;
-      if (this.#ended) {
-        const error = this.#error;
-        this.#error = undefined;
-        this.#socket.close();
-        if (error !== undefined) throw error;
-        return undefined;
+    this.#waiting++;
+    try {
+      for (;;) {
+        if (!this.#ended) this.#socket.read();
+        const event = this.shift();
+        if (event !== undefined) return event;
+        if (this.#ended) {
+          const error = this.#error;
+          this.#error = undefined;
+          if (error !== undefined) throw error;
+          return undefined;
+        }
+        await this.#ready.wait();
       }
-      await this.#ready.wait();
+    } finally {
+      this.#waiting--;
+      this.#lookSoon();
     }
   }
 
@@ -142,6 +165,15 @@ export class EventQueue<E> implements EventSink {
     this.#queue.push(event);
     this.#ready.raise();
   }
+
+  #lookSoon(): void {
+    if (this.#looksSoon || this.#ended) return;
+    this.#looksSoon = true;
+    runtime.setImmediate(() => {
+      this.#looksSoon = false;
+      this.#socket.reference();
+    });
+  }
 }
 
 /**
@@ -149,7 +181,8 @@ export class EventQueue<E> implements EventSink {
  * loss shows as an 'overrun' event in its place. Flows created before anybody listened tell nothing (nf_conntrack_events=2, the default since
  * Linux 5.19): dump after subscribing.
  *
- * Close it: a stream that the program drops is closed only when the runtime collects it, with a warning.
+ * Close it: a stream that the program drops is closed only when the runtime collects it, with a warning. Only a pending `next` keeps the
+ * process alive.
  */
 export class Events<E> implements AsyncIterableIterator<E | OverrunEvent> {
   readonly #queue: EventQueue<E>;
@@ -183,7 +216,17 @@ export class Events<E> implements AsyncIterableIterator<E | OverrunEvent> {
     return DONE;
   }
 
-  /** Ends the stream and closes its socket; what was not read is dropped. Idempotent. */
+  /**
+   * Leaves the groups: what has arrived by now is still yielded, losses where they are, and then the stream ends. For a program that is told
+   * to end and wants to see all that happened before: `close` drops what was not read. Idempotent, and without effect on a stream that has
+   * ended.
+   * @throws TransportError
+   */
+  drain(): void {
+    this.#queue.drain();
+  }
+
+  /** Ends the stream and closes its socket; what was not read is dropped: see `drain`. Idempotent. */
   close(): void {
     notDropped(this);
     this.#queue.close();

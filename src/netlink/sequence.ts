@@ -26,6 +26,8 @@ export interface ReplySink {
 
 /** Takes what answers no request. What `message` throws ends the stream with that error. */
 export interface EventSink extends ReplySink {
+  /** True: nobody waits for its events, so they do not keep the process alive. Call NetlinkSocket.reference() when it changes. */
+  readonly idle?: boolean;
   /** Events were lost; the stream goes on. */
   overrun(error: OverrunError): void;
   /** Nothing more will come: the socket was closed (by `error`, if it was not the caller), or a replay is at its end. */
@@ -130,7 +132,16 @@ export class SequenceTracker {
 
   /** True when a datagram would be welcome to somebody. */
   get hungry(): boolean {
-    if (this.events !== undefined && this.events.paused !== true) return true;
+    return (this.events !== undefined && this.events.paused !== true) || this.#owesAnswers;
+  }
+
+  /** True when somebody waits for an answer or an event. */
+  get awaited(): boolean {
+    return (this.events !== undefined && this.events.idle !== true) || this.#owesAnswers;
+  }
+
+  /** An answer is to come that would be taken now. */
+  get #owesAnswers(): boolean {
     if (this.#batches.messages > 0) return true;
     for (const { request } of this.#entries.values()) if (request.sink?.paused !== true) return true;
     return false;

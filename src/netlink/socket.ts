@@ -1,3 +1,4 @@
+import { NLM_F_ACK, NLM_F_REQUEST, NLMSG_NOOP } from '../uapi/netlink.ts';
 import { type Batch, type PendingBatch, stampBatch } from './batch.ts';
 import { HOST_LITTLE_ENDIAN, viewOf } from './byteorder.ts';
 import { ACK_CHARGE, REPLY_CHARGE } from './charges.ts';
@@ -66,6 +67,8 @@ export class NetlinkSocket {
   #turnStart = 0;
   /** The turn ended with more to read. */
   #resume = false;
+  /** The groups were left: the event stream ends when the queue has been read empty. */
+  #draining = false;
 
   constructor(transport: Transport, explain?: Explain) {
     this.transport = transport;
@@ -76,7 +79,7 @@ export class NetlinkSocket {
       readable: () => this.read(),
       failed: (error) => this.#close(new ClosedError(`the socket failed: ${error.message}`, { cause: error }), error),
     });
-    this.#reference();
+    this.reference();
   }
 
   get closed(): boolean {
@@ -162,9 +165,26 @@ export class NetlinkSocket {
   setEventSink(sink: EventSink | undefined): void {
     this.assertOpen();
     this.#tracker.events = sink;
-    this.#reference();
+    this.reference();
     // What came while nobody wanted it is not announced again.
     this.read();
+  }
+
+  /**
+   * Leaves these groups. What had arrived by then still goes to the event sink, losses included; then the stream ends.
+   * @throws ClosedError, TransportError
+   */
+  drainEvents(groups: readonly number[]): void {
+    this.assertOpen();
+    for (const group of groups) this.transport.leaveGroup(group);
+    if (this.transport.drained === undefined) {
+      // The queue is first in, first out: what answers this, be it an error, is behind all events.
+      const end = (): void => this.#tracker.endEvents();
+      void this.request(buildNoop, { operation: 'drain' }).then(end, end);
+    } else {
+      this.#draining = true;
+      this.read();
+    }
   }
 
   /** Takes what the transport has, as far as somebody wants it. A sink that was paused calls it when it wants more. */
@@ -178,7 +198,7 @@ export class NetlinkSocket {
     } finally {
       this.#reading = false;
     }
-    this.#reference();
+    this.reference();
   }
 
   /** Rejects all that is pending with ClosedError and ends the event stream. Idempotent. */
@@ -220,7 +240,7 @@ export class NetlinkSocket {
       if (queued !== undefined) {
         queue.delete(queued);
         finish(error, failed);
-        this.#reference();
+        this.reference();
       } else {
         finish(error, failed);
         this.#tracker.abandon(sequence);
@@ -270,12 +290,12 @@ export class NetlinkSocket {
 
   /** Sends what has just been registered, and reads what is there at once. */
   #transmit(bytes: Uint8Array, sequence: number, failed: (error: unknown) => void): void {
-    this.#reference();
+    this.reference();
     try {
       if (this.transport.send(bytes) === false) this.#tracker.sentLater(sequence);
     } catch (error) {
       failed(error);
-      this.#reference();
+      this.reference();
       return;
     }
     this.read();
@@ -313,6 +333,7 @@ export class NetlinkSocket {
           // What is made again because of this is sent into an empty queue.
           this.#tracker.drained();
           this.#congested = false;
+          if (this.#draining) this.#tracker.endEvents();
         }
         return false;
       }
@@ -379,10 +400,10 @@ export class NetlinkSocket {
     return this.#queuedDumps.length + this.#queuedOthers.length;
   }
 
-  /** Only what somebody waits for keeps the process alive. */
-  #reference(): void {
+  /** Only what somebody waits for keeps the process alive. To be called when an event sink becomes idle, or is idle no more. */
+  reference(): void {
     if (this.#closed !== undefined) return;
-    const wanted = this.#tracker.pending > 0 || this.#queued > 0 || this.#tracker.events !== undefined;
+    const wanted = this.#queued > 0 || this.#tracker.awaited;
     if (wanted === this.#referenced) return;
     this.#referenced = wanted;
     if (wanted) this.transport.ref();
@@ -401,4 +422,9 @@ export class NetlinkSocket {
     for (const queued of [...this.#queuedOthers.clear(), ...this.#queuedDumps.clear()]) queued.reject(error);
     this.#tracker.close(error, eventError);
   }
+}
+
+/** A request that the kernel only acknowledges. */
+function buildNoop(writer: Writer, sequence: number): void {
+  writer.endMessage(writer.beginMessage(NLMSG_NOOP, NLM_F_REQUEST | NLM_F_ACK, sequence));
 }

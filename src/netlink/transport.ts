@@ -35,8 +35,9 @@ export interface Transport {
   readonly ended: boolean;
 
   /**
-   * True when the answer to nothing that was sent can come any more: the last `receive` found the queue empty, and began after all of it had
-   * reached the kernel. Whoever has no answer then has lost it. Undefined: this transport cannot know; an OverrunError alone rejects what waits.
+   * True when the answer to nothing that was sent can come any more, nor an event of a group that was left: the last `receive` found the queue
+   * empty, and began after all of it had reached the kernel. Whoever has no answer then has lost it. Undefined: this transport cannot know; an
+   * OverrunError alone rejects what waits.
    */
   readonly drained?: boolean;
 
@@ -67,7 +68,7 @@ export interface Transport {
   receive(): Datagram | undefined;
   /** @throws TransportError, UnsupportedError */
   joinGroup(group: number): void;
-  /** @throws TransportError */
+  /** No event of the group arrives any more; those that have arrived are still received. @throws TransportError */
   leaveGroup(group: number): void;
   /**
    * SO_ATTACH_FILTER: only what this classic BPF program lets through is received; undefined takes it away. The program is `struct

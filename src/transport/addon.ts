@@ -9,6 +9,7 @@ import { isMainThread } from 'node:worker_threads';
 import { viewOf } from '../netlink/byteorder.ts';
 import { ACK_CHARGE, DUMP_CHARGE } from '../netlink/charges.ts';
 import { OverrunError, TransportError, UnsupportedError } from '../netlink/errors.ts';
+import { runtime } from '../netlink/runtime.ts';
 import type { Datagram, Transport, TransportListener, TransportOptions } from '../netlink/transport.ts';
 import { ENOBUFS } from '../uapi/errno.ts';
 import { NETLINK_NETFILTER } from '../uapi/netlink.ts';
@@ -80,6 +81,7 @@ class AddonTransport implements Transport {
     this.#socket = socket;
     this.#mayJoin = mayJoin;
     this.portid = attempt('getsockname', () => socket.address().port);
+    closeAtExit(socket);
     socket.on('message', (message, info) => this.#push(datagram(message, info.port, false)));
     socket.on('truncatedMessage', (message, info) => this.#push(datagram(message, info.port, true)));
     socket.on('error', (error) => {
@@ -141,12 +143,16 @@ class AddonTransport implements Transport {
     this.#head = 0;
     // Inside of its own callback, which promises that it settles still belong to, the addon would go on with what it has just closed and
     // abort the process. No immediate runs in there.
-    setImmediate(() => this.#socket.close());
+    setImmediate(() => {
+      // The process ended in between.
+      if (open.delete(this.#socket)) this.#socket.close();
+    });
   }
 
   /** An exception that left a handler of the addon would abort the process. */
   #push(item: Datagram | TransportError | OverrunError): void {
     if (this.#closed) return;
+    enterCallback();
     this.#queue.push(item);
     try {
       this.#listener?.readable();
@@ -156,6 +162,31 @@ class AddonTransport implements Transport {
       });
     }
   }
+}
+
+/** Those that the process closes when it ends: the addon calls back for what arrives later, when nothing can run any more, and aborts. */
+const open = new Set<RawNetlinkSocket>();
+let closesAtExit = false;
+let inCallback = false;
+
+function closeAtExit(socket: RawNetlinkSocket): void {
+  open.add(socket);
+  if (closesAtExit) return;
+  closesAtExit = true;
+  runtime.onExit(() => {
+    // Inside of a callback nothing may be closed: see AddonTransport.close.
+    if (!inCallback) for (const each of open) each.close();
+    open.clear();
+  });
+}
+
+/** No immediate runs inside of a callback of the addon's, and promises do. */
+function enterCallback(): void {
+  if (inCallback) return;
+  inCallback = true;
+  runtime.setImmediate(() => {
+    inCallback = false;
+  });
 }
 
 /** net.core.rmem_default of most kernels; setsockopt doubles what it is given. */

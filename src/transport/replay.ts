@@ -202,9 +202,9 @@ class Script {
     return this.#due > before;
   }
 
-  /** Whether the turn of the event of this index has come. */
-  isDue(index: number): boolean {
-    return this.options.events !== 'recorded' || index < this.#due;
+  /** How many of the events have come: of all that there are, the first. */
+  get due(): number {
+    return this.options.events === 'recorded' ? this.#due : this.events.length;
   }
 
   /** The index of the last event of a group, or overrun; -1 where there is none. */
@@ -230,6 +230,8 @@ class ReplayTransport implements Transport {
   readonly portid: number;
   readonly #script: Script;
   readonly #groups = new Set<number>();
+  /** Of groups that were left: how many of all events had come by then. */
+  readonly #left = new Map<number, number>();
   readonly #replies = new Queue<Uint8Array>();
   /** A request whose recorded answer has no end. */
   #unfinished: Exchange | undefined;
@@ -252,11 +254,16 @@ class ReplayTransport implements Transport {
     const script = this.#script;
     if (this.#groups.size > 0 && script.lastEvent(undefined) >= this.#event) return false;
     for (const group of this.#groups) if (script.lastEvent(group) >= this.#event) return false;
-    return true;
+    return this.#event >= this.#came;
   }
 
   get drained(): boolean {
-    return this.#replies.length === 0 && this.#unfinished === undefined;
+    return this.#replies.length === 0 && this.#unfinished === undefined && this.#event >= this.#came;
+  }
+
+  /** How many of all events had come when a group was left. */
+  get #came(): number {
+    return Math.max(0, ...this.#left.values());
   }
 
   start(listener: TransportListener): void {
@@ -286,12 +293,12 @@ class ReplayTransport implements Transport {
 
   #nextEvent(): Datagram | undefined {
     // Who reads its replies before it joins a group must not lose the events that precede them in the capture.
-    if (this.#groups.size === 0) return undefined;
     const { events } = this.#script;
-    for (; this.#event < events.length; this.#event++) {
+    const end = this.#groups.size === 0 ? this.#came : events.length;
+    for (; this.#event < end; this.#event++) {
       const event = events[this.#event];
       if (!this.#concerns(event)) continue;
-      if (!this.#script.isDue(this.#event)) return undefined;
+      if (this.#event >= this.#script.due) return undefined;
       this.#event++;
       if (event.group === undefined)
         throw new OverrunError('events were lost when this was recorded', lostIn(textOf(event.bytes)));
@@ -302,11 +309,13 @@ class ReplayTransport implements Transport {
 
   joinGroup(group: number): void {
     this.#groups.add(group);
+    this.#left.delete(group);
     this.#script.listening.add(this);
   }
 
   leaveGroup(group: number): void {
-    this.#groups.delete(group);
+    if (!this.#groups.delete(group)) return;
+    this.#left.set(group, this.#script.due);
     if (this.#groups.size === 0) this.#script.listening.delete(this);
   }
 
@@ -326,7 +335,8 @@ class ReplayTransport implements Transport {
   }
 
   #concerns(event: CapturedEvent): boolean {
-    return event.group === undefined ? this.#groups.size > 0 : this.#groups.has(event.group);
+    if (event.group === undefined) return this.#groups.size > 0 || this.#event < this.#came;
+    return this.#groups.has(event.group) || this.#event < (this.#left.get(event.group) ?? 0);
   }
 
   /** A copy of recorded replies with the sequence number of the request as it is now, and this socket's portid. */

@@ -26,6 +26,13 @@ const udp = (sport: number): string =>
     '2',
   );
 
+/** Makes an event, and waits until it is printed: the process is told of signals then. */
+async function printsEvents(ours: Running): Promise<void> {
+  await listeners(1);
+  udp(1);
+  await until(() => ours.stdout.includes('10.1.1.1'), { what: 'the first event' });
+}
+
 describeKernel('cli/listen', ['conntrack', 'nft', 'bash'], () => {
   let folder: string;
 
@@ -115,6 +122,46 @@ describeKernel('cli/listen', ['conntrack', 'nft', 'bash'], () => {
     const xml = (await replayed(capture, '--resync', '-o', 'xml')).stdout;
     expect(xml.match(/^<flow>/gm)).to.have.lengthOf(FLOWS);
     expect((await replayed(capture)).stdout).not.to.contain('[SYNC]');
+  });
+
+  for (const [name, args] of [
+    ['lines', []],
+    ['JSON', ['-o', 'json']],
+    ['XML', ['-o', 'xml', '-e', 'NEW']],
+    ['lines of what was received ahead', ['-b', '100000']],
+  ] as const)
+    it(`prints what had arrived before SIGTERM, and how much of it was lost: ${name}`, async () => {
+      const FLOWS = 3_000;
+      const ours = Running.ctnetlink('-E', '--events-may-abort', ...args);
+      let status: Promise<number | null>;
+      await printsEvents(ours);
+      await whileStopped(ours, async () => {
+        await storm(FLOWS);
+        status = ours.stop('SIGTERM');
+      });
+      expect(await status!).to.equal(0);
+      const events =
+        name === 'JSON' ? /^,?\{"type":"new"/gm : name === 'XML' ? /^<flow type="new">/gm : /^ {4}\[NEW\] /gm;
+      const printed = ours.stdout.match(events)?.length ?? 0;
+      const lost = Number(/ (\d+) events in all have been lost\.\n/.exec(ours.stderr)?.[1] ?? 0);
+      expect(printed + lost).to.equal(FLOWS + 1);
+      if (args[0] !== '-b') expect(lost).to.equal(0);
+      expect(ours.stderr).to.match(new RegExp(`: ${printed} flow events have been shown\\.\n$`));
+      if (name === 'JSON') expect(JSON.parse(ours.stdout)).to.have.lengthOf(FLOWS + 1);
+      if (name === 'XML') expect(ours.stdout.endsWith('</conntrack>\n')).to.equal(true);
+    });
+
+  it('ends at once at the second signal', async () => {
+    const ours = Running.ctnetlink('-E', '--events-may-abort');
+    let status: Promise<number | null>;
+    await printsEvents(ours);
+    await whileStopped(ours, async () => {
+      await storm(12_000);
+      status = ours.stop('SIGINT');
+      void ours.stop('SIGTERM');
+    });
+    expect(await status!, 'ended by the signal').to.equal(null);
+    expect(ours.stderr).to.equal('');
   });
 
   it('is quiet, and ends as by SIGPIPE, when its reader has enough', async () => {

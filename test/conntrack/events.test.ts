@@ -13,7 +13,7 @@ import {
 import type { TransportOptions } from '../../src/netlink/transport.ts';
 import { replay } from '../../src/transport/replay.ts';
 import { EPERM } from '../../src/uapi/errno.ts';
-import { FakeTransport, message, rejection, settled, watch } from '../support/fake-transport.ts';
+import { FakeTransport, headerOf, message, rejection, settled, watch } from '../support/fake-transport.ts';
 import { came, fixturePath, overrun, pcap } from '../transport/captures.ts';
 import { DESTROY, flow, flowMessage, kernelWith, NEW, numberOf, play, range, UPDATE } from './played.ts';
 
@@ -112,10 +112,26 @@ describe('Conntrack: events', () => {
     events.close();
   });
 
-  it('keep the process alive as long as they are wanted', async () => {
+  it('keep the process alive while next waits, and not otherwise', async () => {
     const { events, socket } = await listen();
+    expect(socket.referenced, 'nobody has read').to.equal(false);
+    const waiting = [events.next(), events.next()];
+    await settled();
+    expect(socket.referenced).to.equal(true);
+    socket.deliver(flowMessage(0, flow(1), NEW));
+    await waiting[0];
+    await settled();
+    expect(socket.referenced, 'the second waits').to.equal(true);
+    socket.deliver(flowMessage(0, flow(2), NEW), flowMessage(0, flow(3), NEW));
+    await waiting[1];
+    await settled();
+    expect(socket.referenced, 'nobody waits').to.equal(false);
+    expect(brief((await events.next()).value)).to.deep.equal(['new', 3, 0]);
+    const last = events.next();
+    await settled();
     expect(socket.referenced).to.equal(true);
     events.close();
+    expect((await last).done).to.equal(true);
     expect(socket.closed).to.equal(true);
   });
 });
@@ -322,6 +338,111 @@ describe('Conntrack: the end of events', () => {
     expect(await rejection(events.next())).to.be.instanceOf(DecodeError);
     expect(await events.next()).to.deep.equal({ value: undefined, done: true });
     expect(socket.closed).to.equal(true);
+  });
+});
+
+describe('Conntrack: events that are drained', () => {
+  it('leave their groups, come to the last one, and end', async () => {
+    const { ct, sockets } = await play(kernelWith([]));
+    const streams = [await ct.events(), await ct.expectations.events()] as const;
+    for (const [index, events] of streams.entries()) {
+      const socket = sockets[index + 1];
+      socket.drained = true;
+      expect(socket.groups.size).to.equal(3 - index);
+      if (index === 0) socket.queue(flowMessage(0, flow(1), NEW), flowMessage(0, flow(2), UPDATE));
+      socket.queueError(new OverrunError('lost', 7));
+      events.drain();
+      events.drain();
+      expect(socket.groups.size).to.equal(0);
+      const seen = [];
+      for await (const event of events) seen.push(brief(event as ConntrackEvent));
+      expect(seen).to.deep.equal([
+        ...(index === 0
+          ? [
+              ['new', 1, 0],
+              ['update', 2, 0],
+            ]
+          : []),
+        ['overrun', 7],
+      ]);
+      expect(events.ended).to.equal(true);
+      expect(socket.closed).to.equal(true);
+    }
+    await ct.close();
+  });
+
+  it('are more than are read ahead', async () => {
+    const { events, socket } = await listen();
+    socket.drained = true;
+    let made = 0;
+    socket.more = () => (made < 1000 ? flowMessage(0, flow(made++), NEW) : undefined);
+    events.drain();
+    await settled();
+    expect([made, events.ended]).to.deep.equal([256, false]);
+    expect(await all(events)).to.deep.equal(range(1000).map((n) => ['new', n, 0]));
+  });
+
+  it('end behind the answer to a request, where the transport cannot know that nothing waits', async () => {
+    const { events, socket } = await listen();
+    socket.queue(flowMessage(0, flow(1), NEW));
+    const before = socket.sent.length;
+    events.drain();
+    // It is a control message, to which the kernel gives an ACK and nothing else.
+    expect(socket.sent).to.have.length(before + 1);
+    const { nlmsg_type, nlmsg_flags } = headerOf(socket.sent[before]);
+    expect([nlmsg_type, nlmsg_flags]).to.deep.equal([1, 5]);
+    expect(await all(events)).to.deep.equal([['new', 1, 0]]);
+    expect(socket.closed).to.equal(true);
+  });
+
+  it('end for a next that waits', async () => {
+    const { events, socket } = await listen();
+    socket.drained = true;
+    const waiting = [events.next(), events.next()];
+    await settled();
+    events.drain();
+    for (const next of waiting) expect(await next).to.deep.equal({ value: undefined, done: true });
+  });
+
+  it('end with the reason of the signal when it is aborted meanwhile, and close drops the rest', async () => {
+    for (const closes of [true, false]) {
+      const controller = new AbortController();
+      const { events, socket } = await listen({ signal: controller.signal });
+      socket.drained = true;
+      socket.queue(...range(300).map((n) => flowMessage(0, flow(n), NEW)));
+      socket.more = () => flowMessage(0, flow(1), NEW);
+      events.drain();
+      if (closes) events.close();
+      else controller.abort('enough');
+      if (closes) expect((await events.next()).done).to.equal(true);
+      else expect(await rejection(events.next())).to.equal('enough');
+      expect(socket.closed).to.equal(true);
+    }
+  });
+
+  it('are those that had ended before', async () => {
+    const { events, socket } = await listen();
+    events.close();
+    events.drain();
+    expect(socket.sent).to.have.length(0);
+    expect((await events.next()).done).to.equal(true);
+  });
+
+  it('of a replay are all that had come', async () => {
+    const messages = range(5).map((n) => came(flowMessage(0, flow(n), NEW)));
+    await using ct = await Conntrack.open({ transport: replay(pcap(...messages)) });
+    const events = await ct.events();
+    events.drain();
+    expect(await all(events)).to.deep.equal(range(5).map((n) => ['new', n, 0]));
+  });
+
+  it("of a replay with events: 'recorded' are those whose request was made", async () => {
+    await using ct = await Conntrack.open({ transport: replay(fixturePath('events'), { events: 'recorded' }) });
+    const events = await ct.events();
+    events.drain();
+    const types = (await all(events)).map((event) => (event as unknown[])[0]);
+    expect(types, 'the flush deletes the flow').not.to.contain('destroy');
+    expect(types).to.contain('new');
   });
 });
 

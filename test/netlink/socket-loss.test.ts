@@ -24,7 +24,7 @@ import {
 
 /** Knows when nothing can come any more: what was asked is answered before `send` returns, or not at all. */
 class QueueTransport extends FakeTransport {
-  drained = true;
+  override drained = true;
   queueLimit = 10;
 
   override send(bytes: Uint8Array): void {

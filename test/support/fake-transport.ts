@@ -137,6 +137,8 @@ export class FakeTransport implements Transport {
   /** A test may say which kernel it plays. */
   release: string | undefined = undefined;
   ended = false;
+  /** A test may say that this transport knows when nothing waits. */
+  drained: boolean | undefined = undefined;
   /** Copies of all messages that were sent. */
   readonly sent: Uint8Array[] = [];
   readonly groups = new Set<number>();

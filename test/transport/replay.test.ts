@@ -286,7 +286,8 @@ describe('replay: events', () => {
     transport.joinGroup(group.NFNLGRP_CONNTRACK_NEW);
     transport.joinGroup(group.NFNLGRP_CONNTRACK_DESTROY);
     transport.leaveGroup(group.NFNLGRP_CONNTRACK_NEW);
-    expect(payloads(drain(transport))).to.deep.equal([3]);
+    expect(payloads(drain(transport)), 'all had come when it was left').to.deep.equal([1, 3, 7]);
+    expect(transport.ended).to.equal(true);
   });
 
   it('keep their portid and sequence 0', async () => {

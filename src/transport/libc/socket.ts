@@ -176,6 +176,8 @@ export class LibcTransport implements Transport {
   leaveGroup(group: number): void {
     this.#assertOpen();
     this.#options.set(SOL_NETLINK, NETLINK_DROP_MEMBERSHIP, group);
+    // The kernel sends to nobody meanwhile. What it had sent waits: in the socket, or where it was received ahead.
+    this.#drained = false;
   }
 
   attachFilter(program: Uint8Array | undefined): void {

@@ -9,6 +9,7 @@ import { AHEAD } from './ahead.ts';
 import type { Case } from './case.ts';
 import { CLOSING } from './closing.ts';
 import { CROWDED } from './crowded.ts';
+import { DRAINING } from './draining.ts';
 import { DROPPED } from './dropped.ts';
 import { DUMPS } from './dumps.ts';
 import { EVENTS } from './events.ts';
@@ -28,6 +29,7 @@ const ALL = [
   ...CLOSING,
   ...EVENTS,
   ...LOSSES,
+  ...DRAINING,
   ...FOREIGN,
   ...AHEAD,
   ...CROWDED,

@@ -40,6 +40,44 @@ async function ends(context: Context, end: 'close' | 'exit' | 'SIGINT'): Promise
   assert.deepEqual([code, signal], end === 'SIGINT' ? [null, 'SIGINT'] : [0, null], `${end}: ${stderr}`);
 }
 
+/** Opens a stream of events, as a program writes it. */
+const STREAMS = [
+  { name: 'events', stream: 'ct.events()', ofFlows: true },
+  { name: 'events received ahead', stream: 'ct.events({ receiveAhead: true })', ofFlows: true },
+  { name: 'events of expectations', stream: 'ct.expectations.events()', ofFlows: false },
+] as const;
+
+/** Runs a program that waits for events of this stream, longer than anything else would keep it alive. */
+async function stays(context: Context, stream: string): Promise<void> {
+  let created = false;
+  const ended = await program(
+    context,
+    `const { setTimeout } = await import('node:timers');
+    const ct = await Conntrack.open(options);
+    const events = await ${stream};
+    // These timers keep no program alive: the last of them fires only where something else does.
+    const stay = (turns) => {
+      if (turns === 0) console.log('alive');
+      else setTimeout(stay, 1, turns - 1).unref();
+    };
+    stay(50);
+    for await (const event of events) {
+      console.log(event.type);
+      if (event.type === 'destroy') break;
+    }`,
+    {
+      spoke: ({ stdout }) => {
+        if (created || !stdout.includes('alive')) return;
+        created = true;
+        const tuple = ['-p', 'udp', '-s', '10.0.0.1', '-d', '10.0.0.2', '--sport', '1', '--dport', '2'];
+        sh('conntrack', '-I', ...tuple, '-t', '600');
+        sh('conntrack', '-D', ...tuple);
+      },
+    },
+  );
+  assert.deepEqual([ended.stdout, ended.code], ['alive\nnew\ndestroy\n', 0], ended.stderr);
+}
+
 export const PROCESSES: readonly Case[] = [
   {
     name: 'a program with an idle socket ends by itself',
@@ -96,36 +134,72 @@ export const PROCESSES: readonly Case[] = [
     },
   },
   {
-    name: 'a program that waits for events stays alive',
+    name: 'a program that leaves a dump half read ends by itself',
+    needs: ['processes'],
+    run: async (context) => {
+      await fill();
+      await says(
+        context,
+        'ipv4\n',
+        `const ct = await Conntrack.open(options);
+        const flows = ct.dump()[Symbol.asyncIterator]();
+        console.log((await flows.next()).value.family);`,
+      );
+    },
+  },
+  ...STREAMS.map(
+    ({ name, stream }): Case => ({
+      name: `a program that does not read ${name} ends by itself`,
+      needs: ['processes', 'events'],
+      run: async (context) => {
+        await says(
+          context,
+          'created\n',
+          `const ct = await Conntrack.open(options);
+          const events = await ${stream};
+          await ct.create(${JSON.stringify(flow(1))});
+          console.log('created');`,
+        );
+      },
+    }),
+  ),
+  ...STREAMS.filter(({ ofFlows }) => ofFlows).map(
+    ({ name, stream }): Case => ({
+      name: `a program that stops reading ${name} ends by itself`,
+      needs: ['processes', 'events'],
+      run: async (context) => {
+        await says(
+          context,
+          '1\n2\n',
+          `const ct = await Conntrack.open(options);
+          const events = await ${stream};
+          for (let n = 1; n <= 5; n++) await ct.create(flow(n));
+          for (let n = 1; n <= 2; n++) console.log((await events.next()).value.flow.mark);
+          await ct.create(flow(6));`,
+        );
+      },
+    }),
+  ),
+  ...STREAMS.filter(({ ofFlows }) => ofFlows).map(
+    ({ name, stream }): Case => ({
+      name: `a program that waits for ${name} stays alive`,
+      needs: ['processes', 'events'],
+      run: (context) => stays(context, stream),
+    }),
+  ),
+  {
+    name: 'a program that drains events and does not read them ends by itself',
     needs: ['processes', 'events'],
     run: async (context) => {
-      let created = false;
-      const ended = await program(
+      await says(
         context,
-        `const { setTimeout } = await import('node:timers');
-        const ct = await Conntrack.open(options);
+        'drained\n',
+        `const ct = await Conntrack.open(options);
         const events = await ct.events();
-        // These timers keep no program alive: the last of them fires only where something else does.
-        const stay = (turns) => {
-          if (turns === 0) console.log('alive');
-          else setTimeout(stay, 1, turns - 1).unref();
-        };
-        stay(50);
-        for await (const event of events) {
-          console.log(event.type);
-          if (event.type === 'destroy') break;
-        }`,
-        {
-          spoke: ({ stdout }) => {
-            if (created || !stdout.includes('alive')) return;
-            created = true;
-            const tuple = ['-p', 'udp', '-s', '10.0.0.1', '-d', '10.0.0.2', '--sport', '1', '--dport', '2'];
-            sh('conntrack', '-I', ...tuple, '-t', '600');
-            sh('conntrack', '-D', ...tuple);
-          },
-        },
+        await ct.create(${JSON.stringify(flow(1))});
+        events.drain();
+        console.log('drained');`,
       );
-      assert.deepEqual([ended.stdout, ended.code], ['alive\nnew\ndestroy\n', 0], ended.stderr);
     },
   },
   {
