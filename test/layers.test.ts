@@ -38,8 +38,8 @@ const PLATFORM: Readonly<Record<string, readonly string[]>> = {
   ctnetlink: [],
 };
 
-/** transport/open.ts alone chooses a socket. What works on captures is not a socket of the kernel's. */
-const NOT_ADAPTERS = ['transport/open.ts', 'transport/pcap.ts', 'transport/record.ts', 'transport/replay.ts'];
+/** transport/open.ts alone chooses a socket. What works on captures is not a socket of the kernel's, nor is what the runtime allows. */
+const NOT_ADAPTERS = ['open', 'pcap', 'permissions', 'record', 'replay'].map((name) => `transport/${name}.ts`);
 
 function importsOf(path: string, source: string): Import[] {
   const code = source.replace(/\/\*[\s\S]*?\*\//g, '').replace(/^\s*\/\/.*$/gm, '');

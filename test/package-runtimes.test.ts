@@ -18,8 +18,8 @@ const CHOSEN: Readonly<Record<RuntimeName, TransportName>> = {
   bun: 'bun',
 };
 
-/** Deno has only these permissions, as its users would give them. */
-const DENO = ['run', '--allow-ffi', '--allow-sys', '--allow-read', '--allow-env'];
+/** Deno has only this permission, as its users would give it. */
+const DENO = ['run', '--allow-ffi'];
 
 const PROGRAM = `import { Conntrack } from 'ctnetlink';
 const ct = await Conntrack.open();

@@ -1,6 +1,7 @@
 /** What a failure looks like to who typed the command: a line or two, and never a stack. */
 import { inspect } from 'node:util';
 import { KernelError, NetlinkError, UnsupportedError } from '../netlink/errors.ts';
+import { environmentVariable } from '../transport/permissions.ts';
 import { EEXIST } from '../uapi/errno.ts';
 import { failureLine } from './failures.ts';
 import { complain, complainPlainly } from './output.ts';
@@ -29,7 +30,7 @@ export class CommandFailure extends Error {
  */
 export function report(error: unknown, settings?: Asked): number {
   if (error instanceof CommandFailure) return report(error.cause, error.settings);
-  if (process.env.CTNETLINK_DEBUG) for (const line of inspect(error).split('\n')) complainPlainly(line);
+  if (environmentVariable('CTNETLINK_DEBUG')) for (const line of inspect(error).split('\n')) complainPlainly(line);
   if (error instanceof UsageError) {
     complain(error.message);
     if (error.status !== FAILED)

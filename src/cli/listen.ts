@@ -6,6 +6,7 @@ import { constants, setPriority } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 import type { EventSocketOptions } from '../conntrack/event-sockets.ts';
 import type { Events, OverrunEvent } from '../conntrack/events.ts';
+import { denoAllows } from '../transport/permissions.ts';
 import type { Context } from './context.ts';
 import { EventDocument } from './event-document.ts';
 import { complain } from './output.ts';
@@ -48,7 +49,7 @@ export function buffering({
 /** The threads that compile for us must not come before the one that receives, and it must not wait for those that would help it to collect. */
 function hurry(): void {
   try {
-    setPriority(0, constants.priority.PRIORITY_HIGHEST);
+    if (denoAllows({ name: 'sys', kind: 'setPriority' })) setPriority(0, constants.priority.PRIORITY_HIGHEST);
   } catch {
     // Refused, as in a user namespace.
   }

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { denoAllows } from '../transport/permissions.ts';
 import { NETLINK_NETFILTER } from '../uapi/netlink.ts';
 
 /** Milliseconds for which what was found is not looked for again: a program that causes events causes many. */
@@ -47,9 +48,12 @@ export class ProgramNames {
   }
 }
 
-/** From /proc/net/netlink: `sk Eth Pid Groups Rmem Wmem Dump Locks Drops Inode`. */
+const SOCKETS = '/proc/net/netlink';
+
+/** From it: `sk Eth Pid Groups Rmem Wmem Dump Locks Drops Inode`. */
 function inodeOf(portid: number): string | undefined {
-  const lines = attempt(() => readFileSync('/proc/net/netlink', 'utf8'))?.split('\n') ?? [];
+  if (!denoAllows({ name: 'read', path: SOCKETS })) return undefined;
+  const lines = attempt(() => readFileSync(SOCKETS, 'utf8'))?.split('\n') ?? [];
   for (const line of lines) {
     const fields = line.trim().split(/\s+/);
     if (Number(fields[1]) === NETLINK_NETFILTER && Number(fields[2]) === portid) return fields[9];

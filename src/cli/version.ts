@@ -1,10 +1,21 @@
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { denoAllows } from '../transport/permissions.ts';
 
 /** The same distance from src/cli and from dist/cli. */
-const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-  name: string;
-  version: string;
-};
+const MANIFEST = fileURLToPath(new URL('../../package.json', import.meta.url));
+
+/** The version of the package; undefined where a permission model does not let its file be read. */
+function version(): string | undefined {
+  if (!denoAllows({ name: 'read', path: MANIFEST })) return undefined;
+  try {
+    return (JSON.parse(readFileSync(MANIFEST, 'utf8')) as { version: string }).version;
+  } catch {
+    return undefined;
+  }
+}
+
+const VERSION = version();
 
 /** What stands before every message, such as 'ctnetlink v0.1.0'. */
-export const NAME = `${manifest.name} v${manifest.version}`;
+export const NAME = VERSION === undefined ? 'ctnetlink' : `ctnetlink v${VERSION}`;

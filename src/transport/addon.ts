@@ -13,6 +13,7 @@ import { runtime } from '../netlink/runtime.ts';
 import type { Datagram, Transport, TransportListener, TransportOptions } from '../netlink/transport.ts';
 import { ENOBUFS } from '../uapi/errno.ts';
 import { NETLINK_NETFILTER } from '../uapi/netlink.ts';
+import { packageRefused } from './permissions.ts';
 
 /** One read takes a whole datagram: the kernel fills dumps 32 KiB at a time, and remembers the largest read of a socket. */
 const READ_BUFFER = 65536;
@@ -245,9 +246,6 @@ async function load(): Promise<AddonModule> {
     const module = (await import(specifier)) as AddonModule & { default?: AddonModule };
     return module.default ?? module;
   } catch (error) {
-    throw new UnsupportedError(
-      `the npm package 'netlink' did not load: ${(error as Error).message}. It is an optional dependency with prebuilt binaries for Linux: npm install netlink`,
-      { cause: error },
-    );
+    throw packageRefused('netlink', error);
   }
 }

@@ -1,4 +1,7 @@
-/** libc through Deno.dlopen, which needs --allow-ffi. */
+/**
+ * libc through Deno.dlopen, which needs --allow-ffi, or --allow-ffi=PATH with the path of the C library. Nothing of Deno.UnsafePointer is used,
+ * which the latter does not allow: memcpy(3) reads errno and returns addresses.
+ */
 import { isMainThread } from 'node:worker_threads';
 import { UnsupportedError } from '../netlink/errors.ts';
 import type { Transport, TransportOptions } from '../netlink/transport.ts';
@@ -19,6 +22,7 @@ import { allocate, disown, free, own } from './libc/owned.ts';
 import { Polls } from './libc/polls.ts';
 import { pollByTimer } from './libc/readiness.ts';
 import { openSocket } from './libc/socket.ts';
+import { denoAllows } from './permissions.ts';
 
 type PointerValue = object | null;
 
@@ -28,11 +32,15 @@ interface DenoFfi {
     path: string,
     symbols: Record<string, { name?: string; parameters: readonly string[]; result: string; nonblocking?: boolean }>,
   ): { symbols: Record<string, (...args: never[]) => unknown> };
-  UnsafePointer: { of(memory: Uint8Array): PointerValue; value(pointer: PointerValue): bigint };
-  UnsafePointerView: new (pointer: PointerValue) => { getInt32(offset?: number): number };
 }
 
 const TYPES: Readonly<Record<CType, string>> = { i32: 'i32', u32: 'u32', i64: 'i64', pointer: 'buffer' };
+
+/** memcpy(3), whose second argument is a buffer or an address. */
+interface Copies {
+  copyFrom(to: Uint8Array, from: PointerValue, length: number): void;
+  addressOf(to: Uint8Array, from: Uint8Array, length: number): bigint | number;
+}
 
 type PollCall = (descriptors: Uint8Array, count: number, milliseconds: number) => Promise<number>;
 
@@ -48,19 +56,27 @@ function load(): Libc {
         { parameters: parameters.map((type) => TYPES[type]), result: 'i32' },
       ]),
     );
-  const { symbols } = open(deno, {
+  const [path, symbols] = open(deno, {
     ...define(FUNCTIONS),
     __errno_location: { parameters: [], result: 'pointer' },
+    copyFrom: { name: 'memcpy', parameters: ['buffer', 'pointer', 'usize'], result: 'void' },
+    addressOf: { name: 'memcpy', parameters: ['buffer', 'buffer', 'usize'], result: 'u64' },
     pollInThread: { name: 'poll', parameters: ['buffer', 'u32', 'i32'], result: 'i32', nonblocking: true },
   });
   // Of this thread: calls in another lose their errno, so that only poll is made there.
-  const errno = new deno.UnsafePointerView((symbols.__errno_location as () => PointerValue)());
+  const errnoLocation = (symbols.__errno_location as () => PointerValue)();
+  const errno = new Int32Array(1);
+  const errnoBytes = new Uint8Array(errno.buffer);
+  const { copyFrom, addressOf } = symbols as unknown as Copies;
   const libc: Calls = {
     ...(symbols as unknown as LibcFunctions),
-    errno: () => errno.getInt32(),
+    errno: () => {
+      copyFrom(errnoBytes, errnoLocation, 4);
+      return errno[0];
+    },
     allocate,
     free,
-    addressOf: (memory) => deno.UnsafePointer.value(deno.UnsafePointer.of(memory)),
+    addressOf: (memory) => BigInt(addressOf(memory, memory, 0)),
   };
   const polls = new Polls(
     libc,
@@ -69,21 +85,39 @@ function load(): Libc {
   return {
     ...libc,
     name: 'deno',
-    aio: bindAio((more) => deno.dlopen(LIBC_PATH, define(more)).symbols),
+    aio: bindAio((more) => deno.dlopen(path, define(more)).symbols),
     // The memory of a worker thread goes when the thread is terminated, and a poll under way would still write into it.
     watch: (fd, fired) => (isMainThread ? polls.watch(fd, fired) : pollByTimer(fired)),
   };
 }
 
-function open(deno: DenoFfi, symbols: Parameters<DenoFfi['dlopen']>[1]): ReturnType<DenoFfi['dlopen']> {
-  try {
-    return deno.dlopen(LIBC_PATH, symbols);
-  } catch (error) {
-    throw new UnsupportedError(
-      `Deno does not open ${LIBC_PATH}: ${(error as Error).message}. Foreign functions need the permission: deno run --allow-ffi --allow-sys`,
-      { cause: error },
-    );
+/** Where the C library is, for --allow-ffi=PATH: Deno opens nothing but what has this path then, and takes a bare name for a file of the current folder. */
+const PATHS: readonly string[] = (() => {
+  const triple = process.arch === 'arm64' ? 'aarch64-linux-gnu' : 'x86_64-linux-gnu';
+  return [`/lib/${triple}`, `/usr/lib/${triple}`, '/lib64', '/usr/lib64', '/lib', '/usr/lib'].map(
+    (folder) => `${folder}/${LIBC_PATH}`,
+  );
+})();
+
+/** Opens the C library by the first of its names that Deno allows and that is there. */
+function open(
+  deno: DenoFfi,
+  symbols: Parameters<DenoFfi['dlopen']>[1],
+): [path: string, symbols: ReturnType<DenoFfi['dlopen']>['symbols']] {
+  const allowed = [LIBC_PATH, ...PATHS].filter((path) => denoAllows({ name: 'ffi', path }));
+  let cause: unknown;
+  for (const path of allowed) {
+    try {
+      return [path, deno.dlopen(path, symbols).symbols];
+    } catch (error) {
+      cause = error;
+    }
   }
+  const reason = allowed.length === 0 ? '' : ` (${(cause as Error).message})`;
+  throw new UnsupportedError(
+    `Deno does not open the C library${reason}. It needs --allow-ffi, or --allow-ffi=PATH with the whole path of ${LIBC_PATH}, such as ${PATHS[0]}`,
+    { cause },
+  );
 }
 
 /**

@@ -6,6 +6,7 @@ import { bindAio, type CType, FUNCTIONS, LIBC_PATH, type Libc, type LibcFunction
 import { allocate, free } from './libc/owned.ts';
 import { pollByTimer } from './libc/readiness.ts';
 import { openSocket } from './libc/socket.ts';
+import { denoFlags, packageRefused } from './permissions.ts';
 
 /** Of koffi's interface, what is used. */
 interface Koffi {
@@ -84,20 +85,16 @@ function watchByLibuv(koffi: Koffi, fd: number, fired: () => void): Poll {
 }
 
 async function importKoffi(): Promise<Koffi> {
+  // It reads the executable to learn which C library that has.
+  const missing = denoFlags({ name: 'ffi' }, { name: 'read', path: process.execPath });
+  if (missing.length > 0) throw new UnsupportedError(`on Deno, the npm package 'koffi' needs ${missing.join(' ')}`);
   try {
     const specifier = 'koffi';
     const module = (await import(specifier)) as Koffi & { default?: Koffi };
     return module.default ?? module;
   } catch (error) {
-    throw new UnsupportedError(
-      `the npm package 'koffi' did not load: ${firstLine(error)}. It is an optional dependency with prebuilt binaries: npm install koffi`,
-      { cause: error },
-    );
+    throw packageRefused('koffi', error);
   }
-}
-
-function firstLine(error: unknown): string {
-  return String((error as Error)?.message ?? error).split('\n')[0];
 }
 
 /** @throws UnsupportedError where koffi cannot be loaded; TransportError */

@@ -6,6 +6,7 @@ import { bindAio, type CType, FUNCTIONS, LIBC_PATH, type Libc, type LibcFunction
 import { allocate, free, own } from './libc/owned.ts';
 import { pollByTimer } from './libc/readiness.ts';
 import { openSocket } from './libc/socket.ts';
+import { isAccessDenied } from './permissions.ts';
 
 type Pointer = bigint;
 
@@ -59,7 +60,7 @@ async function load(): Promise<Libc> {
     Object.fromEntries(
       Object.entries(functions).map(([name, parameters]) => [name, { arguments: parameters, return: 'i32' }]),
     );
-  const { functions } = ffi.dlopen(LIBC_PATH, {
+  const { functions } = open(ffi, {
     ...define(FUNCTIONS),
     __errno_location: { arguments: [], return: 'pointer' },
   });
@@ -81,6 +82,17 @@ async function load(): Promise<Libc> {
       return polls.watch(fd, fired);
     },
   };
+}
+
+function open(ffi: NodeFfi, definitions: Parameters<NodeFfi['dlopen']>[1]): ReturnType<NodeFfi['dlopen']> {
+  try {
+    return ffi.dlopen(LIBC_PATH, definitions);
+  } catch (error) {
+    if (!isAccessDenied(error)) throw error;
+    throw new UnsupportedError('the permission model of Node.js refuses foreign functions without --allow-ffi', {
+      cause: error,
+    });
+  }
 }
 
 interface OpenPoll {

@@ -2,6 +2,13 @@
 import { checkBoolean, checkInteger, checkOptions, describe } from '../netlink/check.ts';
 import { UnsupportedError } from '../netlink/errors.ts';
 import type { Transport, TransportFactory, TransportOptions } from '../netlink/transport.ts';
+import {
+  environmentVariable,
+  hasNodePermissions,
+  isAccessDenied,
+  missingAddonFlags,
+  refusesAllAddons,
+} from './permissions.ts';
 
 /** Adapters by name. */
 const ADAPTERS = {
@@ -29,21 +36,23 @@ function candidates(): readonly TransportName[] {
   return ['node:ffi', 'koffi', 'addon'];
 }
 
-/** $CTNETLINK_TRANSPORT, where the program may see it: Deno asks for a permission. */
-function fromEnvironment(): string | undefined {
-  try {
-    return process.env.CTNETLINK_TRANSPORT;
-  } catch {
-    return undefined;
-  }
-}
-
-/** The one command that mends it. */
-function remedy(): string {
+/** The one command that mends it, after these errors of the candidates. */
+function remedy(refusals: readonly Error[]): string {
   if (process.platform !== 'linux')
     return 'The live kernel needs Linux; captures are replayed anywhere (ctnetlink/replay)';
-  if ('Deno' in globalThis) return 'What mends it: deno run --allow-ffi --allow-sys ...';
-  return 'What mends it: npm install koffi';
+  if ('Deno' in globalThis) return 'What mends it: deno run --allow-ffi ...';
+  if (refusals.some(({ cause }) => refusesAllAddons(cause))) return 'What mends it: start Node.js without --no-addons';
+  const flags = nodeFlags(refusals);
+  return flags.length > 0
+    ? `What mends it: start Node.js with ${flags.join(' ')}, too`
+    : 'What mends it: npm install koffi';
+}
+
+/** The fewest flags of the permission model of Node.js that one of the candidates lacks. */
+function nodeFlags(refusals: readonly Error[]): readonly string[] {
+  if (!hasNodePermissions()) return [];
+  const [first, second] = refusals.map(({ cause }) => cause);
+  return isAccessDenied(first) ? ['--allow-ffi'] : missingAddonFlags(second);
 }
 
 const UNSUPPORTED = new UnsupportedError('').code;
@@ -77,22 +86,23 @@ export async function openTransport(options: OpenOptions = {}): Promise<Transpor
     if (isAdapter(transport)) return await ADAPTERS[transport](options);
     throw new TypeError(`transport must be ${NAMES} or a function, not ${describe(transport)}`);
   }
-  const wanted = fromEnvironment();
+  const wanted = environmentVariable('CTNETLINK_TRANSPORT');
   if (wanted !== undefined && wanted !== '') {
     if (isAdapter(wanted)) return await ADAPTERS[wanted](options);
     // Not the program's mistake, but of who runs it.
     throw new UnsupportedError(`$CTNETLINK_TRANSPORT must be ${NAMES}, not '${wanted}'`);
   }
-  const refusals: string[] = [];
-  for (const name of candidates()) {
+  const refusals: Error[] = [];
+  const names = candidates();
+  for (const name of names) {
     try {
       return await ADAPTERS[name](options);
     } catch (error) {
       // Not by its class: a loader that runs TypeScript may have loaded it twice.
-      const { code, message } = error as UnsupportedError;
-      if (code !== UNSUPPORTED) throw error;
-      refusals.push(`${name}: ${message}`);
+      if ((error as UnsupportedError).code !== UNSUPPORTED) throw error;
+      refusals.push(error as Error);
     }
   }
-  throw new UnsupportedError(`no netlink socket can be opened here. Tried: ${refusals.join('; ')}. ${remedy()}`);
+  const tried = refusals.map(({ message }, index) => `${names[index]}: ${message}`).join('; ');
+  throw new UnsupportedError(`no netlink socket can be opened here. Tried: ${tried}. ${remedy(refusals)}`);
 }

@@ -2,7 +2,13 @@
 import { HOST_LITTLE_ENDIAN } from '../../src/netlink/byteorder.ts';
 import { TransportError } from '../../src/netlink/errors.ts';
 import type { Libc, Poll } from '../../src/transport/libc/libc.ts';
-import { EPOLL_EVENT_DATA, EPOLL_EVENT_SIZE, MMSGHDR_LEN, MMSGHDR_SIZE } from '../../src/transport/libc/memory.ts';
+import {
+  EPOLL_EVENT_DATA,
+  EPOLL_EVENT_SIZE,
+  MMSGHDR_LEN,
+  MMSGHDR_SIZE,
+  UTSNAME_RELEASE,
+} from '../../src/transport/libc/memory.ts';
 import { Polls } from '../../src/transport/libc/polls.ts';
 import { pollByTimer } from '../../src/transport/libc/readiness.ts';
 import { EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLLONESHOT } from '../../src/uapi/epoll.ts';
@@ -58,6 +64,9 @@ export interface WatchStyle {
   /** Calls back now and then when there is nothing. */
   readonly spurious: boolean;
 }
+
+/** What is sent depends on it. */
+const RELEASE = '6.18.0';
 
 /** What allocate throws. */
 export const NO_MEMORY = 'the simulation has no memory';
@@ -301,6 +310,14 @@ export class SimulatedLibc implements Libc {
       const file = this.#file(fd);
       this.#passed(memory);
       return file === undefined ? -EBADF : this.#kernel.write(file, length);
+    });
+  }
+
+  uname(names: Uint8Array | null): number {
+    return this.#call(() => {
+      const view = this.#passed(names);
+      for (let at = 0; at < RELEASE.length; at++) view.setUint8(UTSNAME_RELEASE + at, RELEASE.charCodeAt(at));
+      return 0;
     });
   }
 

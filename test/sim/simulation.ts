@@ -12,8 +12,6 @@ import { Program } from './program.ts';
 
 /** Virtual milliseconds after which a call that is pending never settles: no program here waits so long. */
 const HANGS = 30_000;
-/** Of the kernel that is simulated. */
-const RELEASE = '6.18.0';
 
 export interface SimulationOptions {
   /** Public calls at the least. Default: 100. */
@@ -62,8 +60,6 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
   try {
     const open = async (transportOptions?: TransportOptions) => {
       const transport = openSocket(libc, transportOptions);
-      // What is sent depends on it.
-      Object.defineProperty(transport, 'release', { value: RELEASE });
       const socket = kernel.sockets.at(-1)!;
       const { send } = transport;
       transport.send = (bytes) => {

@@ -38,6 +38,11 @@ export const SOCK_FPROG_SIZE = 16;
 export const SOCK_FPROG_FILTER = 8;
 export const SOCK_FILTER_SIZE = 8;
 
+// struct utsname { char sysname[65], nodename[65], release[65], version[65], machine[65], domainname[65]; }
+export const UTSNAME_SIZE = 390;
+export const UTSNAME_RELEASE = 130;
+export const UTSNAME_VERSION = 195;
+
 // struct aiocb { int aio_fildes; int aio_lio_opcode; int aio_reqprio; void *aio_buf; size_t aio_nbytes;
 // struct sigevent aio_sigevent; ... off_t aio_offset; ... } of glibc, as far as it is public
 export const AIOCB_SIZE = 168;

@@ -2,7 +2,6 @@
  * A netlink socket by system calls. The answer to a request is in the queue when sendmsg returns, and a dump goes on inside of recvmsg: only
  * events need to be told of.
  */
-import { release } from 'node:os';
 import { isMainThread } from 'node:worker_threads';
 import { DUMP_CHARGE } from '../../netlink/charges.ts';
 import { ClosedError, errnoName, OverrunError, TransportError } from '../../netlink/errors.ts';
@@ -37,6 +36,7 @@ import { SocketOptions } from './options.ts';
 import { Outgoing } from './outgoing.ts';
 import { Pace } from './pace.ts';
 import { Readiness } from './readiness.ts';
+import { kernelRelease } from './release.ts';
 import { DATAGRAM_SIZE, Slots } from './slots.ts';
 
 /** A limit, not an allocation: 6,500 events, or the answers to as many requests. */
@@ -55,7 +55,7 @@ const MAY_GO_AHEAD = isMainThread && (process as { type?: string }).type !== 're
 export class LibcTransport implements Transport {
   readonly name: string;
   readonly portid: number;
-  readonly release = release();
+  readonly release: string | undefined;
   readonly ended = false;
   readonly window: number;
   readonly queueLimit: number;
@@ -103,6 +103,7 @@ export class LibcTransport implements Transport {
       // A dump goes on while half of the buffer is free, one datagram at a time.
       this.window = Math.max(0, limit - DUMP_CHARGE);
       this.queueLimit = Math.ceil(limit / LEAST_CHARGE) + INBOX_SLOTS;
+      this.release = kernelRelease(libc);
       outgoing = new Outgoing(libc, new Uint8Array(0), PAGE);
       this.#slots = new Slots(libc, events ? EVENT_SLOTS : REQUEST_SLOTS);
     } catch (error) {
