@@ -21,7 +21,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   netlink: ['uapi'],
   nfnetlink: ['uapi', 'netlink'],
   ctnetlink: ['uapi', 'netlink', 'nfnetlink'],
-  transport: ['uapi', 'netlink'],
+  // For the errors of replays, which say what was asked in the words of the API.
+  transport: ['uapi', 'netlink', 'ctnetlink/describe-request.ts'],
   format: ['uapi', 'netlink', 'nfnetlink', 'ctnetlink'],
   conntrack: ['uapi', 'netlink', 'nfnetlink', 'ctnetlink', 'format', 'transport/open.ts'],
   nfct: ['uapi', 'netlink', 'nfnetlink', 'ctnetlink', 'format', 'transport/open.ts'],

@@ -14,8 +14,9 @@ const MESSAGES = 256;
 const BYTES = 49152;
 /** Batches that the kernel has while the next is built. */
 const AHEAD = 3;
-/** Failures that a ManyError keeps. */
+/** Failures that a ManyError keeps, and those that its message has. */
 const KEPT = 100;
+const NAMED = 10;
 
 export type Flows = Iterable<FlowInit | Flow> | AsyncIterable<FlowInit | Flow>;
 
@@ -43,23 +44,21 @@ export interface ManyResult {
   failed: number;
 }
 
-/** Some items failed; all others were done. */
+/** Some items failed; all others were done. The message has the first ten failures, a line each. */
 export class ManyError extends NetlinkError implements ManyResult {
   override name = 'ManyError';
   readonly succeeded: number;
   readonly failed: number;
-  /** The first 100. */
-  readonly failures: readonly Failure[];
+  /** The first 100. Not enumerable, nor is there a `cause`: what prints errors would print each with its stack. */
+  declare readonly failures: readonly Failure[];
 
   constructor(operation: string, { succeeded, failed }: ManyResult, failures: readonly Failure[]) {
-    const [{ index, error }] = failures;
-    super('ERR_MANY', `${failed} of ${succeeded + failed} failed; the first is item ${index}: ${error.message}`, {
-      cause: error,
-    });
-    this.message = `${operation}: ${this.message}`;
+    const lines = failures.slice(0, NAMED).map(({ index, error }) => `  item ${index}: ${error.message}`);
+    if (failed > lines.length) lines.push(`  and ${failed - lines.length} more`);
+    super('ERR_MANY', `${operation}: ${failed} of ${succeeded + failed} failed\n${lines.join('\n')}`);
     this.succeeded = succeeded;
     this.failed = failed;
-    this.failures = failures;
+    Object.defineProperty(this, 'failures', { value: failures });
   }
 }
 

@@ -18,7 +18,7 @@ import type { SlotValue } from './kinds.ts';
 import { checkTuple, hasTuple, type TupleSlots } from './tuple.ts';
 
 /** Type and flags of every request, as libnetfilter_conntrack sends them; the statistics are ours. */
-const QUERIES = {
+export const EXPECTATION_QUERIES = {
   'expectations.create': [cta.IPCTNL_MSG_EXP_NEW, NLM_F_REQUEST | NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK],
   'expectations.createOrUpdate': [cta.IPCTNL_MSG_EXP_NEW, NLM_F_REQUEST | NLM_F_CREATE | NLM_F_ACK],
   'expectations.get': [cta.IPCTNL_MSG_EXP_GET, NLM_F_REQUEST | NLM_F_ACK],
@@ -28,7 +28,7 @@ const QUERIES = {
   'expectations.stats': [cta.IPCTNL_MSG_EXP_GET_STATS_CPU, NLM_F_REQUEST | NLM_F_DUMP],
 } as const;
 
-export type ExpectationQuery = keyof typeof QUERIES;
+export type ExpectationQuery = keyof typeof EXPECTATION_QUERIES;
 
 /** A request with exactly these attributes, or none, and no check: the builders below are for who has an expectation. */
 export function buildExpectationMessage(
@@ -37,7 +37,14 @@ export function buildExpectationMessage(
   attributes?: Expectation,
 ): BuildRequest {
   const parts = attributes === undefined ? [] : [attributes];
-  return buildNfnl(NFNL_SUBSYS_CTNETLINK_EXP, QUERIES[query], expectationCodec, family, parts, NFNETLINK_V0);
+  return buildNfnl(
+    NFNL_SUBSYS_CTNETLINK_EXP,
+    EXPECTATION_QUERIES[query],
+    expectationCodec,
+    family,
+    parts,
+    NFNETLINK_V0,
+  );
 }
 
 const TIMEOUT = expectationSlot('timeout');

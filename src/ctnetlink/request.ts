@@ -14,7 +14,7 @@ import { ICMP_ANSWERS, ICMPV6_ANSWERS } from './icmp.ts';
 import { checkTuple, hasTuple, ORIG, REPLY, slotOfProperty, turnRound } from './tuple.ts';
 
 /** Type and flags of every request. Flags as libnetfilter_conntrack sends them; the statistics are ours. */
-const QUERIES = {
+export const QUERIES = {
   create: [cta.IPCTNL_MSG_CT_NEW, NLM_F_REQUEST | NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK],
   createOrUpdate: [cta.IPCTNL_MSG_CT_NEW, NLM_F_REQUEST | NLM_F_CREATE | NLM_F_ACK],
   update: [cta.IPCTNL_MSG_CT_NEW, NLM_F_REQUEST | NLM_F_ACK],

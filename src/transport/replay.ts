@@ -4,6 +4,7 @@
  */
 import { Buffer } from 'node:buffer';
 import { readFileSync } from 'node:fs';
+import { describeBytes, describeRequest, operationOf } from '../ctnetlink/describe-request.ts';
 import { HOST_LITTLE_ENDIAN, viewOf } from '../netlink/byteorder.ts';
 import { checkBoolean, checkOptions, describe } from '../netlink/check.ts';
 import { OverrunError, TransportError } from '../netlink/errors.ts';
@@ -58,6 +59,8 @@ export class ReplayError extends TransportError {
 interface Exchange {
   readonly request: Uint8Array;
   readonly replies: Uint8Array[];
+  /** The request in words, once an error message had it. */
+  words?: string;
   /** Its place in the capture. */
   readonly index: number;
   /** Its neighbours among those that have not been used. */
@@ -79,10 +82,9 @@ interface CapturedEvent {
   after: number;
 }
 
-/** Requests that an error message names. */
+/** Requests that an error message names, and those that it chooses from. */
 const NAMED = 5;
-/** Bytes of a request that it shows. */
-const SHOWN = 80;
+const LOOKED_AT = 50;
 
 /**
  * A capture taken apart. Sockets of one replay share it. No lookup walks the capture: a request is found by its bytes,
@@ -213,15 +215,35 @@ class Script {
   }
 
   #explain(request: Uint8Array, recorded: number): string {
+    const asked = describeRequest(request);
     if (recorded > 0) {
-      return `the capture answers ${show(request)} ${recorded} times, and they are used up (repeat: true gives the last again)`;
+      const times = recorded === 1 ? 'once, and that is' : `${recorded} times, and they are`;
+      return `the capture answers ${asked} ${times} used up (repeat: true gives the last again)`;
     }
-    const left: string[] = [];
+    const offered = this.#offered(request);
+    if (offered.size === 0) return `the capture has no answer to ${asked}, nor any that is not used`;
+    // What differs is in no word: a flag, or an attribute that stands elsewhere.
+    const alike = offered.get(asked)?.request;
+    const bytes = alike === undefined ? '' : ` (${describeBytes(request)}, but it has ${describeBytes(alike)})`;
+    const names = [...offered].slice(0, NAMED).map(([words, { count }]) => `${words}${count > 1 ? ` (${count})` : ''}`);
+    if (offered.size > NAMED) names.push('...');
+    return `the capture has no answer to ${asked}${bytes}. The capture has: ${names.join('; ')}`;
+  }
+
+  /** By their words the first requests that are not used, those of the operation that was asked for before the others. */
+  #offered(request: Uint8Array): Map<string, { request: Uint8Array; count: number }> {
+    const operation = operationOf(request);
+    const same = new Map<string, { request: Uint8Array; count: number }>();
+    const others = new Map(same);
     let next = this.#first;
-    for (; next !== undefined && left.length < NAMED; next = next.behind) left.push(show(next.request));
-    if (next !== undefined) left.push('...');
-    const has = left.length === 0 ? 'no request that is not used' : left.join('; ');
-    return `the capture has no answer to ${show(request)}. It has ${has}`;
+    for (let looked = 0; next !== undefined && looked < LOOKED_AT; looked++, next = next.behind) {
+      next.words ??= describeRequest(next.request);
+      const group = operationOf(next.request) === operation ? same : others;
+      const known = group.get(next.words);
+      if (known === undefined) group.set(next.words, { request: next.request, count: 1 });
+      else known.count++;
+    }
+    return new Map([...same, ...others]);
   }
 }
 
@@ -283,7 +305,7 @@ class ReplayTransport implements Transport {
     if (reply !== undefined) return datagram(reply);
     const event = this.#nextEvent();
     if (event === undefined && this.#unfinished !== undefined && this.ended) {
-      const request = show(this.#unfinished.request);
+      const request = describeRequest(this.#unfinished.request);
       this.#unfinished = undefined;
       // Who waits for the end of that answer would wait for ever.
       throw new ReplayError(`the capture ends before the answer to ${request} does`);
@@ -394,16 +416,6 @@ function groupOf({ nlmsg_type, nlmsg_flags }: nlmsghdr): number {
     return expectation ? nfnl.NFNLGRP_CONNTRACK_EXP_NEW : nfnl.NFNLGRP_CONNTRACK_NEW;
   }
   return expectation ? nfnl.NFNLGRP_CONNTRACK_EXP_UPDATE : nfnl.NFNLGRP_CONNTRACK_UPDATE;
-}
-
-/** A request for an error message: type, flags and payload. */
-function show(request: Uint8Array): string {
-  const view = viewOf(request);
-  const type = view.getUint16(4, HOST_LITTLE_ENDIAN).toString(16);
-  const flags = view.getUint16(6, HOST_LITTLE_ENDIAN).toString(16);
-  const payload = request.subarray(NLMSG_HDRLEN, NLMSG_HDRLEN + SHOWN);
-  const digits = Array.from(payload, (byte) => byte.toString(16).padStart(2, '0')).join('');
-  return `type 0x${type} flags 0x${flags} [${digits}${request.length > NLMSG_HDRLEN + SHOWN ? '...' : ''}]`;
 }
 
 /**

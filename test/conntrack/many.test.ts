@@ -110,7 +110,11 @@ describe('Conntrack: many', () => {
     expect(failed).to.be.instanceOf(ManyError).and.include({ code: 'ERR_MANY', succeeded: 250, failed: 150 });
     const { failures, message } = failed as ManyError;
     expect(failures.map(({ index }) => index)).to.deep.equal(range(100));
-    expect(message).to.match(/^create: 150 of 400 failed; the first is item 0: create: EEXIST: /);
+    const lines = message.split('\n');
+    expect(lines).to.have.length(12);
+    expect(lines[0]).to.equal('create: 150 of 400 failed');
+    for (const at of range(10)) expect(lines[at + 1]).to.match(new RegExp(`^  item ${at}: create: EEXIST: `));
+    expect(lines[11]).to.equal('  and 140 more');
     expect(fake.sent).to.have.length(400);
   });
 
