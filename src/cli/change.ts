@@ -3,9 +3,11 @@ import type { Conntrack } from '../conntrack/conntrack.ts';
 import { Flow } from '../ctnetlink/flow.ts';
 import { type SlotValue, sameValue } from '../ctnetlink/kinds.ts';
 import { LABEL_BITS, labelBits, labelWords } from '../ctnetlink/labels.ts';
+import { beLiberal } from '../ctnetlink/tcp-flags.ts';
 import { ORIG, slotOfProperty } from '../ctnetlink/tuple.ts';
 import { KernelError } from '../netlink/errors.ts';
 import { ENOENT } from '../uapi/errno.ts';
+import { IPPROTO_TCP } from '../uapi/in.ts';
 import type { Context } from './context.ts';
 import { Refusals } from './errors.ts';
 import { flowFormat, Listing } from './formats.ts';
@@ -124,6 +126,7 @@ export async function changeFlows(context: Context): Promise<number> {
 const MARK = slotOfProperty('mark');
 const STATUS = slotOfProperty('status');
 const LABELS = slotOfProperty('labels');
+const LABELS_MASK = slotOfProperty('labelsMask');
 const ZONE = slotOfProperty('zone');
 const VTAGS = ['sctp.vtagOrig', 'sctp.vtagReply'].map((property) => slotOfProperty(property));
 /** Not the verification tags, which conntrack(8) does not look at. */
@@ -156,6 +159,7 @@ class Change {
     }
     const changes = COMPARED.some((slot) => to[slot] !== undefined && !sameValue(to[slot], from[slot]));
     if (!this.#setLabels(to, from[LABELS] as Uint8Array | undefined) && !changes) return undefined;
+    if (asked.slots[ORIG.proto] === IPPROTO_TCP) beLiberal(to);
     for (const slot of IDENTITY) to[slot] = from[slot];
     return update;
   }
@@ -163,12 +167,15 @@ class Change {
   /** Whether labels are to change. Of those to take away it is only looked whether there are any, as of conntrack(8). */
   #setLabels(slots: SlotValue[], has: Uint8Array | undefined): boolean {
     const { labelsAdd, labelsDelete } = this.#settings;
-    if (labelsAdd === undefined && labelsDelete === undefined) return false;
-    const bits = new Set(has === undefined ? [] : labelBits(has));
-    for (const bit of labelsAdd ?? []) bits.add(bit);
-    if (labelsDelete?.length === 0) bits.clear();
-    for (const bit of labelsDelete ?? []) bits.delete(bit);
-    slots[LABELS] = labelWords([...bits].filter((bit) => bit < LABEL_BITS));
-    return labelsAdd !== undefined || has !== undefined;
+    if (labelsAdd !== undefined) {
+      // The mask leaves labels alone that another program sets meanwhile.
+      slots[LABELS] = labelWords(labelsAdd.filter((bit) => bit < LABEL_BITS));
+      slots[LABELS_MASK] = slots[LABELS];
+      return true;
+    }
+    if (labelsDelete === undefined || has === undefined) return false;
+    const left = labelsDelete.length === 0 ? [] : labelBits(has).filter((bit) => !labelsDelete.includes(bit));
+    slots[LABELS] = labelWords(left);
+    return true;
   }
 }

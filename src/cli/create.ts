@@ -1,8 +1,9 @@
 /** -I and -A of flows. */
 import { Flow } from '../ctnetlink/flow.ts';
+import { completeFrom } from '../ctnetlink/inverse.ts';
 import type { SlotValue } from '../ctnetlink/kinds.ts';
-import { setupReply } from '../ctnetlink/request.ts';
-import { ORIG, REPLY, slotOfProperty, type TupleSlots, turnRound } from '../ctnetlink/tuple.ts';
+import { beLiberal } from '../ctnetlink/tcp-flags.ts';
+import { ORIG, REPLY, slotOfProperty, type TupleSlots } from '../ctnetlink/tuple.ts';
 import { KernelError } from '../netlink/errors.ts';
 import { EEXIST, EINVAL } from '../uapi/errno.ts';
 import * as ipproto from '../uapi/in.ts';
@@ -20,19 +21,17 @@ const WITH_PORTS = new Set([
 const ICMP = new Set([ipproto.IPPROTO_ICMP, ipproto.IPPROTO_ICMPV6]);
 
 /**
- * The flow of the settings, made whole: what the options describe. One direction follows from the other where no address of it is given; where one is, what else is not
- * given of it is 0.
- * @throws KernelError for one without a protocol, as the kernel would
+ * The flow of the settings, made whole: what the options describe. One direction follows from the other where no address of it is given. Where one
+ * is given, the other address of it is 0, and so are ports of which one is given; its protocol and what ICMP has follow from the original direction.
+ * @throws KernelError EINVAL for addresses of the reply without a port of it where there are ports, as the kernel answers to conntrack(8)
  */
 export function described(settings: Settings): Flow {
   const { mark, nat, labelsAdd, flow } = settings;
   const { slots } = flow;
   if (mark !== undefined) slots[MARK] = mark.value | 0;
-  const fromReply = !hasAddress(slots, ORIG);
-  if (fromReply) turnReplyRound(slots);
-  fill(slots, ORIG, ORIG);
-  if (!fromReply && !hasAddress(slots, REPLY)) setupReply(flow);
-  else fill(slots, REPLY, ORIG);
+  if (!hasAddress(slots, ORIG)) completeOrig(slots);
+  else completeReply(slots);
+  if (slots[ORIG.proto] === ipproto.IPPROTO_TCP) beLiberal(slots);
   setNat(flow, 'snat', nat.src);
   setNat(flow, 'dnat', nat.dst);
   return labelsAdd === undefined ? flow : Flow.from({ ...flow.toJSON(), labels: labelsAdd });
@@ -42,36 +41,56 @@ function hasAddress(slots: readonly SlotValue[], { src4, dst4, src6, dst6 }: Tup
   return [src4, dst4, src6, dst6].some((slot) => slots[slot] !== undefined);
 }
 
-/** The original direction follows from the reply, which has a protocol only where a port of it is given. */
-function turnReplyRound(slots: SlotValue[]): void {
-  // Of ICMP there are no fields of the reply.
-  if (ICMP.has(slots[ORIG.proto] as number)) throw new KernelError(EINVAL, { operation: 'create', sequence: 0 });
-  const { sport, dport, proto } = REPLY;
-  if (slots[sport] !== undefined || slots[dport] !== undefined) slots[proto] = slots[ORIG.proto];
-  else slots[proto] = 0;
-  turnRound(slots, REPLY, ORIG);
-  slots[ORIG.sport] = slots[dport];
-  slots[ORIG.dport] = slots[sport];
+/** Ports of the reply come before those of the original direction, which conntrack(8) overwrites. */
+function completeOrig(slots: SlotValue[]): void {
+  fillAddresses(slots, REPLY);
+  slots[REPLY.proto] = slots[ORIG.proto];
+  if (hasReplyPort(slots)) {
+    fillPorts(slots, REPLY);
+    slots[ORIG.sport] = undefined;
+    slots[ORIG.dport] = undefined;
+  } else {
+    fillPorts(slots, ORIG);
+  }
+  completeFrom(slots, REPLY, ORIG);
+  completeFrom(slots, ORIG, REPLY);
 }
 
-/** @param icmp the direction that ICMP's fields are of */
-function fill(slots: SlotValue[], tuple: TupleSlots, icmp: TupleSlots): void {
-  const four = slots[tuple.family] === AF_INET;
-  for (const slot of four ? [tuple.src4, tuple.dst4] : [tuple.src6, tuple.dst6])
-    slots[slot] ??= four ? 0 : new Uint8Array(16);
-  const { sport, dport, proto } = tuple;
-  if (tuple === REPLY && slots[proto] === undefined) {
-    // Its protocol comes with its ports.
-    if (slots[sport] === undefined && slots[dport] === undefined)
-      throw new KernelError(EINVAL, { operation: 'create', sequence: 0 });
-    slots[proto] = slots[ORIG.proto];
+function completeReply(slots: SlotValue[]): void {
+  fillAddresses(slots, ORIG);
+  fillPorts(slots, ORIG);
+  if (!hasAddress(slots, REPLY)) {
+    // Without an address conntrack(8) takes no port of it either.
+    slots[REPLY.sport] = undefined;
+    slots[REPLY.dport] = undefined;
+  } else {
+    fillAddresses(slots, REPLY);
+    if (WITH_PORTS.has(slots[ORIG.proto] as number)) {
+      if (!hasReplyPort(slots)) throw new KernelError(EINVAL, { operation: 'create', sequence: 0 });
+      slots[REPLY.proto] = slots[ORIG.proto];
+      fillPorts(slots, REPLY);
+    }
   }
+  completeFrom(slots, ORIG, REPLY);
+}
+
+function hasReplyPort(slots: readonly SlotValue[]): boolean {
+  return slots[REPLY.sport] !== undefined || slots[REPLY.dport] !== undefined;
+}
+
+function fillAddresses(slots: SlotValue[], { family, src4, dst4, src6, dst6 }: TupleSlots): void {
+  const four = slots[family] === AF_INET;
+  for (const slot of four ? [src4, dst4] : [src6, dst6]) slots[slot] ??= four ? 0 : new Uint8Array(16);
+}
+
+/** Ports, or the identifier of ICMP. */
+function fillPorts(slots: SlotValue[], { proto, sport, dport, icmpId }: TupleSlots): void {
   const number = slots[proto] as number;
   if (WITH_PORTS.has(number)) {
     slots[sport] ??= 0;
     slots[dport] ??= 0;
   } else if (ICMP.has(number)) {
-    slots[icmp.icmpId] ??= 0;
+    slots[icmpId] ??= 0;
   }
 }
 

@@ -7,13 +7,13 @@ import type { Settings } from './settings.ts';
 
 type Tuple = NonNullable<ExpectationInit['tuple']>;
 
-/** The kernel demands them in every tuple of ICMP, and no option gives them. */
+/** The kernel demands them in every tuple of ICMP and ICMPv6, and no option gives them. */
 const ICMP_PARTS = { icmpType: 0, icmpCode: 0, icmpId: 0 } as const;
 
 /** What -s and -d and the rest of the original direction say; of another flow, with its protocol. */
 function tupleOf({ flow }: Settings, of: Flow = flow): Tuple {
   const { proto } = flow.orig;
-  return { proto, ...(proto === 'icmp' ? ICMP_PARTS : {}), ...(of.toJSON().orig as Tuple) };
+  return { proto, ...(proto === 'icmp' || proto === 'icmpv6' ? ICMP_PARTS : {}), ...(of.toJSON().orig as Tuple) };
 }
 
 /** The expectation that these options name for -G and -D: the flow that it would take. */

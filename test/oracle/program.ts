@@ -1,9 +1,10 @@
 // A C program over libnetfilter_conntrack: built where Debian's headers are, and asked many questions in one process.
 
 import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, renameSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { compile } from '../support/gcc.ts';
 
 const FOLDER = fileURLToPath(new URL('./', import.meta.url));
 const BUILD = join(FOLDER, 'build');
@@ -57,18 +58,7 @@ export class OracleProgram {
   #compile(): string | undefined {
     if (process.platform !== 'linux') return 'libnetfilter_conntrack is for Linux';
     if (!existsSync(HEADER)) return `${HEADER} is not there (Debian: libnetfilter-conntrack-dev, libmnl-dev)`;
-    const source = join(FOLDER, `${this.#name}.c`);
-    const binary = join(BUILD, this.#name);
-    const newest = Math.max(...[source, COMMON].map((file) => statSync(file).mtimeMs));
-    if (existsSync(binary) && statSync(binary).mtimeMs > newest) return undefined;
-    mkdirSync(BUILD, { recursive: true });
-    // Under another name first: test files that run at the same time must never start half a binary.
-    const fresh = `${binary}.${process.pid}`;
-    const gcc = spawnSync('gcc', ['-O1', '-Wall', '-o', fresh, source, ...LIBRARIES], { encoding: 'utf8' });
-    if (gcc.error !== undefined) return `gcc: ${gcc.error.message}`;
-    if (gcc.status !== 0) return `gcc could not build ${this.#name}.c: ${gcc.stderr.split('\n')[0]}`;
-    renameSync(fresh, binary);
-    return undefined;
+    return compile(join(BUILD, this.#name), [join(FOLDER, `${this.#name}.c`), COMMON], LIBRARIES);
   }
 }
 

@@ -1,13 +1,11 @@
 /** Runs commands for which the kernel refuses some system calls, as in a container: refuse.c says how. */
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { compile } from './gcc.ts';
 
 const FOLDER = fileURLToPath(new URL('./', import.meta.url));
 const SOURCE = join(FOLDER, 'refuse.c');
-const BUILD = join(FOLDER, 'build');
-const BINARY = join(BUILD, 'refuse');
+const BINARY = join(FOLDER, 'build/refuse');
 
 /** What Docker's default profile (since version 25) and containerd's refuse: io_uring_setup, io_uring_enter and io_uring_register. */
 export const CONTAINER: readonly string[] = ['io_uring=EPERM'];
@@ -29,14 +27,5 @@ export function refusing(refused: readonly string[], command: readonly string[])
 }
 
 function build(): string | undefined {
-  if (process.platform !== 'linux') return `seccomp is for Linux, this is ${process.platform}`;
-  if (existsSync(BINARY) && statSync(BINARY).mtimeMs > statSync(SOURCE).mtimeMs) return undefined;
-  mkdirSync(BUILD, { recursive: true });
-  // Under another name first: test files that run at the same time must never start half a binary.
-  const fresh = `${BINARY}.${process.pid}`;
-  const gcc = spawnSync('gcc', ['-O1', '-Wall', '-o', fresh, SOURCE], { encoding: 'utf8' });
-  if (gcc.error !== undefined) return `gcc: ${gcc.error.message}`;
-  if (gcc.status !== 0) return `gcc could not build refuse.c: ${gcc.stderr.split('\n')[0]}`;
-  renameSync(fresh, BINARY);
-  return undefined;
+  return process.platform === 'linux' ? compile(BINARY, [SOURCE]) : `seccomp is for Linux, this is ${process.platform}`;
 }

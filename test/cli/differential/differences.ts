@@ -29,6 +29,12 @@ const BY_REASON: Readonly<Record<string, readonly string[]>> = {
     '-I -s 10.0.0.1 -d 10.0.1.1 -p icmpv6 -t 500 --icmpv6-type 128 --icmpv6-code 0',
     '-I -s fd00::1 -d fd00::2 -p icmp -t 500 --icmp-type 8 --icmp-code 0',
   ],
+  'It makes a flow of protocol 0 where the reply alone is given, and no port of it.': [
+    '-I -r 10.0.1.1 -q 10.0.0.9 -p udp --sport 2 --dport 1 -t 100',
+  ],
+  'It fails on ICMP of which the reply alone is given.': [
+    '-I -r 10.0.1.1 -q 10.0.0.9 -p icmp --icmp-type 8 --icmp-code 0 -t 100',
+  ],
   'It fails on -G by, or with, a port of the reply.': [
     '-G -s 10.0.0.1 -d 10.0.1.1 -p tcp --sport 1000 --dport 80 --reply-port-src 80',
     '-G -s 10.0.0.1 -d 10.0.1.1 -p tcp --sport 1000 --dport 80 --reply-port-src 81',

@@ -1,5 +1,10 @@
 /** A network namespace with conntrack(8)'s labels and a ruleset that uses them, kept by a process that ends with this one. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import {
+  type ChildProcess,
+  type ChildProcessWithoutNullStreams,
+  type SpawnOptionsWithoutStdio,
+  spawn,
+} from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -44,9 +49,14 @@ export class Sandbox {
     return new Sandbox(keeper);
   }
 
+  /** Starts a command in it. */
+  start(argv: readonly string[], options: SpawnOptionsWithoutStdio = {}): ChildProcessWithoutNullStreams {
+    return spawn('nsenter', ['-t', `${this.#keeper.pid}`, '-n', '-m', '--', ...argv], options);
+  }
+
   /** Runs a command in it to its end. */
   async run(argv: readonly string[], input = ''): Promise<Outcome> {
-    const child = spawn('nsenter', ['-t', `${this.#keeper.pid}`, '-n', '-m', '--', ...argv], { timeout: 100_000 });
+    const child = this.start(argv, { timeout: 100_000 });
     let stdout = '';
     let stderr = '';
     child.stdout.setEncoding('utf8').on('data', (text) => {
