@@ -34,14 +34,14 @@ const REFUSED: [name: string, call: () => unknown, type: typeof TypeError | type
     'transport 7',
     () => openTransport({ transport: any(7) }),
     TypeError,
-    /^transport must be node:ffi, koffi, .*addon or a function, not 7$/,
+    /^options\.transport must be node:ffi, koffi, .*addon or a function, not 7$/,
   ],
   ['replay(5)', () => replay(any(5)), TypeError, /^capture must be a path, a URL or a Uint8Array, not 5$/],
   [
     'replay, events',
     () => replay(CAPTURE, { events: any('x') }),
     RangeError,
-    /^options\.events must be 'free' or 'recorded'/,
+    /^options\.events must be free or recorded, not 'x'$/,
   ],
   [
     'replay, repeat',

@@ -1,4 +1,4 @@
-import { checkOptions, checkSignal } from '../netlink/check.ts';
+import { type Checks, checkOptions, checkSignal } from '../netlink/check.ts';
 import { KernelError } from '../netlink/errors.ts';
 import type { Lease } from '../netlink/lease.ts';
 import type { BuildRequest } from '../netlink/writer.ts';
@@ -10,9 +10,10 @@ export interface CallOptions {
   signal?: AbortSignal;
 }
 
+export const CALL_OPTIONS: Checks<CallOptions> = { signal: checkSignal };
+
 export function checkCall(options: CallOptions): CallOptions {
-  checkOptions(options);
-  checkSignal(options.signal);
+  checkOptions(options, CALL_OPTIONS);
   return options;
 }
 

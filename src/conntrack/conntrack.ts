@@ -6,14 +6,13 @@ import type { FlowInit } from '../ctnetlink/properties.ts';
 import { buildCreate, buildDelete, buildFlush, buildGet, buildStats, buildUpdate } from '../ctnetlink/request.ts';
 import { type CpuStats, decodeCpuStats, decodeGlobalStats, type GlobalStats } from '../ctnetlink/stats.ts';
 import { kernelSupport } from '../ctnetlink/support.ts';
-import { checkOptions } from '../netlink/check.ts';
 import { KernelError } from '../netlink/errors.ts';
 import { Lease } from '../netlink/lease.ts';
 import type { TrackerCounts } from '../netlink/sequence.ts';
 import { NetlinkSocket } from '../netlink/socket.ts';
 import { checkOpenOptions, type OpenOptions, openTransport } from '../transport/open.ts';
 import { ENOENT } from '../uapi/errno.ts';
-import { type CallOptions, callSocket, checkCall, collect, findOne } from './call.ts';
+import { type CallOptions, callSocket, collect, findOne } from './call.ts';
 import { Dump } from './dump.ts';
 import { DumpSockets } from './dump-sockets.ts';
 import { EventSockets } from './event-sockets.ts';
@@ -161,10 +160,9 @@ export class Conntrack {
 
   /**
    * Events from now on, on a socket of their own; `close` ends them, and so does closing this Conntrack.
-   * @throws RangeError naming the option; UnsupportedError where the transport takes no events; KernelError EPERM
+   * @throws TypeError, RangeError naming the option; UnsupportedError where the transport takes no events; KernelError EPERM
    */
   async events(options: EventOptions = {}): Promise<Events<FlowEvent>> {
-    checkOptions(options);
     return await this.#events.open(flowEvents(options), options);
   }
 
@@ -193,7 +191,6 @@ export class Conntrack {
   }
 
   #many(operation: string, build: BuildMany, flows: Flows, options: ManyOptions): Promise<ManyResult> {
-    checkCall(options);
     return sendMany(this.#lease, operation, build, flows, options);
   }
 

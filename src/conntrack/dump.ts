@@ -1,4 +1,3 @@
-import { checkSignal } from '../netlink/check.ts';
 import { type Lease, notDropped, stackOf, whenDropped } from '../netlink/lease.ts';
 import type { nlmsghdr } from '../netlink/nlmsg.ts';
 import type { ReplySink } from '../netlink/sequence.ts';
@@ -29,9 +28,7 @@ export class Dump<T> implements AsyncIterable<T> {
   readonly #source: DumpSource<T>;
   readonly #signal: AbortSignal | undefined;
 
-  /** @throws TypeError when the signal is none */
   constructor(lease: Lease, sockets: DumpSockets, source: DumpSource<T>, signal: AbortSignal | undefined) {
-    checkSignal(signal);
     this.#lease = lease;
     this.#sockets = sockets;
     this.#source = source;

@@ -1,6 +1,6 @@
-import { checkOptions, checkSignal } from '../netlink/check.ts';
+import { type Checks, checkBoolean, checkSignal } from '../netlink/check.ts';
 import { type Lease, stackOf } from '../netlink/lease.ts';
-import { type OpenOptions, openTransport } from '../transport/open.ts';
+import { checkReceiveBuffer, type OpenOptions, openTransport } from '../transport/open.ts';
 import { EventQueue, type EventSource, Events } from './events.ts';
 
 export interface EventSocketOptions {
@@ -25,6 +25,13 @@ export interface EventSocketOptions {
   signal?: AbortSignal;
 }
 
+export const EVENT_SOCKET_OPTIONS: Checks<EventSocketOptions> = {
+  receiveBuffer: checkReceiveBuffer,
+  reliable: checkBoolean,
+  receiveAhead: checkBoolean,
+  signal: checkSignal,
+};
+
 /** The sockets of event streams: one each, which end with the request socket at the latest. */
 export class EventSockets {
   readonly #lease: Lease;
@@ -38,9 +45,8 @@ export class EventSockets {
     this.#options = options;
   }
 
-  /** @throws RangeError naming the option; UnsupportedError where the transport takes no events; KernelError EPERM */
+  /** @throws UnsupportedError where the transport takes no events; KernelError EPERM */
   async open<E>(source: EventSource<E>, options: EventSocketOptions): Promise<Events<E>> {
-    checkOptions(options);
     const stack = stackOf();
     const { signal } = options;
     const {
@@ -48,7 +54,6 @@ export class EventSockets {
       reliable = this.#options.reliable,
       receiveAhead = this.#options.receiveAhead,
     } = options;
-    checkSignal(signal);
     signal?.throwIfAborted();
     this.#lease.assertOpen();
     const transport = await openTransport({ ...this.#options, receiveBuffer, reliable, receiveAhead, events: true });

@@ -1,4 +1,5 @@
 import { explainKernelError } from '../ctnetlink/explain.ts';
+import { type Check, describe } from '../netlink/check.ts';
 import { KernelError, type OverrunError, TransportError } from '../netlink/errors.ts';
 import { notDropped, whenDropped } from '../netlink/lease.ts';
 import type { nlmsghdr } from '../netlink/nlmsg.ts';
@@ -27,15 +28,18 @@ export interface EventSource<E> {
   take(header: nlmsghdr, view: DataView, offset: number, end: number): E | undefined;
 }
 
-/** The groups of these types. @throws RangeError for an unknown type, or none */
-export function checkTypes(types: readonly string[], groups: Readonly<Record<string, number>>): number[] {
-  if (!Array.isArray(types) || types.length === 0)
-    throw new RangeError('options.types must name at least one type of event');
-  return types.map((type) => {
-    if (!Object.hasOwn(groups, type))
-      throw new RangeError(`options.types must be of ${Object.keys(groups).join(', ')}, not '${type}'`);
-    return groups[type];
-  });
+/** A check for an array of these types of events. */
+export function typesOf(groups: Readonly<Record<string, number>>): Check {
+  const names = Object.keys(groups).join(', ');
+  return (types, argument) => {
+    if (!Array.isArray(types)) throw new TypeError(`${argument} must be an array of ${names}, not ${describe(types)}`);
+    if (types.length === 0) throw new RangeError(`${argument} must name at least one type of event`);
+    for (const type of types as readonly unknown[]) {
+      const wrong = `${argument} must be of ${names}, not ${describe(type)}`;
+      if (typeof type !== 'string') throw new TypeError(wrong);
+      if (!Object.hasOwn(groups, type)) throw new RangeError(wrong);
+    }
+  };
 }
 
 /** Events read ahead at the most; beyond, they wait in the kernel's buffer, where a loss is noticed. */

@@ -1,9 +1,10 @@
 /** Events of expectations. */
 import type { Expectation } from '../ctnetlink/expectation.ts';
 import { decodeExpectation, expectationEventTypeOf } from '../ctnetlink/message.ts';
+import { type Checks, checkOptions } from '../netlink/check.ts';
 import { NFNLGRP_CONNTRACK_EXP_DESTROY, NFNLGRP_CONNTRACK_EXP_NEW } from '../uapi/nfnetlink.ts';
-import type { EventSocketOptions } from './event-sockets.ts';
-import { checkTypes, type EventSource, type OverrunEvent } from './events.ts';
+import { EVENT_SOCKET_OPTIONS, type EventSocketOptions } from './event-sockets.ts';
+import { type EventSource, type OverrunEvent, typesOf } from './events.ts';
 
 /** The kernel has no others: of a new timeout nothing tells. */
 const GROUPS = { new: NFNLGRP_CONNTRACK_EXP_NEW, destroy: NFNLGRP_CONNTRACK_EXP_DESTROY } as const;
@@ -25,12 +26,14 @@ export interface ExpectationEvent {
 
 export type ExpectEvent = ExpectationEvent | OverrunEvent;
 
-/** @throws RangeError for an unknown type, or none */
-export function expectationEvents({
-  types = ['new', 'destroy'],
-}: ExpectationEventOptions): EventSource<ExpectationEvent> {
+const EVENT_OPTIONS: Checks<ExpectationEventOptions> = { ...EVENT_SOCKET_OPTIONS, types: typesOf(GROUPS) };
+
+/** @throws TypeError, RangeError naming the option */
+export function expectationEvents(options: ExpectationEventOptions): EventSource<ExpectationEvent> {
+  checkOptions(options, EVENT_OPTIONS);
+  const { types = ['new', 'destroy'] } = options;
   return {
-    groups: checkTypes(types, GROUPS),
+    groups: types.map((type) => GROUPS[type]),
     take(header, view, offset, end) {
       const type = expectationEventTypeOf(header);
       if (type !== 'new' && type !== 'destroy') return undefined;

@@ -13,7 +13,7 @@ import {
 import { KINDS } from '../ctnetlink/kinds.ts';
 import { decodeExpectation } from '../ctnetlink/message.ts';
 import { decodeExpectationCpuStats, type ExpectationCpuStats } from '../ctnetlink/stats.ts';
-import { checkOptions } from '../netlink/check.ts';
+import { checkOptions, checkString } from '../netlink/check.ts';
 import type { Lease } from '../netlink/lease.ts';
 import { type CallOptions, callSocket, checkCall, collect, findOne } from './call.ts';
 import { Dump } from './dump.ts';
@@ -92,7 +92,9 @@ export class Expectations {
   }
 
   /** Deletes the expectations of a helper, of every family and zone. @throws TypeError, RangeError naming the argument; KernelError */
-  async flush({ helper }: { helper: string }, options: CallOptions = {}): Promise<void> {
+  async flush(filter: { helper: string }, options: CallOptions = {}): Promise<void> {
+    checkOptions(filter, { helper: checkString }, 'filter');
+    const { helper } = filter;
     if (helper === undefined) throw new TypeError('helper is required; flushAll() deletes every expectation');
     const build = buildExpectationFlush(KINDS.string.set(helper, 'helper') as string);
     await callSocket(this.#lease, 'expectations.flush', build, options);
@@ -106,10 +108,9 @@ export class Expectations {
   /**
    * Events from now on, on a socket of their own; `close` ends them, and so does closing the Conntrack. Of a master that was created before
    * anybody listened nothing is told (nf_conntrack_events=2, the default since Linux 5.19).
-   * @throws RangeError naming the option; UnsupportedError where the transport takes no events; KernelError EPERM
+   * @throws TypeError, RangeError naming the option; UnsupportedError where the transport takes no events; KernelError EPERM
    */
   async events(options: ExpectationEventOptions = {}): Promise<Events<ExpectationEvent>> {
-    checkOptions(options);
     return await this.#events.open(expectationEvents(options), options);
   }
 

@@ -4,8 +4,8 @@ import type { Flow } from '../ctnetlink/flow.ts';
 import { decodeFlow } from '../ctnetlink/message.ts';
 import { buildDump, type DumpQuery } from '../ctnetlink/request.ts';
 import { kernelSupport } from '../ctnetlink/support.ts';
-import { checkBoolean, checkOptions } from '../netlink/check.ts';
-import type { CallOptions } from './call.ts';
+import { type Checks, checkBoolean, checkOptions, oneOf } from '../netlink/check.ts';
+import { CALL_OPTIONS, type CallOptions } from './call.ts';
 import type { DumpSource } from './dump.ts';
 
 /** Which list of the kernel's. */
@@ -23,19 +23,22 @@ export interface DumpOptions extends CallOptions {
   signal?: AbortSignal;
 }
 
-/** The query of these options. @throws TypeError, RangeError naming the option */
+const DUMP_OPTIONS: Checks<DumpOptions> = {
+  ...CALL_OPTIONS,
+  reset: checkBoolean,
+  table: oneOf('conntrack', 'dying', 'unconfirmed'),
+};
+
+/** The query of these options. @throws RangeError naming the option */
 function dumpQuery({ reset = false, table = 'conntrack' }: DumpOptions): DumpQuery {
   if (table === 'conntrack') return reset ? 'dumpReset' : 'dump';
   if (reset) throw new RangeError(`options.reset is not for the table '${table}'`);
-  if (table === 'dying') return 'dumpDying';
-  if (table === 'unconfirmed') return 'dumpUnconfirmed';
-  throw new RangeError(`options.table must be conntrack, dying or unconfirmed, not '${table}'`);
+  return table === 'dying' ? 'dumpDying' : 'dumpUnconfirmed';
 }
 
 /** @throws TypeError, RangeError naming the part of the filter or the option */
 export function flowDump(filter: Filter, options: DumpOptions): DumpSource<Flow> {
-  checkOptions(options);
-  checkBoolean(options.reset, 'options.reset');
+  checkOptions(options, DUMP_OPTIONS);
   const query = dumpQuery(options);
   const compiled = new CompiledFilter(filter);
   const filters = !compiled.empty;

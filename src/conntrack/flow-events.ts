@@ -2,9 +2,10 @@
 import { CompiledFilter, type Filter } from '../ctnetlink/filter.ts';
 import type { Flow } from '../ctnetlink/flow.ts';
 import { decodeFlow, type EventType, eventTypeOf } from '../ctnetlink/message.ts';
+import { type Checks, checkOptions } from '../netlink/check.ts';
 import { NFNLGRP_CONNTRACK_DESTROY, NFNLGRP_CONNTRACK_NEW, NFNLGRP_CONNTRACK_UPDATE } from '../uapi/nfnetlink.ts';
-import type { EventSocketOptions } from './event-sockets.ts';
-import { checkTypes, type EventSource, type OverrunEvent } from './events.ts';
+import { EVENT_SOCKET_OPTIONS, type EventSocketOptions } from './event-sockets.ts';
+import { type EventSource, type OverrunEvent, typesOf } from './events.ts';
 
 const GROUPS: Readonly<Record<EventType, number>> = {
   new: NFNLGRP_CONNTRACK_NEW,
@@ -37,15 +38,20 @@ export interface FlowEvent {
 
 export type ConntrackEvent = FlowEvent | OverrunEvent;
 
+const EVENT_OPTIONS: Checks<EventOptions> = {
+  ...EVENT_SOCKET_OPTIONS,
+  types: typesOf(GROUPS),
+  // Checked when it is compiled.
+  filter: () => {},
+};
+
 /** @throws TypeError, RangeError naming the option */
-export function flowEvents({
-  types = ['new', 'update', 'destroy'],
-  filter = {},
-}: EventOptions): EventSource<FlowEvent> {
-  const groups = checkTypes(types, GROUPS);
+export function flowEvents(options: EventOptions): EventSource<FlowEvent> {
+  checkOptions(options, EVENT_OPTIONS);
+  const { types = ['new', 'update', 'destroy'], filter = {} } = options;
   const compiled = new CompiledFilter(filter, 'options.filter');
   return {
-    groups,
+    groups: types.map((type) => GROUPS[type]),
     program: compiled.forEvents(),
     take(header, view, offset, end) {
       const type = eventTypeOf(header);

@@ -2,12 +2,12 @@
 import { Flow } from '../ctnetlink/flow.ts';
 import type { FlowInit } from '../ctnetlink/properties.ts';
 import { Batch } from '../netlink/batch.ts';
-import { describe } from '../netlink/check.ts';
+import { type Checks, checkFunction, checkOptions, describe } from '../netlink/check.ts';
 import { NetlinkError } from '../netlink/errors.ts';
 import type { Lease } from '../netlink/lease.ts';
 import { type Handle, runtime } from '../netlink/runtime.ts';
 import type { BuildRequest } from '../netlink/writer.ts';
-import type { CallOptions } from './call.ts';
+import { CALL_OPTIONS, type CallOptions } from './call.ts';
 
 /** What goes into a datagram at the most; more makes it no faster. */
 const MESSAGES = 256;
@@ -39,6 +39,8 @@ export interface ManyOptions extends CallOptions {
   onError?(failure: Failure): void;
 }
 
+const MANY_OPTIONS: Checks<ManyOptions> = { ...CALL_OPTIONS, onError: checkFunction };
+
 export interface ManyResult {
   succeeded: number;
   failed: number;
@@ -63,7 +65,7 @@ export class ManyError extends NetlinkError implements ManyResult {
 }
 
 /**
- * @throws TypeError for what is no iterable; ManyError when items failed and there is no onError; what the iterable throws, when all that it
+ * @throws TypeError for what is no iterable, or naming the option; ManyError when items failed and there is no onError; what the iterable throws, when all that it
  * gave before has been sent; OverrunError, TransportError, ClosedError, when nobody knows what became of the last some hundred
  */
 export async function sendMany(
@@ -73,9 +75,7 @@ export async function sendMany(
   flows: Flows,
   options: ManyOptions,
 ): Promise<ManyResult> {
-  const { onError } = options;
-  if (onError !== undefined && typeof onError !== 'function')
-    throw new TypeError(`options.onError must be a function, not ${describe(onError)}`);
+  checkOptions(options, MANY_OPTIONS);
   const many = new Many(lease, operation, build, options);
   if (isIterable(flows, Symbol.asyncIterator)) await many.addAsync(flows as AsyncIterable<FlowInit | Flow>);
   else if (isIterable(flows, Symbol.iterator)) await many.addAll(flows as Iterable<FlowInit | Flow>);

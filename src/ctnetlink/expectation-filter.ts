@@ -1,4 +1,4 @@
-import { describe } from '../netlink/check.ts';
+import { checkPlain, describe } from '../netlink/check.ts';
 import { AF_UNSPEC } from '../uapi/socket.ts';
 import { EXPECT_MASTER, EXPECTED, Expectation, expectationSlot } from './expectation.ts';
 import { sameValue } from './kinds.ts';
@@ -31,12 +31,11 @@ export class CompiledExpectationFilter {
 
   /** @throws TypeError, RangeError naming the part of the filter */
   constructor(filter: ExpectationFilter, argument = 'filter') {
-    if (typeof filter !== 'object' || filter === null)
-      throw new TypeError(`${argument} must be an object, not ${describe(filter)}`);
+    checkPlain(filter, argument);
     for (const key of Object.keys(filter))
       if (!PARTS.includes(key)) throw new TypeError(`${argument}.${key} is none of ${PARTS.join(', ')}`);
     const { family, helper, master, tuple } = filter;
-    if (family !== undefined && !Object.hasOwn(FAMILIES, family))
+    if (family !== undefined && (typeof family !== 'string' || !Object.hasOwn(FAMILIES, family)))
       throw new RangeError(`${argument}.family must be 'ipv4' or 'ipv6', not ${describe(family)}`);
     this.#wanted = Expectation.from({ helper, master, tuple }, argument);
     const { slots } = this.#wanted;

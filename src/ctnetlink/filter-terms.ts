@@ -1,5 +1,5 @@
 /** A filter as callers write it, and what it comes to. */
-import { checkInteger, describe } from '../netlink/check.ts';
+import { checkInteger, checkPlain, describe } from '../netlink/check.ts';
 import { Flow } from './flow.ts';
 import { FAMILIES, type Family } from './names.ts';
 import { prefixMask, readPrefix, splitPrefix } from './prefix.ts';
@@ -55,8 +55,7 @@ const PARTS = ['family', 'mark', 'status', 'zone', 'orig', 'reply'];
 
 /** @throws TypeError, RangeError naming the part of the filter */
 export function readTerms(filter: Filter, argument: string): FilterTerms {
-  if (typeof filter !== 'object' || filter === null)
-    throw new TypeError(`${argument} must be an object, not ${describe(filter)}`);
+  checkPlain(filter, argument);
   for (const key of Object.keys(filter))
     if (!PARTS.includes(key)) throw new TypeError(`${argument}.${key} is none of ${PARTS.join(', ')}`);
   const { family, mark, status, zone } = filter;

@@ -3,6 +3,7 @@
  * of a little-endian machine). Their length is a multiple of 4 (nf_conntrack_labels.c).
  */
 import { HOST_LITTLE_ENDIAN } from '../netlink/byteorder.ts';
+import { describe } from '../netlink/check.ts';
 
 /** XT_CONNLABEL_MAXBIT + 1 */
 export const LABEL_BITS = 128;
@@ -33,7 +34,7 @@ export function labelWords(bits: Iterable<number>, argument = 'labels'): Uint8Ar
   const words = new Uint8Array(WORDS * 4);
   for (const bit of bits) {
     if (!Number.isInteger(bit) || bit < 0 || bit >= LABEL_BITS) {
-      throw new RangeError(`${argument}: bit ${bit} is not an integer from 0 to ${LABEL_BITS - 1}`);
+      throw new RangeError(`${argument}: bit ${describe(bit)} is not an integer from 0 to ${LABEL_BITS - 1}`);
     }
     words[byteOf(bit)] |= 1 << (bit & 7);
   }

@@ -1,4 +1,4 @@
-import { checkInteger } from '../netlink/check.ts';
+import { checkInteger, describe } from '../netlink/check.ts';
 import * as common from '../uapi/nf_conntrack_common.ts';
 
 /** Name (without IPS_) and bit of every status, lowest first: enum ip_conntrack_status. */
@@ -31,14 +31,15 @@ export function statusBits(status: unknown, argument = 'status'): number {
   if (!Array.isArray(status)) return checkInteger(status, 0xffffffff, argument);
   let bits = 0;
   for (const name of status) {
+    const wrong = (): string =>
+      `${argument} must have names of ${Object.keys(STATUS_BITS).join(', ')}, not ${describe(name)}`;
+    if (typeof name !== 'string') throw new TypeError(wrong());
     const bit = Object.hasOwn(STATUS_BITS, name)
       ? STATUS_BITS[name]
       : /^0x[0-9a-f]{1,8}$/.test(name)
         ? Number(name)
         : undefined;
-    if (bit === undefined) {
-      throw new RangeError(`${argument} must have names of ${Object.keys(STATUS_BITS).join(', ')}, not '${name}'`);
-    }
+    if (bit === undefined) throw new RangeError(wrong());
     bits |= bit;
   }
   return bits >>> 0;

@@ -2,18 +2,15 @@
 import type { Expectation } from '../ctnetlink/expectation.ts';
 import type { Flow } from '../ctnetlink/flow.ts';
 import type { EventType } from '../ctnetlink/message.ts';
+import { checkString } from '../netlink/check.ts';
 import { escapeControls } from '../netlink/escape.ts';
 import { escapeXML } from './elements.ts';
-import {
-  type ExpectationOptions,
-  type ExpectationXmlOptions,
-  formatExpectation,
-  formatExpectationXML,
-} from './expectation.ts';
-import { formatFlow, type PlainOptions, PREFIXES } from './plain.ts';
+import { type ExpectationOptions, type ExpectationXmlOptions, expectationText, expectationXML } from './expectation.ts';
+import { type AnyFormatOptions, checkOf, checkTime, FORMAT_OPTIONS } from './options.ts';
+import { flowText, type PlainOptions, PREFIXES } from './plain.ts';
 import { formatFlowSave } from './save.ts';
 import { timeval } from './time.ts';
-import { formatFlowXML, type XmlOptions } from './xml.ts';
+import { flowXML, type XmlOptions } from './xml.ts';
 
 /** What is printed of an event. */
 export interface FlowEvent {
@@ -36,11 +33,21 @@ export interface EventXmlOptions extends Omit<XmlOptions, 'type'> {
   programName?: string;
 }
 
+type OfAny = Omit<AnyFormatOptions, 'type'>;
+
+const { type: _type, ...OF_FLOW } = FORMAT_OPTIONS;
+const { time, now } = FORMAT_OPTIONS;
+const check = checkOf<OfAny & EventOptions>({ ...OF_FLOW, received: checkTime, programName: checkString });
+const checkXml = checkOf<OfAny & EventXmlOptions>({ ...OF_FLOW, programName: checkString });
+const checkExpectation = checkOf<Omit<ExpectationOptions, 'type'>>({ received: checkTime });
+const checkExpectationXml = checkOf<Omit<ExpectationXmlOptions, 'type'>>({ time, now });
+
 /** The line of an event, without a newline. conntrack(8) marks what a program caused with or without -o userspace; so do we. */
 export function formatEvent(event: FlowEvent, options: EventOptions = {}): string {
+  check(options);
   const { received, programName } = options;
   const arrival = received === undefined ? '' : `[${timeval(received)}]\t`;
-  const flow = formatFlow(event.flow, options);
+  const flow = flowText(event.flow, options);
   return (
     arrival +
     (flow === '' ? '' : PREFIXES[event.type]) +
@@ -51,8 +58,9 @@ export function formatEvent(event: FlowEvent, options: EventOptions = {}): strin
 
 /** The same in XML, where which program caused it is text between the elements. */
 export function formatEventXML(event: FlowEvent, options: EventXmlOptions = {}): string {
+  checkXml(options);
   const { programName } = options;
-  const flow = formatFlowXML(event.flow, { ...options, type: event.type });
+  const flow = flowXML(event.flow, { ...options, type: event.type });
   return flow + cause(event, programName && escapeXML(programName));
 }
 
@@ -93,7 +101,8 @@ export function formatExpectationEvent(
   { type, expectation }: ExpectationEvent,
   options: Omit<ExpectationOptions, 'type'> = {},
 ): string {
-  return formatExpectation(expectation, { ...options, type });
+  checkExpectation(options);
+  return expectationText(expectation, { ...options, type });
 }
 
 /** The same in XML. */
@@ -101,5 +110,6 @@ export function formatExpectationEventXML(
   { type, expectation }: ExpectationEvent,
   options: Omit<ExpectationXmlOptions, 'type'> = {},
 ): string {
-  return formatExpectationXML(expectation, { ...options, type });
+  checkExpectationXml(options);
+  return expectationXML(expectation, { ...options, type });
 }

@@ -7,6 +7,7 @@ import type { SlotValue } from '../ctnetlink/kinds.ts';
 import { escapeControls } from '../netlink/escape.ts';
 import { NF_CT_EXPECT_INACTIVE, NF_CT_EXPECT_PERMANENT, NF_CT_EXPECT_USERSPACE } from '../uapi/nf_conntrack_common.ts';
 import { escapeXML, FLOW_BEGIN, layer3Begin, layer4Begin, when } from './elements.ts';
+import { type AnyFormatOptions, checkOf, checkTime, FORMAT_OPTIONS } from './options.ts';
 import { type PlainOptions, PREFIXES } from './plain.ts';
 import { expectationTimeval } from './time.ts';
 import { addressesXML, layer4XML, tupleText } from './tuple.ts';
@@ -19,6 +20,9 @@ export interface ExpectationOptions extends Pick<PlainOptions, 'type'> {
 
 /** -o timestamp is `time` here. */
 export type ExpectationXmlOptions = Pick<XmlOptions, 'type' | 'time' | 'now'>;
+
+const check = checkOf<AnyFormatOptions & ExpectationOptions>({ ...FORMAT_OPTIONS, received: checkTime });
+const checkXml = checkOf<AnyFormatOptions>(FORMAT_OPTIONS);
 
 const TIMEOUT = expectationSlot('timeout');
 const FLAGS = expectationSlot('flags');
@@ -40,6 +44,12 @@ function flagNames(slots: readonly SlotValue[]): string[] {
 
 /** The line of an expectation, without a newline; with `type`, as an event. */
 export function formatExpectation(expectation: Expectation, options: ExpectationOptions = {}): string {
+  check(options);
+  return expectationText(expectation, options);
+}
+
+/** The same of options that were checked. */
+export function expectationText(expectation: Expectation, options: ExpectationOptions): string {
   checkExpectation(expectation);
   const { slots } = expectation;
   const { type, received } = options;
@@ -62,6 +72,12 @@ export function formatExpectation(expectation: Expectation, options: Expectation
 
 /** The <flow> element of an expectation, without a newline; with `type`, as an event. */
 export function formatExpectationXML(expectation: Expectation, options: ExpectationXmlOptions = {}): string {
+  checkXml(options);
+  return expectationXML(expectation, options);
+}
+
+/** The same of options that were checked. */
+export function expectationXML(expectation: Expectation, options: ExpectationXmlOptions): string {
   checkExpectation(expectation);
   const { slots } = expectation;
   let text = options.type === undefined ? '<flow>' : FLOW_BEGIN[options.type];

@@ -9,7 +9,7 @@ import { escapeControls } from '../netlink/escape.ts';
 import { IPS_ASSURED, IPS_HW_OFFLOAD, IPS_OFFLOAD, IPS_SEEN_REPLY } from '../uapi/nf_conntrack_common.ts';
 import type { LabelMap } from './labelmap.ts';
 import { DCCP_STATE_NAMES, FAMILY_NAMES, PROTOCOL_NAMES, SCTP_STATE_NAMES, TCP_STATE_NAMES } from './names.ts';
-import { checkFlow, type FormatOptions } from './options.ts';
+import { type AnyFormatOptions, checkFlow, checkOf, FORMAT_OPTIONS, type FormatOptions } from './options.ts';
 import {
   DCCP_STATE,
   HELPER,
@@ -53,12 +53,20 @@ const LAYER3 = numbered(FAMILY_NAMES);
 const LAYER4 = numbered(PROTOCOL_NAMES);
 
 const DEFAULTS: PlainOptions = {};
+const check = checkOf<AnyFormatOptions>(FORMAT_OPTIONS);
 
 /**
  * The line of a flow, without a newline; with `type`, as an event. Empty without an original tuple, for which nfct_snprintf fails; the
  * kernel sends none such.
+ * @throws TypeError, RangeError naming the argument
  */
 export function formatFlow(flow: Flow, options: PlainOptions = DEFAULTS): string {
+  check(options);
+  return flowText(flow, options);
+}
+
+/** The same of options that were checked. */
+export function flowText(flow: Flow, options: PlainOptions): string {
   checkFlow(flow);
   const { slots } = flow;
   const proto = slots[ORIG.proto];

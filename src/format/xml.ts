@@ -11,7 +11,7 @@ import { IPS_ASSURED, IPS_SEEN_REPLY } from '../uapi/nf_conntrack_common.ts';
 import { escapeXML, FLOW_BEGIN, layer3Begin, layer4Begin, when } from './elements.ts';
 import type { LabelMap } from './labelmap.ts';
 import { TCP_STATE_NAMES } from './names.ts';
-import { checkFlow, type FormatOptions } from './options.ts';
+import { type AnyFormatOptions, checkFlow, checkOf, FORMAT_OPTIONS, type FormatOptions } from './options.ts';
 import {
   DCCP_STATE,
   HELPER,
@@ -58,11 +58,18 @@ const INDEPENDENT = [
 ] as const;
 
 const DEFAULTS: XmlOptions = {};
+const check = checkOf<AnyFormatOptions>(FORMAT_OPTIONS);
 
 /**
  * The <flow> element, without a newline; with `type`, as an event. Layer 3 and the id are always there, type, code and id of ICMP never.
  */
 export function formatFlowXML(flow: Flow, options: XmlOptions = DEFAULTS): string {
+  check(options);
+  return flowXML(flow, options);
+}
+
+/** The same of options that were checked. */
+export function flowXML(flow: Flow, options: XmlOptions): string {
   checkFlow(flow);
   const { slots } = flow;
   // C looks whether the original direction was counted, for both.

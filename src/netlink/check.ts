@@ -5,8 +5,18 @@ import { escapeControls } from './escape.ts';
 /** A value as an error message names it. */
 export function describe(value: unknown): string {
   if (typeof value === 'string') return `'${escapeControls(value)}'`;
+  if (typeof value === 'function') return 'a function';
+  if (typeof value !== 'object' || value === null) return String(value);
   if (Array.isArray(value)) return 'an array';
-  return typeof value === 'object' && value !== null ? 'an object' : String(value);
+  if (isPlain(value)) return 'an object';
+  const kind = Object.prototype.toString.call(value).slice('[object '.length, -1);
+  return kind === 'Object' ? 'an instance of a class' : `a ${escapeControls(kind)}`;
+}
+
+/** Made by braces, in whatever realm, or without a prototype. */
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 /** An integer from `min` to `max`. */
@@ -18,15 +28,69 @@ export function checkInteger(value: unknown, max: number, argument: string, min 
   return value;
 }
 
-/** An options object: the caller's own, or the default that stands for none given. */
-export function checkOptions(options: unknown, argument = 'options'): void {
-  if (typeof options !== 'object' || options === null) {
-    throw new TypeError(`${argument} must be an object, not ${describe(options)}`);
+/** What a value must be. Never asked for undefined. @throws TypeError, RangeError naming the argument */
+export type Check = (value: unknown, argument: string) => unknown;
+
+/** The options that there are, and what each must be. */
+export type Checks<O extends object> = { readonly [Name in keyof O]-?: Check };
+
+/**
+ * An options object: plain, with options that there are, each of the right type. One that is undefined is as if it were not there.
+ * @throws TypeError for an unknown name, with the nearest that there is; what the checks throw
+ */
+export function checkOptions<O extends object>(options: O, checks: Checks<O>, argument = 'options'): void {
+  checkPlain(options, argument);
+  for (const name of Object.keys(options)) {
+    if (!Object.hasOwn(checks, name)) throw new TypeError(noOption(name, Object.keys(checks), argument));
+    const value = options[name as keyof O];
+    if (value !== undefined) checks[name as keyof O](value, `${argument}.${name}`);
   }
 }
 
-export function checkSignal(signal: unknown, argument = 'options.signal'): void {
-  if (signal === undefined) return;
+/** @throws TypeError for what is not written in braces */
+export function checkPlain(value: unknown, argument: string): void {
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || !isPlain(value))
+    throw new TypeError(`${argument} must be an object, not ${describe(value)}`);
+}
+
+function noOption(name: string, known: readonly string[], argument: string): string {
+  const near = nearest(name, known);
+  const remedy = near === undefined ? `: there are ${known.join(', ')}` : `; did you mean ${near}?`;
+  return `${argument}.${escapeControls(name)} is no option${remedy}`;
+}
+
+/** The name that somebody who wrote this one meant; undefined where none is like it. */
+export function nearest(name: string, known: readonly string[]): string | undefined {
+  let found: string | undefined;
+  let least = Math.max(1, Math.floor(name.length / 3)) + 1;
+  for (const each of known) {
+    const changes = distance(name.toLowerCase(), each.toLowerCase());
+    if (changes >= least) continue;
+    least = changes;
+    found = each;
+  }
+  return found;
+}
+
+/** Letters to insert, delete, change or swap with their neighbour that make one word of the other. */
+function distance(a: string, b: string): number {
+  let before: number[] = [];
+  let last = Array.from({ length: b.length + 1 }, (_, at) => at);
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const same = a[i - 1] === b[j - 1];
+      row[j] = Math.min(row[j - 1] + 1, last[j] + 1, last[j - 1] + (same ? 0 : 1));
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
+        row[j] = Math.min(row[j], before[j - 2] + 1);
+    }
+    before = last;
+    last = row;
+  }
+  return last[b.length];
+}
+
+export function checkSignal(signal: unknown, argument: string): void {
   // Not by its class: test environments bring their own.
   const { aborted, addEventListener } = (signal ?? {}) as Partial<AbortSignal>;
   if (typeof aborted !== 'boolean' || typeof addEventListener !== 'function') {
@@ -35,7 +99,22 @@ export function checkSignal(signal: unknown, argument = 'options.signal'): void 
 }
 
 export function checkBoolean(value: unknown, argument: string): void {
-  if (value !== undefined && typeof value !== 'boolean') {
-    throw new TypeError(`${argument} must be true or false, not ${describe(value)}`);
-  }
+  if (typeof value !== 'boolean') throw new TypeError(`${argument} must be true or false, not ${describe(value)}`);
+}
+
+export function checkString(value: unknown, argument: string): void {
+  if (typeof value !== 'string') throw new TypeError(`${argument} must be a string, not ${describe(value)}`);
+}
+
+export function checkFunction(value: unknown, argument: string): void {
+  if (typeof value !== 'function') throw new TypeError(`${argument} must be a function, not ${describe(value)}`);
+}
+
+/** A check for one of these words. */
+export function oneOf(...words: readonly string[]): Check {
+  const all = words.length === 1 ? words[0] : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`;
+  return (value, argument) => {
+    if (typeof value !== 'string') throw new TypeError(`${argument} must be ${all}, not ${describe(value)}`);
+    if (!words.includes(value)) throw new RangeError(`${argument} must be ${all}, not ${describe(value)}`);
+  };
 }

@@ -3,7 +3,7 @@
 import * as attr from '../ctnetlink/attr.ts';
 import { type Flow, slotOfId } from '../ctnetlink/flow.ts';
 import type { SlotValue } from '../ctnetlink/kinds.ts';
-import { checkInteger, checkOptions } from '../netlink/check.ts';
+import { checkInteger, describe } from '../netlink/check.ts';
 import { UnsupportedError } from '../netlink/errors.ts';
 import { AF_INET, AF_INET6 } from '../uapi/socket.ts';
 import { checkConntrack, writeAttribute } from './conntrack.ts';
@@ -168,7 +168,8 @@ export function nfct_set_attr_grp(ct: Flow, type: number, value: AttrGroupValue)
     const names = `${attrName(union.ipv4)} or ${attrName(union.ipv6)}`;
     throw new UnsupportedError(`nfct_set_attr_grp: group ${type} can only be read: set ${names}`);
   }
-  checkOptions(value, 'value');
+  if (typeof value !== 'object' || value === null)
+    throw new TypeError(`value must be an object, not ${describe(value)}`);
   const values: SlotValue[] = fields.map(([name, field]) =>
     toSlot(field, (value as unknown as Record<string, unknown>)[name]),
   );

@@ -1,11 +1,11 @@
 /** Objects as text. JavaScript has strings: there is no buffer, so nothing is cut, and what is returned is the text. */
 import type { Expectation } from '../ctnetlink/expectation.ts';
 import type { Flow } from '../ctnetlink/flow.ts';
-import { formatExpectation, formatExpectationXML } from '../format/expectation.ts';
+import { expectationText, expectationXML } from '../format/expectation.ts';
 import { formatOptions } from '../format/flags.ts';
 import { LabelMap } from '../format/labelmap.ts';
-import { formatFlow } from '../format/plain.ts';
-import { formatFlowXML } from '../format/xml.ts';
+import { flowText } from '../format/plain.ts';
+import { flowXML } from '../format/xml.ts';
 import { checkInteger, describe } from '../netlink/check.ts';
 import { checkConntrack } from './conntrack.ts';
 import { NFCT_O_MAX, NFCT_O_XML } from './constants.ts';
@@ -37,7 +37,7 @@ export function nfct_snprintf_labels(
     throw new TypeError(`map must be a LabelMap or null, not ${describe(map)}`);
   checkOutput(msg_type, out_type, out_flags);
   const options = formatOptions(out_flags, msg_type, map ?? undefined);
-  return out_type === NFCT_O_XML ? formatFlowXML(ct, options) : formatFlow(ct, options);
+  return out_type === NFCT_O_XML ? flowXML(ct, options) : flowText(ct, options);
 }
 
 /**
@@ -49,7 +49,7 @@ export function nfexp_snprintf(exp: Expectation, msg_type: number, out_type: num
   checkExpect(exp);
   checkOutput(msg_type, out_type, out_flags);
   const options = formatOptions(out_flags, msg_type);
-  return out_type === NFCT_O_XML ? formatExpectationXML(exp, options) : formatExpectation(exp, options);
+  return out_type === NFCT_O_XML ? expectationXML(exp, options) : expectationText(exp, options);
 }
 
 function checkOutput(msg_type: number, out_type: number, out_flags: number): void {

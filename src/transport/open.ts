@@ -1,5 +1,5 @@
 /** Which socket runs: the only file that knows the adapters, each loaded when it is wanted. */
-import { checkBoolean, checkInteger, checkOptions, describe } from '../netlink/check.ts';
+import { type Check, type Checks, checkBoolean, checkInteger, checkOptions, describe } from '../netlink/check.ts';
 import { UnsupportedError } from '../netlink/errors.ts';
 import type { Transport, TransportFactory, TransportOptions } from '../netlink/transport.ts';
 import {
@@ -63,29 +63,46 @@ function isAdapter(name: unknown): name is TransportName {
   return typeof name === 'string' && Object.hasOwn(ADAPTERS, name);
 }
 
+/** setsockopt takes an int; what an adapter said of anything else would not name the option. */
+export const checkReceiveBuffer: Check = (value, argument) => checkInteger(value, 0x7fffffff, argument, 1);
+
+export const OPEN_OPTIONS: Checks<OpenOptions> = {
+  transport(value, argument) {
+    if (typeof value !== 'function' && !isAdapter(value))
+      throw new TypeError(`${argument} must be ${NAMES} or a function, not ${describe(value)}`);
+  },
+  receiveBuffer: checkReceiveBuffer,
+  events: checkBoolean,
+  reliable: checkBoolean,
+  receiveAhead: checkBoolean,
+  eventsMayAbortProcess: checkBoolean,
+};
+
 /** @throws TypeError, RangeError naming the option */
 export function checkOpenOptions(options: OpenOptions): void {
-  checkOptions(options);
-  const { receiveBuffer } = options;
-  // setsockopt takes an int; what an adapter said of anything else would not name the option.
-  if (receiveBuffer !== undefined) checkInteger(receiveBuffer, 0x7fffffff, 'options.receiveBuffer', 1);
-  checkBoolean(options.reliable, 'options.reliable');
-  checkBoolean(options.receiveAhead, 'options.receiveAhead');
+  checkOptions(options, OPEN_OPTIONS);
+}
+
+const METHODS = ['start', 'send', 'receive', 'joinGroup', 'leaveGroup', 'ref', 'unref', 'close'] as const;
+
+/** What a program's own function gave. @throws TypeError for what is no transport */
+function checkTransport(transport: Transport): Transport {
+  const given = transport as Partial<Transport> | null | undefined;
+  const missing = METHODS.find((method) => typeof given?.[method] !== 'function');
+  if (missing === undefined) return transport;
+  throw new TypeError(`options.transport must give a Transport, not ${describe(given)} without ${missing}()`);
 }
 
 /**
  * @throws UnsupportedError when nothing can be opened here, with what was tried and why each failed
  * @throws TransportError
- * @throws TypeError for an unknown name (in the environment: UnsupportedError); TypeError, RangeError for a receiveBuffer that is none
+ * @throws TypeError, RangeError naming the option; UnsupportedError for an unknown name in the environment
  */
 export async function openTransport(options: OpenOptions = {}): Promise<Transport> {
   checkOpenOptions(options);
   const { transport } = options;
-  if (typeof transport === 'function') return await transport(options);
-  if (transport !== undefined) {
-    if (isAdapter(transport)) return await ADAPTERS[transport](options);
-    throw new TypeError(`transport must be ${NAMES} or a function, not ${describe(transport)}`);
-  }
+  if (typeof transport === 'function') return checkTransport(await transport(options));
+  if (transport !== undefined) return await ADAPTERS[transport](options);
   const wanted = environmentVariable('CTNETLINK_TRANSPORT');
   if (wanted !== undefined && wanted !== '') {
     if (isAdapter(wanted)) return await ADAPTERS[wanted](options);

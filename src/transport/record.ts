@@ -1,11 +1,11 @@
 import { closeSync, constants, fchmodSync, fstatSync, ftruncateSync, openSync, writeSync } from 'node:fs';
-import { checkOptions, describe } from '../netlink/check.ts';
+import { type Checks, checkFunction, checkOptions, describe } from '../netlink/check.ts';
 import { OverrunError, TransportError } from '../netlink/errors.ts';
 import { walkDatagram } from '../netlink/nlmsg.ts';
 import type { Datagram, Transport, TransportFactory, TransportListener } from '../netlink/transport.ts';
 import { Writer } from '../netlink/writer.ts';
 import { NLMSG_NOOP, NLMSG_OVERRUN } from '../uapi/netlink.ts';
-import { type OpenOptions, openTransport } from './open.ts';
+import { OPEN_OPTIONS, type OpenOptions, openTransport } from './open.ts';
 import { pcapFileHeader, pcapRecord } from './pcap.ts';
 
 /** The owner may read and write: what a network talks to is nobody else's business. */
@@ -35,6 +35,8 @@ export interface RecordOptions extends OpenOptions {
   onError?(error: RecordError): void;
 }
 
+const RECORD_OPTIONS: Checks<RecordOptions> = { ...OPEN_OPTIONS, onError: checkFunction };
+
 /** Opens sockets whose traffic goes into one capture file. */
 export interface Recorder extends TransportFactory {
   /**
@@ -59,16 +61,17 @@ export interface Recorder extends TransportFactory {
  *
  * @param path where to; overwritten
  * @param options of the sockets that are recorded, as for openTransport; and `onError`
+ * @throws TypeError, RangeError naming the argument
  * @throws RecordError for a symbolic link (ELOOP), a file of another user's whose mode cannot be changed (EPERM), and a
  * file that cannot be written; the other errors of node:fs when it cannot be opened
  */
 export function record(path: string, options: RecordOptions = {}): Recorder {
   // A number would be taken for a file descriptor of somebody else's.
   if (typeof path !== 'string') throw new TypeError(`path must be a string, not ${describe(path)}`);
-  checkOptions(options);
-  const { onError, ...openOptions } = options;
-  if (onError !== undefined && typeof onError !== 'function')
-    throw new TypeError(`options.onError must be a function, not ${describe(onError)}`);
+  checkOptions(options, RECORD_OPTIONS);
+  const { onError, ...given } = options;
+  // What is undefined takes nothing away from what a socket is opened with.
+  const openOptions: OpenOptions = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   const file = new CaptureFile(path);
   let failure: RecordError | undefined;
   const write = (fromKernel: boolean, bytes: Uint8Array): void => {

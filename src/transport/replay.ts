@@ -6,7 +6,7 @@ import { Buffer } from 'node:buffer';
 import { readFileSync } from 'node:fs';
 import { describeBytes, describeRequest, operationOf } from '../ctnetlink/describe-request.ts';
 import { HOST_LITTLE_ENDIAN, viewOf } from '../netlink/byteorder.ts';
-import { checkBoolean, checkOptions, describe } from '../netlink/check.ts';
+import { type Checks, checkBoolean, checkOptions, describe, oneOf } from '../netlink/check.ts';
 import { OverrunError, TransportError } from '../netlink/errors.ts';
 import { type nlmsghdr, walkDatagram, writeNlmsghdr } from '../netlink/nlmsg.ts';
 import { Queue } from '../netlink/queue.ts';
@@ -45,6 +45,8 @@ export interface ReplayOptions {
    */
   repeat?: boolean;
 }
+
+const REPLAY_OPTIONS: Checks<ReplayOptions> = { events: oneOf('free', 'recorded'), repeat: checkBoolean };
 
 /** The program asked what the capture has no (further) answer to. */
 export class ReplayError extends TransportError {
@@ -431,11 +433,7 @@ export function replay(capture: string | URL | Uint8Array, options: ReplayOption
   if (typeof capture !== 'string' && !(capture instanceof URL) && !(capture instanceof Uint8Array)) {
     throw new TypeError(`capture must be a path, a URL or a Uint8Array, not ${describe(capture)}`);
   }
-  checkOptions(options);
-  checkBoolean(options.repeat, 'options.repeat');
-  if (options.events !== undefined && options.events !== 'free' && options.events !== 'recorded') {
-    throw new RangeError(`options.events must be 'free' or 'recorded', not ${describe(options.events)}`);
-  }
+  checkOptions(options, REPLAY_OPTIONS);
   const bytes = capture instanceof Uint8Array ? capture : readFileSync(capture);
   const script = new Script(readPcap(bytes), options);
   return async (_options?: TransportOptions) => script.open();

@@ -74,6 +74,9 @@ const NO_CREATES: Refused[] = [
 const NO_FILTERS: Refused[] = [
   [null, TypeError, 'filter must be an object, not null'],
   [5, TypeError, 'filter must be an object, not 5'],
+  [[], TypeError, 'filter must be an object, not an array'],
+  [new Date(0), TypeError, 'filter must be an object, not a Date'],
+  [{ status: [Symbol('ASSURED')] }, TypeError, 'filter.status must have names of'],
   [{ src: '192.0.2.1' }, TypeError, 'filter.src is none of family, mark, status, zone, orig, reply'],
   [{ family: 'ipv5' }, RangeError, "filter.family must be 'ipv4' or 'ipv6', not 'ipv5'"],
   [{ family: 2 }, RangeError, "filter.family must be 'ipv4' or 'ipv6', not 2"],
@@ -92,6 +95,8 @@ const NO_FILTERS: Refused[] = [
 ];
 
 const NO_DUMPS: Refused[] = [
+  [{ table: Symbol('dying') }, TypeError, 'options.table must be conntrack, dying or unconfirmed, not Symbol(dying)'],
+  [{ table: Object.create(null) }, TypeError, 'options.table must be conntrack, dying or unconfirmed, not an object'],
   [{ table: 'expect' }, RangeError, "options.table must be conntrack, dying or unconfirmed, not 'expect'"],
   [{ table: 'dying', reset: true }, RangeError, "options.reset is not for the table 'dying'"],
   [{ table: 'unconfirmed', reset: true }, RangeError, "options.reset is not for the table 'unconfirmed'"],
@@ -99,7 +104,9 @@ const NO_DUMPS: Refused[] = [
 
 const NO_EVENTS: Refused[] = [
   [{ types: [] }, RangeError, 'options.types must name at least one type of event'],
-  [{ types: 'new' }, RangeError, 'options.types must name at least one type of event'],
+  [{ types: 'new' }, TypeError, "options.types must be an array of new, update, destroy, not 'new'"],
+  [{ types: [Symbol('new')] }, TypeError, 'options.types must be of new, update, destroy, not Symbol(new)'],
+  [{ types: [Object.create(null)] }, TypeError, 'options.types must be of new, update, destroy, not an object'],
   [{ types: ['new', 'changed'] }, RangeError, "options.types must be of new, update, destroy, not 'changed'"],
   [{ types: ['toString'] }, RangeError, "not 'toString'"],
 ];
@@ -162,7 +169,7 @@ describe('Conntrack: open refuses', () => {
     for (const transport of ['nosuch', 'toString', 5, {}]) {
       const error = await rejection(Conntrack.open({ transport: transport as never }));
       expect(error, shown(transport)).to.be.instanceOf(TypeError);
-      expect((error as Error).message).to.match(/^transport must be node:ffi, .*addon or a function, not /);
+      expect((error as Error).message).to.match(/^options\.transport must be node:ffi, .*addon or a function, not /);
     }
   });
 

@@ -45,9 +45,15 @@ describe('labels', () => {
   });
 
   it('refuse a bit that is none, by its name', () => {
-    for (const bit of [-1, 128, 1.5, Number.NaN, '3' as never]) {
-      expect(() => labelWords([bit])).to.throw(RangeError, `labels: bit ${bit} is not an integer from 0 to 127`);
-    }
+    for (const [bit, name] of [
+      [-1, '-1'],
+      [128, '128'],
+      [1.5, '1.5'],
+      [Number.NaN, 'NaN'],
+      ['3' as never, "'3'"],
+      [Symbol('x') as never, 'Symbol(x)'],
+    ] as const)
+      expect(() => labelWords([bit])).to.throw(RangeError, `labels: bit ${name} is not an integer from 0 to 127`);
     expect(() => labelWords([200], 'flow.labelsMask')).to.throw(RangeError, 'flow.labelsMask: bit 200');
   });
 });

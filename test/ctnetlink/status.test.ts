@@ -44,9 +44,11 @@ describe('status', () => {
       /^flow\.status must have names of EXPECTED, /,
     );
     expect(() => statusBits(['NONSENSE'])).to.throw(RangeError, "not 'NONSENSE'");
-    for (const name of ['toString', 'constructor', 'assured', 'IPS_ASSURED', '', '0x', '0x123456789', 4, null]) {
+    for (const name of ['toString', 'constructor', 'assured', 'IPS_ASSURED', '', '0x', '0x123456789']) {
       expect(() => statusBits([name])).to.throw(RangeError, 'status must have names');
     }
+    for (const name of [4, null, Symbol('ASSURED'), Object.create(null)])
+      expect(() => statusBits([name])).to.throw(TypeError, 'status must have names');
     expect(() => statusBits('ASSURED')).to.throw(TypeError, "status must be a number, not 'ASSURED'");
     expect(() => statusBits({})).to.throw(TypeError, 'not an object');
     for (const number of [-1, 2 ** 32, 1.5])
