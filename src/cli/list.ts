@@ -3,11 +3,10 @@ import type { Conntrack } from '../conntrack/conntrack.ts';
 import type { DumpOptions } from '../conntrack/flow-dump.ts';
 import { CompiledFilter, type Filter } from '../ctnetlink/filter.ts';
 import type { Flow } from '../ctnetlink/flow.ts';
-import { formatFlow, type PlainOptions } from '../format/plain.ts';
 import { ReplayError } from '../transport/replay.ts';
 import type { Context } from './context.ts';
 import { flowFormat, Listing } from './formats.ts';
-import { complain, type Output } from './output.ts';
+import { complain } from './output.ts';
 import { Selection } from './selection.ts';
 
 /** Prints what matches of a table and says how many flows there were. */
@@ -53,20 +52,4 @@ async function* captured(ct: Conntrack, filter: Filter, options: DumpOptions): A
     if (!(error instanceof ReplayError) || compiled.empty) throw error;
     for await (const batch of ct.dump({}, options).batches()) yield batch.filter((flow) => compiled.matches(flow));
   }
-}
-
-/** Prints flows as lines of text and returns how many. */
-export async function printPlain(
-  batches: AsyncIterable<readonly Flow[]>,
-  output: Output,
-  options: PlainOptions,
-): Promise<number> {
-  let shown = 0;
-  for await (const batch of batches) {
-    for (const flow of batch) output.add(`${formatFlow(flow, options)}\n`);
-    shown += batch.length;
-    if (output.full) await output.flush();
-  }
-  await output.flush();
-  return shown;
 }

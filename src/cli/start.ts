@@ -1,36 +1,33 @@
 /**
- * What `npm start` runs: the flows of a capture of a real kernel, through everything that is between a socket and the text, then some
- * of the live kernel's where this process may ask it. `--live` is the live kernel alone, and fails where that is impossible.
+ * What `npm start` runs: flows of a capture of a real kernel, through everything that is between a socket and the text, then some of the
+ * live kernel's where this process may ask it. `--live` is the live kernel alone, and fails where that is impossible.
  */
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Conntrack } from '../conntrack/conntrack.ts';
-import type { Flow } from '../ctnetlink/flow.ts';
 import type { GlobalStats } from '../ctnetlink/stats.ts';
 import { NetlinkError } from '../netlink/errors.ts';
 import { replay } from '../transport/replay.ts';
 import { report } from './errors.ts';
-import { printPlain } from './list.ts';
-import { Output } from './output.ts';
+import { overview } from './overview.ts';
 import { withoutFfiWarning } from './warnings.ts';
 
 const CAPTURE = fileURLToPath(new URL('../../fixtures/mixed/capture.pcap', import.meta.url));
 
-/** Of a live table nobody asked for, a few lines are enough. */
-const FEW = 10;
+const HINT = `The live kernel's flows take root or CAP_NET_ADMIN:  sudo env "PATH=$PATH" npm start -- --live
+without any privilege, those of an empty network:    unshare -rn npm start -- --live
+all flows, as conntrack -L prints them:              node dist/cli/main.js -L
+all that the command can do:                         node dist/cli/main.js --help`;
 
-const HINT = `To list the live kernel's it takes root or CAP_NET_ADMIN:  sudo env "PATH=$PATH" npm start -- --live
-or, without any privilege, an empty network of your own:    unshare -rn npm start -- --live
-What the command can do besides:                            node dist/cli/main.js --help`;
+const NONE = `No flow at the moment. The kernel tracks packets once something asks it to, such as a firewall rule
+with \`ct state\` or NAT; on a machine without such rules the table stays empty.`;
 
 withoutFfiWarning();
-const output = new Output();
 
 async function captured(): Promise<void> {
   await using ct = await Conntrack.open({ transport: replay(CAPTURE) });
-  console.log(`Flows of a real kernel, from the capture ${relative(process.cwd(), CAPTURE)}:\n`);
-  const shown = await printPlain(ct.dump().batches(), output, { layer3: true });
-  console.log(`\n${shown} flows, by way of the same tracker, decoder and formatter as the live ones.\n\n${HINT}`);
+  const text = await overview(ct.dump().batches());
+  console.log(`Flows of a real kernel, from the capture ${relative(process.cwd(), CAPTURE)}:\n\n${text}\n${HINT}`);
 }
 
 /** The kernel, when it answers. */
@@ -44,27 +41,16 @@ async function open(): Promise<{ ct: Conntrack; stats: GlobalStats }> {
   }
 }
 
-async function live({ ct, stats: { entries, maxEntries } }: Awaited<ReturnType<typeof open>>, most: number) {
+async function live({ ct, stats: { entries, maxEntries } }: Awaited<ReturnType<typeof open>>): Promise<void> {
   await using _closed = ct;
-  console.log(
-    `The live kernel tracks ${entries} flows${maxEntries === undefined ? '' : ` of at most ${maxEntries}`}.\n`,
-  );
-  const shown = await printPlain(first(ct.dump().batches(), most), output, { layer3: true });
-  if (shown < entries) console.log(`... and ${entries - shown} more`);
-}
-
-/** At most so many flows. */
-async function* first(batches: AsyncIterable<readonly Flow[]>, most: number): AsyncGenerator<readonly Flow[]> {
-  for await (const batch of batches) {
-    yield batch.slice(0, most);
-    most -= batch.length;
-    if (most <= 0) return;
-  }
+  const most = maxEntries === undefined ? '' : ` of at most ${maxEntries}`;
+  console.log(`The live kernel tracks ${entries} ${entries === 1 ? 'flow' : 'flows'}${most}.\n`);
+  console.log(entries === 0 ? NONE : (await overview(ct.dump().batches())).trimEnd());
 }
 
 try {
   if (process.argv.includes('--live')) {
-    await live(await open(), Number.POSITIVE_INFINITY);
+    await live(await open());
   } else {
     await captured();
     const opened = await open().catch((error: unknown) => {
@@ -74,7 +60,7 @@ try {
     });
     if (opened !== undefined) {
       console.log();
-      await live(opened, FEW);
+      await live(opened);
     }
   }
 } catch (error) {

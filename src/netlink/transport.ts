@@ -87,7 +87,7 @@ export interface Transport {
 export interface TransportOptions {
   /**
    * SO_RCVBUF in bytes, of sockets that take events (a Conntrack opens its sockets for requests without it): a limit of what waits in the kernel,
-   * not an allocation. Default: 8 MiB (6,500 events) where the transport can pass net.core.rmem_max, which takes CAP_NET_ADMIN; the addon leaves
+   * not an allocation. Default: 8 MiB (13,107 events) where the transport can pass net.core.rmem_max, which takes CAP_NET_ADMIN; the addon leaves
    * it at net.core.rmem_default.
    */
   receiveBuffer?: number;
