@@ -44,8 +44,8 @@ const objects = Array.from({ length: spans.length }, (_, i): FlowInit => {
 });
 const alike = objects.map((init) => Flow.from(init));
 const shape = best((index) => flowCodec.write(writer.reset(), alike[index]));
-const request = best((index) => buildCreate(alike[index], 'create')(writer.reset(), 0));
-const object = best((index) => buildCreate(Flow.from(objects[index]), 'create', 'flow', true)(writer.reset(), 0));
+const request = best((index) => buildCreate(alike[index], 'create').write(writer.reset(), 0));
+const object = best((index) => buildCreate(Flow.from(objects[index]), 'create', 'flow', true).write(writer.reset(), 0));
 
 const result = {
   count: spans.length,

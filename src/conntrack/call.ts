@@ -1,7 +1,7 @@
 import { type Checks, checkOptions, checkSignal } from '../netlink/check.ts';
 import { KernelError } from '../netlink/errors.ts';
 import type { Lease } from '../netlink/lease.ts';
-import type { BuildRequest } from '../netlink/writer.ts';
+import type { Request } from '../netlink/request.ts';
 import { ENOENT } from '../uapi/errno.ts';
 import type { DumpSockets } from './dump-sockets.ts';
 
@@ -17,45 +17,44 @@ export function checkCall(options: CallOptions): CallOptions {
   return options;
 }
 
-/** Makes a request that no dump answers; `take` gets the reply before the ACK of one that asks for something and changes nothing. */
-export function callSocket(
+/** The reply before the ACK of a request that asks for something; undefined when there is none. */
+export async function ask<T>(
   lease: Lease,
-  operation: string,
-  build: BuildRequest,
-  options: CallOptions,
-  take?: (view: DataView, offset: number, end: number) => void,
-): Promise<void> {
-  const { signal } = checkCall(options);
-  if (take === undefined) return lease.request(build, { operation, signal });
-  const sink = { message: (_header: unknown, view: DataView, offset: number, end: number) => take(view, offset, end) };
-  return lease.request(build, { operation, signal, sink, replies: true, repeatable: true });
-}
-
-/** What `take` gave, or undefined when the kernel says that there is none (ENOENT). */
-export async function findOne<T>(
-  lease: Lease,
-  operation: string,
-  build: BuildRequest,
+  request: Request,
   options: CallOptions,
   decode: (view: DataView, offset: number, end: number) => T,
 ): Promise<T | undefined> {
-  let found: T | undefined;
+  const { signal } = checkCall(options);
+  let reply: T | undefined;
+  const sink = {
+    message(_header: unknown, view: DataView, offset: number, end: number): void {
+      reply = decode(view, offset, end);
+    },
+  };
+  await lease.request(request, { signal, sink });
+  return reply;
+}
+
+/** The same, undefined also when the kernel says that there is no such entry (ENOENT). */
+export async function findOne<T>(
+  lease: Lease,
+  request: Request,
+  options: CallOptions,
+  decode: (view: DataView, offset: number, end: number) => T,
+): Promise<T | undefined> {
   try {
-    await callSocket(lease, operation, build, options, (view, offset, end) => {
-      found = decode(view, offset, end);
-    });
+    return await ask(lease, request, options, decode);
   } catch (error) {
-    if (!(error instanceof KernelError) || error.errno !== ENOENT) throw error;
+    if (error instanceof KernelError && error.errno === ENOENT) return undefined;
+    throw error;
   }
-  return found;
 }
 
 /** What a dump of few entries that are no objects of the tables says: statistics, one message a CPU. */
 export async function collect<T>(
   lease: Lease,
   sockets: DumpSockets,
-  operation: string,
-  build: BuildRequest,
+  request: Request,
   options: CallOptions,
   decode: (view: DataView, offset: number, end: number) => T,
 ): Promise<T[]> {
@@ -69,7 +68,7 @@ export async function collect<T>(
   signal?.throwIfAborted();
   const socket = await sockets.take();
   try {
-    await socket.start(build, { operation, dump: true, repeatable: true, signal, sink }, lease).done;
+    await socket.start(request, { signal, sink }, lease).done;
   } finally {
     sockets.giveBack(socket);
   }

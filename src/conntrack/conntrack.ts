@@ -3,7 +3,15 @@ import { CompiledFilter, type Filter } from '../ctnetlink/filter.ts';
 import { Flow } from '../ctnetlink/flow.ts';
 import { decodeFlow } from '../ctnetlink/message.ts';
 import type { FlowInit } from '../ctnetlink/properties.ts';
-import { buildCreate, buildDelete, buildFlush, buildGet, buildStats, buildUpdate } from '../ctnetlink/request.ts';
+import {
+  buildCreate,
+  buildDelete,
+  buildFlush,
+  buildGet,
+  buildStats,
+  buildUpdate,
+  type ChangeQuery,
+} from '../ctnetlink/request.ts';
 import { type CpuStats, decodeCpuStats, decodeGlobalStats, type GlobalStats } from '../ctnetlink/stats.ts';
 import { kernelSupport } from '../ctnetlink/support.ts';
 import { KernelError } from '../netlink/errors.ts';
@@ -12,7 +20,7 @@ import type { TrackerCounts } from '../netlink/sequence.ts';
 import { NetlinkSocket } from '../netlink/socket.ts';
 import { checkOpenOptions, type OpenOptions, openTransport } from '../transport/open.ts';
 import { ENOENT } from '../uapi/errno.ts';
-import { type CallOptions, callSocket, collect, findOne } from './call.ts';
+import { ask, type CallOptions, checkCall, collect, findOne } from './call.ts';
 import { Dump } from './dump.ts';
 import { DumpSockets } from './dump-sockets.ts';
 import { EventSockets } from './event-sockets.ts';
@@ -20,7 +28,7 @@ import type { Events } from './events.ts';
 import { Expectations } from './expectations.ts';
 import { type DumpOptions, flowDump } from './flow-dump.ts';
 import { type EventOptions, type FlowEvent, flowEvents } from './flow-events.ts';
-import { type BuildMany, type Failure, type Flows, type ManyOptions, type ManyResult, sendMany } from './many.ts';
+import { type Failure, type Flows, type ManyOptions, type ManyResult, sendMany } from './many.ts';
 
 export interface ConntrackOptions extends OpenOptions {}
 
@@ -81,7 +89,7 @@ export class Conntrack {
    * @throws TypeError, RangeError naming the argument; KernelError
    */
   async get(flow: FlowInit | Flow, options: CallOptions = {}): Promise<Flow | undefined> {
-    return await findOne(this.#lease, 'get', buildGet(Flow.from(flow)), options, decodeFlow);
+    return await findOne(this.#lease, buildGet(Flow.from(flow)), options, decodeFlow);
   }
 
   /**
@@ -90,7 +98,7 @@ export class Conntrack {
    * @throws TypeError, RangeError naming the argument; KernelError EEXIST when there is such a flow
    */
   async create(flow: FlowInit | Flow, options: CallOptions = {}): Promise<void> {
-    await callSocket(this.#lease, 'create', buildCreate(Flow.from(flow), 'create'), options);
+    await this.#lease.request(buildCreate(Flow.from(flow), 'create'), checkCall(options));
   }
 
   /**
@@ -98,12 +106,12 @@ export class Conntrack {
    * @throws TypeError, RangeError naming the argument; KernelError ENOENT, EBUSY, EOPNOTSUPP, ...
    */
   async update(flow: FlowInit | Flow, options: CallOptions = {}): Promise<void> {
-    await callSocket(this.#lease, 'update', buildUpdate(Flow.from(flow)), options);
+    await this.#lease.request(buildUpdate(Flow.from(flow)), checkCall(options));
   }
 
   /** Creates the flow, or changes it when it exists. */
   async createOrUpdate(flow: FlowInit | Flow, options: CallOptions = {}): Promise<void> {
-    await callSocket(this.#lease, 'createOrUpdate', buildCreate(Flow.from(flow), 'createOrUpdate'), options);
+    await this.#lease.request(buildCreate(Flow.from(flow), 'createOrUpdate'), checkCall(options));
   }
 
   /**
@@ -111,7 +119,7 @@ export class Conntrack {
    * @throws TypeError without a whole tuple: the kernel would take it for a flush; KernelError ENOENT
    */
   async delete(flow: FlowInit | Flow, options: CallOptions = {}): Promise<void> {
-    await callSocket(this.#lease, 'delete', buildDelete(Flow.from(flow)), options);
+    await this.#lease.request(buildDelete(Flow.from(flow)), checkCall(options));
   }
 
   /**
@@ -120,23 +128,22 @@ export class Conntrack {
    * @throws ManyError when some failed and there is no options.onError, and as sendMany says
    */
   async createMany(flows: Flows, options: ManyOptions = {}): Promise<ManyResult> {
-    return await this.#many('create', (flow, owned) => buildCreate(flow, 'create', 'flow', owned), flows, options);
+    return await this.#many('create', flows, options);
   }
 
   /** Creates flows, or changes those that exist; as createMany. */
   async createOrUpdateMany(flows: Flows, options: ManyOptions = {}): Promise<ManyResult> {
-    const build: BuildMany = (flow, owned) => buildCreate(flow, 'createOrUpdate', 'flow', owned);
-    return await this.#many('createOrUpdate', build, flows, options);
+    return await this.#many('createOrUpdate', flows, options);
   }
 
   /** Changes flows as `update` does each; as createMany. */
   async updateMany(flows: Flows, options: ManyOptions = {}): Promise<ManyResult> {
-    return await this.#many('update', (flow, owned) => buildUpdate(flow, 'flow', owned), flows, options);
+    return await this.#many('update', flows, options);
   }
 
   /** Deletes flows as `delete` does each; as createMany. `ct.deleteMany(ct.dump(filter))` is what it is made for. */
   async deleteMany(flows: Flows, options: ManyOptions = {}): Promise<ManyResult> {
-    return await this.#many('delete', (flow) => buildDelete(flow), flows, options);
+    return await this.#many('delete', flows, options);
   }
 
   /**
@@ -149,13 +156,13 @@ export class Conntrack {
     if (compiled.empty) throw new RangeError('filter matches everything; flushAll() empties the table');
     const { transport } = this.#lease;
     const forKernel = compiled.forKernel('flush', kernelSupport(transport.release));
-    if (forKernel.exact) await callSocket(this.#lease, 'flush', buildFlush(forKernel), options);
+    if (forKernel.exact) await this.#lease.request(buildFlush(forKernel), checkCall(options));
     else await this.#deleteEach(filter, options);
   }
 
   /** Empties the table: every flow of every family and zone of this network namespace. */
   async flushAll(options: CallOptions = {}): Promise<void> {
-    await callSocket(this.#lease, 'flush', buildFlush(), options);
+    await this.#lease.request(buildFlush(), checkCall(options));
   }
 
   /**
@@ -168,16 +175,12 @@ export class Conntrack {
 
   /** How many flows there are, and may be. */
   async stats(options: CallOptions = {}): Promise<GlobalStats> {
-    let stats: GlobalStats = { entries: 0 };
-    await callSocket(this.#lease, 'stats', buildStats('stats'), options, (view, offset, end) => {
-      stats = decodeGlobalStats(view, offset, end);
-    });
-    return stats;
+    return (await ask(this.#lease, buildStats('stats'), options, decodeGlobalStats)) ?? { entries: 0 };
   }
 
   /** Counters of every CPU since boot, of this network namespace. */
   async cpuStats(options: CallOptions = {}): Promise<CpuStats[]> {
-    return await collect(this.#lease, this.#sockets, 'cpuStats', buildStats('cpuStats'), options, decodeCpuStats);
+    return await collect(this.#lease, this.#sockets, buildStats('cpuStats'), options, decodeCpuStats);
   }
 
   /** Closes all sockets: what is pending rejects with ClosedError, events end. Idempotent. */
@@ -190,8 +193,8 @@ export class Conntrack {
     await this.close();
   }
 
-  #many(operation: string, build: BuildMany, flows: Flows, options: ManyOptions): Promise<ManyResult> {
-    return sendMany(this.#lease, operation, build, flows, options);
+  #many(query: ChangeQuery, flows: Flows, options: ManyOptions): Promise<ManyResult> {
+    return sendMany(this.#lease, query, flows, options);
   }
 
   async #deleteEach(filter: Filter, options: CallOptions): Promise<void> {

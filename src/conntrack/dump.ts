@@ -1,19 +1,15 @@
 import { type Lease, notDropped, stackOf, whenDropped } from '../netlink/lease.ts';
 import type { nlmsghdr } from '../netlink/nlmsg.ts';
+import type { Request } from '../netlink/request.ts';
 import type { ReplySink } from '../netlink/sequence.ts';
 import type { NetlinkSocket, RequestHandle } from '../netlink/socket.ts';
-import type { BuildRequest } from '../netlink/writer.ts';
 import type { DumpSockets } from './dump-sockets.ts';
 import { DONE, Signal } from './signal.ts';
 
 /** What is dumped. */
 export interface DumpSource<T> {
-  /** What errors call it. */
-  readonly operation: string;
-  /** It changes nothing. */
-  readonly repeatable: boolean;
   /** @param release of the kernel, as Transport has it */
-  build(release: string | undefined): BuildRequest;
+  request(release: string | undefined): Request;
   /** The entry in a message, or undefined when it is not wanted. */
   take(view: DataView, offset: number, end: number): T | undefined;
 }
@@ -206,21 +202,14 @@ class DumpReader<T> implements ReplySink {
       this.#giveBack();
       return;
     }
-    const { operation, repeatable } = this.#source;
-    let build: BuildRequest;
+    let request: Request;
     try {
-      build = this.#source.build(socket.transport.release);
+      request = this.#source.request(socket.transport.release);
     } catch (error) {
       this.#giveBack();
       throw error;
     }
-    this.#handle = socket.start(build, {
-      operation,
-      dump: true,
-      repeatable,
-      sink: this,
-      signal: this.#signal,
-    });
+    this.#handle = socket.start(request, { sink: this, signal: this.#signal });
     this.#handle.done.then(
       () => this.#end(undefined),
       (error) => this.#end(error),

@@ -15,7 +15,7 @@ import { decodeExpectation } from '../ctnetlink/message.ts';
 import { decodeExpectationCpuStats, type ExpectationCpuStats } from '../ctnetlink/stats.ts';
 import { checkOptions, checkString } from '../netlink/check.ts';
 import type { Lease } from '../netlink/lease.ts';
-import { type CallOptions, callSocket, checkCall, collect, findOne } from './call.ts';
+import { type CallOptions, checkCall, collect, findOne } from './call.ts';
 import { Dump } from './dump.ts';
 import type { DumpSockets } from './dump-sockets.ts';
 import type { EventSockets } from './event-sockets.ts';
@@ -45,9 +45,7 @@ export class Expectations {
     const { signal } = checkCall(options);
     const compiled = new CompiledExpectationFilter(filter);
     const source = {
-      operation: 'expectations.dump',
-      repeatable: true,
-      build: () => buildExpectationDump(compiled.family),
+      request: () => buildExpectationDump(compiled.family),
       take(view: DataView, offset: number, end: number): Expectation | undefined {
         const expectation = decodeExpectation(view, offset, end);
         return compiled.matches(expectation) ? expectation : undefined;
@@ -61,8 +59,8 @@ export class Expectations {
    * @throws TypeError, RangeError naming the argument; KernelError
    */
   async get(expectation: ExpectationInit | Expectation, options: CallOptions = {}): Promise<Expectation | undefined> {
-    const build = buildExpectationGet(Expectation.from(expectation));
-    return await findOne(this.#lease, 'expectations.get', build, options, decodeExpectation);
+    const request = buildExpectationGet(Expectation.from(expectation));
+    return await findOne(this.#lease, request, options, decodeExpectation);
   }
 
   /**
@@ -72,14 +70,14 @@ export class Expectations {
    * @throws TypeError, RangeError naming the argument; KernelError EEXIST, ENOENT (no such master), EOPNOTSUPP (the master has no helper)
    */
   async create(expectation: ExpectationInit | Expectation, options: CallOptions = {}): Promise<void> {
-    const build = buildExpectationCreate(Expectation.from(expectation), 'expectations.create');
-    await callSocket(this.#lease, 'expectations.create', build, options);
+    const request = buildExpectationCreate(Expectation.from(expectation), 'expectations.create');
+    await this.#lease.request(request, checkCall(options));
   }
 
   /** Creates the expectation, or gives the one that exists a new timeout, of which no event tells. */
   async createOrUpdate(expectation: ExpectationInit | Expectation, options: CallOptions = {}): Promise<void> {
-    const build = buildExpectationCreate(Expectation.from(expectation), 'expectations.createOrUpdate');
-    await callSocket(this.#lease, 'expectations.createOrUpdate', build, options);
+    const request = buildExpectationCreate(Expectation.from(expectation), 'expectations.createOrUpdate');
+    await this.#lease.request(request, checkCall(options));
   }
 
   /**
@@ -87,8 +85,8 @@ export class Expectations {
    * @throws TypeError without a tuple: the kernel would take it for a flush; KernelError ENOENT
    */
   async delete(expectation: ExpectationInit | Expectation, options: CallOptions = {}): Promise<void> {
-    const build = buildExpectationDelete(Expectation.from(expectation));
-    await callSocket(this.#lease, 'expectations.delete', build, options);
+    const request = buildExpectationDelete(Expectation.from(expectation));
+    await this.#lease.request(request, checkCall(options));
   }
 
   /** Deletes the expectations of a helper, of every family and zone. @throws TypeError, RangeError naming the argument; KernelError */
@@ -96,13 +94,13 @@ export class Expectations {
     checkOptions(filter, { helper: checkString }, 'filter');
     const { helper } = filter;
     if (helper === undefined) throw new TypeError('helper is required; flushAll() deletes every expectation');
-    const build = buildExpectationFlush(KINDS.string.set(helper, 'helper') as string);
-    await callSocket(this.#lease, 'expectations.flush', build, options);
+    const request = buildExpectationFlush(KINDS.string.set(helper, 'helper') as string);
+    await this.#lease.request(request, checkCall(options));
   }
 
   /** Deletes every expectation of this network namespace. */
   async flushAll(options: CallOptions = {}): Promise<void> {
-    await callSocket(this.#lease, 'expectations.flush', buildExpectationFlush(), options);
+    await this.#lease.request(buildExpectationFlush(), checkCall(options));
   }
 
   /**
@@ -116,7 +114,7 @@ export class Expectations {
 
   /** Counters of every CPU since boot, of this network namespace. */
   async stats(options: CallOptions = {}): Promise<ExpectationCpuStats[]> {
-    const build = buildExpectationStats();
-    return await collect(this.#lease, this.#sockets, 'expectations.stats', build, options, decodeExpectationCpuStats);
+    const request = buildExpectationStats();
+    return await collect(this.#lease, this.#sockets, request, options, decodeExpectationCpuStats);
   }
 }

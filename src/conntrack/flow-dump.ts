@@ -43,9 +43,7 @@ export function flowDump(filter: Filter, options: DumpOptions): DumpSource<Flow>
   const compiled = new CompiledFilter(filter);
   const filters = !compiled.empty;
   return {
-    operation: query,
-    repeatable: query !== 'dumpReset',
-    build: (release) => buildDump(query, compiled.forKernel('dump', kernelSupport(release))),
+    request: (release) => buildDump(query, compiled.forKernel('dump', kernelSupport(release))),
     take(view, offset, end) {
       const flow = decodeFlow(view, offset, end);
       // Also what the kernel has filtered: an old one may not have understood all of it.

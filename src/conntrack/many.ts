@@ -1,12 +1,12 @@
 /** Many requests of one kind from an iterable, some hundred in a datagram, in constant memory. */
 import { Flow } from '../ctnetlink/flow.ts';
 import type { FlowInit } from '../ctnetlink/properties.ts';
+import { buildChange, type ChangeQuery } from '../ctnetlink/request.ts';
 import { Batch } from '../netlink/batch.ts';
 import { type Checks, checkFunction, checkOptions, describe } from '../netlink/check.ts';
 import { NetlinkError } from '../netlink/errors.ts';
 import type { Lease } from '../netlink/lease.ts';
 import { type Handle, runtime } from '../netlink/runtime.ts';
-import type { BuildRequest } from '../netlink/writer.ts';
 import { CALL_OPTIONS, type CallOptions } from './call.ts';
 
 /** What goes into a datagram at the most; more makes it no faster. */
@@ -19,9 +19,6 @@ const KEPT = 100;
 const NAMED = 10;
 
 export type Flows = Iterable<FlowInit | Flow> | AsyncIterable<FlowInit | Flow>;
-
-/** The request for one item; `owned`: the flow is not the caller's. */
-export type BuildMany = (flow: Flow, owned: boolean) => BuildRequest;
 
 /** One item that failed, and its place among all. */
 export interface Failure {
@@ -70,13 +67,12 @@ export class ManyError extends NetlinkError implements ManyResult {
  */
 export async function sendMany(
   lease: Lease,
-  operation: string,
-  build: BuildMany,
+  query: ChangeQuery,
   flows: Flows,
   options: ManyOptions,
 ): Promise<ManyResult> {
   checkOptions(options, MANY_OPTIONS);
-  const many = new Many(lease, operation, build, options);
+  const many = new Many(lease, query, options);
   if (isIterable(flows, Symbol.asyncIterator)) await many.addAsync(flows as AsyncIterable<FlowInit | Flow>);
   else if (isIterable(flows, Symbol.iterator)) await many.addAll(flows as Iterable<FlowInit | Flow>);
   else throw new TypeError(`flows must be an iterable or an async iterable, not ${describe(flows)}`);
@@ -89,8 +85,7 @@ function isIterable(value: unknown, symbol: symbol): boolean {
 
 class Many {
   readonly #lease: Lease;
-  readonly #operation: string;
-  readonly #build: BuildMany;
+  readonly #query: ChangeQuery;
   readonly #options: ManyOptions;
   readonly #most: number;
   readonly #batch = new Batch();
@@ -106,10 +101,9 @@ class Many {
   #idle: Handle;
   #thrown: { error: unknown } | undefined;
 
-  constructor(lease: Lease, operation: string, build: BuildMany, options: ManyOptions) {
+  constructor(lease: Lease, query: ChangeQuery, options: ManyOptions) {
     this.#lease = lease;
-    this.#operation = operation;
-    this.#build = build;
+    this.#query = query;
     this.#options = options;
     this.#most = Math.max(1, Math.min(MESSAGES, lease.largestBatch));
   }
@@ -143,7 +137,7 @@ class Many {
   /** @throws ManyError */
   result(): ManyResult {
     const result = { succeeded: this.#taken - this.#failed, failed: this.#failed };
-    if (this.#failures.length > 0) throw new ManyError(this.#operation, result, this.#failures);
+    if (this.#failures.length > 0) throw new ManyError(this.#query, result, this.#failures);
     return result;
   }
 
@@ -155,7 +149,7 @@ class Many {
     const index = this.#taken++;
     try {
       const flow = Flow.from(item);
-      this.#batch.add(this.#build(flow, flow !== item));
+      this.#batch.add(buildChange(this.#query, flow, flow !== item));
       this.#items.push(item);
       this.#indices.push(index);
     } catch (error) {
@@ -197,7 +191,7 @@ class Many {
     const items = this.#items;
     const indices = this.#indices;
     const failed = (at: number, error: Error): void => this.#fail({ index: indices[at], item: items[at], error });
-    const sent = this.#lease.sendBatch(this.#batch, this.#operation, failed);
+    const sent = this.#lease.sendBatch(this.#batch, failed);
     this.#batch.clear();
     this.#items = [];
     this.#indices = [];

@@ -2,6 +2,7 @@
 import { HOST_LITTLE_ENDIAN, viewOf } from '../netlink/byteorder.ts';
 import { DecodeError } from '../netlink/errors.ts';
 import { escapeControls } from '../netlink/escape.ts';
+import type { Operation } from '../netlink/request.ts';
 import { nfnlMessage, nfnlSubsystem, readNfgenmsg } from '../nfnetlink/nfgenmsg.ts';
 import { NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLMSG_HDRLEN, NLMSG_MIN_TYPE } from '../uapi/netlink.ts';
 import * as nfnl from '../uapi/nfnetlink.ts';
@@ -95,8 +96,8 @@ function queryOf(type: number, flags: number): string | undefined {
         ? EXPECTATION_QUERIES
         : {};
   const message = nfnlMessage(type);
-  for (const [name, [number, usual]] of Object.entries(queries) as [string, readonly [number, number]][])
-    if (number === message && decisive(message, usual) === decisive(message, flags)) return name;
+  for (const query of Object.values<Operation>(queries))
+    if (query.type === type && decisive(message, query.flags) === decisive(message, flags)) return query.name;
   return undefined;
 }
 

@@ -1,10 +1,9 @@
-/** One builder a query about expectations: what each sends, and what is refused before it can do harm. */
-import type { BuildRequest } from '../netlink/writer.ts';
+/** One function a query about expectations makes its request: what each sends, and what is refused before it can do harm. */
+import type { Request } from '../netlink/request.ts';
 import { NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REQUEST } from '../uapi/netlink.ts';
-import { NFNETLINK_V0, NFNL_SUBSYS_CTNETLINK_EXP } from '../uapi/nfnetlink.ts';
+import { NFNL_SUBSYS_CTNETLINK_EXP } from '../uapi/nfnetlink.ts';
 import * as cta from '../uapi/nfnetlink_conntrack.ts';
 import { AF_INET, AF_INET6, AF_UNSPEC } from '../uapi/socket.ts';
-import { buildNfnl } from './build.ts';
 import {
   EXPECT_MASK,
   EXPECT_MASTER,
@@ -15,36 +14,34 @@ import {
   expectationSlot,
 } from './expectation.ts';
 import type { SlotValue } from './kinds.ts';
+import { NfnlRequest, operations } from './nfnl-request.ts';
 import { checkTuple, hasTuple, type TupleSlots } from './tuple.ts';
 
-/** Type and flags of every request, as libnetfilter_conntrack sends them; the statistics are ours. */
-export const EXPECTATION_QUERIES = {
-  'expectations.create': [cta.IPCTNL_MSG_EXP_NEW, NLM_F_REQUEST | NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK],
-  'expectations.createOrUpdate': [cta.IPCTNL_MSG_EXP_NEW, NLM_F_REQUEST | NLM_F_CREATE | NLM_F_ACK],
-  'expectations.get': [cta.IPCTNL_MSG_EXP_GET, NLM_F_REQUEST | NLM_F_ACK],
-  'expectations.delete': [cta.IPCTNL_MSG_EXP_DELETE, NLM_F_REQUEST | NLM_F_ACK],
-  'expectations.flush': [cta.IPCTNL_MSG_EXP_DELETE, NLM_F_REQUEST | NLM_F_ACK],
-  'expectations.dump': [cta.IPCTNL_MSG_EXP_GET, NLM_F_REQUEST | NLM_F_DUMP],
-  'expectations.stats': [cta.IPCTNL_MSG_EXP_GET_STATS_CPU, NLM_F_REQUEST | NLM_F_DUMP],
+const ACK = NLM_F_REQUEST | NLM_F_ACK;
+const DUMP = NLM_F_REQUEST | NLM_F_DUMP;
+
+/** Message and flags of every query, as libnetfilter_conntrack sends them; the statistics are ours. */
+const MESSAGES = {
+  'expectations.create': [cta.IPCTNL_MSG_EXP_NEW, ACK | NLM_F_CREATE | NLM_F_EXCL],
+  'expectations.createOrUpdate': [cta.IPCTNL_MSG_EXP_NEW, ACK | NLM_F_CREATE],
+  'expectations.get': [cta.IPCTNL_MSG_EXP_GET, ACK, { replies: true }],
+  'expectations.delete': [cta.IPCTNL_MSG_EXP_DELETE, ACK],
+  'expectations.flush': [cta.IPCTNL_MSG_EXP_DELETE, ACK],
+  'expectations.dump': [cta.IPCTNL_MSG_EXP_GET, DUMP, { repeatable: true }],
+  'expectations.stats': [cta.IPCTNL_MSG_EXP_GET_STATS_CPU, DUMP, { repeatable: true }],
 } as const;
 
-export type ExpectationQuery = keyof typeof EXPECTATION_QUERIES;
+export type ExpectationQuery = keyof typeof MESSAGES;
 
-/** A request with exactly these attributes, or none, and no check: the builders below are for who has an expectation. */
+export const EXPECTATION_QUERIES = operations(NFNL_SUBSYS_CTNETLINK_EXP, MESSAGES);
+
+/** A request with exactly these attributes, or none, and no check: the functions below are for who has an expectation. */
 export function buildExpectationMessage(
   query: ExpectationQuery,
   family: number,
-  attributes?: Expectation,
-): BuildRequest {
-  const parts = attributes === undefined ? [] : [attributes];
-  return buildNfnl(
-    NFNL_SUBSYS_CTNETLINK_EXP,
-    EXPECTATION_QUERIES[query],
-    expectationCodec,
-    family,
-    parts,
-    NFNETLINK_V0,
-  );
+  attributes: Expectation | readonly Expectation[] = [],
+): Request {
+  return new NfnlRequest(EXPECTATION_QUERIES[query], expectationCodec, family, attributes);
 }
 
 const TIMEOUT = expectationSlot('timeout');
@@ -102,7 +99,7 @@ export function buildExpectationCreate(
   expectation: Expectation,
   query: 'expectations.create' | 'expectations.createOrUpdate',
   argument = 'expectation',
-): BuildRequest {
+): Request {
   const attributes = new Expectation();
   attributes.slots = expectation.slots.slice();
   attributes.unknown = expectation.unknown;
@@ -137,7 +134,7 @@ function identity(expectation: Expectation, argument: string): Expectation {
 }
 
 /** @throws TypeError when the tuple has no destination or protocol */
-export function buildExpectationGet(expectation: Expectation, argument = 'expectation'): BuildRequest {
+export function buildExpectationGet(expectation: Expectation, argument = 'expectation'): Request {
   return buildExpectationMessage('expectations.get', familyOf(expectation), identity(expectation, argument));
 }
 
@@ -145,24 +142,24 @@ export function buildExpectationGet(expectation: Expectation, argument = 'expect
  * With an id, only that very expectation is deleted.
  * @throws TypeError when the tuple has no destination or protocol: without one the kernel would delete all
  */
-export function buildExpectationDelete(expectation: Expectation, argument = 'expectation'): BuildRequest {
+export function buildExpectationDelete(expectation: Expectation, argument = 'expectation'): Request {
   const attributes = identity(expectation, argument);
   attributes.slots[ID] = expectation.slots[ID];
   return buildExpectationMessage('expectations.delete', familyOf(expectation), attributes);
 }
 
 /** All expectations, or those of a helper. The kernel ignores a family here, so there is none to give. */
-export function buildExpectationFlush(helper?: string): BuildRequest {
+export function buildExpectationFlush(helper?: string): Request {
   if (helper === undefined) return buildExpectationMessage('expectations.flush', AF_UNSPEC);
   const attributes = new Expectation();
   attributes.slots[HELPER] = helper;
   return buildExpectationMessage('expectations.flush', AF_UNSPEC, attributes);
 }
 
-export function buildExpectationDump(family: number = AF_UNSPEC): BuildRequest {
+export function buildExpectationDump(family: number = AF_UNSPEC): Request {
   return buildExpectationMessage('expectations.dump', family);
 }
 
-export function buildExpectationStats(): BuildRequest {
+export function buildExpectationStats(): Request {
   return buildExpectationMessage('expectations.stats', AF_UNSPEC);
 }

@@ -1,48 +1,54 @@
-/** One builder a query: what each sends, and what is refused before it can do harm. */
-import type { BuildRequest } from '../netlink/writer.ts';
+/** One function a query makes its request: what each sends, and what is refused before it can do harm. */
+import type { Request } from '../netlink/request.ts';
 import { IPPROTO_ICMP, IPPROTO_ICMPV6 } from '../uapi/in.ts';
 import { NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REQUEST } from '../uapi/netlink.ts';
 import { IPS_CONFIRMED } from '../uapi/nf_conntrack_common.ts';
-import { NFNETLINK_V0, NFNETLINK_V1, NFNL_SUBSYS_CTNETLINK } from '../uapi/nfnetlink.ts';
+import { NFNETLINK_V1, NFNL_SUBSYS_CTNETLINK } from '../uapi/nfnetlink.ts';
 import * as cta from '../uapi/nfnetlink_conntrack.ts';
 import { AF_UNSPEC } from '../uapi/socket.ts';
 import { ATTRIBUTES } from './attributes.ts';
-import { buildNfnl } from './build.ts';
 import type { KernelFilter } from './filter.ts';
 import { Flow, flowCodec } from './flow.ts';
 import { ICMP_ANSWERS, ICMPV6_ANSWERS } from './icmp.ts';
+import { NfnlRequest, operations } from './nfnl-request.ts';
 import { checkTuple, hasTuple, ORIG, REPLY, slotOfProperty, turnRound } from './tuple.ts';
 
-/** Type and flags of every request. Flags as libnetfilter_conntrack sends them; the statistics are ours. */
-export const QUERIES = {
-  create: [cta.IPCTNL_MSG_CT_NEW, NLM_F_REQUEST | NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK],
-  createOrUpdate: [cta.IPCTNL_MSG_CT_NEW, NLM_F_REQUEST | NLM_F_CREATE | NLM_F_ACK],
-  update: [cta.IPCTNL_MSG_CT_NEW, NLM_F_REQUEST | NLM_F_ACK],
-  get: [cta.IPCTNL_MSG_CT_GET, NLM_F_REQUEST | NLM_F_ACK],
-  delete: [cta.IPCTNL_MSG_CT_DELETE, NLM_F_REQUEST | NLM_F_ACK],
-  flush: [cta.IPCTNL_MSG_CT_DELETE, NLM_F_REQUEST | NLM_F_ACK],
-  dump: [cta.IPCTNL_MSG_CT_GET, NLM_F_REQUEST | NLM_F_DUMP],
-  dumpReset: [cta.IPCTNL_MSG_CT_GET_CTRZERO, NLM_F_REQUEST | NLM_F_DUMP],
-  dumpDying: [cta.IPCTNL_MSG_CT_GET_DYING, NLM_F_REQUEST | NLM_F_DUMP],
-  dumpUnconfirmed: [cta.IPCTNL_MSG_CT_GET_UNCONFIRMED, NLM_F_REQUEST | NLM_F_DUMP],
-  stats: [cta.IPCTNL_MSG_CT_GET_STATS, NLM_F_REQUEST | NLM_F_ACK],
-  cpuStats: [cta.IPCTNL_MSG_CT_GET_STATS_CPU, NLM_F_REQUEST | NLM_F_DUMP],
+const ACK = NLM_F_REQUEST | NLM_F_ACK;
+const DUMP = NLM_F_REQUEST | NLM_F_DUMP;
+const READ = { replies: true };
+const REPEATABLE = { repeatable: true };
+
+/** Message and flags of every query, as libnetfilter_conntrack sends them; the statistics are ours. */
+const MESSAGES = {
+  create: [cta.IPCTNL_MSG_CT_NEW, ACK | NLM_F_CREATE | NLM_F_EXCL],
+  createOrUpdate: [cta.IPCTNL_MSG_CT_NEW, ACK | NLM_F_CREATE],
+  update: [cta.IPCTNL_MSG_CT_NEW, ACK],
+  get: [cta.IPCTNL_MSG_CT_GET, ACK, READ],
+  delete: [cta.IPCTNL_MSG_CT_DELETE, ACK],
+  flush: [cta.IPCTNL_MSG_CT_DELETE, ACK],
+  dump: [cta.IPCTNL_MSG_CT_GET, DUMP, REPEATABLE],
+  dumpReset: [cta.IPCTNL_MSG_CT_GET_CTRZERO, DUMP],
+  dumpDying: [cta.IPCTNL_MSG_CT_GET_DYING, DUMP, REPEATABLE],
+  dumpUnconfirmed: [cta.IPCTNL_MSG_CT_GET_UNCONFIRMED, DUMP, REPEATABLE],
+  stats: [cta.IPCTNL_MSG_CT_GET_STATS, ACK, READ],
+  cpuStats: [cta.IPCTNL_MSG_CT_GET_STATS_CPU, DUMP, REPEATABLE],
 } as const;
 
-export type QueryName = keyof typeof QUERIES;
+export type QueryName = keyof typeof MESSAGES;
+
+export const QUERIES = operations(NFNL_SUBSYS_CTNETLINK, MESSAGES);
 
 /**
- * A request with exactly these attributes, or none, and no check: the builders below are for who has a flow. An array is written one
+ * A request with exactly these attributes, or none, and no check: the functions below are for who has a flow. An array is written one
  * after the other, for an order that is not that of the rows.
  */
 export function buildMessage(
   query: QueryName,
   family: number,
   attributes: Flow | readonly Flow[] = [],
-  version: number = NFNETLINK_V0,
-): BuildRequest {
-  const parts = attributes instanceof Flow ? [attributes] : attributes;
-  return buildNfnl(NFNL_SUBSYS_CTNETLINK, QUERIES[query], flowCodec, family, parts, version);
+  version?: number,
+): Request {
+  return new NfnlRequest(QUERIES[query], flowCodec, family, attributes, version);
 }
 
 const ZONE = slotOfProperty('zone');
@@ -105,12 +111,7 @@ export function setupReply(flow: Flow): void {
  * @param owned the flow is nobody else's, and may be changed
  * @throws TypeError when the original tuple is not whole or the timeout is missing (the kernel would say EINVAL)
  */
-export function buildCreate(
-  flow: Flow,
-  query: 'create' | 'createOrUpdate',
-  argument = 'flow',
-  owned = false,
-): BuildRequest {
+export function buildCreate(flow: Flow, query: 'create' | 'createOrUpdate', argument = 'flow', owned = false): Request {
   checkTuple(flow.slots, ORIG, argument);
   if (flow.slots[TIMEOUT] === undefined)
     throw new TypeError(`${argument}.timeout is required: seconds until the flow expires`);
@@ -125,7 +126,7 @@ export function buildCreate(
  * @param owned the flow is nobody else's, and may be changed
  * @throws TypeError when there is no whole tuple
  */
-export function buildUpdate(flow: Flow, argument = 'flow', owned = false): BuildRequest {
+export function buildUpdate(flow: Flow, argument = 'flow', owned = false): Request {
   checkTuple(flow.slots, hasTuple(flow.slots, ORIG) ? ORIG : REPLY, argument);
   const attributes = writable(flow, owned);
   confirm(attributes);
@@ -139,7 +140,7 @@ function confirm(flow: Flow): void {
 }
 
 /** @throws TypeError when there is no whole tuple */
-export function buildGet(flow: Flow, argument = 'flow'): BuildRequest {
+export function buildGet(flow: Flow, argument = 'flow'): Request {
   return buildMessage('get', familyOf(flow), identity(flow, argument));
 }
 
@@ -147,25 +148,34 @@ export function buildGet(flow: Flow, argument = 'flow'): BuildRequest {
  * With an id, only that very flow is deleted, not one created since with the same tuples.
  * @throws TypeError when there is no whole tuple: without one the kernel would empty the table
  */
-export function buildDelete(flow: Flow, argument = 'flow'): BuildRequest {
+export function buildDelete(flow: Flow, argument = 'flow'): Request {
   const attributes = identity(flow, argument);
   attributes.slots[ID] = flow.slots[ID];
   return buildMessage('delete', familyOf(flow), attributes);
 }
 
 /** A flush of everything, or with a filter of what matches, which must then be exact. Version 1 makes the kernel honour the family. */
-export function buildFlush(filter?: KernelFilter): BuildRequest {
+export function buildFlush(filter?: KernelFilter): Request {
   if (filter === undefined) return buildMessage('flush', AF_UNSPEC);
   if (!filter.exact) throw new RangeError('the kernel would flush more than the filter says');
   return buildMessage('flush', filter.family, filter.attributes, NFNETLINK_V1);
 }
 
+/** The query of these that an item of a batch is for. */
+export type ChangeQuery = 'create' | 'createOrUpdate' | 'update' | 'delete';
+
+/** @param owned the flow is nobody else's, and may be changed. @throws as the function of each */
+export function buildChange(query: ChangeQuery, flow: Flow, owned: boolean): Request {
+  if (query === 'delete') return buildDelete(flow);
+  return query === 'update' ? buildUpdate(flow, 'flow', owned) : buildCreate(flow, query, 'flow', owned);
+}
+
 export type DumpQuery = 'dump' | 'dumpReset' | 'dumpDying' | 'dumpUnconfirmed';
 
-export function buildDump(query: DumpQuery, filter?: KernelFilter): BuildRequest {
+export function buildDump(query: DumpQuery, filter?: KernelFilter): Request {
   return buildMessage(query, filter?.family ?? AF_UNSPEC, filter?.attributes);
 }
 
-export function buildStats(query: 'stats' | 'cpuStats'): BuildRequest {
+export function buildStats(query: 'stats' | 'cpuStats'): Request {
   return buildMessage(query, AF_UNSPEC);
 }

@@ -2,14 +2,23 @@
 import { EPERM } from '../uapi/errno.ts';
 import { NLM_F_ACK } from '../uapi/netlink.ts';
 import { HOST_LITTLE_ENDIAN, viewOf } from './byteorder.ts';
-import { ACK_CHARGE } from './charges.ts';
 import { KernelError, lostAnswer } from './errors.ts';
 import { align4 } from './nlmsg.ts';
-import { type BuildRequest, Writer } from './writer.ts';
+import type { Request } from './request.ts';
+import { Writer } from './writer.ts';
+
+/** A batch of so many bytes keeps the kernel for a quarter of a millisecond and more. */
+const LARGE = 8192;
 
 export class Batch {
   readonly #writer = new Writer(1 << 16);
   #count = 0;
+  #operation = '';
+
+  /** What errors call it: the operation of its requests. */
+  get operation(): string {
+    return this.#operation;
+  }
 
   /** How many messages. */
   get count(): number {
@@ -21,21 +30,27 @@ export class Batch {
     return this.#writer.length;
   }
 
+  /** See Request. */
+  get takesLong(): boolean {
+    return this.length >= LARGE;
+  }
+
   /** Valid until the next `add` or `clear`. */
   get bytes(): Uint8Array {
     return this.#writer.finish();
   }
 
-  /** One more message; what the builder throws leaves the batch as it was. */
-  add(build: BuildRequest): void {
+  /** One more message; what writing it throws leaves the batch as it was. */
+  add(request: Request): void {
     const writer = this.#writer;
     const at = writer.length;
     try {
-      build(writer, 0);
+      request.write(writer, 0);
     } catch (error) {
       writer.truncate(at);
       throw error;
     }
+    this.#operation = request.operation;
     this.#count++;
   }
 
@@ -87,29 +102,20 @@ interface Sent {
 /** Batches by their sequence numbers: a few at the most. */
 export class PendingBatches {
   #pending: Sent[] = [];
-
-  /** How many messages all of them have. */
-  get messages(): number {
-    let messages = 0;
-    for (const { batch } of this.#pending) messages += batch.count;
-    return messages;
-  }
-
-  /** Bytes of the receive buffer that the answers to all of them take at the most. */
-  get charge(): number {
-    return this.#pending.length === 0 ? 0 : this.messages * ACK_CHARGE;
-  }
+  /** How many messages all of them have. A field, because every request asks for it. */
+  messages = 0;
 
   has(sequence: number): boolean {
     return this.#find(sequence) !== undefined;
   }
 
   add(first: number, batch: PendingBatch, order: number, since: number): void {
+    this.messages += batch.count;
     this.#pending.push({ first, batch, order, since, later: false, doubtful: false, forbidden: undefined });
   }
 
   remove(batch: PendingBatch): void {
-    this.#pending = this.#pending.filter((each) => each.batch !== batch);
+    this.#keep(this.#pending.filter((each) => each.batch !== batch));
   }
 
   /** The batch with this sequence number reaches the kernel some time later. */
@@ -144,7 +150,7 @@ export class PendingBatches {
     if (this.#pending.length === 0) return;
     const lost = this.#pending.filter(isLost);
     if (lost.length === 0) return;
-    this.#pending = this.#pending.filter((sent) => !lost.includes(sent));
+    this.#keep(this.#pending.filter((sent) => !lost.includes(sent)));
     for (const { batch, forbidden, doubtful } of lost) {
       if (forbidden === undefined || doubtful) {
         batch.settle(lostAnswer(batch.operation, false));
@@ -161,8 +167,14 @@ export class PendingBatches {
 
   settleAll(error: Error): void {
     const pending = this.#pending;
-    this.#pending = [];
+    this.#keep([]);
     for (const { batch } of pending) batch.settle(error);
+  }
+
+  #keep(pending: Sent[]): void {
+    this.#pending = pending;
+    this.messages = 0;
+    for (const { batch } of pending) this.messages += batch.count;
   }
 
   #find(sequence: number): Sent | undefined {

@@ -60,8 +60,8 @@ class UserSpaceFilter implements FilteringTransport {
     this.#inner.start(listener);
   }
 
-  send(bytes: Uint8Array): ReturnType<Transport['send']> {
-    return this.#inner.send(bytes);
+  send(bytes: Uint8Array, takesLong?: boolean): ReturnType<Transport['send']> {
+    return this.#inner.send(bytes, takesLong);
   }
 
   receive(): Datagram | undefined {

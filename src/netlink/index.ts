@@ -7,6 +7,7 @@ export * from './filtering.ts';
 export * from './nlattr.ts';
 export * from './nlmsg.ts';
 export * from './nlmsgerr.ts';
+export * from './request.ts';
 export * from './sequence.ts';
 export * from './socket.ts';
 export * from './transport.ts';

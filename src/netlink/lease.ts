@@ -9,11 +9,11 @@
  * A collection is noticed some time after it, and not at all by a process that is idle or ends.
  */
 import type { Batch } from './batch.ts';
+import type { Request } from './request.ts';
 import { runtime } from './runtime.ts';
 import type { TrackerCounts } from './sequence.ts';
-import type { NetlinkSocket, RequestHandle, RequestOptions } from './socket.ts';
+import type { NetlinkSocket, RequestOptions } from './socket.ts';
 import type { Transport } from './transport.ts';
-import type { BuildRequest } from './writer.ts';
 
 /** Places of a program whose mistake was reported: each once. */
 const reported = new Set<string>();
@@ -89,17 +89,13 @@ export class Lease {
   }
 
   /** As NetlinkSocket.request; the lease is held until it is settled. */
-  request(build: BuildRequest, options: RequestOptions): Promise<void> {
-    return this.start(build, options).done;
-  }
-
-  start(build: BuildRequest, options: RequestOptions): RequestHandle {
-    return this.#socket.start(build, options, this);
+  request(request: Request, options?: RequestOptions): Promise<void> {
+    return this.#socket.start(request, options, this).done;
   }
 
   /** As NetlinkSocket.sendBatch; the lease is held until it is settled. */
-  sendBatch(batch: Batch, operation: string, failed: (index: number, error: Error) => void): Promise<void> {
-    return this.#socket.sendBatch(batch, operation, failed, this);
+  sendBatch(batch: Batch, failed: (index: number, error: Error) => void): Promise<void> {
+    return this.#socket.sendBatch(batch, failed, this);
   }
 
   close(): void {

@@ -6,11 +6,8 @@ export class Queue<T extends object> {
   #items: (T | undefined)[] = [];
   /** Where the first item is; what is before it has been taken. */
   #head = 0;
-  #length = 0;
-
-  get length(): number {
-    return this.#length;
-  }
+  /** How many wait. A field, because every request looks. */
+  length = 0;
 
   /** The item that waits longest. */
   get first(): T | undefined {
@@ -19,20 +16,20 @@ export class Queue<T extends object> {
 
   push(item: T): void {
     this.#items.push(item);
-    this.#length++;
+    this.length++;
   }
 
   /** In front of all others. */
   unshift(item: T): void {
     if (this.#head === 0) this.#items.unshift(item);
     else this.#items[--this.#head] = item;
-    this.#length++;
+    this.length++;
   }
 
   /** Takes the item that waits longest. */
   shift(): T | undefined {
     const { first } = this;
-    if (this.#length > 0) this.#remove(this.#head);
+    if (this.length > 0) this.#remove(this.#head);
     return first;
   }
 
@@ -50,13 +47,13 @@ export class Queue<T extends object> {
     const items = this.#items.slice(this.#head).filter((item) => item !== undefined);
     this.#items = [];
     this.#head = 0;
-    this.#length = 0;
+    this.length = 0;
     return items;
   }
 
   #remove(at: number): void {
     this.#items[at] = undefined;
-    this.#length--;
+    this.length--;
     while (this.#head < this.#items.length && this.#items[this.#head] === undefined) this.#head++;
     // At least as many were taken as have to be moved.
     if (this.#head * 2 < this.#items.length) return;

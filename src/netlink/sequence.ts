@@ -9,9 +9,11 @@
 import { EBUSY, ENOBUFS } from '../uapi/errno.ts';
 import { NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR, NLMSG_MIN_TYPE, NLMSG_OVERRUN } from '../uapi/netlink.ts';
 import { type PendingBatch, PendingBatches } from './batch.ts';
+import { ACK_CHARGE } from './charges.ts';
 import { DumpInterruptedError, type ExtendedAck, KernelError, lostAnswer, OverrunError } from './errors.ts';
 import { align4, newNlmsghdr, type nlmsghdr, readNlmsghdr } from './nlmsg.ts';
 import { readErrno, readExtendedAck } from './nlmsgerr.ts';
+import type { Request } from './request.ts';
 import type { Datagram } from './transport.ts';
 
 /** Takes the data messages of one request. What it throws rejects the request; the rest of the reply is drained. */
@@ -39,12 +41,9 @@ export type Explain = (operation: string, errno: number, extack: ExtendedAck | u
 
 /** One request on its way. */
 export interface PendingRequest {
-  readonly operation: string;
-  readonly dump: boolean;
+  readonly request: Pick<Request, 'kind' | 'operation' | 'dump'>;
   /** Something comes before its ACK: an ACK alone is no answer, and with that the ACK may be missing. */
   readonly replies?: boolean;
-  /** It changes nothing, and may be made again. */
-  readonly repeatable?: boolean;
   /** Bytes of the receive buffer that its answer takes at the most; a dump's are not counted. */
   readonly charge?: number;
   /** Reached from here until it is settled. */
@@ -56,7 +55,9 @@ export interface PendingRequest {
 }
 
 interface Entry {
-  readonly request: PendingRequest;
+  readonly pending: PendingRequest;
+  /** As its request says; here, because every datagram looks. */
+  readonly dump: boolean;
   /** Grows from one that is sent to the next. */
   readonly order: number;
   /** Datagrams that had been read when it was sent. */
@@ -117,7 +118,7 @@ export class SequenceTracker {
 
   /** Bytes of the receive buffer that the answers to all of them may take, without those of a dump. */
   get charge(): number {
-    return this.#charge + this.#batches.charge;
+    return this.#charge + this.#batches.messages * ACK_CHARGE;
   }
 
   /** Datagrams that have been read. */
@@ -143,7 +144,7 @@ export class SequenceTracker {
   /** An answer is to come that would be taken now. */
   get #owesAnswers(): boolean {
     if (this.#batches.messages > 0) return true;
-    for (const { request } of this.#entries.values()) if (request.sink?.paused !== true) return true;
+    for (const { pending } of this.#entries.values()) if (pending.sink?.paused !== true) return true;
     return false;
   }
 
@@ -155,13 +156,14 @@ export class SequenceTracker {
   }
 
   #isTaken(sequence: number): boolean {
-    return this.#entries.has(sequence) || this.#batches.has(sequence);
+    return this.#entries.has(sequence) || (this.#batches.messages > 0 && this.#batches.has(sequence));
   }
 
   /** To be called before the send. */
-  register(sequence: number, request: PendingRequest): void {
+  register(sequence: number, pending: PendingRequest): void {
     const entry: Entry = {
-      request,
+      pending,
+      dump: pending.request.dump,
       order: ++this.#order,
       since: this.#datagrams,
       later: false,
@@ -170,8 +172,8 @@ export class SequenceTracker {
       replied: false,
     };
     this.#entries.set(sequence, entry);
-    if (request.dump) this.#dump = entry;
-    else this.#charge += request.charge ?? 0;
+    if (entry.dump) this.#dump = entry;
+    else this.#charge += pending.charge ?? 0;
   }
 
   /** It was sent, but reaches the kernel some time later. */
@@ -210,7 +212,7 @@ export class SequenceTracker {
   #remove(sequence: number, entry: Entry): void {
     this.#entries.delete(sequence);
     if (entry === this.#dump) this.#dump = undefined;
-    else this.#charge -= entry.request.charge ?? 0;
+    else this.#charge -= entry.pending.charge ?? 0;
   }
 
   /** Settles a request whose replies are still to come: they are drained, undecoded. */
@@ -281,7 +283,7 @@ export class SequenceTracker {
     if (!this.queues) return;
     for (const [sequence, entry] of this.#entries) {
       if (entry.order >= order) break;
-      if (!entry.request.dump && !entry.later) this.#lose(sequence, entry);
+      if (!entry.dump && !entry.later) this.#lose(sequence, entry);
     }
     this.#batches.loseIf((batch) => batch.order < order && !batch.later);
   }
@@ -289,15 +291,15 @@ export class SequenceTracker {
   /** More was read than can have waited in front of the answers to those that were sent before that datagram. */
   #loseOlder(datagram: number): void {
     for (const [sequence, entry] of this.#entries)
-      if (entry.since < datagram && !entry.request.dump && !entry.later) this.#lose(sequence, entry);
+      if (entry.since < datagram && !entry.dump && !entry.later) this.#lose(sequence, entry);
     this.#batches.loseIf((batch) => batch.since < datagram && !batch.later);
   }
 
   #lose(sequence: number, entry: Entry): void {
     this.#remove(sequence, entry);
-    const { replies = false, dump, operation, repeatable = false } = entry.request;
-    if (dump) this.#halted = true;
-    this.#settle(entry, replies && entry.replied ? undefined : lostAnswer(operation, repeatable));
+    const { replies = false, request } = entry.pending;
+    if (entry.dump) this.#halted = true;
+    this.#settle(entry, replies && entry.replied ? undefined : lostAnswer(request.operation, request.kind.repeatable));
   }
 
   /** The socket is gone: rejects everything that is pending and ends the event stream. */
@@ -336,7 +338,7 @@ export class SequenceTracker {
       if (entry !== undefined) {
         if ((header.nlmsg_flags & NLM_F_DUMP_INTR) !== 0) entry.interrupted = true;
         entry.replied = true;
-        const { sink } = entry.request;
+        const { sink } = entry.pending;
         if (sink === undefined) return;
         this.#touch(sink);
         try {
@@ -373,7 +375,10 @@ export class SequenceTracker {
 
   #finish(sequence: number, entry: Entry, view: DataView, offset: number, end: number): void {
     if ((this.#header.nlmsg_flags & NLM_F_DUMP_INTR) !== 0) entry.interrupted = true;
-    const { operation, replies = false, repeatable = false, dump } = entry.request;
+    const { replies = false, request } = entry.pending;
+    const { operation, kind } = request;
+    const { repeatable } = kind;
+    const { dump } = entry;
     let error = this.#outcome(operation, view, offset, end, repeatable);
     if (dump) {
       // Its first datagram did not fit. It goes on when something else is read, and only an empty queue says that it does not.
@@ -418,15 +423,15 @@ export class SequenceTracker {
   #settle(entry: Entry, error: Error | undefined): void {
     if (entry.settled) return;
     entry.settled = true;
-    const { request } = entry;
-    request.sink = undefined;
-    request.settle(error, entry.replied);
+    const { pending } = entry;
+    pending.sink = undefined;
+    pending.settle(error, entry.replied);
   }
 
   #settleAll(error: Error): void {
     for (const [sequence, entry] of [...this.#entries]) {
       // After a loss an ACK may never come: only a dump is sure to be carried to its DONE, so only a dump is still waited for.
-      if (!entry.request.dump) this.#remove(sequence, entry);
+      if (!entry.dump) this.#remove(sequence, entry);
       this.#settle(entry, error);
     }
     this.#batches.settleAll(error);

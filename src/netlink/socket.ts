@@ -4,10 +4,11 @@ import { HOST_LITTLE_ENDIAN, viewOf } from './byteorder.ts';
 import { ACK_CHARGE, REPLY_CHARGE } from './charges.ts';
 import { ClosedError, OverrunError } from './errors.ts';
 import { Queue } from './queue.ts';
+import { type Operation, Request } from './request.ts';
 import { runtime } from './runtime.ts';
 import { type EventSink, type Explain, type ReplySink, SequenceTracker, type TrackerCounts } from './sequence.ts';
 import type { Transport } from './transport.ts';
-import { type BuildRequest, Writer } from './writer.ts';
+import { Writer } from './writer.ts';
 
 /** A long dump yields to the event loop this often: timers of the program stay within it plus one datagram. */
 const TURN_MILLISECONDS = 8;
@@ -16,21 +17,12 @@ const TURN_MILLISECONDS = 8;
 const REPEATS = 3;
 
 export interface RequestOptions {
-  /** What errors call it. */
-  operation: string;
-  /** NLM_F_DUMP is set: ends with DONE, and one at a time runs on a socket; others wait for their turn. */
-  dump?: boolean;
-  /** Something comes before its ACK, such as the flow of a `get`. An ACK alone is then a lost answer, and so is a lost ACK none. */
-  replies?: boolean;
-  /**
-   * It changes nothing (no reset of counters), and is made again, three times at the most, when its answer was lost before its sink was given
-   * anything. Default: false, and it rejects with OverrunError.
-   */
-  repeatable?: boolean;
   /** Undefined: replies are dropped undecoded. */
   sink?: ReplySink;
   /** Rejects with the signal's own reason; what the kernel still answers is drained. */
   signal?: AbortSignal;
+  /** A socket filter may drop what comes before the ACK: the ACK alone is an answer. Default: false. */
+  filtered?: boolean;
   /** Called once, before `done` settles and before the next message is read; undefined is success. */
   settled?(error: unknown): void;
 }
@@ -100,16 +92,16 @@ export class NetlinkSocket {
     return this.#tracker.dumping || this.#queuedDumps.length > 0;
   }
 
-  /** Sends a request and resolves at its ACK or DONE. Rejects with what the kernel, the sink, the signal or `build` said. */
-  request(build: BuildRequest, options: RequestOptions): Promise<void> {
-    return this.start(build, options).done;
+  /** Sends a request and resolves at its ACK or DONE. Rejects with what the kernel, the sink or the signal said, or the writing of it. */
+  request(request: Request, options: RequestOptions = {}): Promise<void> {
+    return this.start(request, options).done;
   }
 
   /** The same, with a way to stop it early. @param keep is reachable from the socket until the request is settled */
-  start(build: BuildRequest, options: RequestOptions, keep?: object): RequestHandle {
+  start(request: Request, options: RequestOptions = {}, keep?: object): RequestHandle {
     let stop = (): void => {};
     const done = new Promise<void>((resolve, reject) => {
-      stop = this.#start(build, options, keep, resolve, reject);
+      stop = this.#start(request, options, keep, resolve, reject);
     });
     return { done, stop };
   }
@@ -119,14 +111,9 @@ export class NetlinkSocket {
    * @param keep is reachable from the socket until the batch is settled
    * @throws TransportError, ClosedError, OverrunError: nobody knows what became of its messages
    */
-  sendBatch(
-    batch: Batch,
-    operation: string,
-    failed: (index: number, error: Error) => void,
-    keep?: object,
-  ): Promise<void> {
+  sendBatch(batch: Batch, failed: (index: number, error: Error) => void, keep?: object): Promise<void> {
     this.assertOpen();
-    const { count } = batch;
+    const { operation, count, takesLong } = batch;
     const charge = count * ACK_CHARGE;
     return new Promise((resolve, reject) => {
       const settle = (error: Error | undefined): void => (error === undefined ? resolve() : reject(error));
@@ -134,7 +121,7 @@ export class NetlinkSocket {
       const send = (bytes: Uint8Array): void => {
         const first = this.#tracker.registerBatch(pending);
         stampBatch(bytes, first, count);
-        this.#transmit(bytes, first, (error) => {
+        this.#transmit(bytes, takesLong, first, (error) => {
           this.#tracker.unregisterBatch(pending);
           reject(error);
         });
@@ -180,7 +167,7 @@ export class NetlinkSocket {
     if (this.transport.drained === undefined) {
       // The queue is first in, first out: what answers this, be it an error, is behind all events.
       const end = (): void => this.#tracker.endEvents();
-      void this.request(buildNoop, { operation: 'drain' }).then(end, end);
+      void this.request(new Drain()).then(end, end);
     } else {
       this.#draining = true;
       this.read();
@@ -207,20 +194,23 @@ export class NetlinkSocket {
   }
 
   #start(
-    build: BuildRequest,
+    request: Request,
     options: RequestOptions,
     keep: object | undefined,
     resolve: () => void,
     reject: (error: unknown) => void,
   ): () => void {
     this.assertOpen();
-    const { operation, dump = false, replies = false, repeatable = false, sink, signal } = options;
+    const { dump } = request;
+    const { repeatable } = request.kind;
+    const { sink, signal, filtered = false } = options;
+    const replies = request.kind.replies && !filtered;
     let { settled } = options;
     signal?.throwIfAborted();
 
     let sequence = this.#tracker.nextSequence();
     const writer = this.#writer.reset();
-    build(writer, sequence);
+    request.write(writer, sequence);
     const charge = replies ? ACK_CHARGE + REPLY_CHARGE : ACK_CHARGE;
     const again = repeatable && this.transport.drained !== undefined ? writer.finish().slice() : undefined;
     let repeats = 0;
@@ -267,8 +257,8 @@ export class NetlinkSocket {
     };
     const send = (bytes: Uint8Array): void => {
       queued = undefined;
-      this.#tracker.register(sequence, { operation, dump, replies, repeatable, charge, keep, sink, settle });
-      this.#transmit(bytes, sequence, (error) => {
+      this.#tracker.register(sequence, { request, replies, charge, keep, sink, settle });
+      this.#transmit(bytes, request.takesLong, sequence, (error) => {
         this.#tracker.unregister(sequence);
         // A capture has no second answer: what is to be told is that the first was lost.
         finish(lost ?? error, true);
@@ -289,10 +279,10 @@ export class NetlinkSocket {
   }
 
   /** Sends what has just been registered, and reads what is there at once. */
-  #transmit(bytes: Uint8Array, sequence: number, failed: (error: unknown) => void): void {
+  #transmit(bytes: Uint8Array, takesLong: boolean, sequence: number, failed: (error: unknown) => void): void {
     this.reference();
     try {
-      if (this.transport.send(bytes) === false) this.#tracker.sentLater(sequence);
+      if (this.transport.send(bytes, takesLong) === false) this.#tracker.sentLater(sequence);
     } catch (error) {
       failed(error);
       this.reference();
@@ -380,6 +370,7 @@ export class NetlinkSocket {
   /** Starts the dump that waits longest, when none runs; false when there is none to start. */
   #startQueued(): boolean {
     if (this.#closed !== undefined) return false;
+    if (this.#queued === 0) return false;
     for (const queue of [this.#queuedOthers, this.#queuedDumps]) {
       if (queue.first === undefined || !this.#maySend(queue === this.#queuedDumps, queue.first.charge)) continue;
       queue.shift()!.start();
@@ -424,7 +415,21 @@ export class NetlinkSocket {
   }
 }
 
-/** A request that the kernel only acknowledges. */
-function buildNoop(writer: Writer, sequence: number): void {
-  writer.endMessage(writer.beginMessage(NLMSG_NOOP, NLM_F_REQUEST | NLM_F_ACK, sequence));
+const DRAIN: Operation = {
+  name: 'drain',
+  type: NLMSG_NOOP,
+  flags: NLM_F_REQUEST | NLM_F_ACK,
+  replies: false,
+  repeatable: false,
+};
+
+/** The kernel only acknowledges it. */
+class Drain extends Request {
+  constructor() {
+    super(DRAIN);
+  }
+
+  override write(writer: Writer, sequence: number): void {
+    writer.endMessage(writer.beginMessage(DRAIN.type, DRAIN.flags, sequence));
+  }
 }

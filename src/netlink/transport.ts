@@ -53,13 +53,14 @@ export interface Transport {
   /** Called once, before anything else. */
   start(listener: TransportListener): void;
   /**
-   * Sends one datagram to the kernel. The bytes may be used again when it returns. A large one may reach the kernel a little later, in a thread of
-   * its own; `close` loses none.
+   * Sends one datagram to the kernel. The bytes may be used again when it returns. One that takes long may reach the kernel a little later, in a
+   * thread of its own; `close` loses none.
+   * @param takesLong the kernel may need milliseconds for it: a large batch, or a dump of which little passes. Default: false
    * @returns false when it reaches the kernel later; else its answer is there to be received by now
    * @throws TransportError
    */
   // biome-ignore lint/suspicious/noConfusingVoidType: most transports have nothing to return
-  send(bytes: Uint8Array): boolean | void;
+  send(bytes: Uint8Array, takesLong?: boolean): boolean | void;
   /**
    * The next datagram that is there, without waiting.
    * @throws OverrunError when messages were lost (ENOBUFS); the socket stays usable and what is still queued follows.

@@ -119,6 +119,3 @@ export class Writer {
     return this.bytes.subarray(0, this.length);
   }
 }
-
-/** Writes one whole message with this sequence number. */
-export type BuildRequest = (writer: Writer, sequence: number) => void;

@@ -2,14 +2,14 @@
  * The first low-level API, which the header calls deprecated: without its handle, and without a buffer, since what is built is returned.
  * Messages have the sequence number 0.
  */
-import { buildNfnl } from '../ctnetlink/build.ts';
 import type { Codec, SlotHolder } from '../ctnetlink/codec.ts';
 import { type Expectation, expectationCodec } from '../ctnetlink/expectation.ts';
 import { type Flow, flowCodec } from '../ctnetlink/flow.ts';
 import { eventTypeOf, expectationEventTypeOf } from '../ctnetlink/message.ts';
+import { NfnlRequest } from '../ctnetlink/nfnl-request.ts';
 import { checkInteger } from '../netlink/check.ts';
-import { type BuildRequest, Writer } from '../netlink/writer.ts';
-import { NFNETLINK_V0, NFNL_SUBSYS_CTNETLINK, NFNL_SUBSYS_CTNETLINK_EXP } from '../uapi/nfnetlink.ts';
+import { nfnlType } from '../nfnetlink/nfgenmsg.ts';
+import { NFNL_SUBSYS_CTNETLINK, NFNL_SUBSYS_CTNETLINK_EXP } from '../uapi/nfnetlink.ts';
 import { IPCTNL_MSG_CT_GET } from '../uapi/nfnetlink_conntrack.ts';
 import { checkConntrack } from './conntrack.ts';
 import { NFCT_Q_DUMP_FILTER, NFCT_T_UNKNOWN } from './constants.ts';
@@ -41,7 +41,7 @@ export function nfct_build_conntrack(type: number, flags: number, ct: Flow): Uin
 export function nfct_build_query(query: number, data: Flow | number | nfct_filter_dump, release?: string): Uint8Array {
   const dumps = query === NFCT_Q_DUMP_FILTER;
   if (dumps) wholeFilter(data, IPCTNL_MSG_CT_GET, release);
-  return bytesOf(buildQuery(query, data, dumps ? (release ?? NEWEST) : release).build);
+  return buildQuery(query, data, dumps ? (release ?? NEWEST) : release).request.bytes();
 }
 
 /**
@@ -72,7 +72,7 @@ export function nfexp_build_expect(type: number, flags: number, exp: Expectation
 
 /** The whole message that nfexp_query() sends. @throws TypeError, RangeError naming the argument */
 export function nfexp_build_query(qt: number, data: Expectation | number): Uint8Array {
-  return bytesOf(buildExpectQuery(qt, data).build);
+  return buildExpectQuery(qt, data).request.bytes();
 }
 
 /**
@@ -95,12 +95,12 @@ function build(
   codec: Codec,
   { family, attributes }: { family: number; attributes: SlotHolder },
 ): Uint8Array {
-  const header = [checkInteger(type, 0xff, 'type'), checkInteger(flags, 0xffff, 'flags')] as const;
-  return bytesOf(buildNfnl(subsystem, header, codec, family, [attributes], NFNETLINK_V0));
-}
-
-function bytesOf(build: BuildRequest): Uint8Array {
-  const writer = new Writer();
-  build(writer, 0);
-  return writer.finish();
+  const kind = {
+    name: 'by hand',
+    type: nfnlType(subsystem, checkInteger(type, 0xff, 'type')),
+    flags: checkInteger(flags, 0xffff, 'flags'),
+    replies: false,
+    repeatable: false,
+  };
+  return new NfnlRequest(kind, codec, family, attributes).bytes();
 }

@@ -15,7 +15,7 @@ import {
 import { checkExpect } from './expect.ts';
 import { expectWireForm } from './expect-wire.ts';
 import { checkHandle, type NfctHandle } from './handle.ts';
-import type { Request } from './request.ts';
+import type { Query } from './request.ts';
 
 /**
  * Sends a request about expectations and gives what is answered to the callback of nfexp_callback_register, as nfct_query does for flows:
@@ -61,7 +61,7 @@ const QUERIES: Readonly<Record<number, ExpectationQuery>> = {
 };
 
 /** @throws TypeError, RangeError naming the argument */
-export function buildExpectQuery(qt: number, data: unknown): Request {
+export function buildExpectQuery(qt: number, data: unknown): Query {
   const operation = QUERIES[qt];
   if (operation === undefined)
     throw new RangeError(
@@ -69,10 +69,10 @@ export function buildExpectQuery(qt: number, data: unknown): Request {
     );
   if (operation === 'expectations.flush' || operation === 'expectations.dump') {
     const family = checkInteger(data, 0xff, 'data (an address family)');
-    return { operation, dump: operation === 'expectations.dump', build: buildExpectationMessage(operation, family) };
+    return { request: buildExpectationMessage(operation, family) };
   }
   checkExpect(data, 'data');
   if (!hasTuple(data.slots, EXPECTED)) throw new TypeError('data: ATTR_EXP_EXPECTED is not set');
   const { family, attributes } = expectWireForm(data, 'data');
-  return { operation, dump: false, build: buildExpectationMessage(operation, family, attributes) };
+  return { request: buildExpectationMessage(operation, family, attributes) };
 }

@@ -30,7 +30,7 @@ import {
   NFCT_T_UPDATE,
 } from './constants.ts';
 import { Registrations } from './registrations.ts';
-import { describeRequest, type Request } from './request.ts';
+import type { Query } from './request.ts';
 
 interface Waiting {
   resolve(verdict: number): void;
@@ -92,9 +92,8 @@ export class NfctHandle {
   }
 
   /** @param query makes the request, for a kernel of this release */
-  async query(query: (release: string | undefined) => Request): Promise<number> {
-    const asked = this.#prepare(query);
-    const { build, filter } = asked;
+  async query(query: (release: string | undefined) => Query): Promise<number> {
+    const { request: asked, filter } = this.#prepare(query);
     let verdict = NFCT_CB_CONTINUE;
     let request: RequestHandle | undefined;
     const sink: ReplySink = {
@@ -113,7 +112,7 @@ export class NfctHandle {
     };
     this.#queries++;
     this.#attend();
-    request = this.#socket.start(build, { ...describeRequest(asked, this.#filtered), sink, settled });
+    request = this.#socket.start(asked, { filtered: this.#filtered, sink, settled });
     if (isLast(verdict)) request.stop();
     try {
       await request.done;
@@ -125,32 +124,20 @@ export class NfctHandle {
   }
 
   /** @param query makes the request, for a kernel of this release */
-  async send(query: (release: string | undefined) => Request): Promise<number> {
-    const asked = this.#prepare(query);
-    const { build, filter } = asked;
+  async send(query: (release: string | undefined) => Query): Promise<number> {
+    const { request: asked, filter } = this.#prepare(query);
+    const { length } = asked.bytes();
     const arrivals = this.#arrivals;
-    let length = 0;
     let sending = true;
     let failure: unknown;
-    const request = this.#socket.start(
-      (writer, sequence) => {
-        try {
-          build(writer, sequence);
-        } catch (error) {
-          failure = error;
-          throw error;
-        }
-        length = writer.finish().length;
+    const request = this.#socket.start(asked, {
+      filtered: this.#filtered,
+      sink: arrivals.sink(filter),
+      settled: (error) => {
+        if (sending && error instanceof TransportError) failure = error;
+        else arrivals.outcome(error);
       },
-      {
-        ...describeRequest(asked, this.#filtered),
-        sink: arrivals.sink(filter),
-        settled: (error) => {
-          if (sending && error instanceof TransportError) failure = error;
-          else arrivals.outcome(error);
-        },
-      },
-    );
+    });
     sending = false;
     // `settled` tells it.
     request.done.catch(() => {});
@@ -188,11 +175,11 @@ export class NfctHandle {
     this.#socket.close();
   }
 
-  #prepare(query: (release: string | undefined) => Request): Request {
+  #prepare(query: (release: string | undefined) => Query): Query {
     this.#socket.assertOpen();
-    const request = query(this.#socket.transport.release);
-    if (request.dump && this.#filtered) throw new UnsupportedError(NO_DUMP_UNDER_FILTER);
-    return request;
+    const asked = query(this.#socket.transport.release);
+    if (asked.request.dump && this.#filtered) throw new UnsupportedError(NO_DUMP_UNDER_FILTER);
+    return asked;
   }
 
   /** Whoever waits is reached from the socket, and so is its handle; a handle that nobody waits on is not. */

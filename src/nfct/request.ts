@@ -1,12 +1,11 @@
 /** One request for each NFCT_Q_: type, flags and attributes as C sends them, except where that would do harm. */
 
-import type { ExpectationQuery } from '../ctnetlink/expectation-request.ts';
 import { CompiledFilter, type KernelFilter } from '../ctnetlink/filter.ts';
 import { buildMessage, type QueryName } from '../ctnetlink/request.ts';
 import { kernelSupport } from '../ctnetlink/support.ts';
 import { checkInteger, describe } from '../netlink/check.ts';
 import { UnsupportedError } from '../netlink/errors.ts';
-import type { BuildRequest } from '../netlink/writer.ts';
+import type { Request } from '../netlink/request.ts';
 import { NFNETLINK_V1 } from '../uapi/nfnetlink.ts';
 import { checkConntrack } from './conntrack.ts';
 import {
@@ -25,27 +24,10 @@ import {
 import { compileFilterDump, familyName, inOrder } from './filter-dump.ts';
 import { wireForm } from './wire.ts';
 
-/** What changes nothing, and may be asked again when the answer was lost. */
-const READS: ReadonlySet<Request['operation']> = new Set([
-  'get',
-  'dump',
-  'expectations.get',
-  'expectations.dump',
-] as const);
-
-/** What NetlinkSocket is told of a request. @param filtered a socket filter may drop the reply: then the ACK alone is an answer, as in C */
-export function describeRequest({ operation, dump }: Request, filtered: boolean) {
-  const repeatable = READS.has(operation);
-  return { operation, dump, repeatable, replies: repeatable && !dump && !filtered };
-}
-
-/** A request ready to be sent. */
-export interface Request {
-  readonly operation: QueryName | ExpectationQuery;
-  /** Ends with DONE, not with an ACK. */
-  readonly dump: boolean;
-  readonly build: BuildRequest;
-  /** What of the replies is wanted: kernels do not compare all of it, and old ones nothing. */
+/** What a query sends, and what of the replies is wanted. */
+export interface Query {
+  readonly request: Request;
+  /** Kernels do not compare all of it, and old ones nothing. */
   readonly filter?: CompiledFilter;
 }
 
@@ -54,7 +36,7 @@ export interface Request {
  * @throws TypeError, RangeError naming the argument
  * @throws UnsupportedError when the kernel would flush, or reset, more than the filter says
  */
-export function buildQuery(qt: number, data: unknown, release: string | undefined): Request {
+export function buildQuery(qt: number, data: unknown, release: string | undefined): Query {
   switch (qt) {
     case NFCT_Q_CREATE:
       return ofConntrack('create', data);
@@ -83,18 +65,18 @@ export function buildQuery(qt: number, data: unknown, release: string | undefine
   }
 }
 
-function ofConntrack(operation: QueryName, data: unknown): Request {
+function ofConntrack(operation: QueryName, data: unknown): Query {
   checkConntrack(data, 'data');
   const { family, attributes } = wireForm(data, 'data');
-  return { operation, dump: false, build: buildMessage(operation, family, attributes) };
+  return { request: buildMessage(operation, family, attributes) };
 }
 
-function ofFamily(operation: QueryName, data: unknown): Request {
+function ofFamily(operation: QueryName, data: unknown): Query {
   const family = checkInteger(data, 0xff, 'data (an address family)');
-  return { operation, dump: operation !== 'flush', build: buildMessage(operation, family) };
+  return { request: buildMessage(operation, family) };
 }
 
-function filteredDump(operation: 'dump' | 'dumpReset', data: unknown, release: string | undefined): Request {
+function filteredDump(operation: 'dump' | 'dumpReset', data: unknown, release: string | undefined): Query {
   const filter = compileFilterDump(data, 'data');
   const kernel = filter.forKernel('dump', kernelSupport(release));
   if (operation === 'dumpReset' && !kernel.exact) {
@@ -102,10 +84,10 @@ function filteredDump(operation: 'dump' | 'dumpReset', data: unknown, release: s
       `NFCT_Q_DUMP_FILTER_RESET: ${ofThisKernel(release)} would also reset counters of flows that the filter does not match`,
     );
   }
-  return { operation, dump: true, build: filtered(operation, kernel), filter };
+  return { request: filtered(operation, kernel), filter };
 }
 
-function filteredFlush(data: unknown, release: string | undefined): Request {
+function filteredFlush(data: unknown, release: string | undefined): Query {
   // A family in 1.0.9, a filter since.
   const filter =
     typeof data === 'number'
@@ -119,10 +101,10 @@ function filteredFlush(data: unknown, release: string | undefined): Request {
       `NFCT_Q_FLUSH_FILTER: ${ofThisKernel(release)} would flush more than the filter says; dump with it and destroy each flow`,
     );
   }
-  return { operation: 'flush', dump: false, build: filtered('flush', kernel, NFNETLINK_V1) };
+  return { request: filtered('flush', kernel, NFNETLINK_V1) };
 }
 
-function filtered(operation: QueryName, kernel: KernelFilter, version?: number): BuildRequest {
+function filtered(operation: QueryName, kernel: KernelFilter, version?: number): Request {
   return buildMessage(operation, kernel.family, inOrder(kernel), version);
 }
 

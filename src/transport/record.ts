@@ -240,8 +240,8 @@ class RecordTransport implements Transport {
     this.#inner.start(listener);
   }
 
-  send(bytes: Uint8Array): ReturnType<Transport['send']> {
-    const queued = this.#inner.send(bytes);
+  send(bytes: Uint8Array, takesLong?: boolean): ReturnType<Transport['send']> {
+    const queued = this.#inner.send(bytes, takesLong);
     this.#write(false, bytes);
     return queued;
   }

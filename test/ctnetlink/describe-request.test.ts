@@ -8,7 +8,7 @@ import { Flow } from '../../src/ctnetlink/flow.ts';
 import type { FlowInit } from '../../src/ctnetlink/properties.ts';
 import * as requests from '../../src/ctnetlink/request.ts';
 import { kernelSupport } from '../../src/ctnetlink/support.ts';
-import { type BuildRequest, Writer } from '../../src/netlink/writer.ts';
+import type { Request } from '../../src/netlink/request.ts';
 import { message } from '../support/fake-transport.ts';
 
 const UDP = { src: '192.0.2.1', dst: '198.51.100.2', proto: 'udp', sport: 5353, dport: 53 } as const;
@@ -24,7 +24,7 @@ const filter = (terms: Filter, purpose: 'dump' | 'flush' = 'dump') =>
 const expectation = (init: Parameters<typeof Expectation.from>[0]): Expectation => Expectation.from(init);
 
 /** What is asked -> its description. */
-const CASES: readonly (readonly [BuildRequest, string])[] = [
+const CASES: readonly (readonly [Request, string])[] = [
   [requests.buildGet(flow({ orig: UDP })), 'get udp 192.0.2.1:5353 -> 198.51.100.2:53'],
   [requests.buildGet(flow({ orig: UDP, zone: 5 })), 'get udp 192.0.2.1:5353 -> 198.51.100.2:53 { zone: 5 }'],
   [requests.buildGet(flow({ reply: ANSWER })), 'get reply udp 198.51.100.2:53 -> 192.0.2.1:5353'],
@@ -90,11 +90,9 @@ const CASES: readonly (readonly [BuildRequest, string])[] = [
 ];
 
 describe('describe-request', () => {
-  for (const [build, words] of CASES) {
+  for (const [request, words] of CASES) {
     it(words, () => {
-      const writer = new Writer();
-      build(writer, 1);
-      expect(describeRequest(writer.bytes.slice(0, writer.length))).to.equal(words);
+      expect(describeRequest(request.bytes(1))).to.equal(words);
     });
   }
 

@@ -14,8 +14,7 @@ import {
 import { decodeExpectation, eventTypeOf, expectationEventTypeOf } from '../../src/ctnetlink/message.ts';
 import { decodeExpectationCpuStats } from '../../src/ctnetlink/stats.ts';
 import { viewOf } from '../../src/netlink/byteorder.ts';
-import type { BuildRequest } from '../../src/netlink/writer.ts';
-import { Writer } from '../../src/netlink/writer.ts';
+import type { Request } from '../../src/netlink/request.ts';
 import { NLM_F_CREATE } from '../../src/uapi/netlink.ts';
 import * as cta from '../../src/uapi/nfnetlink_conntrack.ts';
 import { AF_INET, AF_INET6, AF_UNSPEC } from '../../src/uapi/socket.ts';
@@ -30,10 +29,8 @@ const TUPLE = { dst: '10.0.0.9', proto: 'tcp', dport: 5000 } as const;
 const MASTER = { src: '10.0.0.1', dst: '10.0.0.2', proto: 'tcp', sport: 1000, dport: 21 } as const;
 
 /** A request as it is sent. */
-function sent(build: BuildRequest): { bytes: Uint8Array; expectation: Expectation; type: number; flags: number } {
-  const writer = new Writer();
-  build(writer, 7);
-  const bytes = writer.finish().slice();
+function sent(request: Request): { bytes: Uint8Array; expectation: Expectation; type: number; flags: number } {
+  const bytes = request.bytes(7);
   const { nlmsg_type: type, nlmsg_flags: flags } = headerOf(bytes);
   return { bytes, expectation: decodeExpectation(viewOf(bytes), 0, bytes.length), type, flags };
 }

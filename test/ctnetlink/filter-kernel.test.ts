@@ -97,15 +97,15 @@ describeKernel('filter: against the kernel', () => {
         flows.push(decodeFlow(view, offset, end));
       },
     };
-    await socket.request(buildDump('dump', filter), { operation: 'dump', dump: true, sink });
+    await socket.request(buildDump('dump', filter), { sink });
     return flows;
   }
 
   async function fill(): Promise<Flow[]> {
-    await socket.request(buildFlush(), { operation: 'flush' });
+    await socket.request(buildFlush());
     for (const init of inits) {
       try {
-        await socket.request(buildCreate(Flow.from(init), 'create'), { operation: 'create' });
+        await socket.request(buildCreate(Flow.from(init), 'create'));
       } catch (error) {
         // Some of them are the same, or each other's reply.
         if (!(error instanceof KernelError && error.code === 'EEXIST')) throw error;
@@ -118,7 +118,7 @@ describeKernel('filter: against the kernel', () => {
     socket = new NetlinkSocket(await openTransport());
   });
   after(async () => {
-    await socket.request(buildFlush(), { operation: 'flush' });
+    await socket.request(buildFlush());
     socket.close();
   });
 
@@ -150,7 +150,7 @@ describeKernel('filter: against the kernel', () => {
       const kernel = compiled.forKernel('flush', support);
       if (!kernel.exact || compiled.empty) continue;
       const all = await fill();
-      await socket.request(buildFlush(kernel), { operation: 'flush' });
+      await socket.request(buildFlush(kernel));
       const left = all.filter((flow) => !compiled.matches(flow));
       expect(keys(await dump()), JSON.stringify(filter)).to.deep.equal(keys(left));
       flushes++;

@@ -126,7 +126,7 @@ function randomNat(random: Random, family: 'ipv4' | 'ipv6', ports: boolean): obj
 function requestOf(flow: Flow): { family: number; attributes: Uint8Array } {
   const writer = new Writer();
   writer.bytes.fill(0xa5);
-  buildUpdate(flow)(writer, 0);
+  buildUpdate(flow).write(writer, 0);
   const bytes = writer.finish();
   return { family: bytes[16], attributes: bytes.slice(20) };
 }

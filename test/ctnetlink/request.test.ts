@@ -17,7 +17,7 @@ import {
 } from '../../src/ctnetlink/request.ts';
 import { kernelSupport } from '../../src/ctnetlink/support.ts';
 import { viewOf } from '../../src/netlink/byteorder.ts';
-import type { BuildRequest } from '../../src/netlink/writer.ts';
+import type { Request } from '../../src/netlink/request.ts';
 import { Writer } from '../../src/netlink/writer.ts';
 import { concat, headerOf, nlattr } from '../support/fake-transport.ts';
 import { inNests, nested } from './samples.ts';
@@ -31,10 +31,10 @@ interface Built {
   bytes: Uint8Array;
 }
 
-function build(request: BuildRequest): Built {
+function build(request: Request): Built {
   const writer = new Writer();
   writer.bytes.fill(0xa5);
-  request(writer, 0xdeadbeef);
+  request.write(writer, 0xdeadbeef);
   const bytes = writer.finish().slice();
   const { nlmsg_type: type, nlmsg_flags: flags, nlmsg_seq, nlmsg_len } = headerOf(bytes);
   expect(nlmsg_seq).to.equal(0xdeadbeef);

@@ -11,7 +11,7 @@ import { KINDS, type SlotValue } from '../../src/ctnetlink/kinds.ts';
 import type { FlowInit } from '../../src/ctnetlink/properties.ts';
 import { buildCreate, buildDelete, buildGet, buildUpdate } from '../../src/ctnetlink/request.ts';
 import type { AttributeRow } from '../../src/ctnetlink/row.ts';
-import type { BuildRequest } from '../../src/netlink/writer.ts';
+import type { Request } from '../../src/netlink/request.ts';
 import { Writer } from '../../src/netlink/writer.ts';
 import { Random, seedFromEnvironment } from '../support/random.ts';
 import { randomValue, SAMPLES } from './samples.ts';
@@ -94,7 +94,7 @@ describe('codec: templates', () => {
 
   it(`are those of every request (seed ${seed})`, () => {
     const random = new Random(seed);
-    const requests = (flow: Flow): BuildRequest[] => [
+    const requests = (flow: Flow): Request[] => [
       buildCreate(flow, 'create'),
       buildCreate(flow, 'createOrUpdate'),
       buildUpdate(flow),
@@ -125,10 +125,10 @@ describe('codec: templates', () => {
     };
     for (let n = 0; n < 2000; n++) {
       for (const request of requests(flow())) {
-        const bytes = written((writer) => request(writer, n));
+        const bytes = written((writer) => request.write(writer, n));
         flowCodec.write = (writer, source) => void writeAttributes(FLOWS, writer, source);
         try {
-          expect(bytes).to.deep.equal(written((writer) => request(writer, n)));
+          expect(bytes).to.deep.equal(written((writer) => request.write(writer, n)));
         } finally {
           Reflect.deleteProperty(flowCodec, 'write');
         }

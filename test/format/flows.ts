@@ -6,8 +6,9 @@ import { KINDS, type SlotValue } from '../../src/ctnetlink/kinds.ts';
 import { buildDump } from '../../src/ctnetlink/request.ts';
 import { slotOfProperty } from '../../src/ctnetlink/tuple.ts';
 import type { nlmsghdr } from '../../src/netlink/nlmsg.ts';
+import type { Request } from '../../src/netlink/request.ts';
 import { NetlinkSocket } from '../../src/netlink/socket.ts';
-import { type BuildRequest, Writer } from '../../src/netlink/writer.ts';
+import { Writer } from '../../src/netlink/writer.ts';
 import { writeNfgenmsg } from '../../src/nfnetlink/nfgenmsg.ts';
 import { openTransport } from '../../src/transport/open.ts';
 import type { Random } from '../support/random.ts';
@@ -118,14 +119,14 @@ export function messageOf({ flow, family }: Sample, type = 0x100, flags = 0): Ui
 }
 
 /** Every entry of the table of this namespace, as the kernel says it; of another table with the request for that. */
-export async function dumpMessages(build: BuildRequest = buildDump('dump')): Promise<Uint8Array[]> {
+export async function dumpMessages(build: Request = buildDump('dump')): Promise<Uint8Array[]> {
   const messages: Uint8Array[] = [];
   const message = (_header: nlmsghdr, view: DataView, offset: number, end: number): void => {
     messages.push(new Uint8Array(view.buffer, view.byteOffset + offset, end - offset).slice());
   };
   const socket = new NetlinkSocket(await openTransport());
   try {
-    await socket.request(build, { operation: 'dump', dump: true, sink: { message } });
+    await socket.request(build, { sink: { message } });
   } finally {
     socket.close();
   }

@@ -7,6 +7,7 @@ import { newNlmsghdr, type nlmsghdr, walkDatagram } from '../../src/netlink/nlms
 import { readErrno, readExtendedAck } from '../../src/netlink/nlmsgerr.ts';
 import { SequenceTracker } from '../../src/netlink/sequence.ts';
 import { Writer } from '../../src/netlink/writer.ts';
+import { written } from '../support/requests.ts';
 
 /** How often each end was reached: a run that only ever meets broken headers would test nothing. */
 export interface Outcome {
@@ -91,13 +92,14 @@ function track(view: DataView): void {
     if (error !== undefined && !(error instanceof NetlinkError)) throw error;
   };
   tracker.events = { ...sink, overrun: check, end: check };
+  const request = (dump: boolean) => written(() => {}, { operation: 'fuzz', dump });
   for (let sequence = 1; sequence <= 4; sequence++) {
-    tracker.register(sequence, { operation: 'fuzz', dump: sequence === 1, sink, settle: check });
+    tracker.register(sequence, { request: request(sequence === 1), sink, settle: check });
   }
   // The numbers of a capture are random: its first message names the request.
   if (view.byteLength >= 16) {
     const sequence = view.getUint32(8, true);
-    if (sequence > 4) tracker.register(sequence, { operation: 'fuzz', dump: false, sink, settle: check });
+    if (sequence > 4) tracker.register(sequence, { request: request(false), sink, settle: check });
   }
   tracker.dispatch({ bytes: BYTES, view, sender: 0, truncated: view.byteLength % 64 === 0 });
 }

@@ -5,7 +5,7 @@ import { Flow } from '../../src/ctnetlink/flow.ts';
 import type { FlowInit } from '../../src/ctnetlink/properties.ts';
 import { buildCreate, buildDelete, buildDump, buildGet, buildStats, buildUpdate } from '../../src/ctnetlink/request.ts';
 import { ACK_CHARGE, DUMP_CHARGE, REPLY_CHARGE } from '../../src/netlink/charges.ts';
-import { type BuildRequest, Writer } from '../../src/netlink/writer.ts';
+import type { Request } from '../../src/netlink/request.ts';
 import { sendmsg } from '../../src/transport/libc/call.ts';
 import { SocketOptions } from '../../src/transport/libc/options.ts';
 import { Outgoing } from '../../src/transport/libc/outgoing.ts';
@@ -24,6 +24,7 @@ import {
 } from '../../src/uapi/socket.ts';
 import { libc } from '../support/calls.ts';
 import { describeKernel, resetNamespace, sh } from '../support/kernel.ts';
+import { changed } from '../support/requests.ts';
 
 const SMALL = { orig: { src: '192.0.2.1', dst: '198.51.100.2', proto: 'udp', sport: 1, dport: 53 } } as const;
 /** All that makes a flow's message long: IPv6, a helper, every label, a zone, NAT, a mark and TCP's state. */
@@ -44,11 +45,9 @@ describeKernel('charges of the receive buffer', ['nft'], () => {
   let slots: Slots;
 
   /** Bytes that are charged for what is answered to these requests. */
-  function charged(...builds: BuildRequest[]): number {
-    for (const build of builds) {
-      const writer = new Writer();
-      build(writer, 1);
-      const outgoing = new Outgoing(libc, writer.finish());
+  function charged(...requests: Request[]): number {
+    for (const request of requests) {
+      const outgoing = new Outgoing(libc, request.bytes(1));
       sendmsg(libc, fd, outgoing);
       outgoing.free();
     }
@@ -79,14 +78,12 @@ describeKernel('charges of the receive buffer', ['nft'], () => {
 
   it('of ACKs and refusals are at most ACK_CHARGE each', () => {
     const flow = Flow.from({ ...SMALL, timeout: 60 });
-    const requests: Record<string, BuildRequest> = {
+    const requests: Record<string, Request> = {
       create: buildCreate(flow, 'create'),
       EEXIST: buildCreate(flow, 'create'),
       update: buildUpdate(flow),
-      'EBUSY, without CONFIRMED': (writer, sequence) =>
-        buildUpdate(Flow.from({ ...SMALL, status: [] }))(writer, sequence),
-      'a policy failure with its extended ACK': (writer, sequence) => {
-        buildCreate(flow, 'create')(writer, sequence);
+      'EBUSY, without CONFIRMED': buildUpdate(Flow.from({ ...SMALL, status: [] })),
+      'a policy failure with its extended ACK': changed(buildCreate(flow, 'create'), (writer) => {
         // CTA_TIMEOUT of three bytes, behind the rest.
         const message = writer.finish();
         writer.reset();
@@ -95,7 +92,7 @@ describeKernel('charges of the receive buffer', ['nft'], () => {
         bytes.set([7, 0, 7, 0, 1, 2, 3, 0], message.length);
         new DataView(bytes.buffer).setUint32(0, bytes.length, true);
         writer.bytes.set(bytes, writer.reserve(bytes.length));
-      },
+      }),
       delete: buildDelete(flow),
       ENOENT: buildDelete(flow),
     };

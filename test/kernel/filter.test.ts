@@ -12,9 +12,9 @@ import type { FlowInit, TupleInit } from '../../src/ctnetlink/properties.ts';
 import { buildDump, buildMessage } from '../../src/ctnetlink/request.ts';
 import { kernelSupport } from '../../src/ctnetlink/support.ts';
 import { KernelError } from '../../src/netlink/errors.ts';
+import type { Request } from '../../src/netlink/request.ts';
 import { NetlinkSocket } from '../../src/netlink/socket.ts';
 import type { Transport } from '../../src/netlink/transport.ts';
-import type { BuildRequest } from '../../src/netlink/writer.ts';
 import { openTransport } from '../../src/transport/open.ts';
 import { EEXIST } from '../../src/uapi/errno.ts';
 import * as cta from '../../src/uapi/nfnetlink_conntrack.ts';
@@ -58,7 +58,7 @@ describeKernel('filters on the kernel', ['conntrack', 'nft'], () => {
   beforeEach(() => resetNamespace());
 
   /** Marks of every flow that the kernel sends, unfiltered by us; or what it refuses with. */
-  async function kernelSends(build: BuildRequest): Promise<number[] | string> {
+  async function kernelSends(build: Request): Promise<number[] | string> {
     const marks: number[] = [];
     const sink = {
       message: (_header: unknown, view: DataView, offset: number, end: number) => {
@@ -66,7 +66,7 @@ describeKernel('filters on the kernel', ['conntrack', 'nft'], () => {
       },
     };
     try {
-      await raw.request(build, { operation: 'dump', dump: true, sink });
+      await raw.request(build, { sink });
       return sorted(marks);
     } catch (error) {
       if (!(error instanceof KernelError)) throw error;
@@ -552,8 +552,6 @@ describeKernel('filters on the kernel', ['conntrack', 'nft'], () => {
       const kernel = compiled.forKernel('dump', kernelSupport(raw.transport.release));
       const theirs: number[] = [];
       await raw.request(buildDump('dump', kernel), {
-        operation: 'dump',
-        dump: true,
         sink: { message: (_header, view, offset, end) => theirs.push(decodeFlow(view, offset, end).id!) },
       });
       if (kernel.exact) {

@@ -7,7 +7,7 @@ import { expect } from 'chai';
 import { Flow, flowCodec } from '../../src/ctnetlink/flow.ts';
 import type { FlowInit, TupleInit } from '../../src/ctnetlink/properties.ts';
 import { buildDelete, buildUpdate } from '../../src/ctnetlink/request.ts';
-import type { BuildRequest } from '../../src/netlink/writer.ts';
+import type { Request } from '../../src/netlink/request.ts';
 import { Writer } from '../../src/netlink/writer.ts';
 import { nfnlType, writeNfgenmsg } from '../../src/nfnetlink/nfgenmsg.ts';
 import { NLA_F_NESTED, NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST } from '../../src/uapi/netlink.ts';
@@ -16,6 +16,7 @@ import { NFNL_SUBSYS_CTNETLINK_EXP } from '../../src/uapi/nfnetlink.ts';
 import * as cta from '../../src/uapi/nfnetlink_conntrack.ts';
 import { AF_INET, AF_INET6, AF_UNSPEC } from '../../src/uapi/socket.ts';
 import { describeKernel, resetNamespace, sh } from '../support/kernel.ts';
+import { written } from '../support/requests.ts';
 import { tracking } from '../support/traffic.ts';
 import { Kernel, message, replied } from './semantics.ts';
 
@@ -43,10 +44,10 @@ function update({ orig, zone }: FlowInit, rest: FlowInit, options: { raw?: boole
 }
 
 /** Creates an expectation. Its tuples are the same nests as a flow's, under the numbers of the flow's. */
-function expectation(master: TupleInit, dport: number): BuildRequest {
+function expectation(master: TupleInit, dport: number): Request {
   const tuple = { src: '10.0.0.2', dst: '10.0.0.1', proto: 'tcp', sport: 0, dport } as const;
   const mask = { src: '255.255.255.255', dst: '255.255.255.255', proto: 'tcp', sport: 0, dport: 65535 } as const;
-  return (writer, sequence) => {
+  return written((writer, sequence) => {
     const nest = new Writer();
     flowCodec.write(nest, Flow.from({ orig: mask }));
     const type = nfnlType(NFNL_SUBSYS_CTNETLINK_EXP, cta.IPCTNL_MSG_EXP_NEW);
@@ -56,7 +57,7 @@ function expectation(master: TupleInit, dport: number): BuildRequest {
     writer.attributeBytes(cta.CTA_EXPECT_MASK | NLA_F_NESTED, nest.finish().subarray(4));
     writer.attributeU32(cta.CTA_EXPECT_TIMEOUT, 600);
     writer.endMessage(at);
-  };
+  });
 }
 
 const bytes = (...values: number[]): string => Buffer.from(values).toString('hex');
@@ -96,13 +97,13 @@ describeKernel('semantics of requests', ['conntrack', 'nft'], () => {
       }
       const expectations = (): number => sh('conntrack', '-L', 'expect').split('\n').length - 1;
       expect(expectations()).to.equal(2);
-      const flush: BuildRequest = (writer, sequence) => {
+      const flush = written((writer, sequence) => {
         const type = nfnlType(NFNL_SUBSYS_CTNETLINK_EXP, cta.IPCTNL_MSG_EXP_DELETE);
         const at = writer.beginMessage(type, NLM_F_REQUEST | NLM_F_ACK, sequence);
         writeNfgenmsg(writer, AF_INET6);
         writer.attributeU32(cta.CTA_EXPECT_ID, 12345);
         writer.endMessage(at);
-      };
+      });
       expect(await kernel.code(flush)).to.equal('OK');
       expect(expectations()).to.equal(0);
     });

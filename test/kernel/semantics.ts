@@ -10,14 +10,14 @@ import { errnoName, KernelError } from '../../src/netlink/errors.ts';
 import { walkAttributes } from '../../src/netlink/nlattr.ts';
 import { newNlmsghdr, type nlmsghdr, readNlmsghdr, walkDatagram } from '../../src/netlink/nlmsg.ts';
 import { readErrno } from '../../src/netlink/nlmsgerr.ts';
+import type { Request } from '../../src/netlink/request.ts';
 import { NetlinkSocket } from '../../src/netlink/socket.ts';
 import type { Transport } from '../../src/netlink/transport.ts';
-import type { BuildRequest } from '../../src/netlink/writer.ts';
-import { Writer } from '../../src/netlink/writer.ts';
 import { attributesOf } from '../../src/nfnetlink/nfgenmsg.ts';
 import { openTransport } from '../../src/transport/open.ts';
 import { NLMSG_ERROR } from '../../src/uapi/netlink.ts';
 import { AF_UNSPEC } from '../../src/uapi/socket.ts';
+import { changed } from '../support/requests.ts';
 
 /** One message that came, kept. */
 export class Message {
@@ -64,7 +64,7 @@ export function message(
   query: QueryName,
   init: FlowInit | Flow | readonly Flow[] = {},
   { family, version }: { family?: number; version?: number } = {},
-): BuildRequest {
+): Request {
   if (Array.isArray(init)) return buildMessage(query, family ?? AF_UNSPEC, init, version);
   const flow = Flow.from(init as FlowInit);
   const implied = flow.family === undefined ? AF_UNSPEC : FAMILIES[flow.family];
@@ -98,7 +98,7 @@ export class Kernel {
     return own < major || (own === major && ownMinor < minor);
   }
 
-  async ask(build: BuildRequest, { dump = false, edit }: { dump?: boolean; edit?: Edit } = {}): Promise<Answer> {
+  async ask(request: Request, edit?: Edit): Promise<Answer> {
     const messages: Message[] = [];
     const sink = {
       message: (_header: unknown, view: DataView, offset: number, end: number) => {
@@ -106,7 +106,7 @@ export class Kernel {
       },
     };
     try {
-      await this.socket.request(edited(build, edit), { operation: 'ask', dump, sink });
+      await this.socket.request(edited(request, edit), { sink });
       return { code: 'OK', messages };
     } catch (error) {
       if (!(error instanceof KernelError)) throw error;
@@ -115,12 +115,12 @@ export class Kernel {
   }
 
   /** 'OK', or the name of the errno. */
-  async code(build: BuildRequest, edit?: Edit): Promise<string> {
-    return (await this.ask(build, { edit })).code;
+  async code(request: Request, edit?: Edit): Promise<string> {
+    return (await this.ask(request, edit)).code;
   }
 
   async dump(filter: FlowInit = {}, options: { family?: number } = {}): Promise<Answer> {
-    return await this.ask(message('dump', filter, { family: AF_UNSPEC, ...options }), { dump: true });
+    return await this.ask(message('dump', filter, { family: AF_UNSPEC, ...options }));
   }
 
   /** The marks of what a dump gives, by which the tests tell flows apart; or the name of the errno. */
@@ -148,18 +148,13 @@ export class Kernel {
   }
 }
 
-function edited(build: BuildRequest, edit: Edit | undefined): BuildRequest {
-  return (writer, sequence) => {
-    build(writer, sequence);
-    edit?.(viewOf(writer.finish()));
-  };
+function edited(request: Request, edit: Edit | undefined): Request {
+  return edit === undefined ? request : changed(request, (writer) => edit(viewOf(writer.finish())));
 }
 
 /** The bytes of a request. */
-export function bytesOf(build: BuildRequest, sequence: number, edit?: Edit): Uint8Array {
-  const writer = new Writer();
-  edited(build, edit)(writer, sequence);
-  return writer.finish().slice();
+export function bytesOf(request: Request, sequence: number, edit?: Edit): Uint8Array {
+  return edited(request, edit).bytes(sequence);
 }
 
 /**

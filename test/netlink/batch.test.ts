@@ -4,7 +4,6 @@ import { Batch, stampBatch } from '../../src/netlink/batch.ts';
 import { ACK_CHARGE } from '../../src/netlink/charges.ts';
 import { KernelError, OverrunError } from '../../src/netlink/errors.ts';
 import { NetlinkSocket } from '../../src/netlink/socket.ts';
-import type { BuildRequest } from '../../src/netlink/writer.ts';
 import { EEXIST, ENOENT } from '../../src/uapi/errno.ts';
 import { NLM_F_ACK, NLM_F_REQUEST } from '../../src/uapi/netlink.ts';
 import {
@@ -17,9 +16,10 @@ import {
   rejection,
   settled,
 } from '../support/fake-transport.ts';
+import { asked, type Write, written } from '../support/requests.ts';
 
 /** A message with a payload of so many bytes. */
-function build(size: number): BuildRequest {
+function build(size: number): Write {
   return (writer, sequence) => {
     const at = writer.beginMessage(0x100, NLM_F_REQUEST | NLM_F_ACK, sequence);
     writer.reserve(size);
@@ -29,7 +29,7 @@ function build(size: number): BuildRequest {
 
 function batchOf(...sizes: number[]): Batch {
   const batch = new Batch();
-  for (const size of sizes) batch.add(build(size));
+  for (const size of sizes) batch.add(written(build(size)));
   return batch;
 }
 
@@ -46,10 +46,12 @@ describe('Batch', () => {
     const batch = batchOf(4);
     const before = batch.bytes.slice();
     expect(() =>
-      batch.add((writer) => {
-        writer.reserve(1000);
-        throw new RangeError('no');
-      }),
+      batch.add(
+        written((writer) => {
+          writer.reserve(1000);
+          throw new RangeError('no');
+        }),
+      ),
     ).to.throw(RangeError, 'no');
     expect(batch.count).to.equal(1);
     expect(batch.bytes).to.deep.equal(before);
@@ -68,7 +70,7 @@ describe('Batch', () => {
 async function send(fake: FakeTransport, socket: NetlinkSocket, count: number): Promise<[number, string][]> {
   const failed: [number, string][] = [];
   const sizes = Array.from({ length: count }, () => 4);
-  await socket.sendBatch(batchOf(...sizes), 'create', (index, { message }) => failed.push([index, message]));
+  await socket.sendBatch(batchOf(...sizes), (index, { message }) => failed.push([index, message]));
   expect(fake.unread).to.equal(0);
   return failed;
 }
@@ -110,7 +112,7 @@ describe('NetlinkSocket: batches', () => {
     const socket = new NetlinkSocket(fake);
     expect(socket.largestBatch).to.equal(8);
     const batches = [5, 3, 1].map((count) => send(fake, socket, count));
-    const single = socket.request(build(4), { operation: 'update' });
+    const single = socket.request(...asked(build(4), { operation: 'update' }));
     expect([fake.sent.length, socket.pending]).to.deep.equal([8, 10]);
     fake.deliver(ack(waiting[0]));
     expect(fake.sent.length, 'the third batch, and the request behind it').to.equal(10);
@@ -132,9 +134,9 @@ describe('NetlinkSocket: batches', () => {
   it('have numbers that no request has which waits', async () => {
     const fake = new FakeTransport();
     const socket = new NetlinkSocket(fake);
-    const first = socket.request(build(4), { operation: 'get' });
+    const first = socket.request(...asked(build(4), { operation: 'get' }));
     const batch = send(fake, socket, 3);
-    const second = socket.request(build(4), { operation: 'get' });
+    const second = socket.request(...asked(build(4), { operation: 'get' }));
     const numbers = fake.sent.map((message) => headerOf(message).nlmsg_seq);
     expect(new Set(numbers).size).to.equal(5);
     fake.deliver(ack(numbers[4]));
@@ -150,10 +152,12 @@ describe('NetlinkSocket: batches', () => {
       if ((nlmsg_flags & 0x300) !== 0x300 && (nlmsg_flags & NLM_F_ACK) !== 0) kernel.queue(ack(nlmsg_seq));
     });
     const socket = new NetlinkSocket(fake);
-    const dump = socket.request((writer, sequence) => writer.endMessage(writer.beginMessage(0x101, 0x301, sequence)), {
-      operation: 'dump',
-      dump: true,
-    });
+    const dump = socket.request(
+      ...asked((writer, sequence) => writer.endMessage(writer.beginMessage(0x101, 0x301, sequence)), {
+        operation: 'dump',
+        dump: true,
+      }),
+    );
     expect(await send(fake, socket, 2)).to.deep.equal([]);
     fake.deliver(done(headerOf(fake.sent[0]).nlmsg_seq));
     await dump;
@@ -162,11 +166,11 @@ describe('NetlinkSocket: batches', () => {
   it('reject when nobody knows what became of them', async () => {
     const fake = new FakeTransport();
     const socket = new NetlinkSocket(fake);
-    const lost = socket.sendBatch(batchOf(4, 4), 'create', () => {});
+    const lost = socket.sendBatch(batchOf(4, 4), () => {});
     fake.queueError(new OverrunError('lost'));
     fake.readable();
     expect(await rejection(lost)).to.include({ code: 'ENOBUFS' });
-    const closed = socket.sendBatch(batchOf(4), 'create', () => {});
+    const closed = socket.sendBatch(batchOf(4), () => {});
     socket.close();
     expect(await rejection(closed)).to.include({ code: 'ERR_CLOSED' });
     await settled();
@@ -177,7 +181,7 @@ describe('NetlinkSocket: batches', () => {
       throw new KernelError(1, { operation: 'send', sequence: 0 });
     });
     const socket = new NetlinkSocket(fake);
-    expect(await rejection(socket.sendBatch(batchOf(4), 'create', () => {}))).to.include({ code: 'EPERM' });
+    expect(await rejection(socket.sendBatch(batchOf(4), () => {}))).to.include({ code: 'EPERM' });
     expect(socket.pending).to.equal(0);
     expect(fake.referenced).to.equal(false);
   });

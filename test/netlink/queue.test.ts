@@ -4,6 +4,7 @@ import { NetlinkSocket } from '../../src/netlink/socket.ts';
 import * as nfct from '../../src/nfct/index.ts';
 import { ack, FakeTransport, message } from '../support/fake-transport.ts';
 import { Random, seedFromEnvironment } from '../support/random.ts';
+import { asked } from '../support/requests.ts';
 
 /** Array.prototype.shift would take minutes for so many, far beyond the limit of a test. */
 const MANY = 200_000;
@@ -59,11 +60,13 @@ describe('netlink/queue', () => {
     const socket = new NetlinkSocket(transport);
     const request = (): Promise<void> =>
       socket.request(
-        (writer, sequence) => {
-          const bytes = message(sequence);
-          writer.bytes.set(bytes, writer.reserve(bytes.length));
-        },
-        { operation: 'get' },
+        ...asked(
+          (writer, sequence) => {
+            const bytes = message(sequence);
+            writer.bytes.set(bytes, writer.reserve(bytes.length));
+          },
+          { operation: 'get' },
+        ),
       );
     const requests = Array.from({ length: count }, request);
     expect(socket.pending).to.equal(count);

@@ -1,14 +1,15 @@
 import { expect } from 'chai';
 import { viewOf } from '../../src/netlink/byteorder.ts';
 import { ClosedError, DumpInterruptedError, KernelError, OverrunError } from '../../src/netlink/errors.ts';
+import type { Request } from '../../src/netlink/request.ts';
 import { type EventSink, type PendingRequest, type ReplySink, SequenceTracker } from '../../src/netlink/sequence.ts';
 import { NLM_F_DUMP_INTR, NLM_F_MULTI, NLMSG_NOOP, NLMSG_OVERRUN } from '../../src/uapi/netlink.ts';
 import { ack, concat, datagram, done, error, message, nlattr } from '../support/fake-transport.ts';
+import { written } from '../support/requests.ts';
 
 /** A pending request that notes what happens to it. */
 class Noted implements PendingRequest {
-  readonly operation: string;
-  readonly dump: boolean;
+  readonly request: Request;
   readonly payloads: number[] = [];
   /** One item for each call of settle. */
   readonly ends: (Error | undefined)[] = [];
@@ -19,8 +20,7 @@ class Noted implements PendingRequest {
   };
 
   constructor(operation = 'get', dump = false) {
-    this.operation = operation;
-    this.dump = dump;
+    this.request = written(() => {}, { operation, dump });
   }
 
   settle(error: Error | undefined): void {

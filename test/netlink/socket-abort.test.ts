@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import { NetlinkSocket } from '../../src/netlink/socket.ts';
-import type { BuildRequest } from '../../src/netlink/writer.ts';
 import { ack, done, FakeTransport, headerOf, message, rejection, settled, watch } from '../support/fake-transport.ts';
+import { asked, type Write } from '../support/requests.ts';
 
-const build: BuildRequest = (writer, sequence) => writer.endMessage(writer.beginMessage(0x101, 5, sequence));
+const build: Write = (writer, sequence) => writer.endMessage(writer.beginMessage(0x101, 5, sequence));
 const REASON = new Error('the reason of the signal');
 
 class Payloads {
@@ -23,13 +23,13 @@ describe('socket: abort', () => {
     const transport = new FakeTransport();
     const socket = new NetlinkSocket(transport);
     let built = 0;
-    const counted: BuildRequest = (writer, sequence) => {
+    const counted: Write = (writer, sequence) => {
       built++;
       build(writer, sequence);
     };
     for (const dump of [false, true]) {
       const signal = AbortSignal.abort(REASON);
-      expect(await rejection(socket.request(counted, { operation: 'get', dump, signal }))).to.equal(REASON);
+      expect(await rejection(socket.request(...asked(counted, { operation: 'get', dump, signal })))).to.equal(REASON);
     }
     expect(built).to.equal(0);
     expect(transport.sent).to.deep.equal([]);
@@ -38,7 +38,7 @@ describe('socket: abort', () => {
 
   it('without a reason of its own rejects with the AbortError of the platform', async () => {
     const socket = new NetlinkSocket(new FakeTransport());
-    const reason = await rejection(socket.request(build, { operation: 'get', signal: AbortSignal.abort() }));
+    const reason = await rejection(socket.request(...asked(build, { operation: 'get', signal: AbortSignal.abort() })));
     expect(reason).to.be.instanceOf(DOMException).with.property('name', 'AbortError');
   });
 
@@ -46,9 +46,9 @@ describe('socket: abort', () => {
     const transport = new FakeTransport();
     const socket = new NetlinkSocket(transport);
     const abort = new AbortController();
-    const first = socket.request(build, { operation: 'dump', dump: true });
-    const second = rejection(socket.request(build, { operation: 'dump', dump: true, signal: abort.signal }));
-    const third = socket.request(build, { operation: 'dump', dump: true });
+    const first = socket.request(...asked(build, { operation: 'dump', dump: true }));
+    const second = rejection(socket.request(...asked(build, { operation: 'dump', dump: true, signal: abort.signal })));
+    const third = socket.request(...asked(build, { operation: 'dump', dump: true }));
     abort.abort(REASON);
     expect(await second).to.equal(REASON);
     expect(socket.pending).to.equal(2);
@@ -66,8 +66,8 @@ describe('socket: abort', () => {
     const abort = new AbortController();
     const sink = new Payloads();
     const options = { operation: 'dump', dump: true, sink, signal: abort.signal };
-    const first = watch(socket.request(build, options));
-    const second = watch(socket.request(build, { operation: 'dump', dump: true }));
+    const first = watch(socket.request(...asked(build, options)));
+    const second = watch(socket.request(...asked(build, { operation: 'dump', dump: true })));
     const sequence = lastSequence(transport);
     transport.deliver(message(sequence, [1]));
     abort.abort(REASON);
@@ -99,7 +99,7 @@ describe('socket: abort', () => {
       },
     };
     const options = { operation: 'dump', dump: true, sink, signal: abort.signal };
-    expect(await rejection(socket.request(build, options))).to.equal(REASON);
+    expect(await rejection(socket.request(...asked(build, options)))).to.equal(REASON);
     expect(seen).to.deep.equal([1]);
     expect(socket.pending, 'all was drained').to.equal(0);
     expect(socket.counts.strays).to.equal(0);
@@ -113,7 +113,9 @@ describe('socket: abort', () => {
     const socket = new NetlinkSocket(transport);
     const abort = new AbortController();
     const sink = { paused: false, message: () => void Object.assign(sink, { paused: true }) };
-    const request = rejection(socket.request(build, { operation: 'dump', dump: true, sink, signal: abort.signal }));
+    const request = rejection(
+      socket.request(...asked(build, { operation: 'dump', dump: true, sink, signal: abort.signal })),
+    );
     expect(transport.unread).to.equal(5);
     abort.abort(REASON);
     expect(await request).to.equal(REASON);
@@ -137,10 +139,10 @@ describe('socket: abort', () => {
       listeners--;
       remove(...args);
     };
-    await socket.request(build, { operation: 'get', signal });
+    await socket.request(...asked(build, { operation: 'get', signal }));
     expect(listeners).to.equal(0);
     abort.abort(REASON);
-    await socket.request(build, { operation: 'get' });
+    await socket.request(...asked(build, { operation: 'get' }));
   });
 });
 
@@ -149,7 +151,7 @@ describe('socket: stop', () => {
     const transport = new FakeTransport();
     const socket = new NetlinkSocket(transport);
     const sink = new Payloads();
-    const handle = socket.start(build, { operation: 'dump', dump: true, sink });
+    const handle = socket.start(...asked(build, { operation: 'dump', dump: true, sink }));
     const sequence = lastSequence(transport);
     transport.deliver(message(sequence, [1]));
     handle.stop();
@@ -163,8 +165,8 @@ describe('socket: stop', () => {
   it('takes a queued dump out of the queue', async () => {
     const transport = new FakeTransport();
     const socket = new NetlinkSocket(transport);
-    const first = socket.request(build, { operation: 'dump', dump: true });
-    const handle = socket.start(build, { operation: 'dump', dump: true });
+    const first = socket.request(...asked(build, { operation: 'dump', dump: true }));
+    const handle = socket.start(...asked(build, { operation: 'dump', dump: true }));
     handle.stop();
     await handle.done;
     transport.deliver(done(lastSequence(transport)));
@@ -175,13 +177,13 @@ describe('socket: stop', () => {
   it('may be called twice, after the end, and after close', async () => {
     const transport = new FakeTransport((_bytes, { nlmsg_seq }, kernel) => kernel.queue(ack(nlmsg_seq)));
     const socket = new NetlinkSocket(transport);
-    const handle = socket.start(build, { operation: 'get' });
+    const handle = socket.start(...asked(build, { operation: 'get' }));
     await handle.done;
     handle.stop();
     handle.stop();
     socket.close();
     handle.stop();
-    const refused = socket.start(build, { operation: 'get' });
+    const refused = socket.start(...asked(build, { operation: 'get' }));
     refused.stop();
     expect(await rejection(refused.done)).to.have.property('code', 'ERR_CLOSED');
   });

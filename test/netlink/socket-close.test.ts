@@ -1,20 +1,20 @@
 import { expect } from 'chai';
 import { ClosedError, TransportError } from '../../src/netlink/errors.ts';
 import { NetlinkSocket } from '../../src/netlink/socket.ts';
-import type { BuildRequest } from '../../src/netlink/writer.ts';
 import { ack, FakeTransport, headerOf, message, rejection, watch } from '../support/fake-transport.ts';
+import { asked, type Write } from '../support/requests.ts';
 
-const build: BuildRequest = (writer, sequence) => writer.endMessage(writer.beginMessage(0x101, 5, sequence));
+const build: Write = (writer, sequence) => writer.endMessage(writer.beginMessage(0x101, 5, sequence));
 
 describe('socket: close', () => {
   it('rejects what is pending and what is queued', async () => {
     const transport = new FakeTransport();
     const socket = new NetlinkSocket(transport);
     const all = [
-      socket.request(build, { operation: 'get' }),
-      socket.request(build, { operation: 'dump', dump: true }),
-      socket.request(build, { operation: 'dump', dump: true }),
-      socket.request(build, { operation: 'dump', dump: true }),
+      socket.request(...asked(build, { operation: 'get' })),
+      socket.request(...asked(build, { operation: 'dump', dump: true })),
+      socket.request(...asked(build, { operation: 'dump', dump: true })),
+      socket.request(...asked(build, { operation: 'dump', dump: true })),
     ].map(rejection);
     socket.close();
     for (const reason of await Promise.all(all)) expect(reason).to.be.instanceOf(ClosedError);
@@ -28,8 +28,10 @@ describe('socket: close', () => {
     const socket = new NetlinkSocket(transport);
     socket.close();
     socket.close();
-    expect(await rejection(socket.request(build, { operation: 'get' }))).to.be.instanceOf(ClosedError);
-    expect(await rejection(socket.request(build, { operation: 'dump', dump: true }))).to.be.instanceOf(ClosedError);
+    expect(await rejection(socket.request(...asked(build, { operation: 'get' })))).to.be.instanceOf(ClosedError);
+    expect(await rejection(socket.request(...asked(build, { operation: 'dump', dump: true })))).to.be.instanceOf(
+      ClosedError,
+    );
     expect(transport.sent).to.deep.equal([]);
     expect(transport.receives).to.equal(0);
     socket.read();
@@ -50,7 +52,7 @@ describe('socket: close', () => {
         socket.close();
       },
     };
-    expect(await rejection(socket.request(build, { operation: 'get', sink }))).to.be.instanceOf(ClosedError);
+    expect(await rejection(socket.request(...asked(build, { operation: 'get', sink })))).to.be.instanceOf(ClosedError);
     expect(seen).to.equal(1);
   });
 
@@ -58,9 +60,9 @@ describe('socket: close', () => {
     const transport = new FakeTransport();
     const socket = new NetlinkSocket(transport);
     const abort = new AbortController();
-    const request = rejection(socket.request(build, { operation: 'get', signal: abort.signal }));
+    const request = rejection(socket.request(...asked(build, { operation: 'get', signal: abort.signal })));
     const queued = [1, 2].map(() =>
-      rejection(socket.request(build, { operation: 'dump', dump: true, signal: abort.signal })),
+      rejection(socket.request(...asked(build, { operation: 'dump', dump: true, signal: abort.signal }))),
     );
     socket.close();
     abort.abort(new Error('too late'));
@@ -70,11 +72,11 @@ describe('socket: close', () => {
   it('follows from a socket that fails while it is read', async () => {
     const transport = new FakeTransport();
     const socket = new NetlinkSocket(transport);
-    const request = watch(socket.request(build, { operation: 'get' }));
+    const request = watch(socket.request(...asked(build, { operation: 'get' })));
     const failure = new TransportError('recvmsg', 9, 'bad file descriptor');
     transport.queueError(failure);
     transport.readable();
-    const reason = await rejection(socket.request(build, { operation: 'get' }));
+    const reason = await rejection(socket.request(...asked(build, { operation: 'get' })));
     expect(request.reason).to.be.instanceOf(ClosedError).with.property('cause', failure);
     expect((request.reason as Error).message).to.equal('the socket failed: recvmsg: bad file descriptor');
     expect(reason, 'later ones are told why as well').to.include({ code: 'ERR_CLOSED', cause: failure });
@@ -93,7 +95,7 @@ describe('socket: close', () => {
   it('is not needed for an answer that was already there', async () => {
     const transport = new FakeTransport();
     const socket = new NetlinkSocket(transport);
-    const request = socket.request(build, { operation: 'get' });
+    const request = socket.request(...asked(build, { operation: 'get' }));
     transport.deliver(ack(headerOf(transport.sent[0]).nlmsg_seq));
     socket.close();
     await request;

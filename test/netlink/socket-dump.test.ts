@@ -1,7 +1,6 @@
 import { expect } from 'chai';
 import { DumpInterruptedError, KernelError, OverrunError } from '../../src/netlink/errors.ts';
 import { NetlinkSocket } from '../../src/netlink/socket.ts';
-import type { BuildRequest } from '../../src/netlink/writer.ts';
 import { NLM_F_DUMP_INTR, NLM_F_MULTI } from '../../src/uapi/netlink.ts';
 import {
   done,
@@ -13,9 +12,10 @@ import {
   settled,
   watch,
 } from '../support/fake-transport.ts';
+import { asked, type Write } from '../support/requests.ts';
 
 /** A dump named by the type of its request, so that the order of the sends can be seen. */
-function dumpOf(name: number): BuildRequest {
+function dumpOf(name: number): Write {
   return (writer, sequence) => writer.endMessage(writer.beginMessage(name, 0x301, sequence));
 }
 
@@ -42,7 +42,7 @@ describe('socket: dumps', () => {
     const transport = new FakeTransport();
     const socket = new NetlinkSocket(transport);
     const sink = new Payloads();
-    const request = watch(socket.request(dumpOf(1), { ...dump, sink }));
+    const request = watch(socket.request(...asked(dumpOf(1), { ...dump, sink })));
     const sequence = lastSequence(transport);
     for (let n = 0; n < 200; n += 2) {
       transport.deliver(message(sequence, [n], { flags: NLM_F_MULTI }), message(sequence, [n + 1, 0, 0, 0, 0]));
@@ -61,7 +61,7 @@ describe('socket: dumps', () => {
     });
     const socket = new NetlinkSocket(transport);
     const sink = new Payloads();
-    await socket.request(dumpOf(1), { ...dump, sink });
+    await socket.request(...asked(dumpOf(1), { ...dump, sink }));
     expect(sink.seen).to.deep.equal([1, 2]);
   });
 
@@ -71,7 +71,7 @@ describe('socket: dumps', () => {
       kernel.queue(done(nlmsg_seq, 12, nlattr(1, Buffer.from('gone\0'))));
     });
     const socket = new NetlinkSocket(transport);
-    const reason = await rejection(socket.request(dumpOf(1), dump));
+    const reason = await rejection(socket.request(...asked(dumpOf(1), dump)));
     expect(reason).to.be.instanceOf(KernelError).with.property('message', 'dump: ENOMEM (kernel: gone)');
   });
 
@@ -82,7 +82,7 @@ describe('socket: dumps', () => {
     });
     const socket = new NetlinkSocket(transport);
     const sink = new Payloads();
-    const reason = await rejection(socket.request(dumpOf(1), { ...dump, sink }));
+    const reason = await rejection(socket.request(...asked(dumpOf(1), { ...dump, sink })));
     expect(reason).to.be.instanceOf(DumpInterruptedError);
     expect(sink.seen).to.deep.equal([1, 2]);
   });
@@ -91,14 +91,14 @@ describe('socket: dumps', () => {
     const transport = new FakeTransport();
     const socket = new NetlinkSocket(transport);
     const ends: number[] = [];
-    const all = [1, 2, 3].map((n) => socket.request(dumpOf(n), dump).then(() => ends.push(n)));
+    const all = [1, 2, 3].map((n) => socket.request(...asked(dumpOf(n), dump)).then(() => ends.push(n)));
     expect(sentTypes(transport)).to.deep.equal([1]);
     expect(socket.pending).to.equal(3);
     transport.deliver(done(lastSequence(transport)));
     expect(sentTypes(transport)).to.deep.equal([1, 2]);
     transport.deliver(done(lastSequence(transport)));
     // One that comes while another is queued takes its place behind it.
-    all.push(socket.request(dumpOf(4), dump).then(() => ends.push(4)));
+    all.push(socket.request(...asked(dumpOf(4), dump)).then(() => ends.push(4)));
     expect(sentTypes(transport)).to.deep.equal([1, 2, 3]);
     transport.deliver(done(lastSequence(transport)));
     transport.deliver(done(lastSequence(transport)));
@@ -110,13 +110,13 @@ describe('socket: dumps', () => {
     const transport = new FakeTransport();
     const socket = new NetlinkSocket(transport);
     const build =
-      (n: number): BuildRequest =>
+      (n: number): Write =>
       (writer, sequence) => {
         const at = writer.beginMessage(n, 0x301, sequence);
         writer.attributeBytes(n, new Uint8Array(40).fill(n));
         writer.endMessage(at);
       };
-    const all = [1, 2, 3].map((n) => socket.request(build(n), dump));
+    const all = [1, 2, 3].map((n) => socket.request(...asked(build(n), dump)));
     for (let n = 1; n <= 3; n++) transport.deliver(done(lastSequence(transport)));
     await Promise.all(all);
     expect(transport.sent.map((bytes) => bytes.slice(16))).to.deep.equal(
@@ -127,8 +127,8 @@ describe('socket: dumps', () => {
   it('do not hold up other requests', async () => {
     const transport = new FakeTransport();
     const socket = new NetlinkSocket(transport);
-    const long = watch(socket.request(dumpOf(1), dump));
-    const get = socket.request(dumpOf(7), { operation: 'get' });
+    const long = watch(socket.request(...asked(dumpOf(1), dump)));
+    const get = socket.request(...asked(dumpOf(7), { operation: 'get' }));
     expect(sentTypes(transport)).to.deep.equal([1, 7]);
     transport.deliver(done(lastSequence(transport)));
     await get;
@@ -141,8 +141,8 @@ describe('socket: dumps', () => {
   it('that are refused let the next one run', async () => {
     const transport = new FakeTransport();
     const socket = new NetlinkSocket(transport);
-    const first = rejection(socket.request(dumpOf(1), dump));
-    const second = socket.request(dumpOf(2), dump);
+    const first = rejection(socket.request(...asked(dumpOf(1), dump)));
+    const second = socket.request(...asked(dumpOf(2), dump));
     transport.deliver(done(lastSequence(transport), 16));
     expect(await first).to.have.property('code', 'EBUSY');
     transport.deliver(done(lastSequence(transport)));
@@ -155,7 +155,7 @@ describe('socket: dumps', () => {
       if (++sends === 2) throw new Error('full');
     });
     const socket = new NetlinkSocket(transport);
-    const all = [1, 2, 3].map((n) => watch(socket.request(dumpOf(n), dump)));
+    const all = [1, 2, 3].map((n) => watch(socket.request(...asked(dumpOf(n), dump))));
     transport.deliver(done(lastSequence(transport)));
     await settled();
     expect(all.map(({ state }) => state)).to.deep.equal(['resolved', 'rejected', 'pending']);
@@ -168,8 +168,8 @@ describe('socket: dumps', () => {
     const transport = new FakeTransport();
     const socket = new NetlinkSocket(transport);
     const sink = new Payloads();
-    const first = rejection(socket.request(dumpOf(1), { ...dump, sink }));
-    const second = socket.request(dumpOf(2), dump);
+    const first = rejection(socket.request(...asked(dumpOf(1), { ...dump, sink })));
+    const second = socket.request(...asked(dumpOf(2), dump));
     const sequence = lastSequence(transport);
     transport.queue(message(sequence, [1]));
     transport.queueError(new OverrunError('lost'));
@@ -188,7 +188,7 @@ describe('socket: dumps', () => {
   it('start one after the other and not one inside of the other', async () => {
     const transport = new FakeTransport();
     const socket = new NetlinkSocket(transport);
-    const all = Array.from({ length: 60 }, (_, n) => socket.request(dumpOf(n), dump));
+    const all = Array.from({ length: 60 }, (_, n) => socket.request(...asked(dumpOf(n), dump)));
     const limit = Error.stackTraceLimit;
     const depths: number[] = [];
     // From here on the kernel answers from inside of send.
@@ -211,7 +211,7 @@ describe('socket: dumps', () => {
   it('may be queued by the thousand', async () => {
     const transport = new FakeTransport();
     const socket = new NetlinkSocket(transport);
-    const all = Array.from({ length: 20_000 }, (_, n) => socket.request(dumpOf(n & 0xff), dump));
+    const all = Array.from({ length: 20_000 }, (_, n) => socket.request(...asked(dumpOf(n & 0xff), dump)));
     transport.send = (bytes) => transport.queue(done(headerOf(bytes).nlmsg_seq));
     transport.deliver(done(lastSequence(transport)));
     await Promise.all(all);

@@ -2,10 +2,10 @@ import { expect } from 'chai';
 import { ClosedError, OverrunError } from '../../src/netlink/errors.ts';
 import type { EventSink } from '../../src/netlink/sequence.ts';
 import { NetlinkSocket } from '../../src/netlink/socket.ts';
-import type { BuildRequest } from '../../src/netlink/writer.ts';
 import { ack, FakeTransport, headerOf, message, settled, watch } from '../support/fake-transport.ts';
+import { asked, type Write } from '../support/requests.ts';
 
-const build: BuildRequest = (writer, sequence) => writer.endMessage(writer.beginMessage(0x101, 5, sequence));
+const build: Write = (writer, sequence) => writer.endMessage(writer.beginMessage(0x101, 5, sequence));
 
 class Events implements EventSink {
   readonly log: unknown[] = [];
@@ -35,7 +35,7 @@ describe('socket: events', () => {
     const events = new Events();
     socket.setEventSink(events);
     transport.deliver(message(0, [1]), message(0, [2]));
-    const request = socket.request(build, { operation: 'get' });
+    const request = socket.request(...asked(build, { operation: 'get' }));
     const { nlmsg_seq } = headerOf(transport.sent[0]);
     // With NLM_F_ECHO the event of a request precedes its ACK.
     transport.deliver(message(0, [3]), ack(nlmsg_seq), message(0, [4]));
@@ -61,7 +61,7 @@ describe('socket: events', () => {
     socket.setEventSink(events);
     transport.deliver(message(0, [1]));
     socket.setEventSink(undefined);
-    socket.request(build, { operation: 'get' }).catch(() => {});
+    socket.request(...asked(build, { operation: 'get' })).catch(() => {});
     transport.deliver(message(0, [2]));
     expect(events.log).to.deep.equal([1]);
     expect(socket.counts.strays).to.equal(1);
@@ -111,7 +111,7 @@ describe('socket: events', () => {
       if (payload === 2) throw bad;
     };
     socket.setEventSink(events);
-    const request = socket.request(build, { operation: 'get' });
+    const request = socket.request(...asked(build, { operation: 'get' }));
     const { nlmsg_seq } = headerOf(transport.sent[0]);
     transport.deliver(message(0, [1]), message(0, [2]), message(0, [3]), ack(nlmsg_seq));
     await request;
@@ -193,7 +193,7 @@ describe('socket: events', () => {
     const socket = new NetlinkSocket(transport);
     const events = new Events();
     socket.setEventSink(events);
-    const request = watch(socket.request(build, { operation: 'get' }));
+    const request = watch(socket.request(...asked(build, { operation: 'get' })));
     const failure = new Error('the namespace is gone');
     transport.fail(failure);
     await settled();

@@ -1,18 +1,18 @@
 import { expect } from 'chai';
 import { NetlinkSocket } from '../../src/netlink/socket.ts';
-import type { BuildRequest } from '../../src/netlink/writer.ts';
 import { passTime } from '../support/clock.ts';
 import { ack, done, FakeTransport, headerOf, message, settled } from '../support/fake-transport.ts';
+import { asked, type Write } from '../support/requests.ts';
 
-const build: BuildRequest = (writer, sequence) => writer.endMessage(writer.beginMessage(0x101, 5, sequence));
+const build: Write = (writer, sequence) => writer.endMessage(writer.beginMessage(0x101, 5, sequence));
 
 describe('socket: read loop', () => {
   it('keeps the process alive only while somebody waits', async () => {
     const transport = new FakeTransport();
     const socket = new NetlinkSocket(transport);
     expect(transport.referenced, 'at the start').to.equal(false);
-    const first = socket.request(build, { operation: 'get' });
-    const second = socket.request(build, { operation: 'get' });
+    const first = socket.request(...asked(build, { operation: 'get' }));
+    const second = socket.request(...asked(build, { operation: 'get' }));
     expect(transport.referenced).to.equal(true);
     const [a, b] = transport.sent.map((bytes) => headerOf(bytes).nlmsg_seq);
     transport.deliver(ack(a));
@@ -26,11 +26,11 @@ describe('socket: read loop', () => {
   it('keeps it alive for queued dumps, for what is drained, and for events', async () => {
     const transport = new FakeTransport();
     const socket = new NetlinkSocket(transport);
-    const { done: ended, stop } = socket.start(build, { operation: 'dump', dump: true });
+    const { done: ended, stop } = socket.start(...asked(build, { operation: 'dump', dump: true }));
     stop();
     await ended;
     expect(transport.referenced, 'drained').to.equal(true);
-    const queued = socket.start(build, { operation: 'dump', dump: true });
+    const queued = socket.start(...asked(build, { operation: 'dump', dump: true }));
     transport.deliver(done(headerOf(transport.sent[0]).nlmsg_seq));
     expect(transport.referenced, 'queued').to.equal(true);
     transport.deliver(done(headerOf(transport.sent[1]).nlmsg_seq));
@@ -70,7 +70,7 @@ describe('socket: read loop', () => {
       if (!finished) setImmediate(tick);
     };
     setImmediate(tick);
-    await socket.request(build, { operation: 'dump', dump: true });
+    await socket.request(...asked(build, { operation: 'dump', dump: true }));
     expect(turns).to.be.at.least(5);
   });
 
@@ -83,7 +83,7 @@ describe('socket: read loop', () => {
     }, 1);
     // A socket that yields to no timer ends here too, after half a minute.
     for (let n = 0; !fired && n < 10_000_000; n++) {
-      await socket.request(build, { operation: 'get' });
+      await socket.request(...asked(build, { operation: 'get' }));
       passTime(1);
     }
     expect(fired).to.equal(true);
@@ -107,7 +107,7 @@ describe('socket: read loop', () => {
       turn = Math.min(turn + 1, 3);
     }, 1);
     // Nobody says `readable` again.
-    await socket.request(build, { operation: 'dump', dump: true });
+    await socket.request(...asked(build, { operation: 'dump', dump: true }));
     clearInterval(timer);
   });
 
@@ -125,7 +125,7 @@ describe('socket: read loop', () => {
         sink.paused = seen.length % 4 === 0;
       },
     };
-    const request = socket.request(build, { operation: 'dump', dump: true, sink });
+    const request = socket.request(...asked(build, { operation: 'dump', dump: true, sink }));
     expect(seen).to.deep.equal([0, 1, 2, 3]);
     transport.readable();
     await settled();
@@ -144,8 +144,8 @@ describe('socket: read loop', () => {
     const socket = new NetlinkSocket(transport);
     let seen = 0;
     const sink = { paused: true, message: () => void seen++ };
-    const paused = socket.request(build, { operation: 'dump', dump: true, sink });
-    const other = socket.request(build, { operation: 'get' });
+    const paused = socket.request(...asked(build, { operation: 'dump', dump: true, sink }));
+    const other = socket.request(...asked(build, { operation: 'get' }));
     const [a, b] = transport.sent.map((bytes) => headerOf(bytes).nlmsg_seq);
     transport.queue(message(a, [1]));
     transport.queue(ack(b));
@@ -175,7 +175,7 @@ describe('socket: read loop', () => {
         depth--;
       },
     };
-    await Promise.all([1, 2, 3].map(() => socket.request(build, { operation: 'get', sink })));
+    await Promise.all([1, 2, 3].map(() => socket.request(...asked(build, { operation: 'get', sink }))));
     expect(deepest).to.equal(1);
   });
 });

@@ -6,7 +6,7 @@ import { expect } from 'chai';
 import { Batch } from '../../src/netlink/batch.ts';
 import { ACK_CHARGE } from '../../src/netlink/charges.ts';
 import { OverrunError, TransportError } from '../../src/netlink/errors.ts';
-import { NetlinkSocket, type RequestOptions } from '../../src/netlink/socket.ts';
+import { NetlinkSocket } from '../../src/netlink/socket.ts';
 import type { Datagram } from '../../src/netlink/transport.ts';
 import { EBUSY, ENOBUFS, EPERM } from '../../src/uapi/errno.ts';
 import { NLM_F_ACK, NLM_F_DUMP } from '../../src/uapi/netlink.ts';
@@ -21,6 +21,7 @@ import {
   settled,
   watch,
 } from '../support/fake-transport.ts';
+import { asked, type Kind, written } from '../support/requests.ts';
 
 /** Knows when nothing can come any more: what was asked is answered before `send` returns, or not at all. */
 class QueueTransport extends FakeTransport {
@@ -47,9 +48,9 @@ const build =
   ): void =>
     writer.endMessage(writer.beginMessage(0x101, flags, sequence));
 
-const GET: RequestOptions = { operation: 'get', replies: true, repeatable: true };
-const CREATE: RequestOptions = { operation: 'create' };
-const DUMP: RequestOptions = { operation: 'dump', dump: true, repeatable: true };
+const GET: Kind = { operation: 'get', replies: true, repeatable: true };
+const CREATE: Kind = { operation: 'create' };
+const DUMP: Kind = { operation: 'dump', dump: true, repeatable: true };
 
 function sequenceOf(transport: FakeTransport, at = -1): number {
   return headerOf(transport.sent.at(at)!).nlmsg_seq;
@@ -69,7 +70,9 @@ function noting(): { given: number; message(): void } {
 describe('NetlinkSocket: lost answers', () => {
   it('a request that changes something is rejected when the queue is empty, and the error says that it may have been done', async () => {
     const transport = new QueueTransport();
-    const lost = (await rejection(new NetlinkSocket(transport).request(build(NLM_F_ACK), CREATE))) as OverrunError;
+    const lost = (await rejection(
+      new NetlinkSocket(transport).request(...asked(build(NLM_F_ACK), CREATE)),
+    )) as OverrunError;
     expect(lost).to.be.instanceOf(OverrunError);
     expect(lost).to.include({ code: 'ENOBUFS', operation: 'create' });
     expect(lost.message).to.contain('may have carried it out');
@@ -78,7 +81,9 @@ describe('NetlinkSocket: lost answers', () => {
 
   it('a get is made again, three times at the most, each with a number of its own', async () => {
     const transport = new QueueTransport();
-    const lost = (await rejection(new NetlinkSocket(transport).request(build(NLM_F_ACK), GET))) as OverrunError;
+    const lost = (await rejection(
+      new NetlinkSocket(transport).request(...asked(build(NLM_F_ACK), GET)),
+    )) as OverrunError;
     expect(lost).to.include({ operation: 'get' });
     expect(lost.message).not.to.contain('carried');
     const numbers = transport.sent.map((bytes) => headerOf(bytes).nlmsg_seq);
@@ -87,31 +92,33 @@ describe('NetlinkSocket: lost answers', () => {
   });
 
   it('a get that is answered when it is made again resolves, and its sink is given one reply', async () => {
-    let asked = 0;
+    let count = 0;
     const transport = new QueueTransport((_request, { nlmsg_seq }, kernel) => {
-      if (++asked === 3) kernel.queue(message(nlmsg_seq), ack(nlmsg_seq));
+      if (++count === 3) kernel.queue(message(nlmsg_seq), ack(nlmsg_seq));
     });
     const sink = noting();
-    await new NetlinkSocket(transport).request(build(NLM_F_ACK), { ...GET, sink });
-    expect([asked, sink.given]).to.deep.equal([3, 1]);
+    await new NetlinkSocket(transport).request(...asked(build(NLM_F_ACK), { ...GET, sink }));
+    expect([count, sink.given]).to.deep.equal([3, 1]);
   });
 
   it('a get that has its reply is answered, although the ACK is lost', async () => {
     const transport = new QueueTransport((_request, { nlmsg_seq }, kernel) => kernel.queue(message(nlmsg_seq)));
     const sink = noting();
-    await new NetlinkSocket(transport).request(build(NLM_F_ACK), { ...GET, sink });
+    await new NetlinkSocket(transport).request(...asked(build(NLM_F_ACK), { ...GET, sink }));
     expect([transport.sent.length, sink.given]).to.deep.equal([1, 1]);
   });
 
   it('an ACK without the reply is a loss, and never "there is none"', async () => {
     const transport = new QueueTransport((_request, { nlmsg_seq }, kernel) => kernel.queue(ack(nlmsg_seq)));
-    expect(await rejection(new NetlinkSocket(transport).request(build(NLM_F_ACK), GET))).to.be.instanceOf(OverrunError);
+    expect(await rejection(new NetlinkSocket(transport).request(...asked(build(NLM_F_ACK), GET)))).to.be.instanceOf(
+      OverrunError,
+    );
     expect(transport.sent).to.have.length(4);
   });
 
   it('ENOBUFS from the kernel is a loss, no refusal', async () => {
     const transport = new QueueTransport((_request, { nlmsg_seq }, kernel) => kernel.queue(error(nlmsg_seq, ENOBUFS)));
-    expect(await rejection(new NetlinkSocket(transport).request(build(NLM_F_ACK), CREATE))).to.be.instanceOf(
+    expect(await rejection(new NetlinkSocket(transport).request(...asked(build(NLM_F_ACK), CREATE)))).to.be.instanceOf(
       OverrunError,
     );
   });
@@ -121,7 +128,7 @@ describe('NetlinkSocket: lost answers', () => {
       const transport = new QueueTransport((_request, { nlmsg_seq }, kernel) => {
         if (yields) kernel.queue(message(nlmsg_seq));
       });
-      const dump = new NetlinkSocket(transport).request(build(NLM_F_DUMP), { ...DUMP, sink: noting() });
+      const dump = new NetlinkSocket(transport).request(...asked(build(NLM_F_DUMP), { ...DUMP, sink: noting() }));
       expect(await rejection(dump)).to.be.instanceOf(OverrunError);
       expect(transport.sent).to.have.length(yields ? 1 : 4);
     }
@@ -129,7 +136,9 @@ describe('NetlinkSocket: lost answers', () => {
 
   it('a dump that resets counters is not made again', async () => {
     const transport = new QueueTransport();
-    const dump = new NetlinkSocket(transport).request(build(NLM_F_DUMP), { operation: 'dumpReset', dump: true });
+    const dump = new NetlinkSocket(transport).request(
+      ...asked(build(NLM_F_DUMP), { operation: 'dumpReset', dump: true }),
+    );
     expect(((await rejection(dump)) as Error).message).to.contain('may have carried it out');
     expect(transport.sent).to.have.length(1);
   });
@@ -141,7 +150,7 @@ describe('NetlinkSocket: lost answers', () => {
       kernel.queue(done(nlmsg_seq));
     });
     const sink = noting();
-    await new NetlinkSocket(transport).request(build(NLM_F_DUMP), { ...DUMP, sink });
+    await new NetlinkSocket(transport).request(...asked(build(NLM_F_DUMP), { ...DUMP, sink }));
     expect(sink.given).to.equal(1);
   });
 
@@ -154,7 +163,7 @@ describe('NetlinkSocket: lost answers', () => {
       if (dumps === 3) kernel.queue(message(nlmsg_seq), done(nlmsg_seq));
     });
     const sink = noting();
-    await new NetlinkSocket(transport).request(build(NLM_F_DUMP), { ...DUMP, sink });
+    await new NetlinkSocket(transport).request(...asked(build(NLM_F_DUMP), { ...DUMP, sink }));
     expect([dumps, sink.given]).to.deep.equal([3, 1]);
   });
 
@@ -163,12 +172,12 @@ describe('NetlinkSocket: lost answers', () => {
     const socket = new NetlinkSocket(transport);
     // Somebody's sink that wants nothing now keeps the socket from being read empty.
     transport.more = () => message(77);
-    const first = watch(socket.request(build(NLM_F_ACK), CREATE));
+    const first = watch(socket.request(...asked(build(NLM_F_ACK), CREATE)));
     const sequence = sequenceOf(transport);
     transport.more = undefined;
     expect(first.state).to.equal('pending');
     transport.queue(ack(sequence + 1));
-    const second = watch(socket.request(build(NLM_F_ACK), CREATE));
+    const second = watch(socket.request(...asked(build(NLM_F_ACK), CREATE)));
     await settled();
     expect([first.state, second.state]).to.deep.equal(['rejected', 'resolved']);
     expect(first.reason).to.be.instanceOf(OverrunError);
@@ -180,7 +189,7 @@ describe('NetlinkSocket: lost answers', () => {
     // Never empty: somebody else fills the queue as fast as it is read.
     transport.more = () => (++others < 5_000 ? message(0) : undefined);
     const socket = new NetlinkSocket(transport);
-    const create = watch(socket.request(build(NLM_F_ACK), CREATE));
+    const create = watch(socket.request(...asked(build(NLM_F_ACK), CREATE)));
     while (create.state === 'pending' && others < 4_000) await settled();
     expect(create.state).to.equal('rejected');
     expect(others).to.be.below(4_000);
@@ -191,14 +200,14 @@ describe('NetlinkSocket: lost answers', () => {
     const transport = new QueueTransport();
     const socket = new NetlinkSocket(transport);
     transport.queueError(new OverrunError('lost'));
-    let asked = 0;
+    let count = 0;
     const script = transport.send.bind(transport);
     transport.send = (bytes) => {
       script(bytes);
-      if (++asked === 1) transport.queue(ack(headerOf(bytes).nlmsg_seq));
+      if (++count === 1) transport.queue(ack(headerOf(bytes).nlmsg_seq));
     };
-    await socket.request(build(NLM_F_ACK), CREATE);
-    expect(await rejection(socket.request(build(NLM_F_ACK), CREATE))).to.be.instanceOf(OverrunError);
+    await socket.request(...asked(build(NLM_F_ACK), CREATE));
+    expect(await rejection(socket.request(...asked(build(NLM_F_ACK), CREATE)))).to.be.instanceOf(OverrunError);
   });
 
   it('after an overrun nothing is sent until the queue was read empty', async () => {
@@ -208,7 +217,7 @@ describe('NetlinkSocket: lost answers', () => {
     const sink = {
       message: () => {
         sentWhenRead.push(transport.sent.length);
-        if (sentWhenRead.length === 1) others.push(watch(socket.request(build(NLM_F_ACK), CREATE)));
+        if (sentWhenRead.length === 1) others.push(watch(socket.request(...asked(build(NLM_F_ACK), CREATE))));
       },
     };
     const others: ReturnType<typeof watch>[] = [];
@@ -224,7 +233,7 @@ describe('NetlinkSocket: lost answers', () => {
       for (let n = 0; n < 3; n++) transport.queue(message(sequence));
       transport.queue(done(sequence));
     };
-    await socket.request(build(NLM_F_DUMP), { ...DUMP, sink });
+    await socket.request(...asked(build(NLM_F_DUMP), { ...DUMP, sink }));
     await settled();
     expect(sentWhenRead, 'one request was sent while there was more to read').to.deep.equal([1, 1, 1]);
     expect(others.map(({ state }) => state)).to.deep.equal(['resolved']);
@@ -237,9 +246,9 @@ describe('NetlinkSocket: lost answers', () => {
     const socket = new NetlinkSocket(transport);
     transport.queueError(new OverrunError('lost'));
     const batch = new Batch();
-    for (let n = 0; n < 3; n++) batch.add(build(NLM_F_ACK));
-    expect(await rejection(socket.sendBatch(batch, 'create', () => {}))).to.include({ operation: 'create' });
-    await socket.sendBatch(batch, 'create', () => {});
+    for (let n = 0; n < 3; n++) batch.add(written(build(NLM_F_ACK)));
+    expect(await rejection(socket.sendBatch(batch, () => {}))).to.include({ operation: 'create' });
+    await socket.sendBatch(batch, () => {});
   });
 
   it('a batch that is refused as a whole, with one EPERM for its first message, has failed item by item', async () => {
@@ -248,34 +257,36 @@ describe('NetlinkSocket: lost answers', () => {
     });
     const socket = new NetlinkSocket(transport);
     const batch = new Batch();
-    for (let n = 0; n < 3; n++) batch.add(build(NLM_F_ACK));
+    for (let n = 0; n < 3; n++) batch.add(written(build(NLM_F_ACK)));
     const failed: unknown[] = [];
-    await socket.sendBatch(batch, 'create', (index, { message }) => failed.push([index, message]));
+    await socket.sendBatch(batch, (index, { message }) => failed.push([index, message]));
     expect(failed).to.deep.equal([0, 1, 2].map((index) => [index, 'create: EPERM']));
   });
 
   it('a capture that has an ACK without its reply says that the answer was lost', async () => {
-    let asked = 0;
+    let count = 0;
     const transport = Object.assign(
       new QueueTransport((_request, { nlmsg_seq }, kernel) => {
-        if (++asked > 1) throw new TransportError('replay', 0, 'the capture has no further answer');
+        if (++count > 1) throw new TransportError('replay', 0, 'the capture has no further answer');
         kernel.queue(ack(nlmsg_seq));
       }),
       { ended: true },
     );
-    expect(await rejection(new NetlinkSocket(transport).request(build(NLM_F_ACK), GET))).to.be.instanceOf(OverrunError);
-    expect(asked).to.equal(2);
+    expect(await rejection(new NetlinkSocket(transport).request(...asked(build(NLM_F_ACK), GET)))).to.be.instanceOf(
+      OverrunError,
+    );
+    expect(count).to.equal(2);
   });
 
   it('requests beside a dump take no more room than the window, by what each is charged', () => {
     const transport = Object.assign(new FakeTransport(), { window: 10 * ACK_CHARGE });
     const socket = new NetlinkSocket(transport);
-    for (let n = 0; n < 20; n++) void socket.request(build(NLM_F_ACK), CREATE).catch(() => {});
+    for (let n = 0; n < 20; n++) void socket.request(...asked(build(NLM_F_ACK), CREATE)).catch(() => {});
     expect(transport.sent).to.have.length(10);
     socket.close();
     const gets = Object.assign(new FakeTransport(), { window: 10 * ACK_CHARGE });
     const other = new NetlinkSocket(gets);
-    for (let n = 0; n < 20; n++) void other.request(build(NLM_F_ACK), GET).catch(() => {});
+    for (let n = 0; n < 20; n++) void other.request(...asked(build(NLM_F_ACK), GET)).catch(() => {});
     expect(gets.sent.length, 'a reply takes more room than an ACK').to.be.below(10);
     other.close();
   });

@@ -2,7 +2,6 @@ import { expect } from 'chai';
 import { HOST_LITTLE_ENDIAN } from '../../src/netlink/byteorder.ts';
 import { ClosedError, KernelError, OverrunError, TransportError } from '../../src/netlink/errors.ts';
 import { NetlinkSocket } from '../../src/netlink/socket.ts';
-import type { BuildRequest } from '../../src/netlink/writer.ts';
 import {
   ack,
   error,
@@ -15,9 +14,10 @@ import {
   settled,
   watch,
 } from '../support/fake-transport.ts';
+import { asked, type Write } from '../support/requests.ts';
 
 /** A request that says nothing but its number. */
-const build: BuildRequest = (writer, sequence) => writer.endMessage(writer.beginMessage(0x101, 5, sequence));
+const build: Write = (writer, sequence) => writer.endMessage(writer.beginMessage(0x101, 5, sequence));
 
 /** First payload byte of every message. */
 class Payloads {
@@ -34,7 +34,7 @@ describe('socket: requests', () => {
   it('are sent with a number of their own, never 0', async () => {
     const transport = new FakeTransport((_bytes, { nlmsg_seq }, kernel) => kernel.queue(ack(nlmsg_seq)));
     const socket = new NetlinkSocket(transport);
-    await Promise.all([1, 2, 3].map(() => socket.request(build, get)));
+    await Promise.all([1, 2, 3].map(() => socket.request(...asked(build, get))));
     const numbers = transport.sent.map((bytes) => headerOf(bytes).nlmsg_seq);
     expect(new Set(numbers).size).to.equal(3);
     expect(numbers).not.to.include(0);
@@ -45,7 +45,7 @@ describe('socket: requests', () => {
     const transport = new FakeTransport();
     const socket = new NetlinkSocket(transport);
     const sink = new Payloads();
-    const request = watch(socket.request(build, { ...get, sink }));
+    const request = watch(socket.request(...asked(build, { ...get, sink })));
     const sequence = headerOf(transport.sent[0]).nlmsg_seq;
     transport.deliver(message(sequence, [1]));
     transport.deliver(message(sequence, [2]));
@@ -65,7 +65,7 @@ describe('socket: requests', () => {
       kernel.deliver(message(nlmsg_seq, [9]), ack(nlmsg_seq));
     });
     const socket = new NetlinkSocket(transport);
-    await socket.request(build, { ...get, sink });
+    await socket.request(...asked(build, { ...get, sink }));
     expect(sink.seen).to.deep.equal([9]);
     expect(socket.counts.strays).to.equal(0);
   });
@@ -74,7 +74,7 @@ describe('socket: requests', () => {
     const transport = new FakeTransport();
     const socket = new NetlinkSocket(transport);
     const sinks = [new Payloads(), new Payloads(), new Payloads()];
-    const requests = sinks.map((sink) => socket.request(build, { ...get, sink }));
+    const requests = sinks.map((sink) => socket.request(...asked(build, { ...get, sink })));
     const [a, b, c] = transport.sent.map((bytes) => headerOf(bytes).nlmsg_seq);
     transport.queue(message(c, [30]), message(a, [10]));
     transport.queue(ack(c), message(b, [20]), message(a, [11]));
@@ -90,7 +90,7 @@ describe('socket: requests', () => {
       kernel.queue(error(nlmsg_seq, 22, { whole: bytes, extack }));
     });
     const socket = new NetlinkSocket(transport, (operation, errno) => `${operation} ${errno} explained`);
-    const reason = await rejection(socket.request(build, { operation: 'create' }));
+    const reason = await rejection(socket.request(...asked(build, { operation: 'create' })));
     expect(reason).to.be.instanceOf(KernelError);
     expect((reason as KernelError).message).to.equal('create: EINVAL: create 22 explained (kernel: bad attribute)');
     expect((reason as KernelError).sequence).to.equal(headerOf(transport.sent[0]).nlmsg_seq);
@@ -101,9 +101,11 @@ describe('socket: requests', () => {
     const socket = new NetlinkSocket(transport);
     const refusal = new RangeError('too long');
     const reason = await rejection(
-      socket.request(() => {
-        throw refusal;
-      }, get),
+      socket.request(
+        ...asked(() => {
+          throw refusal;
+        }, get),
+      ),
     );
     expect(reason).to.equal(refusal);
     expect(transport.sent).to.deep.equal([]);
@@ -118,13 +120,13 @@ describe('socket: requests', () => {
     });
     const socket = new NetlinkSocket(transport);
     for (const dump of [false, true]) {
-      const reason = await rejection(socket.request(build, { ...get, dump }));
+      const reason = await rejection(socket.request(...asked(build, { ...get, dump })));
       expect(reason).to.be.instanceOf(TransportError).with.property('code', 'ENOBUFS');
     }
     expect(socket.pending).to.equal(0);
     expect(transport.referenced).to.equal(false);
     failing = false;
-    await socket.request(build, { ...get, dump: true });
+    await socket.request(...asked(build, { ...get, dump: true }));
   });
 
   it('reject with what their sink threw; others go on', async () => {
@@ -132,17 +134,19 @@ describe('socket: requests', () => {
     const socket = new NetlinkSocket(transport);
     const refusal = new Error('refused');
     const refused = watch(
-      socket.request(build, {
-        ...get,
-        sink: {
-          message() {
-            throw refusal;
+      socket.request(
+        ...asked(build, {
+          ...get,
+          sink: {
+            message() {
+              throw refusal;
+            },
           },
-        },
-      }),
+        }),
+      ),
     );
     const sink = new Payloads();
-    const other = socket.request(build, { ...get, sink });
+    const other = socket.request(...asked(build, { ...get, sink }));
     const [a, b] = transport.sent.map((bytes) => headerOf(bytes).nlmsg_seq);
     transport.deliver(message(a, [1]), message(b, [2]), message(a, [3]));
     await settled();
@@ -160,15 +164,17 @@ describe('socket: requests', () => {
     const socket = new NetlinkSocket(transport);
     const inner = new Payloads();
     let nested: Promise<void> | undefined;
-    await socket.request(build, {
-      ...get,
-      sink: {
-        message() {
-          nested = socket.request(build, { ...get, sink: inner });
-          expect(inner.seen, 'not delivered inside of another delivery').to.deep.equal([]);
+    await socket.request(
+      ...asked(build, {
+        ...get,
+        sink: {
+          message() {
+            nested = socket.request(...asked(build, { ...get, sink: inner }));
+            expect(inner.seen, 'not delivered inside of another delivery').to.deep.equal([]);
+          },
         },
-      },
-    });
+      }),
+    );
     await nested;
     expect(inner.seen).to.deep.equal([1]);
   });
@@ -178,11 +184,13 @@ describe('socket: requests', () => {
     const socket = new NetlinkSocket(transport);
     for (let n = 1; n <= 3; n++) {
       socket
-        .request((writer, sequence) => {
-          const at = writer.beginMessage(0x101, 5, sequence);
-          writer.attributeBytes(n, new Uint8Array(n).fill(n));
-          writer.endMessage(at);
-        }, get)
+        .request(
+          ...asked((writer, sequence) => {
+            const at = writer.beginMessage(0x101, 5, sequence);
+            writer.attributeBytes(n, new Uint8Array(n).fill(n));
+            writer.endMessage(at);
+          }, get),
+        )
         .catch(() => {});
     }
     expect(transport.sent.map((bytes) => bytes.slice(16))).to.deep.equal(
@@ -206,7 +214,7 @@ describe('socket: what comes in', () => {
     const transport = new FakeTransport();
     const socket = new NetlinkSocket(transport);
     const sink = new Payloads();
-    const request = socket.request(build, { ...get, sink });
+    const request = socket.request(...asked(build, { ...get, sink }));
     const sequence = headerOf(transport.sent[0]).nlmsg_seq;
     transport.queueDatagram(message(sequence, [66]), { sender: 1234 });
     transport.queueDatagram(error(sequence, 1), { sender: 1234 });
@@ -220,7 +228,7 @@ describe('socket: what comes in', () => {
   it('and belongs to nobody is counted', () => {
     const transport = new FakeTransport();
     const socket = new NetlinkSocket(transport);
-    socket.request(build, get).catch(() => {});
+    socket.request(...asked(build, get)).catch(() => {});
     const sequence = headerOf(transport.sent[0]).nlmsg_seq;
     transport.deliver(message(sequence + 1000), ack(sequence + 1000), message(0));
     expect(socket.counts.strays).to.equal(3);
@@ -231,13 +239,13 @@ describe('socket: what comes in', () => {
   it('and is broken rejects what is pending; the socket can be used after it', async () => {
     const transport = new FakeTransport();
     const socket = new NetlinkSocket(transport);
-    const requests = [1, 2].map(() => rejection(socket.request(build, get)));
+    const requests = [1, 2].map(() => rejection(socket.request(...asked(build, get))));
     const broken = message(1);
     new DataView(broken.buffer).setUint32(0, 15, HOST_LITTLE_ENDIAN);
     transport.deliver(broken);
     for (const reason of await Promise.all(requests)) expect(reason).to.have.property('code', 'ERR_DECODE');
     expect(socket.closed).to.equal(false);
-    const after = socket.request(build, get);
+    const after = socket.request(...asked(build, get));
     transport.deliver(ack(headerOf(transport.sent[2]).nlmsg_seq));
     await after;
   });
@@ -245,7 +253,7 @@ describe('socket: what comes in', () => {
   it('and was cut is an overrun', async () => {
     const transport = new FakeTransport();
     const socket = new NetlinkSocket(transport);
-    const request = rejection(socket.request(build, get));
+    const request = rejection(socket.request(...asked(build, get)));
     transport.queueDatagram(message(0, int32(0)).subarray(0, 17), { truncated: true });
     transport.readable();
     expect(await request).to.be.instanceOf(OverrunError);
@@ -257,14 +265,17 @@ describe('socket: what comes in', () => {
     const socket = new NetlinkSocket(transport);
     const overrun = new OverrunError('the receive buffer overran');
     const sink = new Payloads();
-    const requests = [rejection(socket.request(build, get)), rejection(socket.request(build, { ...get, sink }))];
+    const requests = [
+      rejection(socket.request(...asked(build, get))),
+      rejection(socket.request(...asked(build, { ...get, sink }))),
+    ];
     const [, late] = transport.sent.map((bytes) => headerOf(bytes).nlmsg_seq);
     transport.queueError(overrun);
     transport.queue(message(late, [1]), ack(late));
     transport.readable();
     expect(await Promise.all(requests)).to.deep.equal([overrun, overrun]);
     expect(sink.seen).to.deep.equal([]);
-    const after = socket.request(build, get);
+    const after = socket.request(...asked(build, get));
     transport.deliver(ack(headerOf(transport.sent[2]).nlmsg_seq));
     await after;
     expect(socket.closed).to.equal(false);

@@ -152,7 +152,7 @@ describeOracle('nf_expect as in C', () => {
     const theirs = queryExpect(queries);
     for (const [index, { type, data }] of queries.entries()) {
       const writer = new Writer();
-      buildExpectQuery(type, typeof data === 'number' ? data : ofList(data)).build(writer, 0);
+      buildExpectQuery(type, typeof data === 'number' ? data : ofList(data)).request.write(writer, 0);
       const bytes = theirs[index];
       if (!(bytes instanceof Uint8Array)) throw new Error(`C: errno ${bytes.errno} for query ${type}`);
       expect(hex(writer.finish()), `query ${type}`).to.equal(hex(bytes));

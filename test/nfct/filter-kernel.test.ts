@@ -222,7 +222,7 @@ describeKernel('nfct: filters on the kernel', ['conntrack', 'nft'], () => {
         transport.attachFilter!(compileFilter(onlyMark(2).kinds));
         const dump = (sequence: number): Uint8Array | undefined => {
           const writer = new Writer();
-          buildMessage('dump', AF_UNSPEC)(writer, sequence);
+          buildMessage('dump', AF_UNSPEC).write(writer, sequence);
           transport.send(writer.finish());
           return transport.receive()?.bytes;
         };

@@ -34,7 +34,7 @@ describe('nfct: messages by hand', () => {
       const shape = randomShape(random);
       const ct = conntrack(randomWhole(random, shape));
       const query = new Writer();
-      buildQuery(nfct.NFCT_Q_UPDATE, ct, undefined).build(query, 0);
+      buildQuery(nfct.NFCT_Q_UPDATE, ct, undefined).request.write(query, 0);
       const hand = byHand(IPCTNL_MSG_CT_NEW, NLM_F_REQUEST | NLM_F_ACK, shape.family, (writer) =>
         nfct.nfct_nlmsg_build(writer, ct),
       );
@@ -146,7 +146,7 @@ describe('nfct: messages by hand', () => {
       nfct.nfct_nlmsg_build_filter(writer, filter),
     );
     const query = new Writer();
-    buildQuery(nfct.NFCT_Q_DUMP_FILTER, filter, '6.18.0').build(query, 0);
+    buildQuery(nfct.NFCT_Q_DUMP_FILTER, filter, '6.18.0').request.write(query, 0);
     expect(hex(hand)).to.equal(hex(query.finish()));
     expect(hand[16]).to.equal(AF_INET);
   });

@@ -209,7 +209,7 @@ describeOracle('nfct: messages by hand, as in C', () => {
       if (!(theirs instanceof Uint8Array)) throw new Error(`C: errno ${theirs.errno}`);
       expect(hex(nfct.nfexp_build_expect(type, flags, exp))).to.equal(hex(theirs));
       const writer = new Writer();
-      buildExpectQuery(nfct.NFCT_Q_CREATE, exp).build(writer, 0);
+      buildExpectQuery(nfct.NFCT_Q_CREATE, exp).request.write(writer, 0);
       expect(hex(nfct.nfexp_build_query(nfct.NFCT_Q_CREATE, exp))).to.equal(hex(writer.finish()));
     }
   });

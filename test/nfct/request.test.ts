@@ -27,7 +27,7 @@ const RELEASE = '6.18.0';
 
 function ours(type: number, data: unknown, release: string | undefined = RELEASE): Uint8Array {
   const writer = new Writer();
-  buildQuery(type, data, release).build(writer, 0);
+  buildQuery(type, data, release).request.write(writer, 0);
   return writer.finish();
 }
 

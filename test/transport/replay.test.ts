@@ -23,6 +23,7 @@ import {
   rejection,
   settled,
 } from '../support/fake-transport.ts';
+import { asked } from '../support/requests.ts';
 import { came, drain, fixtureBytes, fixturePath, overrun, pcap, release, sent, started } from './captures.ts';
 
 /** A request of CTNETLINK told from others by its payload. */
@@ -303,10 +304,10 @@ describe('replay: requests', () => {
         const bytes = ask(sequence, payload);
         writer.bytes.set(bytes, writer.reserve(bytes.length));
       };
-    expect(await rejection(socket.request(build(2), { operation: 'get' }))).to.be.instanceOf(ReplayError);
+    expect(await rejection(socket.request(...asked(build(2), { operation: 'get' })))).to.be.instanceOf(ReplayError);
     expect(socket.closed).to.equal(false);
     expect(socket.pending).to.equal(0);
-    await socket.request(build(1), { operation: 'get' });
+    await socket.request(...asked(build(1), { operation: 'get' }));
     socket.close();
   });
 });

@@ -1,7 +1,9 @@
 /**
  * Sends and receives in another thread, on another processor, while JavaScript decodes what came before and builds what
  * comes next. Two thirds of the time of a dump are spent in recvmsg, and of that of a batch in sendmsg, so that our own
- * part comes to cost next to nothing.
+ * part comes to cost next to nothing. What is sent here is what takes the kernel long (Request.takesLong): large batches, and dumps with a filter
+ * or of one family, for which the kernel walks the table inside of sendmsg and recvmsg until it has a datagram full of what passes: half a second
+ * for a million flows of which none does.
  *
  * One chain of operations is under way at a time: datagrams to send, if there are any, then receives. They end in their
  * order. Where there is io_uring, a thread of the kernel does them (ring.ts). When nothing is left to receive, the next
@@ -9,12 +11,9 @@
  * them (aio.ts). There EAGAIN cancels nothing: the rest end the same way, or receive what came meanwhile. Where neither
  * can be had, what was to be sent is sent directly.
  */
-import { HOST_LITTLE_ENDIAN, viewOf } from '../../netlink/byteorder.ts';
 import { runtime } from '../../netlink/runtime.ts';
 import type { Datagram } from '../../netlink/transport.ts';
 import { EAGAIN, ECANCELED, ENOBUFS } from '../../uapi/errno.ts';
-import { NLM_F_DUMP, NLMSG_HDRLEN } from '../../uapi/netlink.ts';
-import { AF_UNSPEC } from '../../uapi/socket.ts';
 import { AioChain } from './aio.ts';
 import { sendmsg } from './call.ts';
 import type { Chain } from './chain.ts';
@@ -23,8 +22,6 @@ import { Outgoing } from './outgoing.ts';
 import { Ring } from './ring.ts';
 import { DATAGRAM_SIZE, Slots } from './slots.ts';
 
-/** A batch of so many bytes keeps the kernel for a quarter of a millisecond and more. */
-const LARGE_BATCH = 8192;
 /** Receives in a chain: of a dump some 5 ms of the kernel's work, half a megabyte. */
 const CHAIN = 16;
 /** Datagrams sent in a chain. */
@@ -284,16 +281,4 @@ export class Ahead {
       this.#sendError = error as Error;
     }
   }
-}
-
-/**
- * Sent ahead is what would keep the event loop: batches, and dumps with a filter or of one family. The kernel walks the table inside of
- * sendmsg and recvmsg until it has a datagram full of what passes: half a second for a million flows of which none does.
- */
-export function takesLong(bytes: Uint8Array): boolean {
-  if (bytes.length >= LARGE_BATCH) return true;
-  if (bytes.length <= NLMSG_HDRLEN) return false;
-  const flags = viewOf(bytes).getUint16(6, HOST_LITTLE_ENDIAN);
-  // Whatever the subsystem: behind the header of netlink stand those that say of what, and the first byte is the family.
-  return (flags & NLM_F_DUMP) === NLM_F_DUMP && (bytes.length > NLMSG_HDRLEN + 4 || bytes[NLMSG_HDRLEN] !== AF_UNSPEC);
 }

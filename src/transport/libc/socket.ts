@@ -26,7 +26,7 @@ import {
   SOCK_RAW,
   SOL_NETLINK,
 } from '../../uapi/socket.ts';
-import { Ahead, takesLong } from './ahead.ts';
+import { Ahead } from './ahead.ts';
 import { attempt, failure, sendmsg } from './call.ts';
 import { MOST as INBOX_SLOTS, Inbox } from './inbox.ts';
 import { checkPlatform, type Libc } from './libc.ts';
@@ -124,10 +124,10 @@ export class LibcTransport implements Transport {
     return this.#drained;
   }
 
-  send(bytes: Uint8Array): boolean {
+  send(bytes: Uint8Array, takesLong = false): boolean {
     this.#assertOpen();
     this.#drained = false;
-    const ahead = takesLong(bytes) ? this.#goAhead() : undefined;
+    const ahead = takesLong ? this.#goAhead() : undefined;
     if (ahead !== undefined) {
       ahead.send(bytes);
       this.#advanceSoon(ahead);

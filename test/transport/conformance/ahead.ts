@@ -10,7 +10,7 @@ import { CLOSING } from './closing.ts';
 import { EVENTS } from './events.ts';
 import { fill, flood } from './flows.ts';
 import { FOREIGN } from './foreign.ts';
-import { bytesOf, withBare, withConntrack, withTransport } from './sockets.ts';
+import { withBare, withConntrack, withTransport } from './sockets.ts';
 
 const DUMP = 7;
 /** Of 2,048 that have room at first. */
@@ -25,7 +25,7 @@ const dumpBetweenEvents: Case = {
       async (bare) => {
         bare.transport.joinGroup(NFNLGRP_CONNTRACK_NEW);
         const count = await fill();
-        bare.send(bytesOf(buildDump('dump'), DUMP));
+        bare.send(buildDump('dump').bytes(DUMP));
         const answers = (): number[] =>
           bare.headers.filter(({ nlmsg_seq }) => nlmsg_seq === DUMP).map(({ nlmsg_type }) => nlmsg_type);
         await until(

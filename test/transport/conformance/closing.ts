@@ -31,7 +31,7 @@ export const CLOSING: readonly Case[] = [
             socket.close();
           },
         };
-        await assert.rejects(socket.request(buildDump('dump'), { operation: 'dump', dump: true, sink }), {
+        await assert.rejects(socket.request(buildDump('dump'), { sink }), {
           name: 'ClosedError',
         });
         await turns(3);
@@ -52,12 +52,12 @@ export const CLOSING: readonly Case[] = [
           },
         };
         const dumps = [1, 2, 3].map(() =>
-          socket.request(buildDump('dump'), { operation: 'dump', dump: true, sink }).then(
+          socket.request(buildDump('dump'), { sink }).then(
             () => 'done',
             (error: Error) => error.name,
           ),
         );
-        const stats = socket.request(buildStats('stats'), { operation: 'stats' }).then(
+        const stats = socket.request(buildStats('stats')).then(
           () => 'done',
           (error: Error) => error.name,
         );
@@ -65,7 +65,7 @@ export const CLOSING: readonly Case[] = [
         assert.deepEqual(await Promise.all(dumps), ['ClosedError', 'ClosedError', 'ClosedError']);
         // Where the kernel's answer is there when send returns, this was over before.
         assert.match(await stats, /^(done|ClosedError)$/);
-        await assert.rejects(socket.request(buildStats('stats'), { operation: 'stats' }), { name: 'ClosedError' });
+        await assert.rejects(socket.request(buildStats('stats')), { name: 'ClosedError' });
       });
     },
   },

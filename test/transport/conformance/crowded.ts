@@ -49,19 +49,13 @@ async function crowd(socket: NetlinkSocket): Promise<('answered' | 'lost')[]> {
       },
     };
     const get = socket.request(buildGet(Flow.from(flow(n))), {
-      operation: 'get',
-      replies: true,
-      repeatable: true,
       sink,
     });
     requests.push(outcome(get.then(() => assert.equal(found?.mark, n, 'the flow that was asked for'))));
-    requests.push(outcome(socket.request(buildCreate(Flow.from(flow(n)), 'create'), { operation: 'create' })));
+    requests.push(outcome(socket.request(buildCreate(Flow.from(flow(n)), 'create'))));
     let flows = 0;
     const counting = { message: () => void flows++ };
     const dump = socket.request(buildDump('dump'), {
-      operation: 'dump',
-      dump: true,
-      repeatable: true,
       sink: counting,
     });
     requests.push(outcome(dump.then(() => assert.ok(flows >= AT_ONCE, `${flows} flows in a dump`))));
@@ -112,10 +106,7 @@ function ofSocket(receiveBuffer: number | undefined): Case {
         const outcomes = await crowd(socket);
         context.note?.(count(outcomes));
         // Whatever was lost, what comes next is answered.
-        assert.deepEqual(
-          await outcome(socket.request(buildCreate(Flow.from(flow(900)), 'create'), { operation: 'create' })),
-          'answered',
-        );
+        assert.deepEqual(await outcome(socket.request(buildCreate(Flow.from(flow(900)), 'create'))), 'answered');
         assert.equal(socket.pending, 0);
       } finally {
         socket.close();

@@ -8,7 +8,7 @@ import { until } from '../../support/kernel.ts';
 import { tcpConnection, tracking } from '../../support/traffic.ts';
 import type { Case } from './case.ts';
 import { flow } from './flows.ts';
-import { bytesOf, withBare, withConntrack } from './sockets.ts';
+import { withBare, withConntrack } from './sockets.ts';
 
 async function eventsUntil(events: AsyncIterable<ConntrackEvent>, type: string): Promise<ConntrackEvent[]> {
   const seen: ConntrackEvent[] = [];
@@ -71,7 +71,7 @@ export const EVENTS: readonly Case[] = [
         context,
         async (bare) => {
           const create = async (n: number): Promise<void> => {
-            bare.send(bytesOf(buildCreate(Flow.from(flow(n)), 'create'), n));
+            bare.send(buildCreate(Flow.from(flow(n)), 'create').bytes(n));
             assert.equal(await bare.errno(n), 0);
           };
           const events = (): number => bare.headers.filter(({ nlmsg_seq }) => nlmsg_seq === 0).length;

@@ -40,7 +40,8 @@ export function flood(transport: Transport, first: number, count: number): void 
   const writer = new Writer();
   for (let n = first, end = first + count; n < end; ) {
     writer.reset();
-    for (const stop = Math.min(end, n + BATCH); n < stop; n++) buildCreate(Flow.from(flow(n)), 'create')(writer, n);
+    for (const stop = Math.min(end, n + BATCH); n < stop; n++)
+      buildCreate(Flow.from(flow(n)), 'create').write(writer, n);
     transport.send(withoutAck(writer.finish()));
   }
   assert.equal(transport.receive(), undefined, 'only what fails is answered');

@@ -7,6 +7,7 @@ import type { KernelError } from '../../../src/netlink/errors.ts';
 import { NFNLGRP_CONNTRACK_NEW } from '../../../src/uapi/nfnetlink.ts';
 import { CTA_TIMEOUT } from '../../../src/uapi/nfnetlink_conntrack.ts';
 import { AF_INET } from '../../../src/uapi/socket.ts';
+import { asked } from '../../support/requests.ts';
 import type { Case } from './case.ts';
 import { flood, flow } from './flows.ts';
 import { marksOf } from './losses.ts';
@@ -35,11 +36,13 @@ export const OPTIONS: readonly Case[] = [
         let sent = new Uint8Array(0);
         const error = await socket
           .request(
-            (writer, sequence) => {
-              buildMessage('create', AF_INET, [Flow.from({ orig: flow(1).orig }), short])(writer, sequence);
-              sent = writer.finish().slice();
-            },
-            { operation: 'create' },
+            ...asked(
+              (writer, sequence) => {
+                buildMessage('create', AF_INET, [Flow.from({ orig: flow(1).orig }), short]).write(writer, sequence);
+                sent = writer.finish().slice();
+              },
+              { operation: 'create' },
+            ),
           )
           .then(
             () => undefined,

@@ -7,7 +7,7 @@ import { Conntrack, type FlowInit } from '../../../src/index.ts';
 import { sh } from '../../support/kernel.ts';
 import type { Case } from './case.ts';
 import { flow } from './flows.ts';
-import { bytesOf, leavesNothing, portids, withBare, withConntrack } from './sockets.ts';
+import { leavesNothing, portids, withBare, withConntrack } from './sockets.ts';
 
 /** Many datagrams of requests. */
 const MANY = 10_000;
@@ -36,11 +36,11 @@ export const REQUESTS: readonly Case[] = [
     run: async (context) => {
       await withBare(context, async (bare) => {
         assert.equal(bare.transport.receive(), undefined);
-        const bytes = bytesOf(buildCreate(Flow.from(flow(1)), 'create'), 1);
+        const bytes = buildCreate(Flow.from(flow(1)), 'create').bytes(1);
         bare.send(bytes);
         bytes.fill(0xff);
         assert.equal(await bare.errno(1), 0);
-        bare.send(bytesOf(buildStats('stats'), 2));
+        bare.send(buildStats('stats').bytes(2));
         assert.equal(await bare.errno(2), 0);
         for (const header of bare.headers) assert.equal(header.nlmsg_pid, bare.transport.portid);
         assert.equal(Number(sh('conntrack', '-C')), 1);

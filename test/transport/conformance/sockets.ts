@@ -6,8 +6,6 @@ import { type nlmsghdr, walkDatagram } from '../../../src/netlink/nlmsg.ts';
 import { readErrno } from '../../../src/netlink/nlmsgerr.ts';
 import { NetlinkSocket } from '../../../src/netlink/socket.ts';
 import type { Transport } from '../../../src/netlink/transport.ts';
-import type { BuildRequest } from '../../../src/netlink/writer.ts';
-import { Writer } from '../../../src/netlink/writer.ts';
 import { NETLINK_NETFILTER, NLMSG_ERROR } from '../../../src/uapi/netlink.ts';
 import { until } from '../../support/kernel.ts';
 import type { Context } from './case.ts';
@@ -87,12 +85,6 @@ export async function leavesNothing(body: () => Promise<void>): Promise<void> {
   });
 }
 
-export function bytesOf(build: BuildRequest, sequence: number): Uint8Array {
-  const writer = new Writer();
-  build(writer, sequence);
-  return writer.finish();
-}
-
 /** A transport without anything above it: headers and errnos of what came, and whether it kept to the rules of the listener. */
 export class Bare {
   readonly transport: Transport;
@@ -115,9 +107,9 @@ export class Bare {
     });
   }
 
-  send(bytes: Uint8Array): void {
+  send(bytes: Uint8Array, takesLong = false): void {
     this.#inside++;
-    this.transport.send(bytes);
+    this.transport.send(bytes, takesLong);
     this.#inside--;
   }
 

@@ -1,0 +1,54 @@
+import { NLM_F_DUMP } from '../uapi/netlink.ts';
+import { Writer } from './writer.ts';
+
+/** What all requests of one kind have in common. */
+export interface Operation {
+  /** What errors call it, such as 'create' or 'dump'. */
+  readonly name: string;
+  /** nlmsg_type */
+  readonly type: number;
+  /** nlmsg_flags. With NLM_F_DUMP it ends with DONE, and one at a time runs on a socket; others wait for their turn. */
+  readonly flags: number;
+  /** Something comes before its ACK, such as the flow of a `get`. An ACK alone is then a lost answer, and so is a lost ACK none. */
+  readonly replies: boolean;
+  /**
+   * It changes nothing (no reset of counters), and is made again, three times at the most, when its answer was lost before its sink was given
+   * anything. Otherwise it rejects with OverrunError.
+   */
+  readonly repeatable: boolean;
+}
+
+/** One request to the kernel, as a value: what it is called, how it is answered and how it is written. */
+export abstract class Request {
+  readonly kind: Operation;
+
+  constructor(kind: Operation) {
+    this.kind = kind;
+  }
+
+  /**
+   * The kernel may need milliseconds before it returns from the system call, as for a dump of which few entries pass. A transport that can
+   * sends it in another thread.
+   */
+  get takesLong(): boolean {
+    return false;
+  }
+
+  get operation(): string {
+    return this.kind.name;
+  }
+
+  get dump(): boolean {
+    return (this.kind.flags & NLM_F_DUMP) === NLM_F_DUMP;
+  }
+
+  /** Writes one whole message with this sequence number. */
+  abstract write(writer: Writer, sequence: number): void;
+
+  /** The message by itself. */
+  bytes(sequence = 0): Uint8Array {
+    const writer = new Writer();
+    this.write(writer, sequence);
+    return writer.finish();
+  }
+}
