@@ -23,7 +23,7 @@ other. Times are the median over the rounds, ratios the median of the ratios wit
 is behind ✓ or ✗ is the goal. JavaScript begins cold where nothing else is said. "No io_uring" means that a seccomp filter refuses it, as
 the default profiles of Docker (since 25) and containerd do. To make it anew, on a quiet machine with two processors at
 least and no flows in its other namespaces, which share the kernel's one hash table: \`.ci/runtimes\`, then as root
-\`npm run bench -- --write\`. The programs are in [bench/](../bench).
+\`npm run bench -- --write\`. The programs are in bench/ of the repository.
 
 ${tables.map(toMarkdown).join('\n')}`,
   );

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { installPackage } from './support/package.ts';
@@ -13,6 +13,16 @@ interface Manifest {
   bin: Record<string, string>;
   man: string;
   exports: Record<string, string | { types: string; default: string }>;
+}
+
+/** The anchors of the headings, as GitHub and npm make them. */
+function anchorsOf(path: string): string[] {
+  return [...readFileSync(path, 'utf8').matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
+    heading
+      .toLowerCase()
+      .replace(/[^\w\- ]/g, '')
+      .replaceAll(' ', '-'),
+  );
 }
 
 describe('package', () => {
@@ -27,8 +37,9 @@ describe('package', () => {
   after(() => rmSync(folder, { recursive: true, force: true }));
 
   it('has what a user needs, and nothing else', () => {
-    const allowed = /^(dist|src)\/|^man\/ctnetlink\.8$|^(package\.json|README\.md|CHANGELOG\.md|LICENSE)$/;
-    expect(files.filter((file) => !allowed.test(file))).to.deep.equal([]);
+    const allowed =
+      /^(dist|docs|examples|src)\/|^(package\.json|README\.md|CHANGELOG\.md|CONTRIBUTING\.md|LICENSE)$|^man\/ctnetlink\.8$/;
+    expect(files.filter((file) => !allowed.test(file))).to.deep.equal(['fixtures/mixed/capture.pcap']);
     expect(files).to.include.members(['LICENSE', 'README.md', 'package.json']);
     for (const target of Object.values(manifest.exports)) {
       const paths = typeof target === 'string' ? [target] : Object.values(target);
@@ -36,6 +47,30 @@ describe('package', () => {
     }
     for (const path of [...Object.values(manifest.bin), manifest.man]) expect(files).to.include(path);
   });
+
+  for (const page of [
+    'README.md',
+    'CONTRIBUTING.md',
+    'docs/guide.md',
+    'docs/libnetfilter_conntrack.md',
+    'docs/performance.md',
+    'docs/architecture.md',
+    'examples/README.md',
+  ])
+    it(`has what ${page} links to`, () => {
+      expect(files).to.include(page);
+      const installed = join(folder, 'app/node_modules/ctnetlink');
+      const text = readFileSync(join(installed, page), 'utf8');
+      const broken: string[] = [];
+      for (const [, target] of text.replace(/```[\s\S]*?```/g, '').matchAll(/\]\(([^)\s]+)\)/g)) {
+        if (/^https?:/.test(target)) continue;
+        const [path, anchor] = target.split('#');
+        const file = posix.join(path === '' ? page : posix.join(posix.dirname(page), path));
+        const there = files.includes(file) || files.some((each) => each.startsWith(`${file}/`));
+        if (!there || (anchor !== undefined && !anchorsOf(join(installed, file)).includes(anchor))) broken.push(target);
+      }
+      expect(broken).to.deep.equal([]);
+    });
 
   it('has a source map with its source for every script', () => {
     for (const script of files.filter((file) => file.startsWith('dist/') && file.endsWith('.js'))) {

@@ -1,6 +1,16 @@
-/** Every program in the README is compiled and run, in the namespace of the tests, as a reader would paste it. */
-import { describeKernel, resetNamespace, sh } from './support/kernel.ts';
-import { testPrograms } from './support/programs.ts';
+/** Every program in the README runs as a reader would paste it: plain JavaScript, on the oldest Node.js, where the package is installed. */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
+import { describeKernel, describeUnless, resetNamespace, sh } from './support/kernel.ts';
+import { installPackage } from './support/package.ts';
+import { programsOf } from './support/programs.ts';
+import { RUNTIMES, runtime, whyNoRuntime } from './support/runtimes.ts';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 /** What each prints, in the order of the README: enough to see that it did its work. */
 const PRINTS: readonly RegExp[] = [
@@ -9,15 +19,67 @@ const PRINTS: readonly RegExp[] = [
   /^\{ succeeded: 50000, failed: 0 \}\n\{ succeeded: 25000, failed: 0 \}\n$/,
   /^new \{[\s\S]*src: '10\.0\.0\.1'[\s\S]*\} by \d+\n$/,
   /^ftp expects 192\.0\.2\.1 5000\n$/,
+  /^\[ 1, 0 \]\n$/,
   /^$/,
   /^192\.0\.2\.7\n$/,
 ];
 
+const PRINTS_TRANSPORT = `const ct = await Conntrack.open();
+console.log(ct.transport);
+await ct.close();`;
+
 describeKernel('README', ['conntrack'], () => {
+  let app = '';
+  before(() => {
+    app = mkdtempSync(join(tmpdir(), 'ctnetlink-'));
+    installPackage(app);
+  });
+  after(() => rmSync(app, { recursive: true, force: true }));
   beforeEach(() => {
     resetNamespace();
     const flow = ['-s', '192.0.2.7', '-d', '192.0.2.8', '-p', 'udp', '--sport', '5000', '--dport', '53', '-t', '60'];
     sh('conntrack', '-I', ...flow);
   });
-  testPrograms('README.md', PRINTS);
+
+  function runs(executable: string, name: string, program: string): string {
+    writeFileSync(join(app, name), program);
+    return execFileSync(executable, [name], {
+      cwd: app,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: 100_000,
+    });
+  }
+
+  const programs = programsOf('README.md', 'js');
+  it('has a program for each thing that it promises, all of them plain JavaScript', () => {
+    expect(programs).to.have.length(PRINTS.length);
+    expect(programsOf('README.md', 'ts')).to.deep.equal([]);
+  });
+
+  for (const [index, pattern] of PRINTS.entries())
+    it(`has a program number ${index + 1} that runs`, () => {
+      expect(runs(runtime('node20') ?? process.execPath, 'main.mjs', programs[index])).to.match(pattern);
+    });
+
+  for (const name of RUNTIMES.filter((each) => each.startsWith('node')))
+    describeUnless(whyNoRuntime(name), name, () => {
+      it('can require the package, and import it from CommonJS', () => {
+        const asynchronous = (line: string): string => `${line}(async () => {${PRINTS_TRANSPORT}})();`;
+        const required = asynchronous("const { Conntrack } = require('ctnetlink');");
+        const imported = `import('ctnetlink').then(async ({ Conntrack }) => {${PRINTS_TRANSPORT}});`;
+        for (const program of [required, imported])
+          expect(runs(runtime(name)!, 'main.cjs', program)).to.match(/^(koffi|node:ffi)\n$/);
+      });
+
+      it('runs a bundle of it', () => {
+        writeFileSync(join(app, 'main.mjs'), `import { Conntrack } from 'ctnetlink';\n${PRINTS_TRANSPORT}`);
+        const [, options] = /`esbuild main\.mjs ([^`]+)`/.exec(readFileSync(join(ROOT, 'README.md'), 'utf8'))!;
+        const esbuild = join(ROOT, 'node_modules/.bin/esbuild');
+        const args = ['main.mjs', ...options.split(' '), '--outfile=bundle.mjs', '--log-level=warning'];
+        execFileSync(esbuild, args, { cwd: app });
+        const output = execFileSync(runtime(name)!, ['bundle.mjs'], { cwd: app, encoding: 'utf8', stdio: 'pipe' });
+        expect(output).to.match(/^(koffi|node:ffi)\n$/);
+      });
+    });
 });

@@ -6,7 +6,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import { describeKernel, inNamespace, namespaceInode, resetNamespace, sh, sysctl, until } from '../support/kernel.ts';
+import {
+  describeKernel,
+  inNamespace,
+  namespaceInode,
+  resetNamespace,
+  sh,
+  skippedLine,
+  sysctl,
+  until,
+} from '../support/kernel.ts';
 import { type Dispose, mixedFlows, storm, tcpConnection, tracking } from '../support/traffic.ts';
 
 const lines = (text: string): string[] => text.split('\n').filter((line) => line !== '');
@@ -241,20 +250,30 @@ describe('kernel harness: skipping', () => {
   it('is pending, with the reasons at the end', () => {
     const { status, stdout, stderr } = mocha({ CTNETLINK_NO_KERNEL: 'not today' });
     expect(stdout).to.contain('2 pending').and.not.contain('failing');
-    expect(stderr).to.equal('skipped: one: not today\nskipped: two: not today\n');
+    expect(stderr).to.equal('skipped 2 suites: not today (one, two)\n');
     expect(status).to.equal(0);
+  });
+
+  it('takes one line, however many are skipped', () => {
+    const skipped = new Map([
+      ['needs gcc on PATH', ['one']],
+      ['deno is not installed: bash .ci/runtimes', ['two', 'three', 'four', 'five', 'six']],
+    ]);
+    expect(skippedLine(skipped)).to.equal(
+      'skipped 6 suites: needs gcc on PATH (one); deno is not installed: bash .ci/runtimes (two, three, four, and 2 more)',
+    );
   });
 
   it('is a failure in CI', () => {
     const { status, stdout, stderr } = mocha({ CTNETLINK_NO_KERNEL: 'not today', CI: 'true' });
     expect(stdout).to.contain('2 failing').and.contain('must not be skipped in CI: not today');
-    expect(stderr).not.to.contain('skipped:');
+    expect(stderr).not.to.contain('skipped');
     expect(status).to.equal(2);
   });
 
   it('says so when the namespace is not its own', () => {
     const { stderr } = mocha({ CTNETLINK_NETNS: '1' });
-    expect(stderr).to.match(/^skipped: one: (needs Linux|not in a network namespace of its own)/);
+    expect(stderr).to.match(/^skipped 2 suites: (needs Linux|not in a network namespace of its own).* \(one, two\)\n$/);
   });
 
   it('refuses the tools outside of the namespace', () => {

@@ -166,17 +166,29 @@ function whyNot(needs: readonly string[]): string | undefined {
   return undefined;
 }
 
-const skipped: string[] = [];
+/** Reason -> the suites that were skipped for it. */
+const skipped = new Map<string, string[]>();
 
-function recordSkip(line: string): void {
-  if (skipped.length === 0) {
+function recordSkip(title: string, reason: string): void {
+  if (skipped.size === 0) {
     // After the reporter's own last line, and on stderr so that a machine-readable report on stdout stays readable.
-    process.once('exit', () => {
-      process.stderr.write(`${skipped.map((each) => `skipped: ${each}`).join('\n')}\n`);
-    });
+    process.once('exit', () => process.stderr.write(`${skippedLine(skipped)}\n`));
   }
-  skipped.push(line);
+  skipped.set(reason, [...(skipped.get(reason) ?? []), title]);
 }
+
+/** All skips in one line, by reason: 'skipped 3 suites: needs gcc on PATH (libc: layouts, oracle); needs root ... (namespace)'. */
+export function skippedLine(byReason: ReadonlyMap<string, readonly string[]>): string {
+  const count = [...byReason.values()].flat().length;
+  const reasons = [...byReason].map(([reason, titles]) => {
+    const more = titles.length > NAMED ? `, and ${titles.length - NAMED} more` : '';
+    return `${reason} (${titles.slice(0, NAMED).join(', ')}${more})`;
+  });
+  return `skipped ${count} ${count === 1 ? 'suite' : 'suites'}: ${reasons.join('; ')}`;
+}
+
+/** Suites that are named of a reason. */
+const NAMED = 3;
 
 /**
  * A `describe` that runs only where the real kernel can be had. Elsewhere the suite is pending, and the end of the run
@@ -209,6 +221,6 @@ export function describeUnless(reason: string | undefined, title: string, body: 
     });
   } else {
     describe.skip(title, body);
-    recordSkip(`${title}: ${reason}`);
+    recordSkip(title, reason);
   }
 }

@@ -19,10 +19,17 @@ function local(code: string): string {
   });
 }
 
+/** The programs of a document below the project's folder: what is fenced as this language. */
+export function programsOf(document: string, language: 'js' | 'ts'): string[] {
+  const text = readFileSync(join(ROOT, document), 'utf8');
+  return [...text.matchAll(/```(\w+)\n([\s\S]*?)```/g)]
+    .filter(([, name]) => name === language)
+    .map(([, , code]) => code);
+}
+
 /** Inside of a describe: tests for every program of a document below the project's folder, and what each prints, in order. */
 export function testPrograms(document: string, prints: readonly RegExp[]): void {
-  const text = readFileSync(join(ROOT, document), 'utf8');
-  const programs = [...text.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code]) => code);
+  const programs = programsOf(document, 'ts');
   const file = (index: number): string => join(FOLDER, `${index}.mts`);
 
   before(() => {
