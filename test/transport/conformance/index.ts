@@ -15,6 +15,7 @@ import { DUMPS } from './dumps.ts';
 import { EVENTS } from './events.ts';
 import { FOREIGN } from './foreign.ts';
 import { LOSSES } from './losses.ts';
+import { NESTED } from './nested.ts';
 import { OPTIONS } from './options.ts';
 import { PROCESSES } from './processes.ts';
 import { REQUESTS } from './requests.ts';
@@ -26,6 +27,7 @@ const ALL = [
   ...REQUESTS,
   ...OPTIONS,
   ...DUMPS,
+  ...NESTED,
   ...CLOSING,
   ...EVENTS,
   ...LOSSES,
