@@ -115,7 +115,8 @@ export class Selection {
     const { slots } = this.#wanted;
     if (all.every((slot) => slots[slot] === undefined)) return undefined;
     const { src, dst, proto, sport, dport, icmpType, icmpCode, icmpId } = tuple;
-    return { src, dst, proto, sport, dport, icmpType, icmpCode, icmpId };
+    const parts = { src, dst, proto, sport, dport, icmpType, icmpCode, icmpId };
+    return Object.fromEntries(Object.entries(parts).filter(([, value]) => value !== undefined));
   }
 }
 

@@ -90,8 +90,9 @@ export function parseNetwork(text: string): Parsed & { mask?: Address } {
   if (slash < 0) return parseAddress(text);
   const parsed = parseAddress(text.slice(0, slash), text);
   const length = text.slice(slash + 1);
-  const bits = unsigned(length, 32, 10);
-  if (!/^\s*[-+]?\d*$/.test(length) || bits > (parsed.family === 'ipv4' ? 32 : 128))
+  const bits = Number(length);
+  // Without a digit it would be 0, and everything selected; so it is in conntrack(8).
+  if (!/^\d{1,3}$/.test(length) || bits > (parsed.family === 'ipv4' ? 32 : 128))
     throw new UsageError('Invalid netmask');
   return { ...parsed, mask: maskOf(parsed.family, bits) };
 }

@@ -1,11 +1,11 @@
-import { checkPlain, describe } from '../netlink/check.ts';
+import { checkDefined, checkPlain, describe } from '../netlink/check.ts';
 import { AF_UNSPEC } from '../uapi/socket.ts';
 import { EXPECT_MASTER, EXPECTED, Expectation, expectationSlot } from './expectation.ts';
 import { sameValue } from './kinds.ts';
 import { FAMILIES, type Family } from './names.ts';
 import type { TupleInit } from './properties.ts';
 
-/** Which expectations: what is given must be equal. */
+/** Which expectations: what is given must be equal. A property that is there and undefined is refused: see Filter. */
 export interface ExpectationFilter {
   family?: Family;
   /** Name of the helper that expects. */
@@ -34,6 +34,9 @@ export class CompiledExpectationFilter {
     checkPlain(filter, argument);
     for (const key of Object.keys(filter))
       if (!PARTS.includes(key)) throw new TypeError(`${argument}.${key} is none of ${PARTS.join(', ')}`);
+    checkDefined(filter, argument);
+    for (const part of ['master', 'tuple'] as const)
+      if (typeof filter[part] === 'object' && filter[part] !== null) checkDefined(filter[part], `${argument}.${part}`);
     const { family, helper, master, tuple } = filter;
     if (family !== undefined && (typeof family !== 'string' || !Object.hasOwn(FAMILIES, family)))
       throw new RangeError(`${argument}.family must be 'ipv4' or 'ipv6', not ${describe(family)}`);

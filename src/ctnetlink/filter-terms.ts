@@ -1,5 +1,5 @@
 /** A filter as callers write it, and what it comes to. */
-import { checkInteger, checkPlain, describe } from '../netlink/check.ts';
+import { checkDefined, checkInteger, checkPlain, describe } from '../netlink/check.ts';
 import { Flow } from './flow.ts';
 import { FAMILIES, type Family } from './names.ts';
 import { prefixMask, readPrefix, splitPrefix } from './prefix.ts';
@@ -13,6 +13,10 @@ export interface Masked {
   mask: number;
 }
 
+/**
+ * What is left out may be anything. A property that is there and undefined is refused with a TypeError, an empty list with a RangeError: both are
+ * mistakes that would widen what is asked for, and a flush deletes it.
+ */
 export interface Filter {
   family?: Family;
   /** A mark alone is compared whole. */
@@ -58,6 +62,7 @@ export function readTerms(filter: Filter, argument: string): FilterTerms {
   checkPlain(filter, argument);
   for (const key of Object.keys(filter))
     if (!PARTS.includes(key)) throw new TypeError(`${argument}.${key} is none of ${PARTS.join(', ')}`);
+  checkDefined(filter, argument);
   const { family, mark, status, zone } = filter;
   const orig = readTuple(ORIG, filter.orig, argument);
   const reply = readTuple(REPLY, filter.reply, argument);
@@ -68,7 +73,7 @@ export function readTerms(filter: Filter, argument: string): FilterTerms {
   return {
     family: known[0],
     mark: masked(mark, `${argument}.mark`, (value, name) => checkInteger(value, 0xffffffff, name), 0xffffffff),
-    status: masked(status, `${argument}.status`, statusBits),
+    status: masked(status, `${argument}.status`, checkStatus),
     zone: zone === undefined ? undefined : checkInteger(zone, 0xffff, `${argument}.zone`),
     compared: [...orig.compared, ...reply.compared],
   };
@@ -79,6 +84,7 @@ function readTuple(
   given: TupleInit | undefined,
   argument: string,
 ): { family: number | undefined; compared: Comparison[] } {
+  if (typeof given === 'object' && given !== null) checkDefined(given, `${argument}.${tuple.group}`);
   const lengths: Partial<Record<'src' | 'dst', string>> = {};
   let plain = given;
   for (const name of ['src', 'dst'] as const) {
@@ -106,12 +112,20 @@ function readTuple(
     const masked = typeof value === 'number' ? value & mask : value;
     compared.push({ tuple, slot, value: masked, prefix: prefix === bits ? undefined : prefix, mask });
   }
+  // A number is what a dump has of other protocols, and AF_UNSPEC (0) would be every family.
+  const family = given?.family;
+  if (family !== undefined) checkFamily(family, `${argument}.${tuple.group}.family`);
   return { family: slots[tuple.family] as number | undefined, compared };
 }
 
 function nameOfAddress({ src4, src6, dst4, dst6 }: TupleSlots, slot: number): 'src' | 'dst' | undefined {
   if (slot === src4 || slot === src6) return 'src';
   return slot === dst4 || slot === dst6 ? 'dst' : undefined;
+}
+
+function checkStatus(status: unknown, argument: string): number {
+  if (Array.isArray(status) && status.length === 0) throw new RangeError(`${argument} is an empty list; 0 is no bit`);
+  return statusBits(status, argument);
 }
 
 function checkFamily(family: unknown, argument: string): number {
@@ -128,7 +142,9 @@ function masked(
 ): Masked | undefined {
   if (given === undefined) return undefined;
   if (typeof given === 'object' && given !== null && !Array.isArray(given)) {
-    const { value, mask } = given as Record<string, unknown>;
+    const { value, mask, ...others } = given as Record<string, unknown>;
+    const [other] = Object.keys(others);
+    if (other !== undefined) throw new TypeError(`${argument}.${other} is none of value, mask`);
     return { value: check(value, `${argument}.value`), mask: check(mask, `${argument}.mask`) };
   }
   const value = check(given, argument);

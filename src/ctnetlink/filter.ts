@@ -28,12 +28,10 @@ export class CompiledFilter {
     this.#terms = readTerms(filter, argument);
   }
 
-  /** True when everything matches. */
+  /** True when everything matches: it has nothing, or looks at no bit of what it has. */
   get empty(): boolean {
     const { family, mark, status, zone, compared } = this.#terms;
-    return (
-      family === undefined && mark === undefined && status === undefined && zone === undefined && compared.length === 0
-    );
+    return family === undefined && isAny(mark) && isAny(status) && zone === undefined && compared.length === 0;
   }
 
   /** Whether a flow, as the kernel tells it in a dump or an event, is one of these. What it leaves out is 0: mark, status and zone. */
@@ -69,6 +67,11 @@ export class CompiledFilter {
   forEvents(): Uint8Array | undefined {
     return this.empty ? undefined : compileEventFilter(this.#terms);
   }
+}
+
+/** With bits of the value outside of the mask, nothing matches. */
+function isAny(bits: Masked | undefined): boolean {
+  return bits === undefined || (bits.mask === 0 && bits.value === 0);
 }
 
 function bitsMatch(bits: SlotValue, { value, mask }: Masked): boolean {

@@ -139,7 +139,7 @@ export interface FlowProperties {
   id: number;
   /** Reference count. */
   use: number;
-  /** Conntrack zone of both directions. 0 is never emitted by the kernel. */
+  /** Conntrack zone of both directions. 0 is never emitted by the kernel; in a request undefined is zone 0 too. */
   zone: number;
   /** Numbers of the bits that are set, 0 to 127. */
   labels: readonly number[];

@@ -78,7 +78,10 @@ export class Schema {
       throw new TypeError(`${argument} must be an object, not ${describe(init)}`);
     for (const key of Object.keys(init)) {
       const value = (init as Record<string, unknown>)[key];
-      if (value === undefined) continue;
+      if (value === undefined) {
+        checkMask(init as Record<string, unknown>, key, argument);
+        continue;
+      }
       const member = this.#members.get(key);
       if (member instanceof Map) this.#setGroup(target, member, value, argument, key);
       else if (member !== undefined) this.#setField(target, member as Field, value, argument);
@@ -165,6 +168,15 @@ export class Schema {
       };
     });
   }
+}
+
+const MASKED: Readonly<Record<string, string>> = { markMask: 'mark', labelsMask: 'labels', statusMask: 'status' };
+
+/** A mask that was not set would make all bits count: of an update, all be overwritten. */
+function checkMask(init: Record<string, unknown>, key: string, argument: string): void {
+  const value = Object.hasOwn(MASKED, key) ? MASKED[key] : undefined;
+  if (value !== undefined && init[value] !== undefined)
+    throw new TypeError(`${argument}.${key} is undefined beside ${value}; leave it out where all bits count`);
 }
 
 /** The family of a tuple follows from its addresses. */

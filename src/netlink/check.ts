@@ -19,6 +19,13 @@ function isPlain(value: object): boolean {
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
+/** A property that is there and undefined is a variable that was not set: read as "any", it would widen what is asked for. */
+export function checkDefined(object: object, argument: string): void {
+  for (const [key, value] of Object.entries(object))
+    if (value === undefined)
+      throw new TypeError(`${argument}.${key} is undefined; leave it out where it may be anything`);
+}
+
 /** An integer from `min` to `max`. */
 export function checkInteger(value: unknown, max: number, argument: string, min = 0): number {
   if (typeof value !== 'number') throw new TypeError(`${argument} must be a number, not ${describe(value)}`);

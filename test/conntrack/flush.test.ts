@@ -89,7 +89,6 @@ describe('Conntrack: flush one by one', () => {
       [{ orig: { zone: 6 }, family: 'ipv4' }, [1004]],
       // Of no family, so that the kernel refuses CTA_FILTER.
       [{ orig: { proto: 'udp' } }, [7, 1004, 1005]],
-      [{ status: { value: [], mask: [] } }, [7, 1003, 1004, 1005]],
     ];
     for (const [filter, ids] of cases) {
       expect(deleted(await sentBy(filter, MODERN, flows)), JSON.stringify(filter)).to.deep.equal(ids);

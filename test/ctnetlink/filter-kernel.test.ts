@@ -56,7 +56,7 @@ function randomFilter(random: Random): Filter {
       { value: 6, mask: 2 },
       { value: 4, mask: 0 },
     ];
-    filter.status = random.pick([['ASSURED'], 0, [], ...masked]);
+    filter.status = random.pick([['ASSURED'], 0, ...masked]);
   }
   if (random.oneIn(4)) filter.zone = random.below(4);
   for (const direction of ['orig', 'reply'] as const) {
