@@ -1,5 +1,5 @@
 import { type Checks, checkOptions, checkSignal } from '../netlink/check.ts';
-import { KernelError } from '../netlink/errors.ts';
+import { KernelError, throwHere } from '../netlink/errors.ts';
 import type { Lease } from '../netlink/lease.ts';
 import type { Request } from '../netlink/request.ts';
 import { ENOENT } from '../uapi/errno.ts';
@@ -69,6 +69,8 @@ export async function collect<T>(
   const socket = await sockets.take();
   try {
     await socket.start(request, { signal, sink }, lease).done;
+  } catch (error) {
+    throwHere(error);
   } finally {
     sockets.giveBack(socket);
   }

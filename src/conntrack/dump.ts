@@ -1,3 +1,4 @@
+import { throwHere } from '../netlink/errors.ts';
 import { type Lease, notDropped, stackOf, whenDropped } from '../netlink/lease.ts';
 import type { nlmsghdr } from '../netlink/nlmsg.ts';
 import type { Request } from '../netlink/request.ts';
@@ -76,7 +77,7 @@ class Reading<T> {
       return batch;
     } catch (error) {
       notDropped(this);
-      throw error;
+      throwHere(error);
     }
   }
 

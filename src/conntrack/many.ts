@@ -157,6 +157,16 @@ class Many {
     }
   }
 
+  /** The item as it is now: only a refusal asks. */
+  #subject(item: FlowInit | Flow): string | undefined {
+    try {
+      return buildChange(this.#query, Flow.from(item), false).subject();
+    } catch {
+      // It was changed meanwhile, and could not be sent as it is.
+      return undefined;
+    }
+  }
+
   #fail(failure: Failure): void {
     this.#failed++;
     const { onError } = this.#options;
@@ -191,7 +201,8 @@ class Many {
     const items = this.#items;
     const indices = this.#indices;
     const failed = (at: number, error: Error): void => this.#fail({ index: indices[at], item: items[at], error });
-    const sent = this.#lease.sendBatch(this.#batch, failed);
+    const subject = (at: number): string | undefined => this.#subject(items[at]);
+    const sent = this.#lease.sendBatch(this.#batch, failed, subject);
     this.#batch.clear();
     this.#items = [];
     this.#indices = [];

@@ -18,6 +18,12 @@ export function describeTuple(slots: readonly SlotValue[], tuple: TupleSlots): s
   return `${protocol} ${source} -> ${end(slots[dst4], slots[dst6], slots[dport])}${icmp(slots, tuple)}`;
 }
 
+/** What names an entry of a table: 'udp 192.0.2.1:5353 -> 198.51.100.2:53, zone 0', and its id where one is asked for. */
+export function describeEntry(slots: readonly SlotValue[], tuple: TupleSlots, zone: SlotValue, id: SlotValue): string {
+  const generation = id === undefined ? '' : `, id ${(id as number) >>> 0}`;
+  return `${describeTuple(slots, tuple)}, zone ${zone ?? slots[tuple.zone] ?? 0}${generation}`;
+}
+
 function end(ipv4: SlotValue, ipv6: SlotValue, port: SlotValue): string {
   const behind = port === undefined ? '' : `:${port}`;
   if (ipv6 === undefined) return (ipv4 === undefined ? '?' : formatIpv4(ipv4 as number)) + behind;

@@ -4,6 +4,7 @@ import { NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REQUEST } from '
 import { NFNL_SUBSYS_CTNETLINK_EXP } from '../uapi/nfnetlink.ts';
 import * as cta from '../uapi/nfnetlink_conntrack.ts';
 import { AF_INET, AF_INET6, AF_UNSPEC } from '../uapi/socket.ts';
+import { describeEntry } from './describe-tuple.ts';
 import {
   EXPECT_MASK,
   EXPECT_MASTER,
@@ -35,13 +36,22 @@ export type ExpectationQuery = keyof typeof MESSAGES;
 
 export const EXPECTATION_QUERIES = operations(NFNL_SUBSYS_CTNETLINK_EXP, MESSAGES);
 
+class ExpectationRequest extends NfnlRequest {
+  override subject(): string | undefined {
+    const { attributes } = this;
+    if (!(attributes instanceof Expectation) || !hasTuple(attributes.slots, EXPECTED)) return undefined;
+    const { slots } = attributes;
+    return describeEntry(slots, EXPECTED, slots[ZONE], slots[ID]);
+  }
+}
+
 /** A request with exactly these attributes, or none, and no check: the functions below are for who has an expectation. */
 export function buildExpectationMessage(
   query: ExpectationQuery,
   family: number,
   attributes: Expectation | readonly Expectation[] = [],
 ): Request {
-  return new NfnlRequest(EXPECTATION_QUERIES[query], expectationCodec, family, attributes);
+  return new ExpectationRequest(EXPECTATION_QUERIES[query], expectationCodec, family, attributes);
 }
 
 const TIMEOUT = expectationSlot('timeout');

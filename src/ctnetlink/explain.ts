@@ -11,7 +11,7 @@ const ANY: Sentences = {
   ENOBUFS: 'the receive buffer overran and replies were lost',
   ENOMEM: 'the kernel is out of memory, or the table is full (net.netfilter.nf_conntrack_max)',
   EOPNOTSUPP: 'this kernel does not support the request',
-  ENOENT: 'there is no such flow; its tuple and its zone must match exactly',
+  ENOENT: 'no such flow',
 };
 
 const UPDATE: Sentences = {
@@ -25,7 +25,7 @@ const UPDATE: Sentences = {
 
 /** Of expectations, where they differ from flows. */
 const EXPECTATIONS: Sentences = {
-  ENOENT: 'there is no such expectation; its tuple and the zone of its master must match exactly',
+  ENOENT: 'no such expectation; the zone is that of its master',
 };
 
 const CREATE_EXPECTATION: Sentences = {
@@ -51,16 +51,13 @@ const OPERATIONS: Readonly<Record<string, Sentences>> = {
   update: UPDATE,
   createOrUpdate: UPDATE,
   delete: {
-    ENOENT: 'there is no such flow, or the one with this tuple has another id: it was created anew',
     EBUSY: 'the flow is dying',
   },
   flush: { EOPNOTSUPP: 'this kernel cannot flush by that filter' },
   'expectations.create': CREATE_EXPECTATION,
   'expectations.createOrUpdate': CREATE_EXPECTATION,
   'expectations.get': EXPECTATIONS,
-  'expectations.delete': {
-    ENOENT: `${EXPECTATIONS.ENOENT}, or the one with this tuple has another id: it was created anew`,
-  },
+  'expectations.delete': EXPECTATIONS,
   dump: { EOPNOTSUPP: 'this kernel cannot filter by that', EBUSY: 'another dump runs on this socket' },
 };
 

@@ -7,6 +7,7 @@ import { NFNETLINK_V1, NFNL_SUBSYS_CTNETLINK } from '../uapi/nfnetlink.ts';
 import * as cta from '../uapi/nfnetlink_conntrack.ts';
 import { AF_UNSPEC } from '../uapi/socket.ts';
 import { ATTRIBUTES } from './attributes.ts';
+import { describeEntry } from './describe-tuple.ts';
 import type { KernelFilter } from './filter.ts';
 import { Flow, flowCodec } from './flow.ts';
 import { ICMP_ANSWERS, ICMPV6_ANSWERS } from './icmp.ts';
@@ -38,6 +39,15 @@ export type QueryName = keyof typeof MESSAGES;
 
 export const QUERIES = operations(NFNL_SUBSYS_CTNETLINK, MESSAGES);
 
+class FlowRequest extends NfnlRequest {
+  override subject(): string | undefined {
+    const { attributes, kind, dump } = this;
+    if (!(attributes instanceof Flow) || dump || kind === QUERIES.flush) return undefined;
+    const { slots } = attributes;
+    return describeEntry(slots, hasTuple(slots, ORIG) ? ORIG : REPLY, slots[ZONE], slots[ID]);
+  }
+}
+
 /**
  * A request with exactly these attributes, or none, and no check: the functions below are for who has a flow. An array is written one
  * after the other, for an order that is not that of the rows.
@@ -48,7 +58,7 @@ export function buildMessage(
   attributes: Flow | readonly Flow[] = [],
   version?: number,
 ): Request {
-  return new NfnlRequest(QUERIES[query], flowCodec, family, attributes, version);
+  return new FlowRequest(QUERIES[query], flowCodec, family, attributes, version);
 }
 
 const ZONE = slotOfProperty('zone');

@@ -80,6 +80,8 @@ export interface PendingBatch {
   readonly count: number;
   /** Reached from here until it is settled. */
   readonly keep?: object;
+  /** What one of them is about, as Request.subject. */
+  subject?(index: number): string | undefined;
   /** The kernel refused one of them; the others are not concerned. */
   failed(index: number, error: Error): void;
   /** Called exactly once: undefined when all have been answered for, else why nobody knows. */
@@ -125,12 +127,15 @@ export class PendingBatches {
   }
 
   /** An answer: the batch that it is of, if any; `outcome` says whether it is an ACK (undefined) or a refusal. */
-  answer(sequence: number, outcome: (operation: string) => Error | undefined): { order: number } | undefined {
+  answer(
+    sequence: number,
+    outcome: (batch: PendingBatch, index: number) => Error | undefined,
+  ): { order: number } | undefined {
     const sent = this.#find(sequence);
     if (sent === undefined) return undefined;
     const { first, batch, doubtful } = sent;
     const index = sequence - first;
-    const error = outcome(batch.operation);
+    const error = outcome(batch, index);
     if (error !== undefined) batch.failed(index, error);
     if (index === 0 && error instanceof KernelError && error.errno === EPERM) sent.forbidden = error;
     if (index === batch.count - 1) {
@@ -151,12 +156,15 @@ export class PendingBatches {
     const lost = this.#pending.filter(isLost);
     if (lost.length === 0) return;
     this.#keep(this.#pending.filter((sent) => !lost.includes(sent)));
-    for (const { batch, forbidden, doubtful } of lost) {
+    for (const { first, batch, forbidden, doubtful } of lost) {
       if (forbidden === undefined || doubtful) {
         batch.settle(lostAnswer(batch.operation, false));
         continue;
       }
-      for (let index = 1; index < batch.count; index++) batch.failed(index, forbidden);
+      for (let index = 1; index < batch.count; index++) {
+        const details = { ...forbidden, sequence: first + index, subject: batch.subject?.(index) };
+        batch.failed(index, new KernelError(forbidden.errno, details));
+      }
       batch.settle(undefined);
     }
   }

@@ -39,8 +39,10 @@ export interface KernelErrorDetails {
   operation: string;
   /** nlmsg_seq of the request. */
   sequence: number;
+  /** What the request was about, such as the tuple of a flow. */
+  subject?: string;
   extack?: ExtendedAck;
-  /** What it means for this operation and what to do. */
+  /** What it means for this operation and, behind a semicolon, what to do. */
   explanation?: string;
 }
 
@@ -51,14 +53,23 @@ export class KernelError extends NetlinkError {
   readonly errno: number;
   readonly operation: string;
   readonly sequence: number;
+  /** What the request was about, such as 'udp 192.0.2.1:5353 -> 198.51.100.2:53, zone 0'; undefined for a dump or a flush. */
+  readonly subject: string | undefined;
   readonly extack: ExtendedAck | undefined;
   readonly explanation: string | undefined;
 
   constructor(errno: number, details: KernelErrorDetails) {
-    const { operation, sequence, extack, explanation } = details;
+    const { operation, sequence, subject, extack, explanation } = details;
     const code = errnoName(errno);
     let message = `${operation}: ${code}`;
-    if (explanation !== undefined) message += `: ${explanation}`;
+    const about = subject === undefined ? '' : ` (${escapeControls(subject)})`;
+    if (explanation === undefined) {
+      message += about;
+    } else {
+      // Behind what went wrong, and in front of what to do.
+      const [meaning, ...remedies] = explanation.split('; ');
+      message += `: ${[meaning + about, ...remedies].join('; ')}`;
+    }
     if (extack?.message !== undefined) {
       message += ` (kernel: ${escapeControls(extack.message)}${extack.offset === undefined ? '' : `, at byte ${extack.offset} of the request`})`;
     }
@@ -66,9 +77,20 @@ export class KernelError extends NetlinkError {
     this.errno = errno;
     this.operation = operation;
     this.sequence = sequence;
+    this.subject = subject;
     this.extack = extack;
     this.explanation = explanation;
   }
+}
+
+/**
+ * Throws what ended a request in front of whoever awaits it. The kernel's answer is read in a turn of the event loop of its own, where no frame of
+ * the caller is on the stack. After an `await` the runtime knows who awaits; so nothing is paid for a request that ends well.
+ */
+export function throwHere(error: unknown): never {
+  // Others may belong to several requests at once.
+  if (error instanceof KernelError) Error.captureStackTrace?.(error, throwHere);
+  throw error;
 }
 
 /** A socket operation failed. `code` is the errno name where there is one, else 'ERR_TRANSPORT'. */

@@ -8,7 +8,8 @@
  *
  * A collection is noticed some time after it, and not at all by a process that is idle or ends.
  */
-import type { Batch } from './batch.ts';
+import type { Batch, PendingBatch } from './batch.ts';
+import { throwHere } from './errors.ts';
 import type { Request } from './request.ts';
 import { runtime } from './runtime.ts';
 import type { TrackerCounts } from './sequence.ts';
@@ -89,13 +90,17 @@ export class Lease {
   }
 
   /** As NetlinkSocket.request; the lease is held until it is settled. */
-  request(request: Request, options?: RequestOptions): Promise<void> {
-    return this.#socket.start(request, options, this).done;
+  async request(request: Request, options?: RequestOptions): Promise<void> {
+    try {
+      await this.#socket.start(request, options, this).done;
+    } catch (error) {
+      throwHere(error);
+    }
   }
 
   /** As NetlinkSocket.sendBatch; the lease is held until it is settled. */
-  sendBatch(batch: Batch, failed: (index: number, error: Error) => void): Promise<void> {
-    return this.#socket.sendBatch(batch, failed, this);
+  sendBatch(batch: Batch, failed: PendingBatch['failed'], subject?: PendingBatch['subject']): Promise<void> {
+    return this.#socket.sendBatch(batch, failed, subject, this);
   }
 
   close(): void {

@@ -45,6 +45,11 @@ export abstract class Request {
   /** Writes one whole message with this sequence number. */
   abstract write(writer: Writer, sequence: number): void;
 
+  /** What it is about, for messages of errors: a tuple in words, made when it is asked for. Undefined: no entry in particular. */
+  subject(): string | undefined {
+    return undefined;
+  }
+
   /** The message by itself. */
   bytes(sequence = 0): Uint8Array {
     const writer = new Writer();

@@ -41,7 +41,7 @@ export type Explain = (operation: string, errno: number, extack: ExtendedAck | u
 
 /** One request on its way. */
 export interface PendingRequest {
-  readonly request: Pick<Request, 'kind' | 'operation' | 'dump'>;
+  readonly request: Pick<Request, 'kind' | 'operation' | 'dump' | 'subject'>;
   /** Something comes before its ACK: an ACK alone is no answer, and with that the ACK may be missing. */
   readonly replies?: boolean;
   /** Bytes of the receive buffer that its answer takes at the most; a dump's are not counted. */
@@ -379,7 +379,7 @@ export class SequenceTracker {
     const { operation, kind } = request;
     const { repeatable } = kind;
     const { dump } = entry;
-    let error = this.#outcome(operation, view, offset, end, repeatable);
+    let error = this.#outcome(request, view, offset, end, repeatable);
     if (dump) {
       // Its first datagram did not fit. It goes on when something else is read, and only an empty queue says that it does not.
       if (error instanceof OverrunError && this.queues) return;
@@ -398,13 +398,22 @@ export class SequenceTracker {
   }
 
   #answerBatch(sequence: number, view: DataView, offset: number, end: number): void {
-    const answered = this.#batches.answer(sequence, (operation) => this.#outcome(operation, view, offset, end, false));
+    const answered = this.#batches.answer(sequence, (batch, index) =>
+      this.#outcome({ operation: batch.operation, subject: () => batch.subject?.(index) }, view, offset, end, false),
+    );
     if (answered === undefined) this.counts.strays++;
     else this.#loseBefore(answered.order);
   }
 
   /** What an NLMSG_ERROR or NLMSG_DONE says; undefined for an ACK. */
-  #outcome(operation: string, view: DataView, offset: number, end: number, repeatable: boolean): Error | undefined {
+  #outcome(
+    request: Pick<Request, 'operation' | 'subject'>,
+    view: DataView,
+    offset: number,
+    end: number,
+    repeatable: boolean,
+  ): Error | undefined {
+    const { operation } = request;
     const { nlmsg_type, nlmsg_flags, nlmsg_seq } = this.#header;
     const done = nlmsg_type === NLMSG_DONE;
     try {
@@ -414,7 +423,13 @@ export class SequenceTracker {
       if (errno === ENOBUFS) return lostAnswer(operation, repeatable);
       const extack = readExtendedAck(view, offset, end, nlmsg_flags, done);
       const explanation = this.#explain?.(operation, errno, extack);
-      return new KernelError(errno, { operation, sequence: nlmsg_seq, extack, explanation });
+      return new KernelError(errno, {
+        operation,
+        sequence: nlmsg_seq,
+        subject: request.subject(),
+        extack,
+        explanation,
+      });
     } catch (error) {
       return error as Error;
     }

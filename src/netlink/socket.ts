@@ -108,16 +108,22 @@ export class NetlinkSocket {
 
   /**
    * Sends a batch and resolves when all of it has been answered for. It is taken at once, so that the batch may be filled again.
+   * @param subject what a message is about, for the error when it is refused
    * @param keep is reachable from the socket until the batch is settled
    * @throws TransportError, ClosedError, OverrunError: nobody knows what became of its messages
    */
-  sendBatch(batch: Batch, failed: (index: number, error: Error) => void, keep?: object): Promise<void> {
+  sendBatch(
+    batch: Batch,
+    failed: PendingBatch['failed'],
+    subject?: PendingBatch['subject'],
+    keep?: object,
+  ): Promise<void> {
     this.assertOpen();
     const { operation, count, takesLong } = batch;
     const charge = count * ACK_CHARGE;
     return new Promise((resolve, reject) => {
       const settle = (error: Error | undefined): void => (error === undefined ? resolve() : reject(error));
-      const pending: PendingBatch = { operation, count, keep, failed, settle };
+      const pending: PendingBatch = { operation, count, keep, subject, failed, settle };
       const send = (bytes: Uint8Array): void => {
         const first = this.#tracker.registerBatch(pending);
         stampBatch(bytes, first, count);

@@ -13,7 +13,7 @@ import {
 } from '../ctnetlink/message.ts';
 import { viewOf } from '../netlink/byteorder.ts';
 import { describe } from '../netlink/check.ts';
-import { ClosedError, OverrunError, TransportError, UnsupportedError } from '../netlink/errors.ts';
+import { ClosedError, OverrunError, TransportError, throwHere, UnsupportedError } from '../netlink/errors.ts';
 import { type FilteringTransport, filtering } from '../netlink/filtering.ts';
 import { notDropped, stackOf, whenDropped } from '../netlink/lease.ts';
 import { newNlmsghdr, type nlmsghdr, readNlmsghdr } from '../netlink/nlmsg.ts';
@@ -116,6 +116,8 @@ export class NfctHandle {
     if (isLast(verdict)) request.stop();
     try {
       await request.done;
+    } catch (error) {
+      throwHere(error);
     } finally {
       // Not yet when nothing could be sent.
       settled();

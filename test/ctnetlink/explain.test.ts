@@ -9,7 +9,7 @@ describe('explain', () => {
     expect(explainKernelError('createOrUpdate', errno.EOPNOTSUPP)).to.match(
       /only when a flow is created|given only when/,
     );
-    expect(explainKernelError('delete', errno.ENOENT)).to.match(/another id/);
+    expect(explainKernelError('delete', errno.ENOENT)).to.equal('no such flow');
     expect(explainKernelError('dump', errno.EBUSY)).to.match(/another dump/);
   });
 
