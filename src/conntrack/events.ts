@@ -1,4 +1,5 @@
 import { explainKernelError } from '../ctnetlink/explain.ts';
+import { unwatch, watch } from '../netlink/aborts.ts';
 import { type Check, describe } from '../netlink/check.ts';
 import { KernelError, type OverrunError, TransportError } from '../netlink/errors.ts';
 import { notDropped, whenDropped } from '../netlink/lease.ts';
@@ -73,8 +74,10 @@ export class EventQueue<E> implements EventSink {
       this.close();
     };
     // Before the first event can come: a capture may be at its end with it.
-    this.#forget = () => signal?.removeEventListener('abort', abort);
-    signal?.addEventListener('abort', abort, { once: true });
+    if (signal !== undefined) {
+      this.#forget = () => unwatch(signal, abort);
+      watch(signal, abort);
+    }
     try {
       // Before anything can come that it would have dropped.
       if (source.program !== undefined) transport.attachFilter?.(source.program);

@@ -1,4 +1,5 @@
 import { NLM_F_ACK, NLM_F_REQUEST, NLMSG_NOOP } from '../uapi/netlink.ts';
+import { unwatch, watch } from './aborts.ts';
 import { type Batch, type PendingBatch, stampBatch } from './batch.ts';
 import { HOST_LITTLE_ENDIAN, viewOf } from './byteorder.ts';
 import { ACK_CHARGE, REPLY_CHARGE } from './charges.ts';
@@ -225,7 +226,7 @@ export class NetlinkSocket {
     const queue = dump ? this.#queuedDumps : this.#queuedOthers;
     let queued: Queued | undefined;
     const finish = (error: unknown, failed: boolean): void => {
-      signal?.removeEventListener('abort', onAbort);
+      if (signal !== undefined) unwatch(signal, onAbort);
       const once = settled;
       settled = undefined;
       once?.(error);
@@ -271,7 +272,7 @@ export class NetlinkSocket {
       });
     };
 
-    signal?.addEventListener('abort', onAbort, { once: true });
+    if (signal !== undefined) watch(signal, onAbort);
     if (queue.length > 0 || !this.#maySend(dump, charge)) {
       const bytes = again ?? writer.finish().slice();
       queued = { charge, start: () => send(bytes), reject: (error) => finish(error, true) };
