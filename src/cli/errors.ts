@@ -1,7 +1,7 @@
 /** What a failure looks like to who typed the command: a line or two, and never a stack. */
 import { inspect } from 'node:util';
 import { KernelError, NetlinkError, UnsupportedError } from '../netlink/errors.ts';
-import { environmentVariable } from '../transport/permissions.ts';
+import { environmentVariable, permissionRefused } from '../transport/permissions.ts';
 import { EEXIST } from '../uapi/errno.ts';
 import { failureLine } from './failures.ts';
 import { complain, complainPlainly } from './output.ts';
@@ -76,6 +76,8 @@ function oneLine(error: unknown): string {
   if (error instanceof UnsupportedError && message.includes('eventsMayAbortProcess'))
     message += ' (here: --events-may-abort)';
   const { syscall } = error as NodeJS.ErrnoException;
+  const refused = permissionRefused(error);
+  if (refused !== undefined) return refused;
   // What is neither of this package nor of the file system is a defect of this package.
   if (!(error instanceof NetlinkError) && syscall === undefined)
     message += ' (a defect of ctnetlink; with CTNETLINK_DEBUG=1 it says where)';

@@ -38,11 +38,22 @@ function codeOf(error: unknown): unknown {
 /** The error of a function that `node --permission` refuses, or of a file that it may not read (`resource`). */
 interface AccessDenied extends Error {
   code: 'ERR_ACCESS_DENIED';
+  permission?: string;
   resource?: string;
 }
 
 export function isAccessDenied(error: unknown): error is AccessDenied {
   return codeOf(error) === 'ERR_ACCESS_DENIED';
+}
+
+/** What is said of a file that a permission model keeps from the program; undefined for other errors. */
+export function permissionRefused(error: Error): string | undefined {
+  // Deno's message names the file and the flag.
+  if (error.name === 'NotCapable') return error.message;
+  if (!isAccessDenied(error)) return undefined;
+  const { permission, resource = '' } = error;
+  const flag = permission === 'FileSystemWrite' ? '--allow-fs-write' : '--allow-fs-read';
+  return `the permission model of Node.js refuses ${resource} without ${flag}=${resource}`;
 }
 
 /** True with --permission (--experimental-permission of Node.js 20). */

@@ -149,6 +149,33 @@ describeKernel('permissions', ['conntrack'], () => {
           });
         });
 
+      it('names the flag for a capture to the command, too', () => {
+        const permission = name === 'node20' ? ['--experimental-permission'] : ['--permission'];
+        const cli = join(app, 'node_modules/ctnetlink/dist/cli/main.js');
+        const capture = (flag: string): string => join(app, flag === 'fs-read' ? 'nothing.pcap' : 'new.pcap');
+        for (const [option, flag] of [
+          ['--replay', 'fs-read'],
+          ['--record', 'fs-write'],
+        ]) {
+          const args = [
+            ...permission,
+            `--allow-fs-read=${join(app, 'node_modules')}/`,
+            cli,
+            '-L',
+            option,
+            capture(flag),
+          ];
+          const { status, stderr } = spawnSync(runtime(name)!, args, { cwd: app, encoding: 'utf8' });
+          expect(stderr).to.contain(
+            `Operation failed: the permission model of Node.js refuses ${capture(flag)} without`,
+          );
+          expect(stderr)
+            .to.contain(` --allow-${flag}=${capture(flag)}\n`)
+            .and.not.contain('defect');
+          expect(status).to.equal(1);
+        }
+      });
+
       it('says so where --no-addons refuses native code', () => {
         const { code, message } = run(runtime(name)!, ['--no-addons', 'one.mjs', 'koffi']);
         expect(code).to.equal('ERR_UNSUPPORTED');
