@@ -3,7 +3,7 @@ import { Flow } from '../ctnetlink/flow.ts';
 import { completeFrom } from '../ctnetlink/inverse.ts';
 import type { SlotValue } from '../ctnetlink/kinds.ts';
 import { beLiberal } from '../ctnetlink/tcp-flags.ts';
-import { ORIG, REPLY, slotOfProperty, type TupleSlots } from '../ctnetlink/tuple.ts';
+import { hasAddress, ORIG, REPLY, slotOfProperty, type TupleSlots } from '../ctnetlink/tuple.ts';
 import { KernelError } from '../netlink/errors.ts';
 import { EEXIST, EINVAL } from '../uapi/errno.ts';
 import * as ipproto from '../uapi/in.ts';
@@ -30,15 +30,11 @@ export function described(settings: Settings): Flow {
   const { slots } = flow;
   if (mark !== undefined) slots[MARK] = mark.value | 0;
   if (!hasAddress(slots, ORIG)) completeOrig(slots);
-  else completeReply(slots);
+  else completeReply(slots, nat);
   if (slots[ORIG.proto] === ipproto.IPPROTO_TCP) beLiberal(slots);
   setNat(flow, 'snat', nat.src);
   setNat(flow, 'dnat', nat.dst);
   return labelsAdd === undefined ? flow : Flow.from({ ...flow.toJSON(), labels: labelsAdd });
-}
-
-function hasAddress(slots: readonly SlotValue[], { src4, dst4, src6, dst6 }: TupleSlots): boolean {
-  return [src4, dst4, src6, dst6].some((slot) => slots[slot] !== undefined);
 }
 
 /** Ports of the reply come before those of the original direction, which conntrack(8) overwrites. */
@@ -56,13 +52,15 @@ function completeOrig(slots: SlotValue[]): void {
   completeFrom(slots, ORIG, REPLY);
 }
 
-function completeReply(slots: SlotValue[]): void {
+function completeReply(slots: SlotValue[], { src, dst }: Settings['nat']): void {
   fillAddresses(slots, ORIG);
   fillPorts(slots, ORIG);
   if (!hasAddress(slots, REPLY)) {
-    // Without an address conntrack(8) takes no port of it either.
-    slots[REPLY.sport] = undefined;
-    slots[REPLY.dport] = undefined;
+    // conntrack(8) takes no port without an address. But where both addresses are translated, -o save writes the ports alone.
+    if (src?.address === undefined || dst?.address === undefined) {
+      slots[REPLY.sport] = undefined;
+      slots[REPLY.dport] = undefined;
+    }
   } else {
     fillAddresses(slots, REPLY);
     if (WITH_PORTS.has(slots[ORIG.proto] as number)) {

@@ -93,8 +93,12 @@ export class Conntrack {
   }
 
   /**
-   * Creates a flow. The reply tuple is the original one turned round when it is not given. NAT, helper and master can be given only
-   * here.
+   * Creates a flow. What is not given of one direction is the inverse of the other: addresses and ports swapped, the same protocol, and of ICMP the
+   * type that answers. So `reply: { src, dst }` suffices, and a flow may be given by its reply alone. NAT, helper and master can be given only here.
+   *
+   * A TCP flow in the states ESTABLISHED to CLOSE without flags and window scales gets the flags BE_LIBERAL and SACK_PERM of both directions (0x0a; from
+   * TIME_WAIT on CLOSE_INIT too, 0x0e), as conntrack(8) gives them: nobody but the kernel knows its windows, and packets of a live connection would be
+   * INVALID. Flags or window scales that are given are sent instead; flags with a mask of 0, as a dumped flow has them, are set as they were.
    * @throws TypeError, RangeError naming the argument; KernelError EEXIST when there is such a flow
    */
   async create(flow: FlowInit | Flow, options: CallOptions = {}): Promise<void> {
@@ -103,6 +107,7 @@ export class Conntrack {
 
   /**
    * Changes the flow with this tuple and zone: mark (under markMask), timeout, status (bits can only be set), labels, TCP state.
+   * Where both tuples are given both must be whole. TCP flags are never added: that would loosen a connection whose windows the kernel knows.
    * @throws TypeError, RangeError naming the argument; KernelError ENOENT, EBUSY, EOPNOTSUPP, ...
    */
   async update(flow: FlowInit | Flow, options: CallOptions = {}): Promise<void> {

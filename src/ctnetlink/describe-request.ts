@@ -11,11 +11,11 @@ import { AF_UNSPEC } from '../uapi/socket.ts';
 import { describeTuple } from './describe-tuple.ts';
 import { EXPECTED } from './expectation.ts';
 import { EXPECTATION_QUERIES } from './expectation-request.ts';
-import { Flow } from './flow.ts';
+import { completeFrom } from './inverse.ts';
 import { type SlotHolder, type SlotValue, sameValue } from './kinds.ts';
 import { decodeExpectation, decodeFlow } from './message.ts';
 import { FAMILIES, inverse } from './names.ts';
-import { QUERIES, setupReply } from './request.ts';
+import { QUERIES } from './request.ts';
 import { hasTuple, ORIG, REPLY, type TupleSlots } from './tuple.ts';
 
 /** Characters of a description. */
@@ -166,9 +166,10 @@ function nameless({ type, value }: { type: number; value: string }): string {
 
 /** Whether the reply direction is what it would be if it were not given. */
 function isAnswer(slots: readonly SlotValue[]): boolean {
-  const flow = new Flow(slots.slice());
-  setupReply(flow);
-  return REPLY.all.every((slot) => sameValue(flow.slots[slot], slots[slot]));
+  const plain = slots.slice();
+  for (const slot of REPLY.all) if (slot !== REPLY.zone) plain[slot] = undefined;
+  completeFrom(plain, ORIG, REPLY);
+  return REPLY.all.every((slot) => sameValue(plain[slot], slots[slot]));
 }
 
 function inWords(value: unknown): string {

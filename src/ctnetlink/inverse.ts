@@ -6,15 +6,18 @@ import type { TupleSlots } from './tuple.ts';
 
 /**
  * Sets what is not set of the tuple `to` to what it is as the inverse of `from`: the addresses and ports swapped, the same protocol, and of ICMP
- * the same code and identifier and the type that answers. A zone is a direction's own.
+ * the same code and identifier and the type that answers. A zone is a direction's own, and addresses
+ * are those of one family.
  */
 export function completeFrom(slots: SlotValue[], from: TupleSlots, to: TupleSlots): void {
   slots[to.family] ??= slots[from.family];
+  if (slots[to.family] === slots[from.family]) {
+    slots[to.src4] ??= slots[from.dst4];
+    slots[to.dst4] ??= slots[from.src4];
+    slots[to.src6] ??= slots[from.dst6];
+    slots[to.dst6] ??= slots[from.src6];
+  }
   slots[to.proto] ??= slots[from.proto];
-  slots[to.src4] ??= slots[from.dst4];
-  slots[to.dst4] ??= slots[from.src4];
-  slots[to.src6] ??= slots[from.dst6];
-  slots[to.dst6] ??= slots[from.src6];
   slots[to.sport] ??= slots[from.dport];
   slots[to.dport] ??= slots[from.sport];
   slots[to.icmpId] ??= slots[from.icmpId];

@@ -1,6 +1,5 @@
 /** One function a query makes its request: what each sends, and what is refused before it can do harm. */
 import type { Request } from '../netlink/request.ts';
-import { IPPROTO_ICMP, IPPROTO_ICMPV6 } from '../uapi/in.ts';
 import { NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REQUEST } from '../uapi/netlink.ts';
 import { IPS_CONFIRMED } from '../uapi/nf_conntrack_common.ts';
 import { NFNETLINK_V1, NFNL_SUBSYS_CTNETLINK } from '../uapi/nfnetlink.ts';
@@ -10,9 +9,10 @@ import { ATTRIBUTES } from './attributes.ts';
 import { describeEntry } from './describe-tuple.ts';
 import type { KernelFilter } from './filter.ts';
 import { Flow, flowCodec } from './flow.ts';
-import { ICMP_ANSWERS, ICMPV6_ANSWERS } from './icmp.ts';
+import { completeFrom } from './inverse.ts';
 import { NfnlRequest, operations } from './nfnl-request.ts';
-import { checkTuple, hasTuple, ORIG, REPLY, slotOfProperty, turnRound } from './tuple.ts';
+import { setTcpFlags } from './tcp-flags.ts';
+import { checkTuple, hasAddress, hasTuple, ORIG, REPLY, slotOfProperty } from './tuple.ts';
 
 const ACK = NLM_F_REQUEST | NLM_F_ACK;
 const DUMP = NLM_F_REQUEST | NLM_F_DUMP;
@@ -101,43 +101,36 @@ function writable(flow: Flow, owned: boolean): Flow {
   return copy;
 }
 
-/** Fills the reply direction from the original one, turned round, as the kernel would see the answer to the first packet. */
-export function setupReply(flow: Flow): void {
-  const { slots } = flow;
-  turnRound(slots, ORIG, REPLY);
-  slots[REPLY.sport] = slots[ORIG.dport];
-  slots[REPLY.dport] = slots[ORIG.sport];
-  slots[REPLY.icmpId] = slots[ORIG.icmpId];
-  slots[REPLY.icmpCode] = slots[ORIG.icmpCode];
-  const proto = slots[ORIG.proto];
-  const type = slots[ORIG.icmpType];
-  if (typeof type === 'number') {
-    const answers = proto === IPPROTO_ICMPV6 ? ICMPV6_ANSWERS : proto === IPPROTO_ICMP ? ICMP_ANSWERS : {};
-    slots[REPLY.icmpType] = answers[type] ?? type;
-  }
-}
-
 /**
+ * One direction, or part of it, may be missing: it is the inverse of the other. A TCP flow beyond its handshake gets flags that make the kernel
+ * liberal about its windows, unless it has flags or window scales: see tcp-flags.ts.
  * @param owned the flow is nobody else's, and may be changed
- * @throws TypeError when the original tuple is not whole or the timeout is missing (the kernel would say EINVAL)
+ * @throws TypeError when no direction is whole or the timeout is missing (the kernel would say EINVAL)
  */
 export function buildCreate(flow: Flow, query: 'create' | 'createOrUpdate', argument = 'flow', owned = false): Request {
-  checkTuple(flow.slots, ORIG, argument);
-  if (flow.slots[TIMEOUT] === undefined)
-    throw new TypeError(`${argument}.timeout is required: seconds until the flow expires`);
   const attributes = writable(flow, owned);
-  if (hasTuple(attributes.slots, REPLY)) checkTuple(attributes.slots, REPLY, argument);
-  else setupReply(attributes);
+  const { slots } = attributes;
+  const given = hasAddress(slots, ORIG) || !hasAddress(slots, REPLY) ? ORIG : REPLY;
+  const other = given === ORIG ? REPLY : ORIG;
+  checkTuple(slots, given, argument);
+  completeFrom(slots, given, other);
+  checkTuple(slots, other, argument);
+  if (slots[TIMEOUT] === undefined)
+    throw new TypeError(`${argument}.timeout is required: seconds until the flow expires`);
+  setTcpFlags(slots);
   confirm(attributes);
-  return buildMessage(query, familyOf(flow), attributes);
+  return buildMessage(query, familyOf(attributes), attributes);
 }
 
 /**
  * @param owned the flow is nobody else's, and may be changed
- * @throws TypeError when there is no whole tuple
+ * @throws TypeError when there is no whole tuple, or a second one that is not whole
  */
 export function buildUpdate(flow: Flow, argument = 'flow', owned = false): Request {
-  checkTuple(flow.slots, hasTuple(flow.slots, ORIG) ? ORIG : REPLY, argument);
+  const { slots } = flow;
+  const hasOrig = hasTuple(slots, ORIG);
+  if (hasOrig) checkTuple(slots, ORIG, argument);
+  if (!hasOrig || hasTuple(slots, REPLY)) checkTuple(slots, REPLY, argument);
   const attributes = writable(flow, owned);
   confirm(attributes);
   return buildMessage('update', familyOf(flow), attributes);

@@ -68,6 +68,13 @@ export function turnRound(slots: SlotValue[], from: TupleSlots, to: TupleSlots):
   slots[to.dst6] = slots[from.src6];
 }
 
+/** True when an address of the tuple is set. */
+export function hasAddress(slots: readonly SlotValue[], { src4, dst4, src6, dst6 }: TupleSlots): boolean {
+  return (
+    slots[src4] !== undefined || slots[dst4] !== undefined || slots[src6] !== undefined || slots[dst6] !== undefined
+  );
+}
+
 /** True when anything of the tuple but its family is set. */
 export function hasTuple(slots: readonly SlotValue[], tuple: TupleSlots): boolean {
   const { all } = tuple;

@@ -18,10 +18,12 @@ import { formatIpv6 } from '../../src/ctnetlink/address.ts';
 import * as attr from '../../src/ctnetlink/attr.ts';
 import { ATTRIBUTES, type AttributeRow } from '../../src/ctnetlink/attributes.ts';
 import { Flow, slotOfId } from '../../src/ctnetlink/flow.ts';
+import { completeFrom } from '../../src/ctnetlink/inverse.ts';
 import { KINDS, type SlotValue } from '../../src/ctnetlink/kinds.ts';
 import { decodeFlow } from '../../src/ctnetlink/message.ts';
 import type { FlowInit, TupleInit } from '../../src/ctnetlink/properties.ts';
-import { buildUpdate, setupReply } from '../../src/ctnetlink/request.ts';
+import { buildUpdate } from '../../src/ctnetlink/request.ts';
+import { ORIG, REPLY } from '../../src/ctnetlink/tuple.ts';
 import { HOST_LITTLE_ENDIAN, viewOf } from '../../src/netlink/byteorder.ts';
 import { Writer } from '../../src/netlink/writer.ts';
 import { type Attr, attrs, build, print } from '../oracle/oracle.ts';
@@ -112,7 +114,8 @@ function randomObject(random: Random): Flow {
   if (random.oneIn(3)) init.labels = randomValue('labels', random);
   if (init.labels !== undefined && random.oneIn(2)) init.labelsMask = randomValue('labels', random);
   const flow = Flow.from(init as FlowInit);
-  if (init.reply === undefined && (init.orig as TupleInit).icmpType !== undefined) setupReply(flow);
+  if (init.reply === undefined && (init.orig as TupleInit).icmpType !== undefined)
+    completeFrom(flow.slots, ORIG, REPLY);
   return flow;
 }
 

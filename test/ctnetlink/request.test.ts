@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { CompiledFilter, type Filter } from '../../src/ctnetlink/filter.ts';
 import { Flow } from '../../src/ctnetlink/flow.ts';
+import { completeFrom } from '../../src/ctnetlink/inverse.ts';
 import { decodeFlow } from '../../src/ctnetlink/message.ts';
 import type { FlowInit } from '../../src/ctnetlink/properties.ts';
 import {
@@ -13,9 +14,9 @@ import {
   buildStats,
   buildUpdate,
   type DumpQuery,
-  setupReply,
 } from '../../src/ctnetlink/request.ts';
 import { kernelSupport } from '../../src/ctnetlink/support.ts';
+import { ORIG as ORIG_SLOTS, REPLY as REPLY_SLOTS } from '../../src/ctnetlink/tuple.ts';
 import { viewOf } from '../../src/netlink/byteorder.ts';
 import type { Request } from '../../src/netlink/request.ts';
 import { Writer } from '../../src/netlink/writer.ts';
@@ -215,11 +216,11 @@ describe('request: create', () => {
       expect(() => buildCreate(flow({ timeout: 1, ...init }), 'create')).to.throw(TypeError, message);
     }
     expect(() => buildCreate(flow({ orig: ORIG }), 'create')).to.throw(TypeError, 'flow.timeout is required');
-    expect(() => buildCreate(flow({ reply: REPLY, timeout: 1 }), 'create')).to.throw(
+    expect(() => buildCreate(flow({ reply: { src: '10.0.0.2', proto: 'udp' }, timeout: 1 }), 'create')).to.throw(
       TypeError,
-      'flow.orig.src is required',
+      'flow.reply.dst is required',
     );
-    expect(() => buildCreate(flow({ orig: ORIG, reply: { src: '10.0.0.2' }, timeout: 1 }), 'create')).to.throw(
+    expect(() => buildCreate(flow({ orig: ORIG, reply: { src: 'fd00::2' }, timeout: 1 }), 'create')).to.throw(
       TypeError,
       'flow.reply.dst is required',
     );
@@ -227,10 +228,63 @@ describe('request: create', () => {
   });
 });
 
+describe('request: create completes', () => {
+  const PING = { src: '1.1.1.1', dst: '2.2.2.2', proto: 'icmp', icmpType: 8, icmpCode: 0, icmpId: 7 } as const;
+  const PONG = { family: 'ipv4', ...PING, src: '2.2.2.2', dst: '1.1.1.1', icmpType: 0 } as const;
+
+  function created(init: FlowInit): Record<string, Record<string, unknown>> {
+    return build(buildCreate(flow({ timeout: 1, ...init }), 'create')).flow.toJSON() as never;
+  }
+
+  it('a part of the reply from the original direction', () => {
+    const reply = { src: '192.0.2.2', dst: '192.0.2.1' };
+    expect(created({ orig: ORIG, reply }).reply).to.deep.equal({ family: 'ipv4', ...REPLY, ...reply });
+    expect(created({ orig: ORIG, reply: { dport: 99 } }).reply).to.deep.equal({ family: 'ipv4', ...REPLY, dport: 99 });
+    expect(created({ orig: ORIG, reply: { zone: 5 } }).reply).to.deep.equal({ family: 'ipv4', ...REPLY, zone: 5 });
+    expect(created({ orig: PING, reply: { src: '9.9.9.9' } }).reply).to.deep.equal({ ...PONG, src: '9.9.9.9' });
+    const ospf = { src: 'fd00::1', dst: 'fd00::2', proto: 89 } as const;
+    expect(created({ orig: ospf, reply: { src: 'fd00::2', dst: 'fd00::1' } }).reply).to.deep.equal({
+      family: 'ipv6',
+      src: 'fd00::2',
+      dst: 'fd00::1',
+      proto: 89,
+    });
+  });
+
+  it('the original direction from the reply', () => {
+    expect(created({ reply: REPLY }).orig).to.deep.equal({ family: 'ipv4', ...ORIG });
+    expect(created({ reply: PONG }).orig).to.deep.equal({ family: 'ipv4', ...PING });
+    expect(created({ reply: REPLY, orig: { zone: 5 } }).orig).to.deep.equal({ family: 'ipv4', ...ORIG, zone: 5 });
+  });
+
+  it('the flags of a TCP flow whose windows nobody knows, 0x0a and from TIME_WAIT on 0x0e', () => {
+    const tcp = (tcp: FlowInit['tcp']): Record<string, unknown> =>
+      created({ orig: { ...ORIG, proto: 'tcp' }, tcp }).tcp;
+    const flags = (bits: number) => ({ flagsOrig: bits, maskOrig: bits, flagsReply: bits, maskReply: bits });
+    for (const state of ['ESTABLISHED', 'FIN_WAIT', 'CLOSE_WAIT', 'LAST_ACK'] as const)
+      expect(tcp({ state })).to.deep.equal({ state, ...flags(0x0a) });
+    for (const state of ['TIME_WAIT', 'CLOSE'] as const)
+      expect(tcp({ state })).to.deep.equal({ state, ...flags(0x0e) });
+    for (const state of ['NONE', 'SYN_SENT', 'SYN_RECV', 'SYN_SENT2'] as const)
+      expect(tcp({ state })).to.deep.equal({ state });
+    const known = { state: 'ESTABLISHED', wscaleOrig: 7, wscaleReply: 7 } as const;
+    expect(tcp(known)).to.deep.equal(known);
+    const strict = { state: 'ESTABLISHED', flagsOrig: 0, maskOrig: 8 } as const;
+    expect(tcp(strict)).to.deep.equal(strict);
+    const dumped = { state: 'ESTABLISHED', flagsOrig: 0x23, flagsReply: 0x33, wscaleOrig: 7, wscaleReply: 7 } as const;
+    const ofDump = { ...dumped, maskOrig: 0, maskReply: 0 };
+    expect(tcp(ofDump)).to.deep.equal({ ...dumped, maskOrig: 0x0f, maskReply: 0x0f });
+    const again = buildUpdate(flow({ orig: { ...ORIG, proto: 'tcp' }, tcp: ofDump }));
+    expect(build(again).flow.toJSON().tcp).to.deep.equal(ofDump);
+    const update = buildUpdate(flow({ orig: { ...ORIG, proto: 'tcp' }, tcp: { state: 'ESTABLISHED' } }));
+    expect(build(update).flow.toJSON().tcp).to.deep.equal({ state: 'ESTABLISHED' });
+  });
+});
+
 describe('request: reply of', () => {
   function turned(orig: FlowInit['orig']): Record<string, unknown> {
     const given = flow({ orig });
-    setupReply(given);
+    completeFrom(given.slots, ORIG_SLOTS, REPLY_SLOTS);
     return JSON.parse(JSON.stringify(given.reply));
   }
 
@@ -290,6 +344,14 @@ describe('request: update', () => {
 
   it('adds CONFIRMED, without which the kernel says EBUSY', () => {
     expect(build(buildUpdate(flow({ orig: ORIG, status: ['ASSURED'] }))).flow.status).to.equal(0xc);
+  });
+
+  it('refuses a second tuple that is not whole', () => {
+    expect(() => buildUpdate(flow({ orig: ORIG, reply: { src: '10.0.0.2' } }))).to.throw(
+      TypeError,
+      'flow.reply.dst is',
+    );
+    expect(() => buildUpdate(flow({ orig: { src: '1.1.1.1' }, reply: REPLY }))).to.throw(TypeError, 'flow.orig.dst is');
   });
 
   it('refuses a flow without a whole tuple', () => {

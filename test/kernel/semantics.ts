@@ -1,10 +1,12 @@
 /** For the semantics tests: requests exactly as a test writes them, and what the kernel answers, byte for byte. */
 import { explainKernelError } from '../../src/ctnetlink/explain.ts';
 import { Flow } from '../../src/ctnetlink/flow.ts';
+import { completeFrom } from '../../src/ctnetlink/inverse.ts';
 import { decodeFlow } from '../../src/ctnetlink/message.ts';
 import { FAMILIES } from '../../src/ctnetlink/names.ts';
 import type { FlowInit } from '../../src/ctnetlink/properties.ts';
-import { buildCreate, buildGet, buildMessage, type QueryName, setupReply } from '../../src/ctnetlink/request.ts';
+import { buildCreate, buildGet, buildMessage, type QueryName } from '../../src/ctnetlink/request.ts';
+import { ORIG, REPLY } from '../../src/ctnetlink/tuple.ts';
 import { viewOf } from '../../src/netlink/byteorder.ts';
 import { errnoName, KernelError } from '../../src/netlink/errors.ts';
 import { walkAttributes } from '../../src/netlink/nlattr.ts';
@@ -74,7 +76,7 @@ export function message(
 /** A flow with the reply that follows from its original direction. */
 export function replied(init: FlowInit): Flow {
   const flow = Flow.from(init);
-  setupReply(flow);
+  completeFrom(flow.slots, ORIG, REPLY);
   return flow;
 }
 

@@ -7,7 +7,8 @@ import type { Events } from '../../src/conntrack/events.ts';
 import type { FlowEvent } from '../../src/conntrack/flow-events.ts';
 import { ManyError } from '../../src/conntrack/many.ts';
 import { Flow, type FlowInit } from '../../src/ctnetlink/flow.ts';
-import { setupReply } from '../../src/ctnetlink/request.ts';
+import { completeFrom } from '../../src/ctnetlink/inverse.ts';
+import { ORIG, REPLY } from '../../src/ctnetlink/tuple.ts';
 import {
   ClosedError,
   DumpInterruptedError,
@@ -143,7 +144,7 @@ export class Program {
 
   #packet(init: FlowInit): void {
     const flow = Flow.from({ ...init, mark: this.random.below(4) }).clone();
-    setupReply(flow);
+    completeFrom(flow.slots, ORIG, REPLY);
     this.#kernel.model.packetCreates(flow);
   }
 
@@ -477,7 +478,7 @@ export class Program {
       }
       const mark = ++this.#mark;
       const flow = Flow.from({ orig, zone, timeout, mark }).clone();
-      setupReply(flow);
+      completeFrom(flow.slots, ORIG, REPLY);
       await this.#call(
         'nfct_query create',
         () => nfct_query(h, NFCT_Q_CREATE, flow),
@@ -576,7 +577,7 @@ export class Program {
       const { orig, zone, timeout } = this.#inits[this.#anyFlow()];
       const mark = ++this.#mark;
       const flow = Flow.from({ orig, zone, timeout, mark }).clone();
-      setupReply(flow);
+      completeFrom(flow.slots, ORIG, REPLY);
       socket.losesAck = times === 0;
       const judge: Judge<number> = (outcome) => {
         if (!('error' in outcome) || isKernelError(outcome.error, EEXIST)) return undefined;

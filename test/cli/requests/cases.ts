@@ -216,6 +216,45 @@ function* pairs(): Generator<Line> {
  */
 const CHANGEABLE = MIXED.filter((line) => !/ -w |zone|FIXED_TIMEOUT/.test(line));
 
+/** The addresses that -I takes, one pair of which must be whole. */
+const DIRECTIONS = ['sd', 'sdr', 'sdq', 'sdrq', 'rq', 'srq', 'drq'];
+
+/** What goes with -p in lines about the reply: as -o save writes it, for a reply that is no plain inverse. */
+const WHOLE: Readonly<Record<string, string>> = {
+  tcp: '--sport 1 --dport 2 --reply-port-src 3 --reply-port-dst 4 --state ESTABLISHED',
+  udp: '--sport 1 --dport 2 --reply-port-src 3 --reply-port-dst 4',
+  udplite: '--sport 1 --dport 2 --reply-port-src 3 --reply-port-dst 4',
+  sctp: '--sport 1 --dport 2 --reply-port-src 3 --reply-port-dst 4 --state ESTABLISHED --orig-vtag 5 --reply-vtag 6',
+  dccp: '--sport 1 --dport 2 --reply-port-src 3 --reply-port-dst 4 --state OPEN --role client',
+  icmp: '--icmp-type 8 --icmp-code 0 --icmp-id 9',
+  icmpv6: '--icmpv6-type 128 --icmpv6-code 0 --icmpv6-id 9',
+  gre: '--srckey 1 --dstkey 2 --reply-key-src 3 --reply-key-dst 4',
+  esp: '',
+  2: '',
+  89: '',
+};
+
+/** Every protocol with every set of addresses, in both families, with NAT and without. */
+function* replies(): Generator<string> {
+  for (const [protocol, options] of Object.entries(WHOLE)) {
+    for (const ipv6 of protocol === 'icmp' ? [false] : protocol === 'icmpv6' ? [true] : [false, true]) {
+      const address = (four: string, six: string): string => (ipv6 ? six : four);
+      const values: Readonly<Record<string, string>> = {
+        s: address('10.0.0.1', 'fd00::1'),
+        d: address('10.0.1.1', 'fd00:1::1'),
+        r: address('10.0.1.9', 'fd00:1::9'),
+        q: address('10.0.0.9', 'fd00::9'),
+      };
+      const nat = `-n ${address('192.0.2.1', 'fd00:2::1')}`;
+      for (const set of DIRECTIONS) {
+        const addresses = [...set].map((letter) => `-${letter} ${values[letter]}`).join(' ');
+        for (const more of ['', ` ${nat} -g ${address('192.0.2.2', 'fd00:2::2')}`])
+          yield `-t 60 ${addresses}${more} -p ${protocol} ${options}`.trimEnd();
+      }
+    }
+  }
+}
+
 /** What the commands with -I and -A cannot do anything about. */
 const NONE: readonly string[] = [];
 
@@ -240,6 +279,10 @@ export function allCases(): Case[] {
     changes: true,
     file: MIXED.filter((line) => !line.includes('--label')),
   });
+  const described = [...replies()];
+  for (const each of described) cases.set(`-I ${each}`, { argv: words(`-I ${each}`), state: NONE, changes: true });
+  for (const each of described.filter((line) => / -s .* -r .* -q (?!.* -n )/.test(line)))
+    cases.set(`-R -A ${each}`, { argv: ['-R', '{FILE}'], state: NONE, changes: true, file: [`-A ${each}`] });
   for (const each of FURTHER) cases.set(each, { argv: words(each), state: CHANGEABLE, changes: true });
   return [...cases.values()];
 }

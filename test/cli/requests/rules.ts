@@ -155,7 +155,7 @@ export const RULES: readonly Rule[] = [
   {
     reason:
       'It sends protocol 0 for the reply, which the kernel refuses: without --icmp-id, and without ports of the reply.',
-    of: /^-[IA] -p icmp .*-[rq] (?!.*--icmp-id)/,
+    of: /^-[IA] .*-p icmp.*-[rq] (?!.*--icmp-id)/,
     alike: withoutReplyProtocol,
   },
   {
@@ -165,6 +165,26 @@ export const RULES: readonly Rule[] = [
       ...both,
       theirs: both.ours.length === 0 && isWithoutProtocol(both.theirs[0]) ? [] : both.theirs,
     }),
+  },
+  {
+    reason:
+      'It ignores ports of the reply without an address of it. Beside -n and -g that is how -o save writes translated ports.',
+    of: /^-I (?!.*-[rq] ).*-n .*-g .*--reply-(port|key)-/,
+    alike: (both) => {
+      const change: Change = (request) =>
+        without(request, ({ path }) => /^CTA_TUPLE_REPLY\/CTA_TUPLE_PROTO\/CTA_PROTO_(SRC|DST)_PORT$/.test(path));
+      return { ...both, theirs: both.theirs.map(change), ours: both.ours.map(change) };
+    },
+  },
+  {
+    reason: 'It gives a reply of ICMP of which the original direction follows the type 255, which the kernel refuses.',
+    of: /^-I (?!.*-[sd] ).*-p icmp/,
+    alike: (both) => {
+      const path = /^CTA_TUPLE_REPLY\/CTA_TUPLE_PROTO\/CTA_PROTO_ICMP(V6)?_TYPE$/;
+      if (!both.theirs[0]?.attributes.some((each) => path.test(each.path) && each.value === 'ff')) return both;
+      const change: Change = (request) => without(request, (each) => path.test(each.path));
+      return { ...both, theirs: both.theirs.map(change), ours: both.ours.map(change) };
+    },
   },
   {
     reason: 'It gives what is expected, and its mask, another protocol than -p says: a byte of a port, or 0.',
