@@ -9,6 +9,9 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
+import { OPTIONS } from '../../src/cli/options.ts';
+import { parse } from '../../src/cli/parse.ts';
+import { PROTOCOL_OPTIONS } from '../../src/cli/protocols.ts';
 import { compile } from '../support/gcc.ts';
 import { describeKernel } from '../support/kernel.ts';
 import { Sandbox } from './differential/sandbox.ts';
@@ -60,6 +63,17 @@ class Runner {
   }
 }
 
+/** Whether it is read without a complaint. Names of labels are known in the sandboxes only. */
+function isLine(argv: readonly string[]): boolean {
+  if (argv.some((word) => word === '-l' || word.startsWith('--label'))) return true;
+  try {
+    parse(argv);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 describeKernel(
   'Requests beside those of conntrack(8)',
   ['root', 'conntrack', 'nft', 'nsenter', 'ip', 'gcc'],
@@ -97,6 +111,23 @@ describeKernel(
         expect(found.slice(0, 10).join('\n'), `${found.length} command lines differ`).to.equal('');
       });
     }
+
+    it('has a line that is one for every option of every command', () => {
+      const reached = new Set<string>();
+      for (const { argv } of all) {
+        if (!isLine(argv)) continue;
+        for (const word of argv.filter((each) => each.startsWith('-'))) reached.add(`${argv[0]} ${word}`);
+      }
+      const rows = [...OPTIONS, ...Object.values(PROTOCOL_OPTIONS).flatMap(({ options }) => options)];
+      const missing = rows
+        .filter((row) => row.ours !== true)
+        .flatMap(({ short, long, with: { conntrack = '' } }) => {
+          const name = short === undefined ? `--${long[0]}` : `-${short}`;
+          return [...conntrack].filter((letter) => !'hR'.includes(letter)).map((letter) => `-${letter} ${name}`);
+        })
+        .filter((each) => !reached.has(each));
+      expect([...new Set(missing)]).to.deep.equal([]);
+    });
 
     it('every rule for a difference is needed', () => {
       expect(RULES.filter((rule) => !needed.has(rule)).map(({ reason }) => reason)).to.deep.equal([]);
