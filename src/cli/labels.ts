@@ -1,5 +1,6 @@
 /** Names of labels on the command line: connlabel.conf. */
 import { readFileSync } from 'node:fs';
+import { LABEL_BITS } from '../ctnetlink/labels.ts';
 import { CONNLABEL_CONF, LabelMap } from '../format/labelmap.ts';
 import { complainPlainly } from './output.ts';
 import { UsageError } from './settings.ts';
@@ -28,4 +29,16 @@ export function readBits(text: string): number[] {
     if (bit === undefined) throw new UsageError(`unknown label '${name}'`);
     return bit;
   });
+}
+
+/** The same, of labels that are to be set: a name may be of a bit that the kernel has not. @throws UsageError of status 1, as conntrack(8) */
+export function readSettableBits(text: string): number[] {
+  const bits = readBits(text);
+  const index = bits.findIndex((bit) => bit >= LABEL_BITS);
+  if (index < 0) return bits;
+  const last = LABEL_BITS - 1;
+  throw new UsageError(
+    `label '${text.split(',')[index]}' is bit ${bits[index]} in ${CONNLABEL_CONF}: the kernel has bits 0 to ${last} only`,
+    1,
+  );
 }

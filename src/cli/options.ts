@@ -6,7 +6,7 @@ import type { EventType } from '../ctnetlink/message.ts';
 import { FAMILIES, type Family } from '../ctnetlink/names.ts';
 import { ORIG, REPLY, slotOfProperty } from '../ctnetlink/tuple.ts';
 import { address, expected, mask, nat, replyAddress, STATUSES, setFamily, slot, status } from './apply.ts';
-import { readBits } from './labels.ts';
+import { readBits, readSettableBits } from './labels.ts';
 import { OUTPUT_NAMES } from './outputs.ts';
 import { PROTOCOL_OPTIONS, protocolOf } from './protocols.ts';
 import { UsageError } from './settings.ts';
@@ -239,7 +239,8 @@ export const OPTIONS: readonly Option[] = [
     help: 'room for events that wait to be read',
     with: { conntrack: 'E' },
     apply: (settings, value) => {
-      settings.bufferSize = unsigned(value!, 32);
+      // What SO_RCVBUFFORCE takes is an int.
+      settings.bufferSize = unsigned(value!, 31);
     },
   },
   {
@@ -278,7 +279,7 @@ export const OPTIONS: readonly Option[] = [
     help: 'labels to set',
     with: { conntrack: 'IAU' },
     apply: (settings, value) => {
-      settings.labelsAdd = [...(settings.labelsAdd ?? []), ...readBits(value!)];
+      settings.labelsAdd = [...(settings.labelsAdd ?? []), ...readSettableBits(value!)];
     },
   },
   {

@@ -28,7 +28,8 @@ function knownWith(protocol: ProtocolOptions): Known<Row> {
 }
 
 /**
- * Options anywhere, long ones cut, `--` ends them. Words that are no option's are ignored, as conntrack(8) ignores them.
+ * Options anywhere, long ones cut, `--` ends them. Words that are no option's are ignored behind or before a command, as
+ * conntrack(8) ignores them.
  * @throws UsageError
  */
 export function parse(argv: readonly string[]): Settings {
@@ -51,13 +52,18 @@ export class Parser {
   #command: CommandRow | undefined;
   #protocol: ProtocolOptions | undefined;
   #known = GENERAL;
+  /** The first word that is no option's. */
+  #stray: string | undefined;
 
   /** @throws UsageError */
   constructor(argv: readonly string[]) {
     for (let at = 0; at < argv.length; at++) {
       const word = argv[at];
       if (word === '--') break;
-      if (!word.startsWith('-') || word === '-') continue;
+      if (!word.startsWith('-') || word === '-') {
+        this.#stray ??= word;
+        continue;
+      }
       for (const { row, attached, text } of optionsIn(word, this.#known)) {
         // conntrack(8) looks for a table in the next word only.
         let value = 'command' in row && row.argument === 'optional' ? undefined : attached;
@@ -110,6 +116,8 @@ export class Parser {
 
   #check(): void {
     const settings = this.settings;
+    if (this.#command === undefined && this.#stray !== undefined)
+      throw new UsageError(`unknown command \`${this.#stray}': commands begin with a dash, such as -L or --dump`);
     const { nat, masks, output } = settings;
     if (nat.any !== undefined && (nat.src !== undefined || nat.dst !== undefined))
       throw new UsageError("cannot specify `--src-nat' or `--dst-nat' with `--any-nat'");

@@ -1,23 +1,25 @@
-/** What options take, read as conntrack(8) reads it: leniently where strtoul(3) is, with its messages where it complains. */
+/** What options take, read as conntrack(8) reads it, with its messages where it complains; but numbers must be whole words, and in range. */
 import { readFileSync } from 'node:fs';
 import { parseIpv4, parseIpv6 } from '../ctnetlink/address.ts';
 import type { Family } from '../ctnetlink/names.ts';
 import { prefixMask } from '../ctnetlink/prefix.ts';
 import { type Address, type NatWanted, UsageError } from './settings.ts';
 
-const ULONG_MAX = 0xffffffffffffffffn;
-const LONG_MAX = 0x7fffffffffffffffn;
-const LONG_MIN = -0x8000000000000000n;
+/** What C calls base 0: 0x and a leading 0 mean what they mean in C. */
+const ANY_BASE = /^(?:0x[\da-f]+|0[0-7]*|[1-9]\d*)$/i;
+const DECIMAL = /^\d+$/;
 
 /**
- * A number cut to `bits`: white space, a sign, then digits as far as they go; 0 when there are none. Base 0 is strtoul(3), which takes 0x and a
- * leading 0 as C does and makes all ones of what is too large; base 10 is strtol(3), of which the least and the greatest are nearest to zero
- * and to all ones.
+ * A number of at most `bits`. conntrack(8) reads the digits in front as strtoul(3) does and takes 0 where there are none, so that `-D -m abc` deletes
+ * the flows with mark 0. Here the whole word must be a number, and in range.
+ * @throws UsageError
  */
 export function unsigned(text: string, bits: number, base: 0 | 10 = 0): number {
-  const value = plainDecimal(text);
-  if (value === undefined) return scan(text, bits, base).value;
-  return bits < 32 ? value & ((1 << bits) - 1) : value;
+  const value = plainDecimal(text) ?? whole(text, base);
+  const max = 2 ** bits - 1;
+  if (value !== undefined && value <= max) return value;
+  const forms = base === 0 ? ': decimal, hexadecimal behind 0x, or octal behind 0' : ', in decimal';
+  throw new UsageError(`Invalid number \`${text}': it takes a whole number from 0 to ${max}${forms}`);
 }
 
 /** Up to nine digits and nothing else, which nearly all numbers are. */
@@ -33,38 +35,30 @@ function plainDecimal(text: string): number | undefined {
   return value;
 }
 
-/** The same, and what stands behind the number. */
-function scan(text: string, bits: number, base: 0 | 10): { value: number; rest: string } {
-  const pattern = base === 10 ? /^\s*([-+]?)(\d+)/ : /^\s*([-+]?)(0x[\da-f]+|0[0-7]*|[1-9]\d*)/i;
-  const match = pattern.exec(text);
-  if (match === null) return { value: 0, rest: text };
-  const [whole, sign, digits] = match;
-  const octal = base === 0 && /^0[0-7]+$/.test(digits);
-  let value = BigInt(octal ? `0o${digits.slice(1)}` : digits);
-  if (base === 0 && value > ULONG_MAX) value = ULONG_MAX;
-  else if (sign === '-') value = -value;
-  if (base === 10 && value > LONG_MAX) value = LONG_MAX;
-  if (base === 10 && value < LONG_MIN) value = LONG_MIN;
-  return { value: Number(BigInt.asUintN(bits, value)), rest: text.slice(whole.length) };
+/** Undefined for a text that is anything else, or has anything else in it. Beyond 2 ** 53 it is inexact. */
+function whole(text: string, base: 0 | 10): number | undefined {
+  if (base === 10) return DECIMAL.test(text) ? Number(text) : undefined;
+  if (!ANY_BASE.test(text)) return undefined;
+  return /^0[0-7]/.test(text) ? Number.parseInt(text, 8) : Number(text);
 }
 
 /** A number that is all of the text. */
 export function wholeNumber(text: string): number | undefined {
-  const { value, rest } = scan(text, 64, 0);
-  return rest === '' && text !== '' ? value : undefined;
+  return whole(text, 0);
 }
 
-/** A mark or `value/mask`; without a mask right behind the value all bits count. */
+/** A mark or `value/mask`; without a mask all bits count. @throws UsageError */
 export function masked(text: string): { value: number; mask: number } {
-  const { value, rest } = scan(text, 32, 0);
-  return { value, mask: rest.startsWith('/') ? unsigned(rest.slice(1), 32) : 0xffffffff };
+  const slash = text.indexOf('/');
+  if (slash < 0) return { value: unsigned(text, 32), mask: 0xffffffff };
+  return { value: unsigned(text.slice(0, slash), 32), mask: unsigned(text.slice(slash + 1), 32) };
 }
 
 /** inet_aton(3): one to four parts, the last of which fills what is left; decimal, octal or hexadecimal. */
 function ipv4(text: string): number | undefined {
   const parts = text.replace(/\s.*$/s, '').split('.');
-  if (parts.length > 4 || !parts.every((part) => /^(0x[\da-f]+|0[0-7]*|[1-9]\d*)$/i.test(part))) return undefined;
-  const numbers = parts.map((part) => unsigned(part, 64));
+  if (parts.length > 4 || !parts.every((part) => ANY_BASE.test(part))) return undefined;
+  const numbers = parts.map((part) => whole(part, 0)!);
   const last = numbers.pop()!;
   if (numbers.some((number) => number > 255) || last >= 256 ** (4 - numbers.length)) return undefined;
   return (numbers.reduce((sum, number, index) => sum + number * 256 ** (3 - index), 0) + last) | 0;

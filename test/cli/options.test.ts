@@ -3,18 +3,44 @@ import { COMMANDS } from '../../src/cli/commands.ts';
 import { OPTIONS } from '../../src/cli/options.ts';
 import { parse } from '../../src/cli/parse.ts';
 import { PROTOCOL_OPTIONS } from '../../src/cli/protocols.ts';
-import { UsageError } from '../../src/cli/settings.ts';
+import { Settings, UsageError } from '../../src/cli/settings.ts';
 
-/** What the error says. */
-function refusal(...argv: string[]): string {
+function refused(argv: readonly string[]): UsageError {
   try {
     parse(argv);
   } catch (error) {
     expect(error).to.be.instanceOf(UsageError);
-    return (error as Error).message;
+    return error as UsageError;
   }
   throw new Error(`${argv.join(' ')} was accepted`);
 }
+
+/** What the error says. */
+function refusal(...argv: string[]): string {
+  return refused(argv).message;
+}
+
+const noNumber = (): undefined => undefined;
+
+/** The greatest number that an option takes, by what the help calls its argument; a new name must be put here. */
+const TAKEN: Readonly<Record<string, (long: string) => number | undefined>> = {
+  SECONDS: () => 4294967295,
+  'MARK[/MASK]': () => 4294967295,
+  ID: () => 4294967295,
+  SECMARK: () => 4294967295,
+  BYTES: () => 2147483647,
+  ZONE: () => 65535,
+  PORT: () => 65535,
+  KEY: () => 65535,
+  NUMBER: (long) => (/vtag/.test(long) ? 4294967295 : /-id$/.test(long) ? 65535 : 255),
+  ...Object.fromEntries(
+    ['IP[/LENGTH]', 'IP', 'IP[:PORT]', 'MASK', 'PROTOCOL', 'STATUS,...', 'TYPE,...', 'FAMILY'].map((name) => [
+      name,
+      noNumber,
+    ]),
+  ),
+  ...Object.fromEntries(['LABEL,...', 'RANGE', 'FILE', 'STATE', 'ROLE'].map((name) => [name, noNumber])),
+};
 
 describe('cli/options', () => {
   it('reads commands with their table, in any form', () => {
@@ -44,7 +70,6 @@ describe('cli/options', () => {
     expect(parse(['-S', 'conntrack'])).to.include({ command: 'stats' });
     expect(parse(['--ver'])).to.include({ command: 'version' });
     expect(parse([]).command).to.equal(undefined);
-    expect(parse(['extra']).command).to.equal(undefined);
     expect(parse(['--', '-L']).command).to.equal(undefined);
   });
 
@@ -64,6 +89,7 @@ describe('cli/options', () => {
 
   it('refuses with the words of conntrack(8)', () => {
     expect(refusal('-L', '-E')).to.equal('Invalid commands combination');
+    expect(refusal('list')).to.equal("unknown command `list': commands begin with a dash, such as -L or --dump");
     expect(refusal('-L', '-L')).to.equal('Invalid commands combination');
     expect(refusal('-L', '-f')).to.equal("option `-f' requires an argument");
     expect(refusal('-L', '--output')).to.equal("option `--output' requires an argument");
@@ -95,14 +121,52 @@ describe('cli/options', () => {
     expect(refusal('-C', '-b', '5', '-o', 'id')).to.equal("Illegal option `--output' with this command");
   });
 
-  it('reads numbers as strtoul(3) does, whatever they are', () => {
+  it('reads whole numbers in any form that C has', () => {
     for (const [text, bytes] of [
-      ['abc', 0],
-      ['', 0],
-      ['1e9', 1],
+      ['0', 0],
       ['0x10', 16],
+      ['010', 8],
+      ['2147483647', 2147483647],
     ] as const)
       expect(parse(['-E', '-b', text]).bufferSize, text).to.equal(bytes);
+    expect(parse(['-L', '-m', '0x10/0xF']).mark).to.deep.equal({ value: 16, mask: 15 });
+    expect(parse(['-L', '-m', '4294967295']).mark).to.deep.equal({ value: 0xffffffff, mask: 0xffffffff });
+    expect(refusal('-L', '-w', 'abc')).to.equal(
+      "Invalid number `abc': it takes a whole number from 0 to 65535: decimal, hexadecimal behind 0x, or octal behind 0",
+    );
+    expect(refusal('-L', '-p', 'tcp', '--dport', '65589')).to.equal(
+      "Invalid number `65589': it takes a whole number from 0 to 65535, in decimal",
+    );
+  });
+
+  it('refuses words that are not numbers for every option that takes a number', () => {
+    const general = OPTIONS.map((row) => ({ row, before: [] as string[] }));
+    const rows = Object.entries(PROTOCOL_OPTIONS).flatMap(([name, { options }]) =>
+      options.map((row) => ({ row, before: ['-p', name] })),
+    );
+    let tried = 0;
+    for (const { row, before } of [...general, ...rows]) {
+      if (row.argument === undefined) continue;
+      expect(TAKEN, `${row.long[0]} takes ${row.placeholder}`).to.include.keys(row.placeholder!);
+      const max = TAKEN[row.placeholder!](row.long[0]);
+      if (max === undefined) continue;
+      const words = ['abc', '', ' 1', '1 ', '1000abc', '-1', '+1', '0x', '1e3', '1.5', '0b1', '１', String(max + 1)];
+      if (row.placeholder === 'MARK[/MASK]')
+        words.push('5/zz', '5/', '/5', '5/ 1', '5 /1', '1/2/3', `1/${max + 1}`, 'x/1');
+      for (const name of [
+        ...row.long.map((long) => `--${long}`),
+        ...(row.short === undefined ? [] : [`-${row.short}`]),
+      ]) {
+        for (const word of words) {
+          const error = refused([...before, name, word]);
+          expect(error.status, `${name} ${word}`).to.equal(2);
+          expect(error.message).to.include(`from 0 to ${max}`);
+          tried++;
+        }
+      }
+      expect(() => row.apply(new Settings(), String(max))).not.to.throw();
+    }
+    expect(tried).to.be.greaterThan(1000);
   });
 
   it('knows the shells, and lets --co be --count as conntrack(8) does', () => {

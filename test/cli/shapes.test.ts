@@ -22,7 +22,7 @@ function readOneByOne(line: string): Settings | undefined {
 /** Pieces of a line with -A: values of all kinds, right and wrong, and what shapes must not be mistaken about. */
 const PIECES: readonly (readonly string[])[] = [
   ['-A', '-A', '-A', '-I', '--add', '-A conntrack', '-U', ''],
-  ['-t 100', '-t 7', '-t100', '--timeout=5', '-t -3', '-t', ''],
+  ['-t 100', '-t 7', '-t 8', '-t 9', '-t100', '--timeout=5', '-t -3', '-t', ''],
   ['-u ASSURED', '-u SEEN_REPLY,ASSURED', '-u SRC_NAT', '-u bogus', '-u ,', '', ''],
   ['-s 10.0.0.1', '-s 10.0.0.2', '-s fd00::1', '-s 10.0.0.0/24', '-s 10.0.0.0/24', '-s 1.2.3', '-s x', '--src 1.1.1.1'],
   ['-d 10.0.1.1', '-d fd00::2', '-d 10.0.1.0/24', '-d  10.0.1.1', '-d "10.0.1.1"', '-d\t10.0.1.1', '-d 10.9.9.9'],

@@ -1,5 +1,7 @@
 /** Command lines on which ours does otherwise than conntrack(8) 1.4.7 on purpose, and why. */
 
+import { NO_NUMBERS } from './values.ts';
+
 /** Reason, then the lines. */
 const BY_REASON: Readonly<Record<string, readonly string[]>> = {
   'It ignores a GRE key and takes all GRE flows.': [
@@ -19,6 +21,11 @@ const BY_REASON: Readonly<Record<string, readonly string[]>> = {
     '-D -t 100',
     '-D -t 1000',
   ],
+  'It reads a number as far as it goes, takes 0 where there is none, and cuts what is out of range.': NO_NUMBERS,
+  'It takes a protocol behind a space or a sign.': ['-L -p  7', '-L -p +5'].flatMap((line) => [
+    line,
+    line.replace('-L', '-I -s 1.1.1.1 -d 2.2.2.2 -t 100'),
+  ]),
   'It flushes both families whatever -f says.': ['-F --family ipv4', '-F -f ipv6', '-F conntrack -f ipv6'],
   'Its help is its own.': ['extra', '-- -L'],
   'It crashes on a state that it does not know.': [

@@ -117,24 +117,68 @@ const over = (values: readonly string[], line: (value: string) => readonly strin
 const create = (...words: string[]): readonly string[] => [...`${UDP} ${PORTS}`.split(' '), ...words];
 const flow = (line: string, ...words: string[]): readonly string[] => [...line.split(' '), ...words];
 
+/** What stands for `value` in `over(values, ...)`: a line of a topic, and whether ours takes the value there. */
+interface Numeric {
+  readonly values: readonly string[];
+  readonly line: (value: string) => readonly string[];
+  readonly taken: (value: string) => boolean;
+}
+
+const upTo =
+  (max: number, form: RegExp) =>
+  (value: string): boolean =>
+    form.test(value) && (/^0[0-7]+$/.test(value) ? true : Number(value) <= max);
+const C_NUMBER = /^(0x[\da-f]+|0[0-7]*|[1-9]\d*)$/i;
+const DECIMAL = /^\d+$/;
+const isMark = (value: string): boolean => value.split('/').every(upTo(0xffffffff, C_NUMBER)) && !/\/.*\//.test(value);
+
+/** Options that take a number and create a flow by it. */
+const CREATING: readonly Numeric[] = [
+  { values: NUMBERS, line: (value) => flow(UDP, '--sport', value, '--dport', '2'), taken: upTo(65535, DECIMAL) },
+  { values: TIMEOUTS, line: (value) => create('-t', value), taken: upTo(0xffffffff, DECIMAL) },
+  { values: NUMBERS, line: (value) => create('-w', value), taken: upTo(65535, C_NUMBER) },
+  { values: NUMBERS, line: (value) => create('-m', value), taken: isMark },
+  { values: NUMBERS, line: (value) => create('--orig-zone', value), taken: upTo(65535, C_NUMBER) },
+  {
+    values: NUMBERS,
+    line: (value) => flow('-I -s 1.1.1.1 -d 2.2.2.2 -p icmp -t 100 --icmp-code 0', '--icmp-type', value),
+    taken: upTo(255, DECIMAL),
+  },
+  {
+    values: NUMBERS,
+    line: (value) =>
+      flow('-I -s 1.1.1.1 -d 2.2.2.2 -p icmp -t 100 --icmp-type 8', '--icmp-code', value, '--icmp-id', value),
+    taken: upTo(255, DECIMAL),
+  },
+  {
+    values: NUMBERS,
+    line: (value) => flow('-I -s 1.1.1.1 -d 2.2.2.2 -p gre -t 100 --srckey 1', '--dstkey', value),
+    taken: upTo(65535, C_NUMBER),
+  },
+  { values: MARKS, line: (value) => create('-m', value), taken: isMark },
+];
+
+/** Those that select by it. */
+const NUMBERS_TO_SELECT_BY: readonly Numeric[] = [
+  { values: NUMBERS, line: (value) => ['-L', '-w', value], taken: upTo(65535, C_NUMBER) },
+  { values: NUMBERS, line: (value) => ['-L', '-c', value], taken: upTo(0xffffffff, C_NUMBER) },
+  { values: [...NUMBERS, ...MARKS], line: (value) => ['-L', '-m', value], taken: isMark },
+  { values: NUMBERS, line: (value) => ['-D', '-i', value, '-p', 'tcp'], taken: upTo(0xffffffff, C_NUMBER) },
+  { values: NUMBERS, line: (value) => ['-D', '-p', 'tcp', '-t', value], taken: upTo(0xffffffff, DECIMAL) },
+];
+
+const linesOf = (rows: readonly Numeric[]): Topic['lines'] => rows.flatMap(({ values, line }) => values.map(line));
+
+/** The lines of which a word is no number in range: conntrack(8) takes them. */
+export const NO_NUMBERS: readonly string[] = [...CREATING, ...NUMBERS_TO_SELECT_BY].flatMap(({ values, line, taken }) =>
+  values.filter((value) => !taken(value)).map((value) => line(value).join(' ')),
+);
+
 export const VALUES: Topic[] = [
   {
     title: 'numbers',
     changes: true,
-    lines: [
-      ...over(NUMBERS, (value) => flow(UDP, '--sport', value, '--dport', '2')),
-      ...over(TIMEOUTS, (value) => create('-t', value)),
-      ...over(NUMBERS, (value) => create('-w', value)),
-      ...over(NUMBERS, (value) => create('-m', value)),
-      ...over(NUMBERS, (value) => create('--orig-zone', value)),
-      ...over(NUMBERS, (value) => flow('-I -s 1.1.1.1 -d 2.2.2.2 -t 100', '-p', value)),
-      ...over(NUMBERS, (value) => flow('-I -s 1.1.1.1 -d 2.2.2.2 -p icmp -t 100 --icmp-code 0', '--icmp-type', value)),
-      ...over(NUMBERS, (value) =>
-        flow('-I -s 1.1.1.1 -d 2.2.2.2 -p icmp -t 100 --icmp-type 8', '--icmp-code', value, '--icmp-id', value),
-      ),
-      ...over(NUMBERS, (value) => flow('-I -s 1.1.1.1 -d 2.2.2.2 -p gre -t 100 --srckey 1', '--dstkey', value)),
-      ...over(MARKS, (value) => create('-m', value)),
-    ],
+    lines: [...linesOf(CREATING), ...over(NUMBERS, (value) => flow('-I -s 1.1.1.1 -d 2.2.2.2 -t 100', '-p', value))],
   },
   {
     title: 'addresses',
@@ -167,12 +211,8 @@ export const VALUES: Topic[] = [
         value,
       ]),
       ...over(NAT, (value) => ['-L', '-n', value]),
-      ...over(NUMBERS, (value) => ['-L', '-w', value]),
-      ...over(NUMBERS, (value) => ['-L', '-c', value]),
-      ...over([...NUMBERS, ...MARKS], (value) => ['-L', '-m', value]),
+      ...linesOf(NUMBERS_TO_SELECT_BY),
       ...over(NUMBERS, (value) => ['-L', '-p', value]),
-      ...over(NUMBERS, (value) => ['-D', '-i', value, '-p', 'tcp']),
-      ...over(NUMBERS, (value) => ['-D', '-p', 'tcp', '-t', value]),
       ...over(['TCP', 'Udp', 'tc', 'ip', 'ipv6-icmp', 'icmp6', 'ICMPV6', 'ospf', '256', '255', '58'], (value) => [
         '-L',
         '-p',
