@@ -2,7 +2,7 @@
 import type { Conntrack } from '../conntrack/conntrack.ts';
 import { Flow } from '../ctnetlink/flow.ts';
 import { type SlotValue, sameValue } from '../ctnetlink/kinds.ts';
-import { LABEL_BITS, labelBits, labelWords } from '../ctnetlink/labels.ts';
+import { labelBits, labelWords } from '../ctnetlink/labels.ts';
 import { beLiberal } from '../ctnetlink/tcp-flags.ts';
 import { ORIG, slotOfProperty } from '../ctnetlink/tuple.ts';
 import { KernelError } from '../netlink/errors.ts';
@@ -96,28 +96,27 @@ async function* gathered(batches: AsyncIterable<Flow[]>): AsyncGenerator<Flow[]>
 }
 
 export async function updateFlows(context: Context): Promise<number> {
-  const count = await changeFlows(context);
+  const refusals = new Refusals(context.settings);
+  const count = await changeFlows(context, (error) => refusals.add(error));
   complain(`${count} flow entries have been updated.`);
-  return statusOf(count);
+  return refusals.any ? 1 : statusOf(count);
 }
 
-/** Changes what matches, prints it as it is then, and gives how many there were. */
-export async function changeFlows(context: Context): Promise<number> {
+/** Changes what matches, prints it as it is then, and gives how many were changed. */
+export async function changeFlows(context: Context, onRefused: (error: Error) => void): Promise<number> {
   const { settings } = context;
   const change = new Change(settings);
-  const refusals = new Refusals(settings);
   const apply = async (ct: Conntrack, batch: Flow[]): Promise<Flow[]> => {
     const requests = batch.map((flow) => change.of(flow)).filter((request) => request !== undefined);
-    const gone = new Set<Flow>();
+    const unchanged = new Set<Flow>();
     await ct.updateMany(requests, {
       onError: ({ item, error }) => {
-        // What is refused is told, shown as it is and counted, as by conntrack(8).
-        if (isGone(error)) gone.add(item as Flow);
-        else refusals.add(error);
+        unchanged.add(item as Flow);
+        if (!isGone(error)) onRefused(error);
       },
     });
-    const remaining = requests.filter((request) => !gone.has(request));
-    const changed = await Promise.all(remaining.map((request) => ct.get(request)));
+    const done = requests.filter((request) => !unchanged.has(request));
+    const changed = await Promise.all(done.map((request) => ct.get(request)));
     return changed.filter((flow) => flow !== undefined);
   };
   return await work(context, new Selection(settings, true), 'updated', apply);
@@ -169,7 +168,7 @@ class Change {
     const { labelsAdd, labelsDelete } = this.#settings;
     if (labelsAdd !== undefined) {
       // The mask leaves labels alone that another program sets meanwhile.
-      slots[LABELS] = labelWords(labelsAdd.filter((bit) => bit < LABEL_BITS));
+      slots[LABELS] = labelWords(labelsAdd);
       slots[LABELS_MASK] = slots[LABELS];
       return true;
     }

@@ -61,6 +61,10 @@ export class Refusals {
     this.#settings = settings;
   }
 
+  get any(): boolean {
+    return this.#explained.size > 0;
+  }
+
   /** @throws error when it is not the kernel's */
   add(error: Error): void {
     if (!(error instanceof KernelError)) throw error;

@@ -51,12 +51,21 @@ async function run(context: Context, { run, settings, line }: Single, { file }: 
 
 const create: Run = ({ ct, settings }) => ct.create(described(settings));
 
+/** Ends with the first that was refused. */
+const update: Run = async (context) => {
+  let refused: Error | undefined;
+  await changeFlows(context, (error) => {
+    refused ??= error;
+  });
+  if (refused !== undefined) throw refused;
+};
+
 /** What a line may say. */
 const RUNS: Readonly<Partial<Record<Command, Run>>> = {
   add: create,
   create,
   delete: removeFlows,
-  update: changeFlows,
+  update,
   flush: flushFlows,
 };
 
@@ -83,8 +92,10 @@ class Script {
         }
       }
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).syscall === 'open')
-        throw new UsageError(`Failed to open file ${this.file} for reading`);
+      const { syscall, code } = error as NodeJS.ErrnoException;
+      if (syscall === 'open') throw new UsageError(`Failed to open file ${this.file} for reading`);
+      // conntrack(8) takes a directory for an empty file.
+      if (code === 'EISDIR') throw new UsageError(`Failed to read file ${this.file}: it is a directory`);
       if (error instanceof UsageError) complainPlainly(`${this.file}:${number}:`);
       throw error;
     }
@@ -120,22 +131,18 @@ function refusalOf({ command, table }: Settings): string {
 }
 
 /**
- * The lines of a file or, for `-`, of standard input, as many at once as come at once. A folder has none. A line that is
+ * The lines of a file or, for `-`, of standard input, as many at once as come at once. A line that is
  * too long is not gathered: its beginning, which is too long as well, is the last that comes.
  */
 async function* linesOf(file: string): AsyncGenerator<string[]> {
   const input = file === '-' ? process.stdin : createReadStream(file);
   let rest = '';
-  try {
-    for await (const text of input.setEncoding('utf8')) {
-      const lines = (text as string).split('\n');
-      lines[0] = rest + lines[0];
-      rest = lines.pop()!;
-      yield lines;
-      if (rest.length > LONGEST) break;
-    }
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EISDIR') throw error;
+  for await (const text of input.setEncoding('utf8')) {
+    const lines = (text as string).split('\n');
+    lines[0] = rest + lines[0];
+    rest = lines.pop()!;
+    yield lines;
+    if (rest.length > LONGEST) break;
   }
   if (rest !== '') yield [rest];
 }

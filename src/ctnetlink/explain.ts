@@ -19,7 +19,7 @@ const UPDATE: Sentences = {
   EBUSY: 'status bits can only be set, never cleared, and another helper cannot take the place of the one attached',
   EPERM: `${ANY.EPERM}; or the flow has IPS_FIXED_TIMEOUT, whose timeout cannot be changed`,
   ENOSPC:
-    'no rule of this network namespace uses labels, so flows have no room for them; load a ruleset that does first',
+    'this flow has no room for labels: no rule of this network namespace uses them (load a ruleset that does first), or the flow is older than the first rule that does (only flows that begin later have room)',
   ERANGE: 'a TCP state or window scale is out of its range (window scales go up to 14)',
 };
 

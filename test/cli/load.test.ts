@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -74,7 +74,7 @@ describe('cli/progress', () => {
   });
 });
 
-describeKernel('cli/load beside conntrack(8)', ['conntrack'], () => {
+describeKernel('cli/load beside conntrack(8)', ['conntrack', 'unshare', 'root'], () => {
   let folder = '';
   before(() => {
     folder = mkdtempSync(join(tmpdir(), 'ctnetlink-load-'));
@@ -111,7 +111,6 @@ describeKernel('cli/load beside conntrack(8)', ['conntrack'], () => {
     'a line that is wrong: nothing is done': [`-A ${A}`, '-A -s x', `-A ${B}`],
     'a command that is not for files': [`-A ${A}`, '-L'],
     another: ['-F expect'],
-    'a word that is no command': ['foo'],
     'options without a command': ['-s 10.0.0.1'],
     'another file': ['-R x'],
     quotes: [`-A -s "10.0.0.1" -d 10.0.0.2 -p udp --sport 1 --dport 2 -t 500`],
@@ -150,8 +149,54 @@ describeKernel('cli/load beside conntrack(8)', ['conntrack'], () => {
     expect(outcome(ctnetlink, path)).to.deep.equal(outcome(conntrack, path));
   });
 
-  it('a folder, in which there are no lines', () => {
-    expect(outcome(ctnetlink, folder)).to.deep.equal(outcome(conntrack, folder));
+  it('refuses a directory, a word that is no command and a word that is no number, and does nothing', () => {
+    resetNamespace();
+    expect(ctnetlink('-R', folder)).to.include({ stdout: '', status: 2 });
+    expect(ctnetlink('-R', folder).stderr).to.include(`Failed to read file ${folder}: it is a directory`);
+    const path = join(folder, 'lines');
+    for (const [line, message] of [
+      ['foo', "unknown command `foo'"],
+      ['-D -m abc', "Invalid number `abc'"],
+      ['-D -w 65536', "Invalid number `65536'"],
+      [`-A ${TUPLE} --dport 65589 -t 500`, "Invalid number `65589'"],
+    ]) {
+      writeFileSync(path, `-A ${A}\n-A ${B}\n${line}\n`);
+      const { stderr, status } = ctnetlink('-R', path);
+      expect(stderr).to.include(`${path}:3:\n`).and.to.include(message);
+      expect(status, line).to.equal(2);
+      expect(sh('conntrack', '-C').trim(), line).to.equal('0');
+    }
+  });
+
+  it('ends with a change that is refused, and -U counts none', () => {
+    resetNamespace();
+    const path = join(folder, 'lines');
+    writeFileSync(path, `-A ${A} -u SEEN_REPLY\n-U ${TUPLE} -u EXPECTED\n-A ${B}\n`);
+    const loaded = ctnetlink('-R', path);
+    expect(loaded.stderr).to.include(`${path}:2:\n`).and.to.include('Operation failed: Device or resource busy');
+    expect(loaded.status).to.equal(1);
+    expect(sh('conntrack', '-C').trim()).to.equal('1');
+    const updated = ctnetlink('-U', ...TUPLE.split(' '), '-u', 'EXPECTED');
+    expect(updated.stderr).to.include('Operation failed: Device or resource busy').and.to.include(' 0 flow entries');
+    expect(updated).to.include({ stdout: '', status: 1 });
+  });
+
+  it('refuses to set a label that the kernel has no bit for', () => {
+    resetNamespace();
+    const conf = join(folder, 'xtables');
+    mkdirSync(conf, { recursive: true });
+    writeFileSync(join(conf, 'connlabel.conf'), '127 last\n128 beyond\n');
+    // Only this process sees it.
+    const mount = `mkdir -p /etc/xtables && mount --bind ${conf} /etc/xtables && exec "$@"`;
+    const said = ctnetlinkUnder(
+      ['unshare', '-m', 'sh', '-c', mount, 'sh'],
+      ...`-I ${A} --label-add last,beyond`.split(' '),
+    );
+    expect(said.stderr).to.include(
+      "label 'beyond' is bit 128 in /etc/xtables/connlabel.conf: the kernel has bits 0 to 127",
+    );
+    expect(said.status).to.equal(1);
+    expect(sh('conntrack', '-C').trim()).to.equal('0');
   });
 
   it('says which line it was', () => {
