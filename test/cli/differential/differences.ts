@@ -53,7 +53,7 @@ const BY_REASON: Readonly<Record<string, readonly string[]>> = {
     '-U -m 1',
     '-U -p tcp -m 0xff',
   ],
-  'Where several changes are refused it ends with the error; ours tells each, shows the flows as they are and counts them.':
+  'Where several changes are refused it ends with the error; ours tells each and counts none (1.4.9 counts none either).':
     [
       '-U -f ipv4 -p sctp --state ESTABLISHED -m 0x77',
       '-U -f ipv4 -p sctp --state CLOSED -m 0x77',
