@@ -1,5 +1,6 @@
 /** -L of flows. */
-import type { Conntrack } from '../conntrack/conntrack.ts';
+import { type Conntrack, dumpResettingAsC } from '../conntrack/conntrack.ts';
+import type { Dump } from '../conntrack/dump.ts';
 import type { DumpOptions } from '../conntrack/flow-dump.ts';
 import { CompiledFilter, type Filter } from '../ctnetlink/filter.ts';
 import type { Flow } from '../ctnetlink/flow.ts';
@@ -32,7 +33,7 @@ export async function* selected(
   replayed: boolean,
 ): AsyncGenerator<Flow[]> {
   const { filter } = selection;
-  const flows = replayed ? captured(ct, filter, options) : ct.dump(filter, options).batches();
+  const flows = replayed ? captured(ct, filter, options) : dump(ct, filter, options).batches();
   if (selection.empty) {
     yield* flows;
     return;
@@ -43,13 +44,18 @@ export async function* selected(
   }
 }
 
+/** -z sends what conntrack(8) sends: all flows that the kernel walks past are zeroed. */
+function dump(ct: Conntrack, filter: Filter, options: DumpOptions): Dump<Flow> {
+  return options.reset === true ? dumpResettingAsC(ct, filter) : ct.dump(filter, options);
+}
+
 /** A capture answers what was asked when it was recorded. Where that was the whole table, what matches is picked from it here. */
 async function* captured(ct: Conntrack, filter: Filter, options: DumpOptions): AsyncGenerator<Flow[]> {
   try {
-    yield* ct.dump(filter, options).batches();
+    yield* dump(ct, filter, options).batches();
   } catch (error) {
     const compiled = new CompiledFilter(filter);
     if (!(error instanceof ReplayError) || compiled.empty) throw error;
-    for await (const batch of ct.dump({}, options).batches()) yield batch.filter((flow) => compiled.matches(flow));
+    for await (const batch of dump(ct, {}, options).batches()) yield batch.filter((flow) => compiled.matches(flow));
   }
 }

@@ -102,7 +102,7 @@ export const OPTIONS: readonly Option[] = [
   {
     short: 'z',
     long: ['zero'],
-    help: 'and set its counters to zero',
+    help: 'and set its counters to zero, and those of flows that other options leave out',
     with: { conntrack: 'L' },
     apply: (settings) => {
       settings.zero = true;

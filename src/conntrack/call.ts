@@ -1,3 +1,4 @@
+import { explainKernelError } from '../ctnetlink/explain.ts';
 import { type Checks, checkOptions, checkSignal } from '../netlink/check.ts';
 import { KernelError, throwHere } from '../netlink/errors.ts';
 import type { Lease } from '../netlink/lease.ts';
@@ -45,9 +46,20 @@ export async function findOne<T>(
   try {
     return await ask(lease, request, options, decode);
   } catch (error) {
-    if (error instanceof KernelError && error.errno === ENOENT) return undefined;
+    if (isGone(error)) return undefined;
     throw error;
   }
+}
+
+/** The kernel says that there is no such entry. */
+export function isGone(error: unknown): boolean {
+  return error instanceof KernelError && error.errno === ENOENT;
+}
+
+/** What the kernel would say if it could compare more than it does. */
+export function noSuchFlow(operation: string, subject: string | undefined): KernelError {
+  const explanation = explainKernelError(operation, ENOENT);
+  return new KernelError(ENOENT, { operation, sequence: 0, subject, explanation });
 }
 
 /** What a dump of few entries that are no objects of the tables says: statistics, one message a CPU. */

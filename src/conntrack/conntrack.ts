@@ -1,36 +1,42 @@
 import { explainKernelError } from '../ctnetlink/explain.ts';
 import { CompiledFilter, type Filter } from '../ctnetlink/filter.ts';
 import { Flow } from '../ctnetlink/flow.ts';
-import { decodeFlow } from '../ctnetlink/message.ts';
 import type { FlowInit } from '../ctnetlink/properties.ts';
-import {
-  buildCreate,
-  buildDelete,
-  buildFlush,
-  buildGet,
-  buildStats,
-  buildUpdate,
-  type ChangeQuery,
-} from '../ctnetlink/request.ts';
+import { buildCreate, buildFlush, buildStats, buildUpdate, type ChangeQuery } from '../ctnetlink/request.ts';
 import { type CpuStats, decodeCpuStats, decodeGlobalStats, type GlobalStats } from '../ctnetlink/stats.ts';
 import { kernelSupport } from '../ctnetlink/support.ts';
-import { KernelError } from '../netlink/errors.ts';
+import { checkOptions } from '../netlink/check.ts';
 import { Lease } from '../netlink/lease.ts';
 import type { TrackerCounts } from '../netlink/sequence.ts';
 import { NetlinkSocket } from '../netlink/socket.ts';
 import { checkOpenOptions, type OpenOptions, openTransport } from '../transport/open.ts';
-import { ENOENT } from '../uapi/errno.ts';
-import { ask, type CallOptions, checkCall, collect, findOne } from './call.ts';
+import { ask, type CallOptions, checkCall, collect, isGone } from './call.ts';
+import { DELETE_MANY_OPTIONS, type DeleteManyOptions, deletes, exactDeletes } from './delete-many.ts';
 import { Dump } from './dump.ts';
 import { DumpSockets } from './dump-sockets.ts';
 import { EventSockets } from './event-sockets.ts';
 import type { Events } from './events.ts';
 import { Expectations } from './expectations.ts';
-import { type DumpOptions, flowDump } from './flow-dump.ts';
+import { type DumpOptions, flowDump, flowSource } from './flow-dump.ts';
 import { type EventOptions, type FlowEvent, flowEvents } from './flow-events.ts';
-import { type Failure, type Flows, type ManyOptions, type ManyResult, sendMany } from './many.ts';
+import {
+  changes,
+  type Failure,
+  type Flows,
+  MANY_OPTIONS,
+  type ManyOptions,
+  type ManyResult,
+  sendMany,
+} from './many.ts';
+import { deleteFlow, getFlow } from './one-flow.ts';
 
 export interface ConntrackOptions extends OpenOptions {}
+
+/**
+ * The one request that conntrack -z sends: for the command line, and no part of the API, because the kernel also zeroes flows that do not match, and
+ * loses the counters of some that do.
+ */
+export let dumpResettingAsC: (ct: Conntrack, filter: Filter) => Dump<Flow>;
 
 /**
  * Connection tracking of the network namespace that the process is in. One request socket; events have one each. Everything needs
@@ -39,6 +45,10 @@ export interface ConntrackOptions extends OpenOptions {}
  * Only what is waited for keeps the process alive: an idle Conntrack does not.
  */
 export class Conntrack {
+  static {
+    dumpResettingAsC = (ct, filter) => new Dump(ct.#lease, ct.#sockets, flowSource(filter, 'dumpReset'), undefined);
+  }
+
   readonly #lease: Lease;
   readonly #sockets: DumpSockets;
   readonly #expectations: Expectations;
@@ -79,17 +89,21 @@ export class Conntrack {
     return this.#lease.counts;
   }
 
-  /** The flows that match; with no filter all of them, of both families. Starts when it is iterated. */
+  /**
+   * The flows that match; with no filter all of them, of both families. Starts when it is iterated. With `reset` their counters are set to zero, and no
+   * others: see DumpOptions.
+   */
   dump(filter: Filter = {}, options: DumpOptions = {}): Dump<Flow> {
-    return new Dump(this.#lease, this.#sockets, flowDump(filter, options), options.signal);
+    return flowDump(this.#lease, this.#sockets, filter, options);
   }
 
   /**
-   * The flow with this original tuple (or, without one, this reply tuple) and exactly this zone; undefined when there is none.
+   * The flow with this original tuple (or, without one, this reply tuple) and exactly this zone; undefined when there is none. Where an id or a start
+   * is given, as a dumped flow has them, it is undefined also when another flow has taken the place of that one.
    * @throws TypeError, RangeError naming the argument; KernelError
    */
   async get(flow: FlowInit | Flow, options: CallOptions = {}): Promise<Flow | undefined> {
-    return await findOne(this.#lease, buildGet(Flow.from(flow)), options, decodeFlow);
+    return await getFlow(this.#lease, Flow.from(flow), checkCall(options));
   }
 
   /**
@@ -120,11 +134,13 @@ export class Conntrack {
   }
 
   /**
-   * Deletes the flow with this tuple and zone; with an id (a dumped flow has one) only that very flow.
-   * @throws TypeError without a whole tuple: the kernel would take it for a flush; KernelError ENOENT
+   * Deletes the flow with this tuple and zone. Where an id is given, as a dumped flow has one, the kernel deletes nothing that has another id; but a
+   * flow that took the place of that one often has the same. So a flow with an id and `timestamp.start` (nf_conntrack_timestamp=1) is looked up first,
+   * and is not deleted where its start differs. Only what takes its place between these two requests, some microseconds, cannot be told.
+   * @throws TypeError without a whole tuple: the kernel would take it for a flush; KernelError ENOENT when there is no such flow, or another one
    */
   async delete(flow: FlowInit | Flow, options: CallOptions = {}): Promise<void> {
-    await this.#lease.request(buildDelete(Flow.from(flow)), checkCall(options));
+    await deleteFlow(this.#lease, Flow.from(flow), checkCall(options));
   }
 
   /**
@@ -146,9 +162,14 @@ export class Conntrack {
     return await this.#many('update', flows, options);
   }
 
-  /** Deletes flows as `delete` does each; as createMany. `ct.deleteMany(ct.dump(filter))` is what it is made for. */
-  async deleteMany(flows: Flows, options: ManyOptions = {}): Promise<ManyResult> {
-    return await this.#many('delete', flows, options);
+  /**
+   * Deletes flows by tuple, zone and id; as createMany. `ct.deleteMany(ct.dump(filter))` is what it is made for. Starts are compared with
+   * `{ exact: true }` only, which takes twice the time.
+   */
+  async deleteMany(flows: Flows, options: DeleteManyOptions = {}): Promise<ManyResult> {
+    checkOptions(options, DELETE_MANY_OPTIONS);
+    const work = options.exact === true ? exactDeletes(this.#lease) : deletes(this.#lease);
+    return await sendMany(work, flows, options);
   }
 
   /**
@@ -198,14 +219,15 @@ export class Conntrack {
     await this.close();
   }
 
-  #many(query: ChangeQuery, flows: Flows, options: ManyOptions): Promise<ManyResult> {
-    return sendMany(this.#lease, query, flows, options);
+  async #many(query: ChangeQuery, flows: Flows, options: ManyOptions): Promise<ManyResult> {
+    checkOptions(options, MANY_OPTIONS);
+    return sendMany(changes(this.#lease, query), flows, options);
   }
 
   async #deleteEach(filter: Filter, options: CallOptions): Promise<void> {
     const onError = ({ error }: Failure): void => {
       // It went by itself since it was dumped.
-      if (!(error instanceof KernelError) || error.errno !== ENOENT) throw error;
+      if (!isGone(error)) throw error;
     };
     await this.deleteMany(this.dump(filter, options), { ...options, onError });
   }

@@ -59,8 +59,10 @@ export class Expectations {
    * @throws TypeError, RangeError naming the argument; KernelError
    */
   async get(expectation: ExpectationInit | Expectation, options: CallOptions = {}): Promise<Expectation | undefined> {
-    const request = buildExpectationGet(Expectation.from(expectation));
-    return await findOne(this.#lease, request, options, decodeExpectation);
+    const wanted = Expectation.from(expectation);
+    const request = buildExpectationGet(wanted);
+    const found = await findOne(this.#lease, request, options, decodeExpectation);
+    return wanted.id === undefined || wanted.id === found?.id ? found : undefined;
   }
 
   /**

@@ -5,14 +5,23 @@ import { decodeFlow } from '../ctnetlink/message.ts';
 import { buildDump, type DumpQuery } from '../ctnetlink/request.ts';
 import { kernelSupport } from '../ctnetlink/support.ts';
 import { type Checks, checkBoolean, checkOptions, oneOf } from '../netlink/check.ts';
+import type { Lease } from '../netlink/lease.ts';
 import { CALL_OPTIONS, type CallOptions } from './call.ts';
-import type { DumpSource } from './dump.ts';
+import { Dump, type DumpSource } from './dump.ts';
+import type { DumpSockets } from './dump-sockets.ts';
+import { ResetDump } from './reset-dump.ts';
 
 /** Which list of the kernel's. */
 export type Table = 'conntrack' | 'dying' | 'unconfirmed';
 
 export interface DumpOptions extends CallOptions {
-  /** Sets the counters of what is dumped to zero (conntrack -z); only of the table 'conntrack'. Default: false. */
+  /**
+   * Sets the counters of the flows that are yielded to zero, and of no others; only of the table 'conntrack'. Each flow is yielded with the counters
+   * that it had at that moment. `for await` zeroes a flow when it is asked for, so that a loop that is left has zeroed what it was given and nothing
+   * else; `batches()` zeroes up to 256 flows at a time and is some times as fast; `toArray()` zeroes all, and loses their counters when it rejects.
+   * A flow that ended since it was dumped is left out: its DESTROY event had its counters. One that took its place is yielded with its own counters
+   * where it matches. Rejects with OverrunError when an answer was lost, and counters with it. Default: false.
+   */
   reset?: boolean;
   /**
    * 'conntrack' (default); 'dying': entries whose DESTROY event could not be delivered yet; 'unconfirmed': always empty on current
@@ -31,15 +40,21 @@ const DUMP_OPTIONS: Checks<DumpOptions> = {
 
 /** The query of these options. @throws RangeError naming the option */
 function dumpQuery({ reset = false, table = 'conntrack' }: DumpOptions): DumpQuery {
-  if (table === 'conntrack') return reset ? 'dumpReset' : 'dump';
+  if (table === 'conntrack') return 'dump';
   if (reset) throw new RangeError(`options.reset is not for the table '${table}'`);
   return table === 'dying' ? 'dumpDying' : 'dumpUnconfirmed';
 }
 
 /** @throws TypeError, RangeError naming the part of the filter or the option */
-export function flowDump(filter: Filter, options: DumpOptions): DumpSource<Flow> {
+export function flowDump(lease: Lease, sockets: DumpSockets, filter: Filter, options: DumpOptions): Dump<Flow> {
   checkOptions(options, DUMP_OPTIONS);
-  const query = dumpQuery(options);
+  const source = flowSource(filter, dumpQuery(options));
+  const Kind = options.reset === true ? ResetDump : Dump;
+  return new Kind(lease, sockets, source, options.signal);
+}
+
+/** @throws TypeError, RangeError naming the part of the filter */
+export function flowSource(filter: Filter, query: DumpQuery): DumpSource<Flow> {
   const compiled = new CompiledFilter(filter);
   const filters = !compiled.empty;
   return {

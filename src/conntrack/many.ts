@@ -3,9 +3,10 @@ import { Flow } from '../ctnetlink/flow.ts';
 import type { FlowInit } from '../ctnetlink/properties.ts';
 import { buildChange, type ChangeQuery } from '../ctnetlink/request.ts';
 import { Batch } from '../netlink/batch.ts';
-import { type Checks, checkFunction, checkOptions, describe } from '../netlink/check.ts';
+import { type Checks, checkFunction, describe } from '../netlink/check.ts';
 import { NetlinkError } from '../netlink/errors.ts';
 import type { Lease } from '../netlink/lease.ts';
+import type { Request } from '../netlink/request.ts';
 import { type Handle, runtime } from '../netlink/runtime.ts';
 import { CALL_OPTIONS, type CallOptions } from './call.ts';
 
@@ -36,7 +37,7 @@ export interface ManyOptions extends CallOptions {
   onError?(failure: Failure): void;
 }
 
-const MANY_OPTIONS: Checks<ManyOptions> = { ...CALL_OPTIONS, onError: checkFunction };
+export const MANY_OPTIONS: Checks<ManyOptions> = { ...CALL_OPTIONS, onError: checkFunction };
 
 export interface ManyResult {
   succeeded: number;
@@ -61,18 +62,49 @@ export class ManyError extends NetlinkError implements ManyResult {
   }
 }
 
+/** What is done with the items. */
+export interface Work {
+  /** What errors call it. */
+  readonly operation: string;
+  /** Messages in a batch at the most. */
+  readonly most: number;
+  /** `send` is given the flows as they were when they were taken: a program may change its item meanwhile. */
+  readonly keepsFlows: boolean;
+  /** The request for one item; `owned`: the flow is not the caller's. */
+  request(flow: Flow, owned: boolean): Request;
+  /** Sends the requests for these items, taken from the batch at once, and whatever follows from their answers. */
+  send(batch: Batch, items: readonly (FlowInit | Flow)[], failed: Failed): Promise<void>;
+}
+
+/** Takes the failure of the item at this place of its batch. */
+export type Failed = (at: number, error: Error) => void;
+
+/** One request for each item. */
+export function changes(lease: Lease, query: ChangeQuery): Work {
+  /** The item as it is now: only a refusal asks. */
+  const subject = (item: FlowInit | Flow): string | undefined => {
+    try {
+      return buildChange(query, Flow.from(item), false).subject();
+    } catch {
+      // It was changed meanwhile, and could not be sent as it is.
+      return undefined;
+    }
+  };
+  return {
+    operation: query,
+    most: lease.largestBatch,
+    keepsFlows: false,
+    request: (flow, owned) => buildChange(query, flow, owned),
+    send: (batch, items, failed) => lease.sendBatch(batch, failed, (at) => subject(items[at])),
+  };
+}
+
 /**
- * @throws TypeError for what is no iterable, or naming the option; ManyError when items failed and there is no onError; what the iterable throws, when all that it
- * gave before has been sent; OverrunError, TransportError, ClosedError, when nobody knows what became of the last some hundred
+ * @throws TypeError for what is no iterable; ManyError when items failed and there is no onError; what the iterable throws, when all that it gave
+ * before has been sent; OverrunError, TransportError, ClosedError, when nobody knows what became of the last several hundred
  */
-export async function sendMany(
-  lease: Lease,
-  query: ChangeQuery,
-  flows: Flows,
-  options: ManyOptions,
-): Promise<ManyResult> {
-  checkOptions(options, MANY_OPTIONS);
-  const many = new Many(lease, query, options);
+export async function sendMany(work: Work, flows: Flows, options: ManyOptions): Promise<ManyResult> {
+  const many = new Many(work, options);
   if (isIterable(flows, Symbol.asyncIterator)) await many.addAsync(flows as AsyncIterable<FlowInit | Flow>);
   else if (isIterable(flows, Symbol.iterator)) await many.addAll(flows as Iterable<FlowInit | Flow>);
   else throw new TypeError(`flows must be an iterable or an async iterable, not ${describe(flows)}`);
@@ -84,13 +116,13 @@ function isIterable(value: unknown, symbol: symbol): boolean {
 }
 
 class Many {
-  readonly #lease: Lease;
-  readonly #query: ChangeQuery;
+  readonly #work: Work;
   readonly #options: ManyOptions;
   readonly #most: number;
   readonly #batch = new Batch();
   /** Of the batch. */
   #items: (FlowInit | Flow)[] = [];
+  #flows: Flow[] = [];
   #indices: number[] = [];
   /** Taken from the iterable. */
   #taken = 0;
@@ -101,11 +133,10 @@ class Many {
   #idle: Handle;
   #thrown: { error: unknown } | undefined;
 
-  constructor(lease: Lease, query: ChangeQuery, options: ManyOptions) {
-    this.#lease = lease;
-    this.#query = query;
+  constructor(work: Work, options: ManyOptions) {
+    this.#work = work;
     this.#options = options;
-    this.#most = Math.max(1, Math.min(MESSAGES, lease.largestBatch));
+    this.#most = Math.max(1, Math.min(MESSAGES, work.most));
   }
 
   async addAll(flows: Iterable<FlowInit | Flow>): Promise<void> {
@@ -137,7 +168,7 @@ class Many {
   /** @throws ManyError */
   result(): ManyResult {
     const result = { succeeded: this.#taken - this.#failed, failed: this.#failed };
-    if (this.#failures.length > 0) throw new ManyError(this.#query, result, this.#failures);
+    if (this.#failures.length > 0) throw new ManyError(this.#work.operation, result, this.#failures);
     return result;
   }
 
@@ -149,21 +180,12 @@ class Many {
     const index = this.#taken++;
     try {
       const flow = Flow.from(item);
-      this.#batch.add(buildChange(this.#query, flow, flow !== item));
+      this.#batch.add(this.#work.request(flow, flow !== item));
       this.#items.push(item);
+      if (this.#work.keepsFlows) this.#flows.push(flow);
       this.#indices.push(index);
     } catch (error) {
       this.#fail({ index, item, error: error as Error });
-    }
-  }
-
-  /** The item as it is now: only a refusal asks. */
-  #subject(item: FlowInit | Flow): string | undefined {
-    try {
-      return buildChange(this.#query, Flow.from(item), false).subject();
-    } catch {
-      // It was changed meanwhile, and could not be sent as it is.
-      return undefined;
     }
   }
 
@@ -201,10 +223,10 @@ class Many {
     const items = this.#items;
     const indices = this.#indices;
     const failed = (at: number, error: Error): void => this.#fail({ index: indices[at], item: items[at], error });
-    const subject = (at: number): string | undefined => this.#subject(items[at]);
-    const sent = this.#lease.sendBatch(this.#batch, failed, subject);
+    const sent = this.#work.send(this.#batch, this.#work.keepsFlows ? this.#flows : items, failed);
     this.#batch.clear();
     this.#items = [];
+    this.#flows = [];
     this.#indices = [];
     // Told to who waits for it.
     sent.catch(() => {});

@@ -135,7 +135,10 @@ export interface FlowProperties {
   secmark: number;
   /** Security context as text. */
   secctx: string;
-  /** Opaque; another one when a flow is created again with the same tuples. */
+  /**
+   * Opaque: a hash of where the kernel keeps the flow, and of its original tuple. It tells flows of one moment apart, but not one flow from the next: a
+   * flow that is created again with the same tuple often has the same id, because the kernel uses the memory again. `timestamp.start` differs.
+   */
   id: number;
   /** Reference count. */
   use: number;

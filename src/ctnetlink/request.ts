@@ -9,6 +9,7 @@ import { ATTRIBUTES } from './attributes.ts';
 import { describeEntry } from './describe-tuple.ts';
 import type { KernelFilter } from './filter.ts';
 import { Flow, flowCodec } from './flow.ts';
+import { identity, type Naming } from './identity.ts';
 import { completeFrom } from './inverse.ts';
 import { NfnlRequest, operations } from './nfnl-request.ts';
 import { setTcpFlags } from './tcp-flags.ts';
@@ -25,6 +26,7 @@ const MESSAGES = {
   createOrUpdate: [cta.IPCTNL_MSG_CT_NEW, ACK | NLM_F_CREATE],
   update: [cta.IPCTNL_MSG_CT_NEW, ACK],
   get: [cta.IPCTNL_MSG_CT_GET, ACK, READ],
+  reset: [cta.IPCTNL_MSG_CT_GET_CTRZERO, ACK, { replies: true, repeatable: false }],
   delete: [cta.IPCTNL_MSG_CT_DELETE, ACK],
   flush: [cta.IPCTNL_MSG_CT_DELETE, ACK],
   dump: [cta.IPCTNL_MSG_CT_GET, DUMP, REPEATABLE],
@@ -66,27 +68,6 @@ const ID = slotOfProperty('id');
 const STATUS = slotOfProperty('status');
 const TIMEOUT = slotOfProperty('timeout');
 const READ_ONLY = [...ATTRIBUTES.keys()].filter((slot) => ATTRIBUTES[slot].readOnly === true);
-
-/** What names a flow. */
-const BY_ORIG = [ORIG.family, ...ORIG.all, ZONE];
-const BY_REPLY = [REPLY.family, ...REPLY.all, ZONE];
-
-/** A flow with only these slots of `flow`, which are common ones. */
-function only(flow: Flow, slots: readonly number[]): Flow {
-  const copy = new Flow(flowCodec.newCommonSlots());
-  for (let i = 0; i < slots.length; i++) copy.slots[slots[i]] = flow.slots[slots[i]];
-  return copy;
-}
-
-/**
- * What names a flow to the kernel: its original tuple, else its reply, and the exact zone.
- * @throws TypeError when there is no whole tuple
- */
-function identity(flow: Flow, argument: string): Flow {
-  const tuple = hasTuple(flow.slots, ORIG) ? ORIG : REPLY;
-  checkTuple(flow.slots, tuple, argument);
-  return only(flow, tuple === ORIG ? BY_ORIG : BY_REPLY);
-}
 
 function familyOf(flow: Flow): number {
   return (flow.slots[ORIG.family] ?? flow.slots[REPLY.family] ?? AF_UNSPEC) as number;
@@ -143,16 +124,21 @@ function confirm(flow: Flow): void {
 }
 
 /** @throws TypeError when there is no whole tuple */
-export function buildGet(flow: Flow, argument = 'flow'): Request {
-  return buildMessage('get', familyOf(flow), identity(flow, argument));
+export function buildGet(flow: Flow, naming?: Naming): Request {
+  return buildMessage('get', familyOf(flow), identity(flow, 'flow', naming));
+}
+
+/** Asks for the flow, and sets its counters to zero. The kernel compares no id here. @throws TypeError when there is no whole tuple */
+export function buildReset(flow: Flow, naming: Naming): Request {
+  return buildMessage('reset', familyOf(flow), identity(flow, 'flow', naming));
 }
 
 /**
- * With an id, only that very flow is deleted, not one created since with the same tuples.
+ * With an id, nothing is deleted when the flow with this tuple has another one.
  * @throws TypeError when there is no whole tuple: without one the kernel would empty the table
  */
-export function buildDelete(flow: Flow, argument = 'flow'): Request {
-  const attributes = identity(flow, argument);
+export function buildDelete(flow: Flow, naming?: Naming): Request {
+  const attributes = identity(flow, 'flow', naming);
   attributes.slots[ID] = flow.slots[ID];
   return buildMessage('delete', familyOf(flow), attributes);
 }

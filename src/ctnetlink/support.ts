@@ -5,6 +5,8 @@
  * Distributions carry changes back but never take any away, so a release is a safe lower bound.
  */
 export interface KernelSupport {
+  /** CTA_TUPLE_ZONE: zones of one direction (4.3). */
+  directionZone: boolean;
   /** Family of a dump request (Linux 4.20). */
   dumpFamily: boolean;
   /** CTA_FILTER with tuples in a dump (5.8). */
@@ -24,6 +26,7 @@ export function kernelSupport(release: string | undefined): KernelSupport {
   const match = /^(\d+)\.(\d+)/.exec(release ?? '');
   const version = match === null ? 0 : Number(match[1]) * 1000 + Number(match[2]);
   return {
+    directionZone: version >= 4003,
     dumpFamily: version >= 4020,
     dumpTuple: version >= 5008,
     status: version >= 5015,

@@ -73,15 +73,22 @@ export function stampBatch(bytes: Uint8Array, first: number, count: number): voi
   }
 }
 
+/** The reply to the message with this index, from its nlmsghdr at `offset` to `end`: what must stay is to be copied. */
+export type TakeReply = (index: number, view: DataView, offset: number, end: number) => void;
+
 /** A batch on its way. Only its last message asks for an ACK, which comes when all before it are done. */
 export interface PendingBatch {
   readonly operation: string;
   /** Messages in it. */
   readonly count: number;
+  /** Bytes of the receive buffer that the answers to one message take at the most. */
+  readonly charge: number;
   /** Reached from here until it is settled. */
   readonly keep?: object;
   /** What one of them is about, as Request.subject. */
   subject?(index: number): string | undefined;
+  /** Takes what comes before the answer to one of them; undefined: nothing does. */
+  readonly take?: TakeReply;
   /** The kernel refused one of them; the others are not concerned. */
   failed(index: number, error: Error): void;
   /** Called exactly once: undefined when all have been answered for, else why nobody knows. */
@@ -106,13 +113,15 @@ export class PendingBatches {
   #pending: Sent[] = [];
   /** How many messages all of them have. A field, because every request asks for it. */
   messages = 0;
+  /** Bytes of the receive buffer that the answers to all of them take at the most. */
+  charge = 0;
 
   has(sequence: number): boolean {
     return this.#find(sequence) !== undefined;
   }
 
   add(first: number, batch: PendingBatch, order: number, since: number): void {
-    this.messages += batch.count;
+    this.#count(batch);
     this.#pending.push({ first, batch, order, since, later: false, doubtful: false, forbidden: undefined });
   }
 
@@ -143,6 +152,19 @@ export class PendingBatches {
       batch.settle(doubtful ? lostAnswer(batch.operation, false) : undefined);
     }
     return sent;
+  }
+
+  /** A reply that is no answer yet; false when it is of no batch that takes any. */
+  reply(sequence: number, view: DataView, offset: number, end: number): boolean {
+    const sent = this.#find(sequence);
+    if (sent?.batch.take === undefined) return false;
+    const { first, batch } = sent;
+    try {
+      batch.take!(sequence - first, view, offset, end);
+    } catch (error) {
+      batch.failed(sequence - first, error as Error);
+    }
+    return true;
   }
 
   /** Messages were lost: of those on their way nobody knows whether a refusal was among them. */
@@ -182,7 +204,13 @@ export class PendingBatches {
   #keep(pending: Sent[]): void {
     this.#pending = pending;
     this.messages = 0;
-    for (const { batch } of pending) this.messages += batch.count;
+    this.charge = 0;
+    for (const { batch } of pending) this.#count(batch);
+  }
+
+  #count({ count, charge }: PendingBatch): void {
+    this.messages += count;
+    this.charge += count * charge;
   }
 
   #find(sequence: number): Sent | undefined {

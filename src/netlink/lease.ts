@@ -84,6 +84,10 @@ export class Lease {
     return this.#socket.largestBatch;
   }
 
+  get largestReadBatch(): number {
+    return this.#socket.largestReadBatch;
+  }
+
   /** @throws ClosedError */
   assertOpen(): void {
     this.#socket.assertOpen();
@@ -99,8 +103,13 @@ export class Lease {
   }
 
   /** As NetlinkSocket.sendBatch; the lease is held until it is settled. */
-  sendBatch(batch: Batch, failed: PendingBatch['failed'], subject?: PendingBatch['subject']): Promise<void> {
-    return this.#socket.sendBatch(batch, failed, subject, this);
+  sendBatch(
+    batch: Batch,
+    failed: PendingBatch['failed'],
+    subject?: PendingBatch['subject'],
+    take?: PendingBatch['take'],
+  ): Promise<void> {
+    return this.#socket.sendBatch(batch, failed, subject, this, take);
   }
 
   close(): void {

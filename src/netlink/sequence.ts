@@ -9,7 +9,6 @@
 import { EBUSY, ENOBUFS } from '../uapi/errno.ts';
 import { NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR, NLMSG_MIN_TYPE, NLMSG_OVERRUN } from '../uapi/netlink.ts';
 import { type PendingBatch, PendingBatches } from './batch.ts';
-import { ACK_CHARGE } from './charges.ts';
 import { DumpInterruptedError, type ExtendedAck, KernelError, lostAnswer, OverrunError } from './errors.ts';
 import { align4, newNlmsghdr, type nlmsghdr, readNlmsghdr } from './nlmsg.ts';
 import { readErrno, readExtendedAck } from './nlmsgerr.ts';
@@ -118,7 +117,7 @@ export class SequenceTracker {
 
   /** Bytes of the receive buffer that the answers to all of them may take, without those of a dump. */
   get charge(): number {
-    return this.#charge + this.#batches.messages * ACK_CHARGE;
+    return this.#charge + this.#batches.charge;
   }
 
   /** Datagrams that have been read. */
@@ -353,7 +352,7 @@ export class SequenceTracker {
         } catch (error) {
           this.endEvents(error as Error);
         }
-      } else {
+      } else if (sequence === 0 || !this.#batches.reply(sequence, view, offset, end)) {
         this.counts.strays++;
       }
     } else if (header.nlmsg_type === NLMSG_ERROR || header.nlmsg_type === NLMSG_DONE) {

@@ -111,6 +111,7 @@ export class NetlinkSocket {
    * Sends a batch and resolves when all of it has been answered for. It is taken at once, so that the batch may be filled again.
    * @param subject what a message is about, for the error when it is refused
    * @param keep is reachable from the socket until the batch is settled
+   * @param take takes what comes before the answers of requests that ask for something. Whoever gives it sees what did not come
    * @throws TransportError, ClosedError, OverrunError: nobody knows what became of its messages
    */
   sendBatch(
@@ -118,13 +119,15 @@ export class NetlinkSocket {
     failed: PendingBatch['failed'],
     subject?: PendingBatch['subject'],
     keep?: object,
+    take?: PendingBatch['take'],
   ): Promise<void> {
     this.assertOpen();
     const { operation, count, takesLong } = batch;
-    const charge = count * ACK_CHARGE;
+    const each = chargeOf(take !== undefined);
+    const charge = count * each;
     return new Promise((resolve, reject) => {
       const settle = (error: Error | undefined): void => (error === undefined ? resolve() : reject(error));
-      const pending: PendingBatch = { operation, count, keep, subject, failed, settle };
+      const pending: PendingBatch = { operation, count, charge: each, keep, subject, take, failed, settle };
       const send = (bytes: Uint8Array): void => {
         const first = this.#tracker.registerBatch(pending);
         stampBatch(bytes, first, count);
@@ -145,8 +148,17 @@ export class NetlinkSocket {
 
   /** How many messages a batch may have: their answers must fit the receive buffer. */
   get largestBatch(): number {
+    return this.#roomFor(false);
+  }
+
+  /** The same of requests that something is replied to. */
+  get largestReadBatch(): number {
+    return this.#roomFor(true);
+  }
+
+  #roomFor(replies: boolean): number {
     const { window = Number.POSITIVE_INFINITY } = this.transport;
-    return Math.max(1, Math.floor(window / ACK_CHARGE));
+    return Math.max(1, Math.floor(window / chargeOf(replies)));
   }
 
   /** Sends a datagram whose answer nobody tracks: with sequence 0, or one of `nextSequence` that the caller looks for. */
@@ -218,7 +230,7 @@ export class NetlinkSocket {
     let sequence = this.#tracker.nextSequence();
     const writer = this.#writer.reset();
     request.write(writer, sequence);
-    const charge = replies ? ACK_CHARGE + REPLY_CHARGE : ACK_CHARGE;
+    const charge = chargeOf(replies);
     const again = repeatable && this.transport.drained !== undefined ? writer.finish().slice() : undefined;
     let repeats = 0;
     let lost: Error | undefined;
@@ -439,4 +451,9 @@ class Drain extends Request {
   override write(writer: Writer, sequence: number): void {
     writer.endMessage(writer.beginMessage(DRAIN.type, DRAIN.flags, sequence));
   }
+}
+
+/** Bytes of the receive buffer that the answer to a request takes at the most, a dump's aside. @param replies something comes before it */
+function chargeOf(replies: boolean): number {
+  return replies ? ACK_CHARGE + REPLY_CHARGE : ACK_CHARGE;
 }

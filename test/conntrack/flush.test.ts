@@ -101,7 +101,8 @@ describe('Conntrack: flush one by one', () => {
       else kernel.queue(...range(6).map((n) => flowMessage(nlmsg_seq, flow(n))), done(nlmsg_seq));
     });
     await ct.flush({ orig: { dport: 53 } });
-    expect(fake.sent).to.have.length(7);
+    // Those that were refused may have been hidden by another flow: they are asked for exactly.
+    expect(fake.sent).to.have.length(10);
   });
 
   it('stops at any other error, when its batch has been sent, and the dump is drained', async () => {

@@ -94,7 +94,7 @@ export function kernelWith(flows: readonly FlowInit[], size = 2): Script {
     const sequence = header.nlmsg_seq;
     if ((header.nlmsg_flags & 0x300) !== 0x300 || header.nlmsg_type === 0x100) {
       // A reply that says nothing, in front of the ACK.
-      if ([0x101, 0x105, 0x201].includes(header.nlmsg_type)) kernel.queue(reply(sequence));
+      if ([0x101, 0x103, 0x105, 0x201].includes(header.nlmsg_type)) kernel.queue(reply(sequence));
       kernel.queue(ack(sequence));
       return;
     }

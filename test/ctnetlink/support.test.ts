@@ -3,6 +3,7 @@ import { type KernelSupport, kernelSupport } from '../../src/ctnetlink/support.t
 
 /** The first release that has each, and the last that lacks it. */
 const SINCE: Readonly<Record<keyof KernelSupport, readonly [first: string, before: string]>> = {
+  directionZone: ['4.3.0', '4.2.8'],
   dumpFamily: ['4.20.0', '4.19.325'],
   flushFamily: ['5.3.0', '5.2.21'],
   dumpTuple: ['5.8.0', '5.7.19'],
@@ -42,7 +43,7 @@ describe('support', () => {
       }
       before = now;
     }
-    expect(Object.values(kernelSupport('10.0.0'))).to.deep.equal(new Array(6).fill(true));
+    expect(Object.values(kernelSupport('10.0.0'))).to.deep.equal(new Array(7).fill(true));
   });
 
   it('reads releases as distributions write them', () => {
@@ -55,7 +56,7 @@ describe('support', () => {
 
   it('of what is no release is that of the oldest kernel', () => {
     for (const release of [undefined, '', 'unknown', 'v6.18.0', '6', 'linux 6.18', '-6.18']) {
-      expect(Object.values(kernelSupport(release)), release).to.deep.equal(new Array(6).fill(false));
+      expect(Object.values(kernelSupport(release)), release).to.deep.equal(new Array(7).fill(false));
     }
   });
 });

@@ -437,6 +437,7 @@ describe('sequence: numbers of batches', () => {
         const first = tracker.registerBatch({
           operation: 'create',
           count: 5,
+          charge: 1,
           failed: () => {},
           settle: (error) => settledWith.push(error),
         });

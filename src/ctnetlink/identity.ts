@@ -1,0 +1,77 @@
+/** What names a flow to the kernel, and whether the flow that it found is the one that was meant. */
+import { Flow, flowCodec } from './flow.ts';
+import { checkTuple, hasTuple, ORIG, REPLY, slotOfProperty } from './tuple.ts';
+
+const ZONE = slotOfProperty('zone');
+const ID = slotOfProperty('id');
+const START = slotOfProperty('timestamp.start');
+
+const BY_ORIG = [ORIG.family, ...ORIG.all, ZONE];
+const BY_REPLY = [REPLY.family, ...REPLY.all, ZONE];
+/** Where the reply tuple has what the original one has. */
+const MIRRORED: readonly (readonly [from: number, to: number])[] = (
+  ['family', 'src4', 'dst4', 'src6', 'dst6', 'proto', 'sport', 'dport', 'icmpType', 'icmpCode', 'icmpId'] as const
+).map((name) => [ORIG[name], REPLY[name]]);
+
+/** Any zone but 0: it keeps the kernel from comparing reply tuples, and is looked at for nothing else. */
+const SOME_ZONE = 0xffff;
+
+/**
+ * How a flow is named. 'usual' is what the C library sends, and finds any flow with that tuple and zone in either direction: of a flow with a
+ * zone in one direction only, that may be another flow, whose reply tuple it is. 'exact' finds nothing but this original tuple.
+ */
+export type Naming = 'usual' | 'exact';
+
+/**
+ * The attributes that name a flow: its original tuple, else its reply, and the exact zone.
+ * @throws TypeError when there is no whole tuple
+ */
+export function identity({ slots }: Flow, argument: string, naming: Naming = 'usual'): Flow {
+  const tuple = hasTuple(slots, ORIG) ? ORIG : REPLY;
+  checkTuple(slots, tuple, argument);
+  // A flow with only common slots.
+  const copy = new Flow(flowCodec.newCommonSlots());
+  if (naming === 'exact' && tuple === ORIG) {
+    nameExactly(slots, copy.slots);
+    return copy;
+  }
+  const names = tuple === ORIG ? BY_ORIG : BY_REPLY;
+  for (let i = 0; i < names.length; i++) copy.slots[names[i]] = slots[names[i]];
+  return copy;
+}
+
+/**
+ * The kernel compares each direction of a flow with the zone that a request gives for that direction (nf_ct_zone_equal), and looks first where
+ * the zone of the original direction puts the tuple (nf_conntrack_find_get). So the zone goes into the tuple: then the other direction has
+ * zone 0, which a tuple of another zone is not. To look in zone 0, the tuple is written as a reply with a zone of its own, because which of
+ * the two tuples it is makes no difference to the kernel.
+ */
+function nameExactly(from: Flow['slots'], to: Flow['slots']): void {
+  const zone = from[ZONE] ?? from[ORIG.zone] ?? 0;
+  if (zone !== 0) {
+    to[ORIG.family] = from[ORIG.family];
+    for (let i = 0; i < ORIG.all.length; i++) to[ORIG.all[i]] = from[ORIG.all[i]];
+    to[ORIG.zone] = zone;
+    return;
+  }
+  for (let i = 0; i < MIRRORED.length; i++) to[MIRRORED[i][1]] = from[MIRRORED[i][0]];
+  to[REPLY.zone] = SOME_ZONE;
+}
+
+/** The flow can be named exactly, and is one that was in the table: its id says whether another was found. */
+export function mayBeHidden({ slots }: Flow): boolean {
+  return slots[ID] !== undefined && hasTuple(slots, ORIG);
+}
+
+/** The flow says when it began, so that one in its place can be told from it. */
+export function hasStart({ slots }: Flow): boolean {
+  return slots[ID] !== undefined && slots[START] !== undefined;
+}
+
+/** What was found is what was meant, as far as that says: its id, and its start where both have one. */
+export function isSameFlow(meant: Flow, found: Flow): boolean {
+  const a = meant.slots;
+  const b = found.slots;
+  if (a[ID] !== undefined && a[ID] !== b[ID]) return false;
+  return a[START] === undefined || b[START] === undefined || a[START] === b[START];
+}

@@ -1,0 +1,83 @@
+/** Runs cases of the matrix, and says what is wrong with what they left. */
+import { Conntrack } from '../../src/conntrack/conntrack.ts';
+import { CompiledFilter, type Filter } from '../../src/ctnetlink/filter.ts';
+import { kernelSupport } from '../../src/ctnetlink/support.ts';
+import type { Call } from './calls.ts';
+import { type Entry, keyOf, packetsOf } from './table.ts';
+import type { World } from './world.ts';
+
+/** Flows by what names them, and the packets that are counted on each. */
+type Counted = ReadonlyMap<string, number>;
+
+function counted(entries: readonly Entry[]): Map<string, number> {
+  return new Map(entries.map((entry) => [keyOf(entry), packetsOf(entry)]));
+}
+
+/** Those of the releases that are not asked the same as one before them: of most filters most are. */
+export function unlikeReleases(filter: Filter, releases: readonly string[]): string[] {
+  const asked = new Set<string>();
+  return releases.filter((release) => {
+    const compiled = new CompiledFilter(filter);
+    const support = kernelSupport(release);
+    const requests = (['dump', 'flush'] as const).map((purpose) => {
+      const { family, attributes, exact } = compiled.forKernel(purpose, support);
+      return [family, exact, attributes.toJSON()];
+    });
+    const before = asked.size;
+    return asked.add(JSON.stringify(requests)).size > before;
+  });
+}
+
+export class Judge {
+  readonly #world: World;
+  /** What a new table has, and what is counted before every other case. */
+  #fresh: readonly Entry[] | undefined;
+  /** What the case before has left. */
+  #left: Counted = new Map();
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  /** Faults of this call; none where exactly the wanted flows and counters are left. */
+  async faults(call: Call, filter: Filter, release: string): Promise<string[]> {
+    const whole = this.#left.size === this.#fresh?.length;
+    await this.#world.fill(whole);
+    this.#fresh ??= await this.#world.read();
+    const before = counted(this.#fresh);
+    if (whole) for (const [key, packets] of this.#left) before.set(key, before.get(key)! + packets);
+    const wanted = new Set(this.#fresh.filter((entry) => call.selects(filter, entry)).map(keyOf));
+    const transport = this.#world.transport(release);
+    const ct = await Conntrack.open({ transport });
+    const faults: string[] = [];
+    try {
+      const given = await call.run(ct, filter, transport);
+      const touched = call.stopsAt === undefined ? wanted : new Set(given!.map(keyOf));
+      if (given !== undefined) faults.push(...judgeGiven(given, before, wanted, call.stopsAt ?? wanted.size));
+      this.#left = counted(await this.#world.read());
+      for (const [key, packets] of before) {
+        const left = touched.has(key) ? (call.does === 'delete' ? undefined : 0) : packets;
+        if (this.#left.get(key) !== left) faults.push(`left ${this.#left.get(key)} instead of ${left}: ${key}`);
+      }
+    } catch (error) {
+      this.#left = new Map();
+      faults.push(`${(error as Error).stack}`);
+    } finally {
+      await ct.close();
+    }
+    return faults.map((fault) => `${call.name} ${JSON.stringify(filter)} on ${release}: ${fault}`);
+  }
+}
+
+function judgeGiven(given: readonly Entry[], before: Counted, wanted: ReadonlySet<string>, most: number): string[] {
+  const faults: string[] = [];
+  const expected = Math.min(wanted.size, most);
+  if (given.length !== expected) faults.push(`gave ${given.length} flows of ${expected}`);
+  for (const entry of given) {
+    const key = keyOf(entry);
+    if (!wanted.has(key)) faults.push(`gave ${key}`);
+    if (packetsOf(entry) !== before.get(key))
+      faults.push(`gave ${packetsOf(entry)} packets instead of ${before.get(key)}: ${key}`);
+  }
+  return faults;
+}

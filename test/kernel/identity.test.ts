@@ -1,0 +1,91 @@
+/** A flow that was dumped is that flow: not another one that has its tuple, nor its tuple and its id. */
+import { expect } from 'chai';
+import { Conntrack } from '../../src/conntrack/conntrack.ts';
+import { ManyError } from '../../src/conntrack/many.ts';
+import type { Flow } from '../../src/ctnetlink/flow.ts';
+import type { FlowInit } from '../../src/ctnetlink/properties.ts';
+import { slotOfProperty } from '../../src/ctnetlink/tuple.ts';
+import { KernelError } from '../../src/netlink/errors.ts';
+import { rejection } from '../support/fake-transport.ts';
+import { describeKernel, resetNamespace, sysctl } from '../support/kernel.ts';
+
+const START = slotOfProperty('timestamp.start');
+
+function udp(sport: number): FlowInit {
+  return { orig: { src: '192.0.2.1', dst: '198.51.100.2', proto: 'udp', sport, dport: 53 }, timeout: 600 };
+}
+
+/** The same flow, had it begun a nanosecond earlier: what a flow was that had the tuple, and the id, before this one. */
+function predecessorOf(flow: Flow): Flow {
+  const before = flow.clone();
+  before.slots[START] = (before.slots[START] as bigint) - 1n;
+  return before;
+}
+
+describeKernel('identity of flows', ['nft', 'conntrack'], () => {
+  let ct: Conntrack;
+  before(async () => {
+    ct = await Conntrack.open();
+  });
+  after(async () => {
+    await ct?.close();
+    resetNamespace();
+  });
+  beforeEach(async () => {
+    resetNamespace();
+    sysctl('nf_conntrack_timestamp', 1);
+    await ct.createMany([udp(1), udp(2), udp(3)]);
+  });
+
+  async function ports(): Promise<(number | undefined)[]> {
+    return (await ct.dump().toArray()).map(({ orig }) => orig.sport).sort();
+  }
+
+  it('get returns undefined where another flow has taken the place', async () => {
+    const flow = (await ct.get(udp(1)))!;
+    expect((await ct.get(flow))?.id).to.equal(flow.id);
+    expect(await ct.get(predecessorOf(flow))).to.equal(undefined);
+    expect(await ct.get({ ...udp(1), id: (flow.id! ^ 1) >>> 0 })).to.equal(undefined);
+    expect((await ct.get({ ...udp(1), id: flow.id }))?.id).to.equal(flow.id);
+  });
+
+  it('delete leaves a flow with the id of the one that was meant, and says that there is none', async () => {
+    const flow = (await ct.get(udp(1)))!;
+    expect(await rejection(ct.delete(predecessorOf(flow))))
+      .to.be.instanceOf(KernelError)
+      .and.include({ code: 'ENOENT', operation: 'delete' })
+      .and.have.property('message')
+      .that.contains('no such flow')
+      .and.contains('192.0.2.1:1 -> 198.51.100.2:53');
+    expect(await ports()).to.deep.equal([1, 2, 3]);
+    await ct.delete(flow);
+    expect(await ports()).to.deep.equal([2, 3]);
+  });
+
+  it('deleteMany leaves it when it is to be exact', async () => {
+    const flows = await ct.dump().toArray();
+    const meant = flows.map((flow) => (flow.orig.sport === 2 ? predecessorOf(flow) : flow));
+    const refused = await rejection(ct.deleteMany(meant, { exact: true }));
+    expect(refused).to.be.instanceOf(ManyError).and.include({ succeeded: 2, failed: 1 });
+    expect((refused as ManyError).failures.map(({ item }) => (item as Flow).orig.sport)).to.deep.equal([2]);
+    expect(await ports()).to.deep.equal([2]);
+    // Else the kernel compares, which knows no start.
+    expect(await ct.deleteMany(meant.filter(({ orig }) => orig.sport === 2))).to.deep.equal({
+      succeeded: 1,
+      failed: 0,
+    });
+  });
+
+  it('flows without a start are told apart by their ids', async () => {
+    sysctl('nf_conntrack_timestamp', 0);
+    await ct.create(udp(4));
+    const flow = (await ct.get(udp(4)))!;
+    expect(flow.timestamp?.start).to.equal(undefined);
+    const other = { ...udp(4), id: (flow.id! ^ 1) >>> 0 };
+    for (const exact of [false, true])
+      expect(await rejection(ct.deleteMany([other], { exact }))).to.be.instanceOf(ManyError);
+    expect(await rejection(ct.delete(other))).to.include({ code: 'ENOENT' });
+    await ct.delete(flow);
+    expect(await ports()).to.deep.equal([1, 2, 3]);
+  });
+});
