@@ -67,7 +67,7 @@ class Runner {
 function isLine(argv: readonly string[]): boolean {
   if (argv.some((word) => word === '-l' || word.startsWith('--label'))) return true;
   try {
-    parse(argv);
+    parse(argv.map((word) => (word === '{ID}' ? '1' : word)));
     return true;
   } catch {
     return false;

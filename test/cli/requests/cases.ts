@@ -48,7 +48,7 @@ const SAMPLES: Readonly<Record<string, readonly string[]>> = {
   'icmpv6-type': ['128', '129'],
   'icmpv6-code': ['0', '1'],
   'icmpv6-id': ['77', '0'],
-  'orig-vtag': ['1', '0xfffffff0'],
+  'orig-vtag': ['1', '4294967280'],
   'reply-vtag': ['2', '0'],
 };
 

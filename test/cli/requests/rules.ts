@@ -130,8 +130,8 @@ export const RULES: readonly Rule[] = [
     alike: deletingLess,
   },
   {
-    reason: 'It ends with the first change that the kernel refuses.',
-    of: /^-U -u EXPECTED /,
+    reason: 'It ends with the second change that the kernel refuses, and asks for flows that it refused to change.',
+    of: /^-U (-u EXPECTED|-p sctp --state \S+) /,
     alike: upToRefusal,
   },
   {
@@ -252,16 +252,20 @@ function deletingLess(both: Both): Both {
   return { ...both, theirs: both.theirs.filter(keep) };
 }
 
-/** As many requests of each type as it sent. */
-function upToRefusal(both: Both): Both {
+/** As many requests of each type as it sent, and no GET for what was refused. */
+function upToRefusal({ theirs: all, ...both }: Both & { theirs: readonly Request[] }): Both {
+  const asked = new Set(both.ours.map((request) => JSON.stringify(request)));
+  const theirs = all.filter(
+    (request) => request.type !== 'CT_GET' || isDump(request) || asked.has(JSON.stringify(request)),
+  );
   const left = new Map<string, number>();
-  for (const { type } of both.theirs) left.set(type, (left.get(type) ?? 0) + 1);
+  for (const { type } of theirs) left.set(type, (left.get(type) ?? 0) + 1);
   const ours = both.ours.filter(({ type }) => {
     const count = left.get(type) ?? 0;
     left.set(type, count - 1);
     return count > 0;
   });
-  return { ...both, ours };
+  return { ...both, theirs, ours };
 }
 
 const order = (request: Request): number => (isDump(request) ? 0 : request.type === 'CT_GET' ? 2 : 1);
