@@ -46,19 +46,21 @@ export class ResetDump extends Dump<Flow> {
 
   /** Zeroes a flow when it is asked for: a loop that is left has zeroed what it was given, and nothing else. */
   async *#each(dumped: AsyncIterable<Flow>): AsyncGenerator<Flow> {
+    const requests = new Batch();
     for await (const flow of dumped) {
-      const { flows, error } = await this.#reset([flow]);
+      const { flows, error } = await this.#reset([flow], requests);
       yield* flows;
       if (error !== undefined) throw error;
     }
   }
 
   async *#all(dumped: AsyncIterable<Flow[]>): AsyncGenerator<Flow[]> {
+    const requests = new Batch();
     for await (const batch of dumped) {
       for (let at = 0; at < batch.length; ) {
         const some = batch.slice(at, at + Math.min(MOST, this.#lease.largestReadBatch));
         at += some.length;
-        const { flows, error } = await this.#reset(some);
+        const { flows, error } = await this.#reset(some, requests);
         // The counters that there are, before the error.
         if (flows.length > 0) yield flows;
         if (error !== undefined) throw error;
@@ -67,21 +69,22 @@ export class ResetDump extends Dump<Flow> {
   }
 
   /** Over a socket beside that of the dump: its answers would stand behind what the dump has not been read of. */
-  async #reset(flows: readonly Flow[]): Promise<Outcome> {
+  async #reset(flows: readonly Flow[], requests: Batch): Promise<Outcome> {
     const socket = await this.#sockets.take();
     const naming: Naming = kernelSupport(socket.transport.release).directionZone ? 'exact' : 'usual';
-    const batch = new Batch();
-    for (const flow of flows) batch.add(buildReset(flow, naming));
+    requests.clear();
+    for (const flow of flows) requests.add(buildReset(flow, naming));
     const zeroed: Flow[] = [];
     let answered = 0;
     let failure: unknown;
     const failed = (_at: number, error: Error): void => {
-      answered++;
+      // An answer that did not fit is none.
+      if (!(error instanceof OverrunError)) answered++;
       // It ended since it was dumped: its counters are in its DESTROY event.
       if (!isGone(error)) failure ??= error;
     };
     try {
-      await socket.sendBatch(batch, failed, undefined, this.#lease, (_at, view, offset, end) => {
+      await socket.sendBatch(requests, failed, undefined, this.#lease, (_at, view, offset, end) => {
         answered++;
         const flow = this.#source.take(view, offset, end);
         if (flow !== undefined) zeroed.push(flow);

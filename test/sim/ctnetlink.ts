@@ -40,6 +40,7 @@ import {
 } from '../../src/uapi/nfnetlink.ts';
 import * as cta from '../../src/uapi/nfnetlink_conntrack.ts';
 import { AF_UNSPEC } from '../../src/uapi/socket.ts';
+import { keyOf, TupleTable } from './tuple-table.ts';
 
 const ZONE = slotOfProperty('zone');
 const MARK = slotOfProperty('mark');
@@ -98,7 +99,6 @@ interface Entry {
   readonly flow: Flow;
   readonly family: number;
   readonly key: string;
-  readonly replyKey: string;
   /** The attributes as they are sent, until something changes. */
   encoded: Uint8Array | undefined;
 }
@@ -121,8 +121,7 @@ export class CtnetlinkModel {
   readonly executed = new Map<number, number>();
   readonly #padding: Uint8Array | undefined;
   readonly #entries = new Map<string, Entry>();
-  /** By the tuple of either direction. */
-  readonly #byTuple = new Map<string, Entry>();
+  readonly #byTuple = new TupleTable<Entry>();
   readonly #writer = new Writer(32768);
   /** For the attributes of one flow. */
   readonly #attributes = new Writer(4096);
@@ -144,7 +143,7 @@ export class CtnetlinkModel {
 
   /** What names a flow here: zone, family and original tuple. */
   keyOf(flow: Flow): string {
-    return tupleKey(flow.slots, ORIG);
+    return keyOf(flow.slots);
   }
 
   /** Carries out one request. @param message from its nlmsghdr on, with nothing behind it */
@@ -191,7 +190,7 @@ export class CtnetlinkModel {
   /** A packet creates this flow, if there is none. */
   packetCreates(flow: Flow): void {
     const family = flow.slots[ORIG.family] as number;
-    if (this.#byTuple.has(tupleKey(flow.slots, ORIG)) || this.#byTuple.has(tupleKey(flow.slots, REPLY))) return;
+    if (this.#byTuple.clashes(flow.slots)) return;
     this.#insert(flow, family, 0);
   }
 
@@ -219,11 +218,13 @@ export class CtnetlinkModel {
     const { slots } = asked;
     const byOrig = slots[ORIG.proto] !== undefined;
     if (!byOrig && slots[REPLY.proto] === undefined) return EINVAL;
-    const entry = this.#byTuple.get(tupleKey(slots, byOrig ? ORIG : REPLY));
+    const entry =
+      (byOrig ? this.#byTuple.find(slots, ORIG) : undefined) ??
+      (slots[REPLY.proto] === undefined ? undefined : this.#byTuple.find(slots, REPLY));
     if (entry !== undefined) return (flags & NLM_F_EXCL) !== 0 ? EEXIST : this.#change(entry, asked, portid);
     if ((flags & NLM_F_CREATE) === 0) return ENOENT;
     if (!byOrig || slots[REPLY.proto] !== slots[ORIG.proto] || slots[TIMEOUT] === undefined) return EINVAL;
-    if (this.#byTuple.has(tupleKey(slots, REPLY))) return EEXIST;
+    if (this.#byTuple.clashes(slots)) return EEXIST;
     this.#insert(asked, family, portid);
     this.#count(slots[MARK]);
     return 0;
@@ -261,7 +262,7 @@ export class CtnetlinkModel {
       for (const entry of [...this.#entries.values()]) if (matches(entry)) this.#remove(entry, portid);
       return 0;
     }
-    const entry = this.#byTuple.get(tupleKey(slots, tuple));
+    const entry = this.#byTuple.find(slots, tuple);
     if (entry === undefined) return ENOENT;
     if (slots[ID] !== undefined && slots[ID] !== entry.flow.slots[ID]) return ENOENT;
     this.#remove(entry, portid);
@@ -270,7 +271,7 @@ export class CtnetlinkModel {
 
   #get(asked: Flow, reset: boolean, sequence: number, portid: number): ModelAnswer {
     const { slots } = asked;
-    const entry = this.#byTuple.get(tupleKey(slots, slots[ORIG.proto] !== undefined ? ORIG : REPLY));
+    const entry = this.#byTuple.find(slots, slots[ORIG.proto] !== undefined ? ORIG : REPLY);
     if (entry === undefined) return { errno: ENOENT };
     const writer = this.#writer.reset();
     this.#write(writer, entry, NLM_F_MULTI, sequence, portid);
@@ -357,8 +358,7 @@ export class CtnetlinkModel {
     const entry: Entry = {
       flow,
       family,
-      key: tupleKey(slots, ORIG),
-      replyKey: tupleKey(slots, REPLY),
+      key: keyOf(slots),
       encoded: undefined,
     };
     slots[STATUS] = ((slots[STATUS] as number | undefined) ?? 0) | IPS_CONFIRMED;
@@ -368,16 +368,14 @@ export class CtnetlinkModel {
     for (const slot of [...PACKETS, ...BYTES]) slots[slot] = 0;
     if (this.#padding !== undefined) flow.unknown = [{ level: 0, type: UNKNOWN_TYPE, value: this.#padding }];
     this.#entries.set(entry.key, entry);
-    this.#byTuple.set(entry.key, entry);
-    this.#byTuple.set(entry.replyKey, entry);
+    this.#byTuple.add(entry);
     this.#note(entry, slots[MARK] as number);
     this.#announce(entry, NFNLGRP_CONNTRACK_NEW, portid);
   }
 
   #remove(entry: Entry, portid: number): void {
     this.#entries.delete(entry.key);
-    this.#byTuple.delete(entry.key);
-    this.#byTuple.delete(entry.replyKey);
+    this.#byTuple.remove(entry);
     this.#note(entry, undefined);
     this.#announce(entry, NFNLGRP_CONNTRACK_DESTROY, portid);
   }
@@ -450,13 +448,6 @@ export class CtnetlinkModel {
   }
 }
 
-/** Family, zone and tuple, as text. */
-function tupleKey(slots: readonly SlotValue[], tuple: TupleSlots): string {
-  const src = slots[tuple.src4] ?? String(slots[tuple.src6]);
-  const dst = slots[tuple.dst4] ?? String(slots[tuple.dst6]);
-  return `${slots[ZONE] ?? 0} ${slots[tuple.proto]} ${src}.${slots[tuple.sport]} ${dst}.${slots[tuple.dport]}`;
-}
-
 function clearTuples(slots: SlotValue[]): void {
   for (const tuple of [ORIG, REPLY]) for (const slot of tuple.all) slots[slot] = undefined;
 }
@@ -484,7 +475,7 @@ function matcher(asked: Flow, family: number): (entry: Entry) => boolean {
     if (family !== AF_UNSPEC && own !== family) return false;
     if (mark !== undefined && ((slots[MARK] as number) & markMask) !== mark) return false;
     if (status !== undefined && ((slots[STATUS] as number) & statusMask) !== status) return false;
-    if (zone !== undefined && (slots[ZONE] ?? 0) !== zone) return false;
+    if (zone !== undefined && (slots[ZONE] ?? slots[ORIG.zone] ?? slots[REPLY.zone] ?? 0) !== zone) return false;
     for (const [tuple, flags] of tuples)
       if (flags !== undefined && !tupleMatches(slots, wanted, tuple, flags)) return false;
     return true;

@@ -323,7 +323,7 @@ export class Program {
       'dump.toArray',
       () => session.ct.dump(filter, { signal, reset }).toArray(),
       (outcome, from, to) => {
-        if ('error' in outcome) return this.#judgeError(outcome.error, session, controller);
+        if ('error' in outcome) return this.#judgeError(outcome.error, session, controller, reset ? [ENOMEM] : []);
         return this.#judgeDump(outcome.value, true, filter.mark, from, to);
       },
     );

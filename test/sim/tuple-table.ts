@@ -1,0 +1,89 @@
+/**
+ * The hash table of nf_conntrack_core.c: each flow stands in it by both of its tuples, and each tuple in the zone of its direction. What is looked up
+ * is found by either.
+ */
+import type { SlotValue } from '../../src/ctnetlink/kinds.ts';
+import { ORIG, REPLY, slotOfProperty, type TupleSlots } from '../../src/ctnetlink/tuple.ts';
+
+const ZONE = slotOfProperty('zone');
+
+type Slots = readonly SlotValue[];
+/** Of the original direction, and of the reply. */
+type Zones = readonly [number, number];
+
+/** struct nf_conntrack_zone: a zone of one direction is 0 in the other. */
+export function zonesOf(slots: Slots): Zones {
+  const both = slots[ZONE] ?? 0;
+  return [(slots[ORIG.zone] ?? both) as number, (slots[REPLY.zone] ?? both) as number];
+}
+
+function text(slots: Slots, tuple: TupleSlots): string {
+  const { src4, src6, dst4, dst6, proto, sport, dport, icmpType, icmpCode, icmpId } = tuple;
+  const src = slots[src4] ?? String(slots[src6]);
+  const dst = slots[dst4] ?? String(slots[dst6]);
+  const icmp = slots[icmpType] === undefined ? '' : ` ${slots[icmpType]}.${slots[icmpCode]}.${slots[icmpId]}`;
+  return `${slots[proto]} ${src}.${slots[sport]} ${dst}.${slots[dport]}${icmp}`;
+}
+
+/** What names a flow: the zone of its original direction, and that tuple. */
+export function keyOf(slots: Slots): string {
+  return `${zonesOf(slots)[0]} ${text(slots, ORIG)}`;
+}
+
+interface Hit<E> {
+  readonly entry: E;
+  readonly direction: 0 | 1;
+}
+
+export class TupleTable<E extends { readonly flow: { readonly slots: Slots } }> {
+  /** By zone and tuple; the newest first, as hlist_nulls_add_head_rcu puts it. */
+  readonly #hits = new Map<string, Hit<E>[]>();
+
+  /** nf_conntrack_find_get: whatever is found by this tuple where the zones of the request put it. */
+  find(slots: Slots, tuple: TupleSlots): E | undefined {
+    const zones = zonesOf(slots);
+    for (const zone of new Set(zones)) {
+      const found = this.#at(zone, slots, tuple, zones);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  /** nf_conntrack_hash_check_insert: whether a flow like this may not stand beside those that there are. */
+  clashes(slots: Slots): boolean {
+    const zones = zonesOf(slots);
+    const [orig, reply] = zones;
+    return this.#at(orig, slots, ORIG, zones) !== undefined || this.#at(reply, slots, REPLY, zones) !== undefined;
+  }
+
+  add(entry: E): void {
+    for (const [key, direction] of placesOf(entry)) {
+      const hits = this.#hits.get(key);
+      if (hits === undefined) this.#hits.set(key, [{ entry, direction }]);
+      else hits.unshift({ entry, direction });
+    }
+  }
+
+  remove(entry: E): void {
+    for (const [key] of placesOf(entry)) {
+      const hits = this.#hits.get(key)!.filter((hit) => hit.entry !== entry);
+      if (hits.length > 0) this.#hits.set(key, hits);
+      else this.#hits.delete(key);
+    }
+  }
+
+  #at(zone: number, slots: Slots, tuple: TupleSlots, zones: Zones): E | undefined {
+    // nf_ct_zone_equal
+    for (const { entry, direction } of this.#hits.get(`${zone} ${text(slots, tuple)}`) ?? [])
+      if (zonesOf(entry.flow.slots)[direction] === zones[direction]) return entry;
+    return undefined;
+  }
+}
+
+function placesOf({ flow: { slots } }: { readonly flow: { readonly slots: Slots } }): Set<readonly [string, 0 | 1]> {
+  const [orig, reply] = zonesOf(slots);
+  return new Set([
+    [`${orig} ${text(slots, ORIG)}`, 0],
+    [`${reply} ${text(slots, REPLY)}`, 1],
+  ] as const);
+}
