@@ -1,12 +1,12 @@
-/** The calls of both APIs and of the command line that delete flows or reset counters, for the matrix. */
+/** The calls that delete flows or reset counters, for the matrix. */
 import type { Conntrack } from '../../src/conntrack/conntrack.ts';
 import type { Filter } from '../../src/ctnetlink/filter.ts';
 import type { Flow } from '../../src/ctnetlink/flow.ts';
 import type { TransportFactory } from '../../src/netlink/transport.ts';
 import { type Entry, entryOf, selects } from './table.ts';
 
-/** What a call did, by its own account: the flows that it gave with their counters, where it gives any. */
-export type Given = Entry[] | undefined;
+/** What a call did, by its own account: the flows that it gave with their counters, where it gives any; or nothing at all. */
+export type Given = Entry[] | 'refused' | undefined;
 
 export interface Call {
   readonly name: string;
@@ -16,6 +16,8 @@ export interface Call {
   readonly stopsAt?: number;
   /** Others send what one of these sends, to every release. */
   readonly everyRelease?: boolean;
+  /** The filters that it can be asked for; default: all. */
+  takes?(filter: Filter): boolean;
   /** Which flows the call is to be about. */
   selects(filter: Filter, entry: Entry): boolean;
   run(ct: Conntrack, filter: Filter, transport: TransportFactory): Promise<Given>;

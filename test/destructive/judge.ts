@@ -51,7 +51,10 @@ export class Judge {
     const ct = await Conntrack.open({ transport });
     const faults: string[] = [];
     try {
-      const given = await call.run(ct, filter, transport);
+      const outcome = await call.run(ct, filter, transport);
+      // Then nothing is to have happened.
+      if (outcome === 'refused') wanted.clear();
+      const given = outcome === 'refused' ? undefined : outcome;
       const touched = call.stopsAt === undefined ? wanted : new Set(given!.map(keyOf));
       if (given !== undefined) faults.push(...judgeGiven(given, before, wanted, call.stopsAt ?? wanted.size));
       this.#left = counted(await this.#world.read());

@@ -2,6 +2,7 @@
 import { expect } from 'chai';
 import { describeKernel, resetNamespace } from '../support/kernel.ts';
 import { CALLS } from './calls.ts';
+import { CALLS_OF_C } from './calls-of-c.ts';
 import { Judge, unlikeReleases } from './judge.ts';
 import { FILTERS, KEYS, keyOf, packetsOf, RELEASES } from './table.ts';
 import { realWorld, type World } from './world.ts';
@@ -26,11 +27,11 @@ describeKernel('destructive calls on the kernel', ['nft', 'conntrack'], () => {
     expect(silent.map(({ orig }) => orig.proto)).to.have.members(['gre', 'sctp', 90, 91]);
   });
 
-  for (const call of CALLS) {
+  for (const call of [...CALLS, ...CALLS_OF_C]) {
     it(`${call.name}: leaves exactly the wanted flows and counters`, async () => {
       const judge = new Judge(world);
       const faults: string[] = [];
-      for (const filter of FILTERS)
+      for (const filter of FILTERS.filter((each) => call.takes?.(each) ?? true))
         for (const release of call.everyRelease ? unlikeReleases(filter, RELEASES) : ['6.18.0'])
           faults.push(...(await judge.faults(call, filter, release)));
       expect(faults).to.deep.equal([]);

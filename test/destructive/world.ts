@@ -2,6 +2,9 @@
 import { Conntrack } from '../../src/conntrack/conntrack.ts';
 import type { TransportFactory } from '../../src/netlink/transport.ts';
 import { type OpenOptions, openTransport } from '../../src/transport/open.ts';
+import { NLM_F_ACK } from '../../src/uapi/netlink.ts';
+import { CtnetlinkModel } from '../sim/ctnetlink.ts';
+import { ack, done, error, FakeTransport } from '../support/fake-transport.ts';
 import { sysctl } from '../support/kernel.ts';
 import { Packets, prepareForPackets, type Side } from '../support/packets.ts';
 import { type Entry, entryOf, TABLE } from './table.ts';
@@ -57,5 +60,42 @@ export async function realWorld(): Promise<World> {
       packets.close();
       await ct.close();
     },
+  };
+}
+
+/** Bytes of a datagram of a dump: small, so that a table of this size takes several. */
+const DATAGRAM = 1024;
+
+/** The simulated kernel, as it was in this release: it ignores what that release did not know. */
+export async function simulatedWorld(release: string): Promise<World> {
+  const model = new CtnetlinkModel({ release });
+  const transport: TransportFactory = async () => {
+    const fake = new FakeTransport((request, { nlmsg_seq, nlmsg_flags }, kernel) => {
+      const { errno, reply, dump } = model.request(request, kernel.portid);
+      if (errno !== 0) {
+        kernel.queue(error(nlmsg_seq, errno));
+      } else if (dump !== undefined) {
+        for (let some = dump.next(DATAGRAM); some !== undefined; some = dump.next(DATAGRAM)) kernel.queue(some);
+        kernel.queue(done(nlmsg_seq));
+      } else {
+        if (reply !== undefined) kernel.queue(reply);
+        if ((nlmsg_flags & NLM_F_ACK) !== 0) kernel.queue(ack(nlmsg_seq));
+      }
+    });
+    fake.release = release;
+    return fake;
+  };
+  const ct = await Conntrack.open({ transport });
+  return {
+    transport: () => transport,
+    async fill(whole) {
+      if (!whole) {
+        for (const key of model.keys) model.expires(key);
+        await ct.createMany(TABLE);
+      }
+      for (const key of model.keys) model.packet(key);
+    },
+    read: async () => (await ct.dump().toArray()).map(entryOf),
+    close: () => ct.close(),
   };
 }

@@ -106,6 +106,8 @@ interface Entry {
 export interface ModelOptions {
   /** Bytes of an attribute that nobody knows in every flow: what makes dumps long without many flows. */
   padding?: number;
+  /** Of the kernel: an old one ignores what it does not know of a filter. Default: Linux 6.18. */
+  release?: string;
 }
 
 export class CtnetlinkModel {
@@ -120,6 +122,8 @@ export class CtnetlinkModel {
   /** How often a request with this mark has created or changed a flow. */
   readonly executed = new Map<number, number>();
   readonly #padding: Uint8Array | undefined;
+  /** Thousands are the major number. */
+  readonly #version: number;
   readonly #entries = new Map<string, Entry>();
   readonly #byTuple = new TupleTable<Entry>();
   readonly #writer = new Writer(32768);
@@ -129,7 +133,9 @@ export class CtnetlinkModel {
   #serial = 0;
   #nextId = 1;
 
-  constructor({ padding = 0 }: ModelOptions = {}) {
+  constructor({ padding = 0, release = '6.18.0' }: ModelOptions = {}) {
+    const [major, minor] = release.split('.').map(Number);
+    this.#version = major * 1000 + minor;
     if (padding > 0) this.#padding = new Uint8Array(padding).fill(0x5a);
   }
 
@@ -166,15 +172,17 @@ export class CtnetlinkModel {
     const family = message[NLMSG_HDRLEN];
     const version = message[NLMSG_HDRLEN + 1];
     const dumps = (nlmsg_flags & NLM_F_DUMP) === NLM_F_DUMP;
+    this.#ignore(asked.slots, dumps);
+    const walked = this.#version < 4020 ? AF_UNSPEC : family;
     switch (nfnlMessage(nlmsg_type)) {
       case cta.IPCTNL_MSG_CT_NEW:
         return { errno: this.#new(asked, family, nlmsg_flags, portid) };
       case cta.IPCTNL_MSG_CT_DELETE:
-        return { errno: this.#delete(asked, family, version, portid) };
+        return { errno: this.#delete(asked, family, this.#version >= 5003 ? version : 0, portid) };
       case cta.IPCTNL_MSG_CT_GET:
-        return dumps ? this.#dump(asked, family, false, nlmsg_seq, portid) : this.#get(asked, false, nlmsg_seq, portid);
+        return dumps ? this.#dump(asked, walked, false, nlmsg_seq, portid) : this.#get(asked, false, nlmsg_seq, portid);
       case cta.IPCTNL_MSG_CT_GET_CTRZERO:
-        return dumps ? this.#dump(asked, family, true, nlmsg_seq, portid) : this.#get(asked, true, nlmsg_seq, portid);
+        return dumps ? this.#dump(asked, walked, true, nlmsg_seq, portid) : this.#get(asked, true, nlmsg_seq, portid);
       case cta.IPCTNL_MSG_CT_GET_STATS:
         return { errno: 0, reply: this.#stats(nlmsg_seq, portid) };
       case cta.IPCTNL_MSG_CT_GET_STATS_CPU:
@@ -185,6 +193,17 @@ export class CtnetlinkModel {
       default:
         return { errno: EINVAL };
     }
+  }
+
+  /** Takes away what this kernel does not look at in a dump or flush. A zone of 0 flushed every zone until 6.9. */
+  #ignore(slots: SlotValue[], dumps: boolean): void {
+    const names = slots[ORIG.proto] !== undefined || slots[REPLY.proto] !== undefined;
+    const filters = slots[FILTER_ORIG] !== undefined || slots[FILTER_REPLY] !== undefined;
+    if (this.#version < (dumps ? 5008 : 6012)) slots[FILTER_ORIG] = slots[FILTER_REPLY] = undefined;
+    // Those of a request about one flow are no filter.
+    if (names && !filters) return;
+    if (this.#version < 5015) slots[STATUS] = slots[STATUS_MASK] = undefined;
+    if (this.#version < 6008 || (this.#version < 6009 && slots[ZONE] === 0)) slots[ZONE] = undefined;
   }
 
   /** A packet creates this flow, if there is none. */
@@ -493,6 +512,12 @@ function tupleMatches(
   if ((flags & cta.CTA_FILTER_F_CTA_IP_SRC) !== 0) compared.push(tuple.src4);
   if ((flags & cta.CTA_FILTER_F_CTA_IP_DST) !== 0) compared.push(tuple.dst4);
   if ((flags & cta.CTA_FILTER_F_CTA_PROTO_NUM) !== 0) compared.push(tuple.proto);
+  if ((flags & (cta.CTA_FILTER_F_CTA_PROTO_ICMP_TYPE | cta.CTA_FILTER_F_CTA_PROTO_ICMPV6_TYPE)) !== 0)
+    compared.push(tuple.icmpType);
+  if ((flags & (cta.CTA_FILTER_F_CTA_PROTO_ICMP_CODE | cta.CTA_FILTER_F_CTA_PROTO_ICMPV6_CODE)) !== 0)
+    compared.push(tuple.icmpCode);
+  if ((flags & (cta.CTA_FILTER_F_CTA_PROTO_ICMP_ID | cta.CTA_FILTER_F_CTA_PROTO_ICMPV6_ID)) !== 0)
+    compared.push(tuple.icmpId);
   if (slots[tuple.proto] === IPPROTO_TCP || slots[tuple.proto] === IPPROTO_UDP) {
     if ((flags & cta.CTA_FILTER_F_CTA_PROTO_SRC_PORT) !== 0) compared.push(tuple.sport);
     if ((flags & cta.CTA_FILTER_F_CTA_PROTO_DST_PORT) !== 0) compared.push(tuple.dport);

@@ -1,0 +1,34 @@
+/** The same on simulated kernels, each of which ignores what its release did not know: a filter that is ignored would empty the table. */
+import { expect } from 'chai';
+import { CALLS } from './calls.ts';
+import { CALLS_OF_C } from './calls-of-c.ts';
+import { Judge } from './judge.ts';
+import { FILTERS, KEYS, keyOf, packetsOf, RELEASES } from './table.ts';
+import { simulatedWorld } from './world.ts';
+
+describe('destructive calls on simulated kernels', () => {
+  for (const release of RELEASES) {
+    describe(`Linux ${release}`, () => {
+      it('has a table to work on, with counters', async () => {
+        const world = await simulatedWorld(release);
+        await world.fill(false);
+        const entries = await world.read();
+        expect(entries.map(keyOf)).to.have.members(KEYS);
+        expect(entries.map(packetsOf)).to.deep.equal(KEYS.map(() => 1));
+        await world.close();
+      });
+
+      for (const call of [...CALLS, ...CALLS_OF_C]) {
+        it(`${call.name}: leaves exactly the wanted flows and counters`, async () => {
+          const world = await simulatedWorld(release);
+          const judge = new Judge(world);
+          const faults: string[] = [];
+          for (const filter of FILTERS.filter((each) => call.takes?.(each) ?? true))
+            faults.push(...(await judge.faults(call, filter, release)));
+          await world.close();
+          expect(faults).to.deep.equal([]);
+        });
+      }
+    });
+  }
+});
