@@ -121,6 +121,7 @@ export class Conntrack {
 
   /**
    * Changes the flow with this tuple and zone: mark (under markMask), timeout, status (bits can only be set), labels, TCP state.
+   * The id and the start of a dumped flow are not compared: a flow that took its place is changed.
    * Where both tuples are given both must be whole. TCP flags are never added: that would loosen a connection whose windows the kernel knows.
    * @throws TypeError, RangeError naming the argument; KernelError ENOENT, EBUSY, EOPNOTSUPP, ...
    */

@@ -55,7 +55,8 @@ export class Expectations {
   }
 
   /**
-   * The expectation that a flow with this tuple would meet; undefined when there is none. A zone must be that of the master.
+   * The expectation that a flow with this tuple would meet; undefined when there is none, or when it has another id than
+   * the one that is given. A zone must be that of the master.
    * @throws TypeError, RangeError naming the argument; KernelError
    */
   async get(expectation: ExpectationInit | Expectation, options: CallOptions = {}): Promise<Expectation | undefined> {
@@ -83,7 +84,7 @@ export class Expectations {
   }
 
   /**
-   * Deletes the expectation with this tuple; with an id (a dumped one has it) only that very one.
+   * Deletes the expectation with this tuple; with an id (a dumped one has it) none that has another. One that took its place may have the same.
    * @throws TypeError without a tuple: the kernel would take it for a flush; KernelError ENOENT
    */
   async delete(expectation: ExpectationInit | Expectation, options: CallOptions = {}): Promise<void> {

@@ -216,6 +216,8 @@ describeKernel('Expectations on the kernel', ['conntrack', 'nft'], () => {
       const make = (): Promise<void> => ct.expectations.createOrUpdate({ tuple: TUPLE, master, timeout });
       await make();
       const [{ id }] = await all();
+      expect(await ct.expectations.get({ tuple: TUPLE, id: (id! ^ 1) >>> 0 })).to.equal(undefined);
+      expect(await ct.expectations.get({ tuple: TUPLE, id })).to.have.property('id', id);
       expect(await code(ct.expectations.delete({ tuple: TUPLE, id: (id! ^ 1) >>> 0 }))).to.equal('ENOENT');
       expect(await all()).to.have.length(1);
       expect(await code(ct.expectations.delete({ tuple: TUPLE, id }))).to.equal('OK');
