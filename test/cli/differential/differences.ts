@@ -22,6 +22,11 @@ const BY_REASON: Readonly<Record<string, readonly string[]>> = {
     '-D -t 1000',
   ],
   'It reads a number as far as it goes, takes 0 where there is none, and cuts what is out of range.': NO_NUMBERS,
+  'It takes a number that is none, and tells the next mistake.': ['-E -b x -z'],
+  'It reads a prefix length as far as it goes; without a digit that selects everything.': [
+    ...['1.1.1.1/', '1.1.1.1/+8', '1.1.1.1/ 8', '1.1.1.1/4294967304', 'fd00::1/'].map((network) => `-L -s ${network}`),
+    ...['1.1.1.1/', '1.1.1.1/ 8'].map((network) => `-L -d ${network}`),
+  ],
   'It takes a protocol behind a space or a sign.': ['-L -p  7', '-L -p +5'].flatMap((line) => [
     line,
     line.replace('-L', '-I -s 1.1.1.1 -d 2.2.2.2 -t 100'),
@@ -59,6 +64,11 @@ const BY_REASON: Readonly<Record<string, readonly string[]>> = {
       '-U -f ipv4 -p sctp --state CLOSED -m 0x77',
       '-U -f ipv4 -p udp -u EXPECTED',
     ],
+  'It counts a change that the kernel refuses; 1.4.9 does not.': [
+    '-U -s 10.0.0.16 -t 700',
+    '-U -s 10.0.0.16 -m 3 -t 1000',
+    '-U -f ipv4 -p sctp --state CLOSED',
+  ],
   'It looks for an optional argument in the next word only, and takes all labels away.': [
     '-U -f ipv4 -p tcp --label-del=two',
   ],
