@@ -87,10 +87,7 @@ const TABLE: Readonly<Record<string, Entry>> = {
     [...FORMAT, 'received', 'programName'],
     (options) => format.formatEvent({ type: 'new', flow: FLOW }, options),
   ],
-  formatEventXML: [
-    [...FORMAT, 'programName'],
-    (options) => format.formatEventXML({ type: 'new', flow: FLOW }, options),
-  ],
+  formatEventXML: [FORMAT, (options) => format.formatEventXML({ type: 'new', flow: FLOW }, options)],
   formatExpectation: [[...FORMAT, 'type', 'received'], (options) => format.formatExpectation(EXPECTED, options)],
   formatExpectationXML: [[...FORMAT, 'type'], (options) => format.formatExpectationXML(EXPECTED, options)],
   formatExpectationEvent: [

@@ -32,6 +32,7 @@ export function report(error: unknown, settings?: Asked): number {
   if (error instanceof CommandFailure) return report(error.cause, error.settings);
   if (environmentVariable('CTNETLINK_DEBUG')) for (const line of inspect(error).split('\n')) complainPlainly(line);
   if (error instanceof UsageError) {
+    if (error.hint !== undefined) complain(error.hint);
     complain(error.message);
     if (error.status !== FAILED)
       process.stderr.write("Try `ctnetlink -h' or 'ctnetlink --help' for more information.\n");

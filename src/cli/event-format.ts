@@ -10,8 +10,8 @@ import {
 } from '../format/event.ts';
 import { formatEventJSON, formatSyncJSON } from '../format/json.ts';
 import { timeval } from '../format/time.ts';
-import { flowFormat, plainOptions } from './formats.ts';
-import { ProgramNames } from './program-names.ts';
+import { flowFormat, isJSON, plainOptions } from './formats.ts';
+import { programNames } from './program-names.ts';
 import type { Settings } from './settings.ts';
 
 /** In front of what was listed after an overrun, as wide as what stands in front of events. */
@@ -19,19 +19,14 @@ export const SYNC = '   [SYNC] ';
 
 /** The text of an event, without a newline. What is the same of all is worked out once. */
 export function eventFormat(settings: Settings): (event: FlowEvent) => string {
-  const { output, replay } = settings;
-  if (output.has('json') || output.has('ndjson')) return formatEventJSON;
-  // The programs of a capture are not those of this machine.
-  const programs = replay === undefined ? new ProgramNames() : undefined;
-  const programOf = ({ portid }: FlowEvent): string | undefined => (portid === 0 ? undefined : programs?.of(portid));
+  const { output } = settings;
+  const programOf = programNames(settings);
+  if (isJSON(settings)) return (event) => formatEventJSON(event, programOf(event));
   if (output.has('save')) return (event) => formatEventSave(event, programOf(event));
   const timed = output.has('timestamp');
   if (output.has('xml')) {
     const options: EventXmlOptions = { ...plainOptions(settings), time: timed };
-    return (event) => {
-      options.programName = programOf(event);
-      return formatEventXML(event, options);
-    };
+    return (event) => formatEventXML(event, options);
   }
   const options: EventOptions = plainOptions(settings);
   return (event) => {
@@ -44,7 +39,7 @@ export function eventFormat(settings: Settings): (event: FlowEvent) => string {
 /** The text of a flow that was listed after an overrun: what -L prints of it, but for what tells it from an event. */
 export function syncFormat(settings: Settings): (flow: Flow) => string {
   const { output } = settings;
-  if (output.has('json') || output.has('ndjson')) return (flow) => formatSyncJSON({ flow });
+  if (isJSON(settings)) return (flow) => formatSyncJSON({ flow });
   const format = flowFormat(settings);
   // <flow> without a type, and -A, which does no harm where the flow is there already.
   if (output.has('xml') || output.has('save')) return format;

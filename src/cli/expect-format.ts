@@ -6,17 +6,24 @@ import { formatExpectation, formatExpectationXML } from '../format/expectation.t
 import { formatExpectationEventJSON, formatExpectationJSON, formatSyncJSON } from '../format/json.ts';
 import { expectationTimeval } from '../format/time.ts';
 import { now, SYNC } from './event-format.ts';
+import { isJSON } from './formats.ts';
+import { programNames } from './program-names.ts';
 import type { Settings } from './settings.ts';
 
-export function expectationFormat({ output }: Settings): (expectation: Expectation) => string {
-  if (output.has('json') || output.has('ndjson')) return formatExpectationJSON;
+export function expectationFormat(settings: Settings): (expectation: Expectation) => string {
+  const { output } = settings;
+  if (isJSON(settings)) return formatExpectationJSON;
   const time = output.has('timestamp');
   if (output.has('xml')) return (expectation) => formatExpectationXML(expectation, { time });
   return (expectation) => formatExpectation(expectation, { received: time ? now() : undefined });
 }
 
-export function expectationEventFormat({ output }: Settings): (event: ExpectationEvent) => string {
-  if (output.has('json') || output.has('ndjson')) return formatExpectationEventJSON;
+export function expectationEventFormat(settings: Settings): (event: ExpectationEvent) => string {
+  const { output } = settings;
+  if (isJSON(settings)) {
+    const programOf = programNames(settings);
+    return (event) => formatExpectationEventJSON(event, programOf(event));
+  }
   const time = output.has('timestamp');
   if (output.has('xml')) return (event) => formatExpectationEventXML(event, { time });
   return (event) => formatExpectationEvent(event, { received: time ? now() : undefined });
@@ -25,7 +32,7 @@ export function expectationEventFormat({ output }: Settings): (event: Expectatio
 /** Of one that was listed after an overrun: see syncFormat. */
 export function expectationSyncFormat(settings: Settings): (expectation: Expectation) => string {
   const { output } = settings;
-  if (output.has('json') || output.has('ndjson')) return (expectation) => formatSyncJSON({ expectation });
+  if (isJSON(settings)) return (expectation) => formatSyncJSON({ expectation });
   if (output.has('xml')) return expectationFormat(settings);
   const time = output.has('timestamp');
   return (expectation) => (time ? `[${expectationTimeval(now())}]\t` : '') + SYNC + formatExpectation(expectation);

@@ -4,7 +4,7 @@ import { CompiledExpectationFilter, type ExpectationFilter } from '../ctnetlink/
 import { ReplayError } from '../transport/replay.ts';
 import type { Context } from './context.ts';
 import { expectationFormat } from './expect-format.ts';
-import { Listing } from './formats.ts';
+import { isJSON, jsonOf, Listing } from './formats.ts';
 import { complain } from './output.ts';
 
 export async function listExpectations(context: Context): Promise<number> {
@@ -23,8 +23,9 @@ export async function listExpectations(context: Context): Promise<number> {
 export async function countExpectations(context: Context): Promise<number> {
   let entries = 0;
   for await (const batch of listed(context)) entries += batch.length;
-  context.output.add(`${entries}\n`);
-  await context.output.flush();
+  const { settings, output } = context;
+  output.add(isJSON(settings) ? jsonOf(settings, [{ entries }]) : `${entries}\n`);
+  await output.flush();
   return 0;
 }
 

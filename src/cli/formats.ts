@@ -24,12 +24,23 @@ export function plainOptions({ command, output, labels, labelsAdd, labelsDelete 
 /** The text of a flow, without a newline. */
 export function flowFormat(settings: Settings): (flow: Flow) => string {
   const { output, command } = settings;
-  if (output.has('json') || output.has('ndjson')) return formatFlowJSON;
+  if (isJSON(settings)) return formatFlowJSON;
   // What would do it again.
   if (output.has('save')) return command === 'delete' ? (flow) => formatFlowSave(flow, '-D') : formatFlowSave;
   const options = plainOptions(settings);
   if (output.has('xml')) return (flow) => formatFlowXML(flow, options);
   return (flow) => formatFlow(flow, options);
+}
+
+export function isJSON({ output }: Settings): boolean {
+  return output.has('json') || output.has('ndjson');
+}
+
+/** What -C and -S print: -C one object, -S an array of one for each CPU, with `ndjson` an object a line. */
+export function jsonOf({ output, command }: Settings, objects: readonly object[]): string {
+  const lines = objects.map((object) => JSON.stringify(object));
+  if (output.has('ndjson') || command === 'count') return lines.map((line) => `${line}\n`).join('');
+  return `[\n${lines.join(',\n')}\n]\n`;
 }
 
 /** Entries printed one after the other, in an array of JSON or a document of XML where -o says so, and counted. */

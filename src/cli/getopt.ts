@@ -12,6 +12,8 @@ export interface Found<T extends Named> {
   attached: string | undefined;
   /** As it was written, for messages. */
   text: string;
+  /** It ends its word, so that the next word may be its argument. */
+  last: boolean;
 }
 
 /** The options that are known at a time, found by letter and by name: a file has as many command lines as it has lines. */
@@ -59,10 +61,11 @@ export function optionsIn<T extends Named>(word: string, known: Known<T>): Found
     const row = known.lettered(word[at]);
     if (row === undefined) throw new UsageError(`unknown option \`${text}'`);
     const rest = word.slice(at + 1);
-    if (row.argument === undefined || rest === '') {
-      found.push({ row, attached: undefined, text });
+    // A table is looked for in the next word only, so that other letters may follow a command's.
+    if (row.argument === undefined || rest === '' || ('command' in row && row.argument === 'optional')) {
+      found.push({ row, attached: undefined, text, last: rest === '' });
     } else {
-      found.push({ row, attached: rest, text });
+      found.push({ row, attached: rest, text, last: true });
       break;
     }
   }
@@ -77,7 +80,7 @@ function longOption<T extends Named>(word: string, known: Known<T>): Found<T> {
   const [row] = matches;
   if (matches.length !== 1 || (attached !== undefined && row.argument === undefined))
     throw new UsageError(`unknown option \`${word}'`);
-  return { row, attached, text: `--${name}` };
+  return { row, attached, text: `--${name}`, last: true };
 }
 
 /** The commands as options: each takes a table, if it likes. */

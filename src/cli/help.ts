@@ -10,6 +10,8 @@ const WIDTH = 79;
 /** Where explanations begin. */
 const COLUMN = 30;
 const NARROW = 16;
+/** How the letters of an option begin that all commands take. */
+const EVERY = 'LGDIAUEFCS';
 
 /** @param protocol its options are added, as conntrack(8) does with -h -p */
 export function helpText(protocol?: number): string {
@@ -108,7 +110,7 @@ function helpOf(option: Option): string {
 /** The commands that take an option, as the help has them; none where all do. */
 function lettersOf({ conntrack, expect }: Commands): string {
   if (conntrack === undefined) return `${expect} expect`;
-  return conntrack.includes('S') ? '' : conntrack.replace('h', '');
+  return conntrack.startsWith(EVERY) ? '' : conntrack.replace('h', '');
 }
 
 function namesOf({ short, long }: Pick<Option, 'short' | 'long'>, placeholder = ''): string {

@@ -5,13 +5,21 @@ import { CONNLABEL_CONF, LabelMap } from '../format/labelmap.ts';
 import { complainPlainly } from './output.ts';
 import { UsageError } from './settings.ts';
 
+let path = CONNLABEL_CONF;
 let map: LabelMap | undefined;
 
-/** The names of this machine, read once; undefined, with the reason on standard error, where there are none. */
+/** --labelmap: names are looked up in this file, also those of the lines of -R. */
+export function useLabelMap(file: string = CONNLABEL_CONF): void {
+  if (file === path) return;
+  path = file;
+  map = undefined;
+}
+
+/** The names of that file, read once; undefined, with the reason on standard error, where there are none. */
 export function labelMap(): LabelMap | undefined {
   if (map !== undefined) return map.empty ? undefined : map;
   try {
-    map = LabelMap.parse(readFileSync(CONNLABEL_CONF, 'utf8'));
+    map = LabelMap.parse(readFileSync(path, 'utf8'));
   } catch (error) {
     map = new LabelMap([]);
     const { code } = error as NodeJS.ErrnoException;
@@ -38,7 +46,7 @@ export function readSettableBits(text: string): number[] {
   if (index < 0) return bits;
   const last = LABEL_BITS - 1;
   throw new UsageError(
-    `label '${text.split(',')[index]}' is bit ${bits[index]} in ${CONNLABEL_CONF}: the kernel has bits 0 to ${last} only`,
+    `label '${text.split(',')[index]}' is bit ${bits[index]} in ${path}: the kernel has bits 0 to ${last} only`,
     1,
   );
 }

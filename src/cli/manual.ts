@@ -80,7 +80,7 @@ Names of labels.
 ${EXAMPLES.map(([line, what]) => `.TP\n.B ${roff(line)}\n${roff(what)}\n`).join('')}.SH DIFFERENCES
 Where this program does otherwise than
 .BR conntrack (8)
-1.4.7:
+1.4.9:
 ${DIFFERENCES.map((text) => `.IP \\(bu 2\n${roff(text)}\n`).join('')}.SH NOTES
 The live table needs root or CAP_NET_ADMIN.
 In an empty network of your own it needs neither:
@@ -97,6 +97,7 @@ const DIFFERENCES = [
   'Flows that went by themselves while -D or -U was at them are no failure.',
   '-U changes flows of both families where no option says one.',
   'What -I expect expects has the protocol that -p says.',
+  'A number, an address or a length of a prefix is a whole word, and in range: 1.4.9 takes some that are not, as far as they go or as 0.',
   '-F that fails does not say before that the table has been emptied.',
   '-C and -S that fail print no numbers.',
   '-E prints at SIGINT and SIGTERM what had arrived, and then ends. A second signal ends it at once.',

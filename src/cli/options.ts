@@ -6,7 +6,7 @@ import type { EventType } from '../ctnetlink/message.ts';
 import { FAMILIES, type Family } from '../ctnetlink/names.ts';
 import { ORIG, REPLY, slotOfProperty } from '../ctnetlink/tuple.ts';
 import { address, expected, mask, nat, replyAddress, STATUSES, setFamily, slot, status } from './apply.ts';
-import { readBits, readSettableBits } from './labels.ts';
+import { readBits, readSettableBits, useLabelMap } from './labels.ts';
 import { OUTPUT_NAMES } from './outputs.ts';
 import { PROTOCOL_OPTIONS, protocolOf } from './protocols.ts';
 import { UsageError } from './settings.ts';
@@ -217,7 +217,7 @@ export const OPTIONS: readonly Option[] = [
     placeholder: 'TYPE,...',
     values: OUTPUT_NAMES,
     help: 'what to show, see Outputs',
-    with: { conntrack: 'LGDUE', expect: 'LE' },
+    with: { conntrack: 'LGDUECS', expect: 'LECS' },
     apply: ({ output }, value) => {
       for (const name of listed(value!, OUTPUT_NAMES)) output.add(name);
     },
@@ -268,6 +268,7 @@ export const OPTIONS: readonly Option[] = [
     placeholder: 'LABEL,...',
     help: 'labels that must all be set',
     with: { conntrack: 'LGDUE' },
+    namesLabels: true,
     apply: (settings, value) => {
       settings.labels = [...(settings.labels ?? []), ...readBits(value!)];
     },
@@ -278,6 +279,7 @@ export const OPTIONS: readonly Option[] = [
     placeholder: 'LABEL,...',
     help: 'labels to set',
     with: { conntrack: 'IAU' },
+    namesLabels: true,
     apply: (settings, value) => {
       settings.labelsAdd = [...(settings.labelsAdd ?? []), ...readSettableBits(value!)];
     },
@@ -288,9 +290,20 @@ export const OPTIONS: readonly Option[] = [
     placeholder: 'LABEL,...',
     help: 'labels to take away; all when none is named',
     with: { conntrack: 'U' },
+    namesLabels: true,
     apply: (settings, value) => {
       settings.labelsDelete = [...(settings.labelsDelete ?? []), ...(value === undefined ? [] : readBits(value))];
     },
+  },
+  {
+    short: 'M',
+    long: ['labelmap'],
+    argument: 'required',
+    placeholder: 'FILE',
+    ofRun: true,
+    help: 'names of labels, instead of /etc/xtables/connlabel.conf',
+    with: { conntrack: `${SELECTING}R` },
+    apply: (_settings, value) => useLabelMap(value),
   },
   {
     long: ['orig-zone'],

@@ -2,6 +2,7 @@
 
 import { type CommandRow, SHELLS, TABLES } from './commands.ts';
 import { COMMAND_OPTIONS, Known, type Named, optionsIn } from './getopt.ts';
+import { useLabelMap } from './labels.ts';
 import { ADDRESSES, OPTIONS, PROTOCOL } from './options.ts';
 import { type ProtocolOptions, protocolOf } from './protocols.ts';
 import { Settings, type Shell, type TableName, UsageError } from './settings.ts';
@@ -33,6 +34,7 @@ function knownWith(protocol: ProtocolOptions): Known<Row> {
  * @throws UsageError
  */
 export function parse(argv: readonly string[]): Settings {
+  useLabelMap();
   return new Parser(argv).settings;
 }
 
@@ -49,6 +51,7 @@ export class Parser {
   /** In their order. */
   readonly options: Given[] = [];
   readonly #given = new Set<Option>();
+  readonly #namingLabels: Given[] = [];
   #command: CommandRow | undefined;
   #protocol: ProtocolOptions | undefined;
   #known = GENERAL;
@@ -64,7 +67,7 @@ export class Parser {
         this.#stray ??= word;
         continue;
       }
-      for (const { row, attached, text } of optionsIn(word, this.#known)) {
+      for (const { row, attached, text, last } of optionsIn(word, this.#known)) {
         // conntrack(8) looks for a table in the next word only.
         let value = 'command' in row && row.argument === 'optional' ? undefined : attached;
         const next = argv[at + 1];
@@ -76,18 +79,21 @@ export class Parser {
             );
           value = next;
           at++;
-        } else if (value === undefined && mayFollow && next !== undefined && !/^[-!]/.test(next)) {
+        } else if (value === undefined && mayFollow && last && next !== undefined && !/^[-!]/.test(next)) {
           value = next;
           at++;
         }
         if ('command' in row) {
           this.#setCommand(row.command, value);
         } else {
-          this.options.push({ row, value, at: value === attached ? -1 : at });
+          const given = { row, value, at: value === attached ? -1 : at };
+          this.options.push(given);
+          if (row.namesLabels === true) this.#namingLabels.push(given);
           this.#set(row, value);
         }
       }
     }
+    for (const { row, value } of this.#namingLabels) row.apply(this.settings, value);
     this.#check();
   }
 
@@ -111,7 +117,7 @@ export class Parser {
       this.#protocol = protocolOf(value!);
       this.#known = knownWith(this.#protocol);
     }
-    row.apply(this.settings, value);
+    if (row.namesLabels !== true) row.apply(this.settings, value);
   }
 
   #check(): void {
@@ -140,6 +146,13 @@ export class Parser {
       throw new UsageError("Can't use -z with filtering parameters");
     if (output.has('save') && output.size > 1)
       throw new UsageError('cannot combine save output with any other output type, use -o save only', 1);
+    const { command } = settings;
+    if ((command === 'count' || command === 'stats') && [...output].some((name) => !name.endsWith('json')))
+      throw new UsageError(
+        `Illegal option \`--output' with this command`,
+        2,
+        '-C and -S take -o json and -o ndjson only',
+      );
     if (output.has('json') && output.has('ndjson'))
       throw new UsageError("cannot combine the outputs `json' and `ndjson'");
     if (settings.labelsAdd !== undefined && settings.labelsDelete !== undefined)

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { KernelError } from '../netlink/errors.ts';
 import type { Context } from './context.ts';
+import { isJSON } from './formats.ts';
 
 const COUNT = '/proc/sys/net/netfilter/nf_conntrack_count';
 const STATS = '/proc/net/stat/nf_conntrack';
@@ -15,7 +16,8 @@ export async function orFromProc(
   try {
     await ask();
   } catch (error) {
-    if (error instanceof KernelError && settings.replay === undefined) output.add(readable(otherwise));
+    if (error instanceof KernelError && settings.replay === undefined && !isJSON(settings))
+      output.add(readable(otherwise));
     throw error;
   } finally {
     await output.flush();

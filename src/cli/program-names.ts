@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { denoAllows } from '../transport/permissions.ts';
 import { NETLINK_NETFILTER } from '../uapi/netlink.ts';
+import type { Settings } from './settings.ts';
 
 /** Milliseconds for which what was found is not looked for again: a program that causes events causes many. */
 const FRESH = 100;
@@ -17,7 +18,7 @@ interface Found {
  * Which program a netlink socket belongs to, as far as /proc tells: it must still run, and be ours to look at. A portid is only by
  * habit the number of a process, so the socket is looked for by its inode.
  */
-export class ProgramNames {
+class ProgramNames {
   /** By inode, which is not used again soon, unlike a portid. */
   readonly #names = new Map<string, string>();
   /** By portid. */
@@ -85,4 +86,10 @@ function attempt<T>(look: () => T): T | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** The name of the program that caused an event, where that is known. The programs of a capture are not those of this machine. */
+export function programNames({ replay }: Settings): (event: { readonly portid: number }) => string | undefined {
+  const programs = replay === undefined ? new ProgramNames() : undefined;
+  return ({ portid }) => (portid === 0 ? undefined : programs?.of(portid));
 }

@@ -42,10 +42,13 @@ export class UsageError extends Error {
   override name = 'UsageError';
   /** 2; conntrack(8) has 1 for some. */
   readonly status: number;
+  /** What would have been right: a line before the message, which is conntrack(8)'s. */
+  readonly hint: string | undefined;
 
-  constructor(message: string, status = 2) {
+  constructor(message: string, status = 2, hint?: string) {
     super(message);
     this.status = status;
+    this.hint = hint;
   }
 }
 

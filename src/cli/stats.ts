@@ -1,6 +1,7 @@
 /** -S: the counters of each CPU. */
 import type { CpuStats } from '../ctnetlink/stats.ts';
 import type { Context } from './context.ts';
+import { isJSON, jsonOf } from './formats.ts';
 import { orFromProc, statsOfProc } from './proc.ts';
 
 /** In the order of CTA_STATS_*, with conntrack(8)'s names; which of them there are depends on the kernel. */
@@ -33,19 +34,23 @@ export function formatCpuStats(stats: CpuStats): string {
 }
 
 export async function flowStats(context: Context): Promise<number> {
-  const { ct, output } = context;
+  const { ct, output, settings } = context;
   const ask = async (): Promise<void> => {
-    for (const cpu of await ct.cpuStats()) output.add(`${formatCpuStats(cpu)}\n`);
+    if (isJSON(settings)) output.add(jsonOf(settings, await ct.cpuStats()));
+    else for (const cpu of await ct.cpuStats()) output.add(`${formatCpuStats(cpu)}\n`);
   };
   await orFromProc(context, ask, statsOfProc);
   return 0;
 }
 
-export async function expectationStats({ ct, output }: Context): Promise<number> {
-  for (const stats of await ct.expectations.stats()) {
-    const counters = `expect_new=${stats.new} expect_create=${stats.create} expect_delete=${stats.delete} `;
-    output.add(`cpu=${`${stats.cpu}`.padEnd(4)}\t${counters}\n`);
-  }
+export async function expectationStats({ ct, output, settings }: Context): Promise<number> {
+  const all = await ct.expectations.stats();
+  if (isJSON(settings)) output.add(jsonOf(settings, all));
+  else
+    for (const stats of all) {
+      const counters = `expect_new=${stats.new} expect_create=${stats.create} expect_delete=${stats.delete} `;
+      output.add(`cpu=${`${stats.cpu}`.padEnd(4)}\t${counters}\n`);
+    }
   await output.flush();
   return 0;
 }

@@ -28,6 +28,8 @@ export interface Option {
   readonly needed?: Commands;
   /** It is about the whole run of the program, such as where its answers come from: no line of -R can have it. */
   readonly ofRun?: boolean;
+  /** It names labels: it is read when --labelmap is known, wherever that stands. */
+  readonly namesLabels?: boolean;
   /** It is ours, not conntrack(8)'s. */
   readonly ours?: boolean;
   /** @throws UsageError */

@@ -136,7 +136,7 @@ export function listed<Name extends string>(text: string, known: readonly Name[]
   // A comma in front ends the list: what follows is one name.
   return text.split(/(?<!,|^),/).map((part) => {
     const name = part === '' ? undefined : known.find((each) => each.toLowerCase().startsWith(part.toLowerCase()));
-    if (name === undefined) throw new UsageError(`Bad parameter \`${part}'`);
+    if (name === undefined) throw new UsageError(`Bad parameter \`${part}'`, 2, `it takes ${known.join(', ')}`);
     return name;
   });
 }

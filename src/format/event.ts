@@ -4,12 +4,12 @@ import type { Flow } from '../ctnetlink/flow.ts';
 import type { EventType } from '../ctnetlink/message.ts';
 import { checkString } from '../netlink/check.ts';
 import { escapeControls } from '../netlink/escape.ts';
-import { escapeXML } from './elements.ts';
 import { type ExpectationOptions, type ExpectationXmlOptions, expectationText, expectationXML } from './expectation.ts';
 import { type AnyFormatOptions, checkOf, checkTime, FORMAT_OPTIONS } from './options.ts';
 import { flowText, type PlainOptions, PREFIXES } from './plain.ts';
 import { formatFlowSave } from './save.ts';
-import { timeval } from './time.ts';
+import { EVENT_TIME } from './slots.ts';
+import { kernelTimeval, timeval } from './time.ts';
 import { flowXML, type XmlOptions } from './xml.ts';
 
 /** What is printed of an event. */
@@ -21,24 +21,24 @@ export interface FlowEvent {
 }
 
 export interface EventOptions extends Omit<PlainOptions, 'type'> {
-  /** When it arrived, in milliseconds since 1970, fractions included: the `[1700000000.123456]` in front (-o timestamp). */
+  /**
+   * When it arrived, in milliseconds since 1970, fractions included: the `[1700000000.123456]` in front (-o timestamp). Where the kernel says when the
+   * event happened (`timestamp.event`, Linux 6.14 with nf_conntrack_timestamp=1), that is printed instead, as of conntrack(8) 1.4.9.
+   */
   received?: number;
   /** The program behind the portid, where it is known. */
   programName?: string;
 }
 
 /** -o timestamp is `time` here. */
-export interface EventXmlOptions extends Omit<XmlOptions, 'type'> {
-  /** The program behind the portid, where it is known. */
-  programName?: string;
-}
+export type EventXmlOptions = Omit<XmlOptions, 'type'>;
 
 type OfAny = Omit<AnyFormatOptions, 'type'>;
 
 const { type: _type, ...OF_FLOW } = FORMAT_OPTIONS;
 const { time, now } = FORMAT_OPTIONS;
 const check = checkOf<OfAny & EventOptions>({ ...OF_FLOW, received: checkTime, programName: checkString });
-const checkXml = checkOf<OfAny & EventXmlOptions>({ ...OF_FLOW, programName: checkString });
+const checkXml = checkOf<OfAny>(OF_FLOW);
 const checkExpectation = checkOf<Omit<ExpectationOptions, 'type'>>({ received: checkTime });
 const checkExpectationXml = checkOf<Omit<ExpectationXmlOptions, 'type'>>({ time, now });
 
@@ -46,7 +46,7 @@ const checkExpectationXml = checkOf<Omit<ExpectationXmlOptions, 'type'>>({ time,
 export function formatEvent(event: FlowEvent, options: EventOptions = {}): string {
   check(options);
   const { received, programName } = options;
-  const arrival = received === undefined ? '' : `[${timeval(received)}]\t`;
+  const arrival = received === undefined ? '' : `[${eventTimeval(event.flow, received)}]\t`;
   const flow = flowText(event.flow, options);
   return (
     arrival +
@@ -56,12 +56,16 @@ export function formatEvent(event: FlowEvent, options: EventOptions = {}): strin
   );
 }
 
-/** The same in XML, where which program caused it is text between the elements. */
+/** When it happened, in nanoseconds, or else when it arrived, in milliseconds. */
+function eventTimeval({ slots }: Flow, received: number): string {
+  const happened = slots[EVENT_TIME];
+  return happened === undefined ? timeval(received) : kernelTimeval(happened);
+}
+
+/** The same in XML, which does not say which program caused it: so conntrack(8) does since 1.4.9. */
 export function formatEventXML(event: FlowEvent, options: EventXmlOptions = {}): string {
   checkXml(options);
-  const { programName } = options;
-  const flow = flowXML(event.flow, { ...options, type: event.type });
-  return flow + cause(event, programName && escapeXML(programName));
+  return flowXML(event.flow, { ...options, type: event.type });
 }
 
 /** What conntrack(8) would be asked for to make the same happen again. */

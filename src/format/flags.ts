@@ -17,7 +17,7 @@ export const NFCT_OF_ID_BIT = 2;
 export const NFCT_OF_TIMESTAMP_BIT = 3;
 /** The layer 3 protocol, which XML always has. */
 export const NFCT_OF_SHOW_LAYER3 = 1 << NFCT_OF_SHOW_LAYER3_BIT;
-/** The time of printing, in XML alone. */
+/** When the event happened (ATTR_TIMESTAMP_EVENT) or else the time of printing, in XML alone. */
 export const NFCT_OF_TIME = 1 << NFCT_OF_TIME_BIT;
 /** The id, which XML always has. */
 export const NFCT_OF_ID = 1 << NFCT_OF_ID_BIT;

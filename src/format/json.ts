@@ -22,10 +22,15 @@ export function formatFlowJSON(flow: Flow): string {
   return json(flow);
 }
 
-/** An event as one line of JSON: {"type":"new","flow":{...}}, with the portid where a program caused it. */
-export function formatEventJSON(event: FlowEvent): string {
-  const { type, flow, portid } = event;
-  return json(portid ? { type, flow, portid } : { type, flow });
+/** An event as one line of JSON: {"type":"new","flow":{...}}, with the portid where a program caused it, and its name as `progname` where it is given. */
+export function formatEventJSON(event: FlowEvent, programName?: string): string {
+  const { type, flow } = event;
+  return json({ type, flow, ...cause(event, programName) });
+}
+
+function cause({ portid }: FlowEvent | ExpectationEvent, progname: string | undefined): object {
+  if (!portid) return {};
+  return progname === undefined ? { portid } : { portid, progname };
 }
 
 /** An expectation as one line of JSON. */
@@ -33,8 +38,8 @@ export function formatExpectationJSON(expectation: Expectation): string {
   return json(expectation);
 }
 
-/** The same of an event: {"type":"new","expectation":{...}}, with the portid where a program caused it. */
-export function formatExpectationEventJSON(event: ExpectationEvent): string {
-  const { type, expectation, portid } = event;
-  return json(portid ? { type, expectation, portid } : { type, expectation });
+/** The same of an event: {"type":"new","expectation":{...}}, with the portid where a program caused it, and its name as `progname` where it is given. */
+export function formatExpectationEventJSON(event: ExpectationEvent, programName?: string): string {
+  const { type, expectation } = event;
+  return json({ type, expectation, ...cause(event, programName) });
 }

@@ -16,6 +16,7 @@ export const SECCTX = slotOfProperty('secctx');
 export const ZONE = slotOfProperty('zone');
 export const START = slotOfProperty('timestamp.start');
 export const STOP = slotOfProperty('timestamp.stop');
+export const EVENT_TIME = slotOfProperty('timestamp.event');
 export const HELPER = slotOfProperty('helper.name');
 export const USE = slotOfProperty('use');
 export const ID = slotOfProperty('id');

@@ -6,7 +6,7 @@ const NANOSECONDS = 1_000_000_000;
 const MARGIN = 10_000;
 
 /** Whole seconds, exactly; without the division of bigints, a third of the time of a line, unless the second is about to change. */
-function seconds(nanoseconds: SlotValue): number {
+export function seconds(nanoseconds: SlotValue): number {
   const inexact = Number(nanoseconds);
   const whole = Math.floor(inexact / NANOSECONDS);
   const rest = inexact - whole * NANOSECONDS;
@@ -49,6 +49,12 @@ export function twoDigits(number: number): string {
 export function timeval(milliseconds: number): string {
   const [seconds, microseconds] = split(milliseconds);
   return `${seconds}.${`${microseconds}`.padStart(6, '0')}`;
+}
+
+/** The same of a time of the kernel. */
+export function kernelTimeval(nanoseconds: SlotValue): string {
+  const microseconds = BigInt(nanoseconds as number | bigint) / 1000n;
+  return `${microseconds / 1_000_000n}.${`${microseconds % 1_000_000n}`.padStart(6, '0')}`;
 }
 
 /** And in front of an expectation, where its "%-6ld" puts blanks behind the microseconds instead of zeros before them. */

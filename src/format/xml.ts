@@ -14,6 +14,7 @@ import { TCP_STATE_NAMES } from './names.ts';
 import { type AnyFormatOptions, checkFlow, checkOf, FORMAT_OPTIONS, type FormatOptions } from './options.ts';
 import {
   DCCP_STATE,
+  EVENT_TIME,
   HELPER,
   ID,
   LABELS,
@@ -33,11 +34,14 @@ import {
   USE,
   ZONE,
 } from './slots.ts';
-import { deltaTimeXML } from './time.ts';
+import { deltaTimeXML, seconds } from './time.ts';
 import { addressesXML, layer4XML } from './tuple.ts';
 
 export interface XmlOptions extends FormatOptions {
-  /** `<when>`, the local time of printing: conntrack -E -o timestamp, NFCT_OF_TIME. */
+  /**
+   * `<when>`, in local time: when the event happened where the kernel says so (`timestamp.event`, Linux 6.14), as of libnetfilter_conntrack 1.1.1,
+   * else the time of printing. conntrack -E -o timestamp, NFCT_OF_TIME.
+   */
   time?: boolean;
 }
 
@@ -80,7 +84,8 @@ export function flowXML(flow: Flow, options: XmlOptions): string {
   text += `</meta><meta direction="reply">${tuple(slots, REPLY)}${zone(slots[REPLY.zone])}`;
   if (counted) text += counters(slots, REPLY_PACKETS, REPLY_BYTES);
   text += `</meta>${independent(slots, options)}`;
-  if (options.time === true) text += when(options.now);
+  if (options.time === true)
+    text += when(slots[EVENT_TIME] === undefined ? options.now : seconds(slots[EVENT_TIME]) * 1000);
   if (slots[HELPER] !== undefined) text += `<helper>${escapeXML(slots[HELPER] as string)}</helper>`;
   return `${text}</flow>`;
 }

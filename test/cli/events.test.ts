@@ -168,7 +168,10 @@ describe('cli/events', () => {
     function expectSame(ours: { stdout: string; stderr: string }, args: string): void {
       const { stdout, stderr } = theirs.get(args)!;
       expect(stderr).not.to.contain('ENOBUFS');
-      expect(neutral(ours.stdout)).to.deep.equal(neutral(stdout));
+      const events = neutral(stdout);
+      // 1.4.9 says in XML no more who caused it.
+      const known = args.includes('xml') ? events.map((line) => line.replace(/ \[USERSPACE\].*$/, '')) : events;
+      expect(neutral(ours.stdout)).to.deep.equal(known);
       expect(ours.stderr.replace(OUR_NAME, '')).to.equal(stderr.replace(THEIR_NAME, ''));
     }
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { Conntrack } from '../../src/conntrack/conntrack.ts';
-import { describeKernel, resetNamespace, sh, until } from '../support/kernel.ts';
+import { describeKernel, resetNamespace, sh, sysctl, until } from '../support/kernel.ts';
 import { storm, tracking } from '../support/traffic.ts';
 import { neutral, replayed } from './replayed.ts';
 import { ctnetlinkUnder, listeners, MAIN, OUR_NAME, Running, whileStopped } from './support.ts';
@@ -64,6 +64,38 @@ describeKernel('cli/listen', ['conntrack', 'nft', 'bash'], () => {
     expect(ours.stderr.replace(OUR_NAME, '')).to.equal(
       'NOTICE: Netlink socket buffer size has been set to 200000 bytes.\n: 1 flow events have been shown.\n',
     );
+  });
+
+  it('prints when an event happened, not when it was read, and which program caused it', async function () {
+    sysctl('nf_conntrack_timestamp', 1);
+    const plain = Running.ctnetlink('-E', '--events-may-abort', '-o', 'timestamp');
+    const json = Running.ctnetlink('-E', '--events-may-abort', '-o', 'ndjson');
+    let happened: bigint | number | undefined;
+    try {
+      await listeners(2);
+      await using ct = await Conntrack.open();
+      const events = await ct.events({ types: ['new'] });
+      await whileStopped(plain, async () => {
+        await ct.create({ orig: { src: '10.1.1.1', dst: '10.2.2.2', proto: 'udp', sport: 7, dport: 8 }, timeout: 60 });
+        for await (const event of events) {
+          if (event.type === 'new') happened = event.flow.timestamp?.event;
+          break;
+        }
+        await until(() => json.lines.length > 0, { what: 'the event' });
+      });
+      await until(() => plain.lines.length > 0, { what: 'the event' });
+    } finally {
+      await plain.stop();
+      await json.stop();
+      sysctl('nf_conntrack_timestamp', 0);
+    }
+    const comm = readFileSync('/proc/self/comm', 'utf8').trim();
+    expect(JSON.parse(json.lines[0])).to.include({ type: 'new', progname: comm });
+    // Before Linux 6.14.
+    if (happened === undefined) this.skip();
+    const microseconds = BigInt(happened) / 1000n;
+    const time = `${microseconds / 1_000_000n}.${`${microseconds % 1_000_000n}`.padStart(6, '0')}`;
+    expect(plain.lines[0].startsWith(`[${time}]\t    [NEW] udp `), `${time}, ${plain.lines[0]}`).to.equal(true);
   });
 
   it('goes on after an overrun, says how many events were lost, and lists the table anew with --resync', async () => {

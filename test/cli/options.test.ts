@@ -44,14 +44,7 @@ const TAKEN: Readonly<Record<string, (long: string) => number | undefined>> = {
 
 describe('cli/options', () => {
   it('reads commands with their table, in any form', () => {
-    for (const argv of [
-      ['-L'],
-      ['--dump'],
-      ['-L', 'conntrack'],
-      ['-Lconntrack'],
-      ['--dump=conntrack'],
-      ['-L', 'con'],
-    ]) {
+    for (const argv of [['-L'], ['--dump'], ['-L', 'conntrack'], ['--dump=conntrack'], ['-L', 'con']]) {
       expect(parse(argv)).to.include({ command: 'list', table: 'conntrack' });
     }
     for (const argv of [
@@ -87,6 +80,33 @@ describe('cli/options', () => {
     expect(parse(['-L', '--replay', '-f']).replay).to.equal('-f');
   });
 
+  it('reads clusters of letters, those of commands too', () => {
+    expect([...parse(['-Lo', 'extended']).output]).to.deep.equal(['extended']);
+    expect([...parse(['-Loid,labels']).output]).to.deep.equal(['id', 'labels']);
+    expect(parse(['-Lz'])).to.include({ command: 'list', zero: true });
+    const { command, flow } = parse(['-Dp', 'tcp', '--dport', '80']);
+    expect(command).to.equal('delete');
+    expect(flow.orig).to.include({ proto: 'tcp', dport: 80 });
+    expect(parse(['-zL', 'dying'])).to.include({ command: 'list', table: 'dying', zero: true });
+    // Only behind the last letter a table is looked for.
+    expect(parse(['-Lz', 'dying'])).to.include({ command: 'list', table: 'conntrack' });
+    expect(refusal('-LD')).to.equal('Invalid commands combination');
+    expect(refusal('-Lx')).to.equal("unknown option `-x'");
+    expect(refusal('-Lo')).to.equal("option `-o' requires an argument");
+  });
+
+  it('lists what a list takes, before what conntrack(8) says', () => {
+    expect(refused(['-L', '-o', 'jsn']).hint).to.equal(
+      'it takes xml, extended, timestamp, id, ktimestamp, labels, userspace, save, json, ndjson',
+    );
+    expect(refused(['-E', '-e', 'nwe']).hint).to.equal('it takes ALL, NEW, UPDATES, DESTROY');
+  });
+
+  it('needs an argument behind --id', () => {
+    expect(refusal('-D', '--id')).to.equal("option `--id' requires an argument");
+    expect(refusal('-D', '-i')).to.equal("option `-i' requires an argument");
+  });
+
   it('refuses with the words of conntrack(8)', () => {
     expect(refusal('-L', '-E')).to.equal('Invalid commands combination');
     expect(refusal('list')).to.equal("unknown command `list': commands begin with a dash, such as -L or --dump");
@@ -118,7 +138,12 @@ describe('cli/options', () => {
       }
     }
     expect(refusal('-L', '-b', '5')).to.equal("Illegal option `--buffer-size' with this command");
-    expect(refusal('-C', '-b', '5', '-o', 'id')).to.equal("Illegal option `--output' with this command");
+    for (const command of ['-C', '-S']) {
+      expect(refusal(command, '-o', 'id')).to.equal("Illegal option `--output' with this command");
+      expect(refused([command, '-o', 'json,xml']).hint).to.equal('-C and -S take -o json and -o ndjson only');
+      expect([...parse([command, '-o', 'json']).output]).to.deep.equal(['json']);
+      expect([...parse([command, 'expect', '-o', 'ndjson']).output]).to.deep.equal(['ndjson']);
+    }
   });
 
   it('reads whole numbers in any form that C has', () => {

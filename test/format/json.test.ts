@@ -35,6 +35,10 @@ describe('format/json', () => {
     expect(formatEventJSON({ type: 'update', flow, portid: 5 })).to.equal(
       `{"type":"update","flow":${text},"portid":5}`,
     );
+    expect(formatEventJSON({ type: 'update', flow, portid: 5 }, 'a"b')).to.equal(
+      `{"type":"update","flow":${text},"portid":5,"progname":"a\\"b"}`,
+    );
+    expect(formatEventJSON({ type: 'new', flow, portid: 0 }, 'a')).to.equal(`{"type":"new","flow":${text}}`);
   });
 
   it('is one line that gives the expectation back, and wraps its events', () => {
@@ -50,6 +54,9 @@ describe('format/json', () => {
     );
     expect(formatExpectationEventJSON({ type: 'destroy', expectation, portid: 5 })).to.equal(
       `{"type":"destroy","expectation":${text},"portid":5}`,
+    );
+    expect(formatExpectationEventJSON({ type: 'destroy', expectation, portid: 5 }, 'a')).to.equal(
+      `{"type":"destroy","expectation":${text},"portid":5,"progname":"a"}`,
     );
   });
 });

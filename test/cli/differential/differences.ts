@@ -22,6 +22,13 @@ const BY_REASON: Readonly<Record<string, readonly string[]>> = {
     '-D -t 1000',
   ],
   'It reads a number as far as it goes, takes 0 where there is none, and cuts what is out of range.': NO_NUMBERS,
+  'It ignores what is behind the letter of a command; 1.4.9 takes it for more letters.': [
+    '-Lexpect',
+    '-Lconntrack',
+    '-Lx',
+    '-LL',
+    '-L=expect',
+  ],
   'It takes a number that is none, and tells the next mistake.': ['-E -b x -z'],
   'It reads a prefix length as far as it goes; without a digit that selects everything.': [
     ...['1.1.1.1/', '1.1.1.1/+8', '1.1.1.1/ 8', '1.1.1.1/4294967304', 'fd00::1/'].map((network) => `-L -s ${network}`),

@@ -37,6 +37,7 @@ const SAMPLES: Readonly<Record<string, readonly string[]>> = {
   label: ['one', 'one,two'],
   'label-add': ['one', 'zero,last'],
   'label-del': ['one', 'one,two'],
+  labelmap: ['/dev/null'],
   'orig-zone': ['4', '0'],
   'reply-zone': ['5', '0'],
   'nat-range': ['192.0.2.1'],
@@ -63,9 +64,13 @@ const CHANGING = 'DIAUFR';
 const LEFT_OUT: Readonly<Record<string, string>> = {
   '-o json': 'ours alone has it',
   '-o ndjson': 'ours alone has it',
+  '-M ': 'conntrack(8) 1.4.7 does not have it',
   '--state HEARTBEAT_SENT': 'conntrack(8) 1.4.7 crashes (SIGSEGV)',
   '--state HEARTBEAT_ACKED': 'conntrack(8) 1.4.7 crashes (SIGSEGV)',
 };
+
+/** Options that conntrack(8) 1.4.7 does not have, or not with that command. */
+export const NOT_THEIRS: readonly string[] = ['-M', '-C -o', '-S -o'];
 
 /** The values an option is tried with. @throws Error for one that nobody has thought of */
 function samplesOf({ long, values = [], argument }: Option): (string | undefined)[] {
