@@ -13,13 +13,13 @@ export async function flowEvents(context: Context): Promise<number> {
   const formatListed = syncFormat(settings);
   const stream = await ct.events({
     types: settings.events.size > 0 ? [...settings.events] : undefined,
-    filter: selection.filter,
+    filter: selection,
     ...buffering(settings),
   });
   return await listen(context, {
     noun: 'flow events',
     stream,
-    text: (event) => (selection.matches(event.flow) ? format(event) : undefined),
+    text: format,
     async *table() {
       for await (const flows of selected(ct, selection, {}, settings.replay !== undefined))
         yield flows.map(formatListed);

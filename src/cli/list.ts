@@ -2,7 +2,7 @@
 import { type Conntrack, dumpResettingAsC } from '../conntrack/conntrack.ts';
 import type { Dump } from '../conntrack/dump.ts';
 import type { DumpOptions } from '../conntrack/flow-dump.ts';
-import { CompiledFilter, type Filter } from '../ctnetlink/filter.ts';
+import type { CompiledFilter, Filter } from '../ctnetlink/filter.ts';
 import type { Flow } from '../ctnetlink/flow.ts';
 import { ReplayError } from '../transport/replay.ts';
 import type { Context } from './context.ts';
@@ -26,36 +26,26 @@ export async function list({ ct, settings, output }: Context): Promise<number> {
 }
 
 /** The flows that match, as the dump brings them. The kernel leaves out what it can. */
-export async function* selected(
+export function selected(
   ct: Conntrack,
   selection: Selection,
   options: DumpOptions,
   replayed: boolean,
-): AsyncGenerator<Flow[]> {
-  const { filter } = selection;
-  const flows = replayed ? captured(ct, filter, options) : dump(ct, filter, options).batches();
-  if (selection.empty) {
-    yield* flows;
-    return;
-  }
-  for await (const batch of flows) {
-    const matching = batch.filter((flow) => selection.matches(flow));
-    if (matching.length > 0) yield matching;
-  }
+): AsyncIterable<Flow[]> {
+  return replayed ? captured(ct, selection, options) : dump(ct, selection, options).batches();
 }
 
 /** -z sends what conntrack(8) sends: all flows that the kernel walks past are zeroed. */
-function dump(ct: Conntrack, filter: Filter, options: DumpOptions): Dump<Flow> {
+function dump(ct: Conntrack, filter: Filter | CompiledFilter, options: DumpOptions): Dump<Flow> {
   return options.reset === true ? dumpResettingAsC(ct, filter) : ct.dump(filter, options);
 }
 
 /** A capture answers what was asked when it was recorded. Where that was the whole table, what matches is picked from it here. */
-async function* captured(ct: Conntrack, filter: Filter, options: DumpOptions): AsyncGenerator<Flow[]> {
+async function* captured(ct: Conntrack, selection: Selection, options: DumpOptions): AsyncGenerator<Flow[]> {
   try {
-    yield* dump(ct, filter, options).batches();
+    yield* dump(ct, selection, options).batches();
   } catch (error) {
-    const compiled = new CompiledFilter(filter);
-    if (!(error instanceof ReplayError) || compiled.empty) throw error;
-    for await (const batch of dump(ct, {}, options).batches()) yield batch.filter((flow) => compiled.matches(flow));
+    if (!(error instanceof ReplayError) || selection.empty) throw error;
+    for await (const batch of dump(ct, {}, options).batches()) yield batch.filter((flow) => selection.matches(flow));
   }
 }

@@ -1,13 +1,16 @@
 /** Which flows a command is about: what conntrack(8) selects with the same options. */
 import { type Comparison, flowsMatch } from '../ctnetlink/compare.ts';
-import type { Filter } from '../ctnetlink/filter.ts';
+import { CompiledFilter } from '../ctnetlink/filter.ts';
+import { comparisonsOf, FilterTerms } from '../ctnetlink/filter-terms.ts';
 import type { Flow } from '../ctnetlink/flow.ts';
 import type { SlotValue } from '../ctnetlink/kinds.ts';
 import { sameValue } from '../ctnetlink/kinds.ts';
 import { labelBits } from '../ctnetlink/labels.ts';
-import { hasTuple, ORIG, REPLY, slotOfProperty, type TupleSlots } from '../ctnetlink/tuple.ts';
+import { FAMILIES } from '../ctnetlink/names.ts';
+import { hasTuple, ORIG, REPLY, slotOfProperty } from '../ctnetlink/tuple.ts';
 import { KernelError } from '../netlink/errors.ts';
 import { EINVAL } from '../uapi/errno.ts';
+import { IPPROTO_GRE } from '../uapi/in.ts';
 import { AF_INET } from '../uapi/socket.ts';
 import type { Address, NatWanted, Settings } from './settings.ts';
 import { masking } from './values.ts';
@@ -23,63 +26,69 @@ export const CHANGED: readonly number[] = [
   ...['timeout', 'status', 'tcp.state', 'sctp.state', 'sctp.vtagOrig', 'sctp.vtagReply', 'dccp.state'],
 ].map((property) => slotOfProperty(property));
 const ZONES = [ZONE, ORIG.zone, REPLY.zone];
+const KEYS = [ORIG.sport, ORIG.dport, REPLY.sport, REPLY.dport];
 const SOURCES = [ORIG.src4, ORIG.src6];
 const DESTINATIONS = [ORIG.dst4, ORIG.dst6];
 
 /** What is set must be equal, status bits must be set; what the flow does not tell is not. */
 const COMPARISON: Comparison = { orig: true, reply: true, rest: true, required: 'first' };
 
-export class Selection {
+/**
+ * The terms that a kernel can be asked for: of zones only that of the flow, because the kernel's 0 also means that neither direction has one, and
+ * of addresses those that count whole.
+ */
+function termsOf({ mark, family }: Settings, wanted: Flow, changes: boolean): FilterTerms {
+  const { slots } = wanted;
+  const status = slots[STATUS] === undefined ? undefined : (slots[STATUS] as number) >>> 0;
+  return new FilterTerms({
+    family: family === undefined ? undefined : FAMILIES[family],
+    mark: mark === undefined || changes ? undefined : { value: (mark.value & mark.mask) >>> 0, mask: mark.mask },
+    status: status === undefined ? undefined : { value: status, mask: status },
+    zone: slots[ZONE] as number | undefined,
+    compared: [ORIG, REPLY].flatMap((tuple) => comparisonsOf(tuple, slots).filter(({ slot }) => slot !== tuple.zone)),
+  });
+}
+
+/**
+ * What must be equal.
+ * @throws KernelError EINVAL as a kernel that is asked for a status of no bits
+ */
+function wantedOf({ flow, masks }: Settings, changes: boolean): Flow {
+  const wanted = flow.clone();
+  const { slots } = wanted;
+  // The kernel leaves out zones of 0, and a flow has no security mark to compare.
+  for (const zone of ZONES) if (slots[zone] === 0) slots[zone] = undefined;
+  slots[SECMARK] = undefined;
+  // Ports are compared only beside the protocol, which is that of both directions.
+  if (hasTuple(slots, REPLY)) slots[REPLY.proto] ??= slots[ORIG.proto];
+  if (changes) for (const slot of CHANGED) slots[slot] = undefined;
+  // The kernel refuses to compare no bit at all: no status selects nothing rather than everything.
+  if (slots[STATUS] === 0) throw new KernelError(EINVAL, { operation: 'dump', sequence: 0 });
+  if (masks.src !== undefined) for (const slot of SOURCES) slots[slot] = undefined;
+  if (masks.dst !== undefined) for (const slot of DESTINATIONS) slots[slot] = undefined;
+  return wanted;
+}
+
+/** A filter as conntrack(8) compares: each flow once, here, of what the kernel could be asked for. */
+export class Selection extends CompiledFilter {
   readonly #settings: Settings;
-  /** What must be equal. */
   readonly #wanted: Flow;
-  /** Set where there is nothing to compare but the family. */
-  readonly #family: string | undefined;
+  readonly #changes: boolean;
 
   /**
    * @param changes the options -m, -t, -u and --state say what is to change, not what is selected (-U)
    * @throws KernelError EINVAL as a kernel that is asked for a status of no bits
    */
   constructor(settings: Settings, changes = false) {
+    const wanted = wantedOf(settings, changes);
+    super(termsOf(settings, wanted, changes));
     this.#settings = settings;
-    this.#family = settings.family;
-    const wanted = settings.flow.clone();
-    const { slots } = wanted;
-    // The kernel leaves out zones of 0, and a flow has no security mark to compare.
-    for (const zone of ZONES) if (slots[zone] === 0) slots[zone] = undefined;
-    slots[SECMARK] = undefined;
-    // Ports are compared only beside the protocol, which is that of both directions.
-    if (hasTuple(slots, REPLY)) slots[REPLY.proto] ??= slots[ORIG.proto];
-    if (changes) for (const slot of CHANGED) slots[slot] = undefined;
-    // The kernel refuses to compare no bit at all: no status selects nothing rather than everything.
-    if (slots[STATUS] === 0) throw new KernelError(EINVAL, { operation: 'dump', sequence: 0 });
-    if (settings.masks.src !== undefined) for (const slot of SOURCES) slots[slot] = undefined;
-    if (settings.masks.dst !== undefined) for (const slot of DESTINATIONS) slots[slot] = undefined;
     this.#wanted = wanted;
     this.#changes = changes;
   }
 
-  readonly #changes: boolean;
-
-  /** As far as a kernel can be asked for it. */
-  get filter(): Filter {
-    const { mark, family } = this.#settings;
-    const { slots } = this.#wanted;
-    const filter: Filter = {};
-    if (family !== undefined) filter.family = family;
-    if (mark !== undefined && !this.#changes) filter.mark = { value: (mark.value & mark.mask) >>> 0, mask: mark.mask };
-    if (slots[STATUS]) filter.status = (slots[STATUS] as number) >>> 0;
-    // Not 0: the kernel's also means that neither direction has a zone.
-    if (slots[ZONE] !== undefined) filter.zone = slots[ZONE] as number;
-    const orig = this.#tuple(ORIG, this.#wanted.orig);
-    if (orig !== undefined) filter.orig = orig;
-    const reply = this.#tuple(REPLY, this.#wanted.reply);
-    if (reply !== undefined) filter.reply = reply;
-    return filter;
-  }
-
   /** Everything matches. */
-  get empty(): boolean {
+  override get empty(): boolean {
     const { family, mark, id, labels, nat, flow } = this.#settings;
     const selecting = [family, this.#changes ? undefined : mark, id, labels, nat.src, nat.dst, nat.any];
     return (
@@ -89,10 +98,10 @@ export class Selection {
     );
   }
 
-  matches(flow: Flow): boolean {
-    const { mark, id, labels, masks, nat, flow: asked } = this.#settings;
+  override matches(flow: Flow): boolean {
+    const { family, mark, id, labels, masks, nat, flow: asked } = this.#settings;
     const { slots } = flow;
-    if (this.#family !== undefined && flow.family !== this.#family) return false;
+    if (family !== undefined && slots[ORIG.family] !== FAMILIES[family]) return false;
     if (mark !== undefined && !this.#changes) {
       // An event leaves out a mark of 0, which then matches nothing; nor does a value with bits outside of its mask.
       if (slots[MARK] === undefined) return false;
@@ -107,17 +116,14 @@ export class Selection {
     if (nat.dst !== undefined && !isTranslated(slots, 'dst', nat.dst)) return false;
     if (nat.any !== undefined && !isTranslated(slots, 'src', nat.any) && !isTranslated(slots, 'dst', nat.any))
       return false;
-    return flowsMatch(this.#wanted, flow, COMPARISON);
+    return flowsMatch(this.#wanted, flow, COMPARISON) && hasKeys(slots, this.#wanted.slots);
   }
+}
 
-  /** What of a tuple the kernel can be asked for. */
-  #tuple({ all }: TupleSlots, tuple: Flow['orig']): Filter['orig'] {
-    const { slots } = this.#wanted;
-    if (all.every((slot) => slots[slot] === undefined)) return undefined;
-    const { src, dst, proto, sport, dport, icmpType, icmpCode, icmpId } = tuple;
-    const parts = { src, dst, proto, sport, dport, icmpType, icmpCode, icmpId };
-    return Object.fromEntries(Object.entries(parts).filter(([, value]) => value !== undefined));
-  }
+/** conntrack(8) takes all flows of GRE, whatever keys it is asked for. */
+function hasKeys(slots: readonly SlotValue[], wanted: readonly SlotValue[]): boolean {
+  if (wanted[ORIG.proto] !== IPPROTO_GRE) return true;
+  return KEYS.every((key) => wanted[key] === undefined || wanted[key] === slots[key]);
 }
 
 function hasLabels(value: SlotValue, wanted: readonly number[]): boolean {

@@ -36,7 +36,7 @@ export interface ConntrackOptions extends OpenOptions {}
  * The one request that conntrack -z sends: for the command line, and no part of the API, because the kernel also zeroes flows that do not match, and
  * loses the counters of some that do.
  */
-export let dumpResettingAsC: (ct: Conntrack, filter: Filter) => Dump<Flow>;
+export let dumpResettingAsC: (ct: Conntrack, filter: Filter | CompiledFilter) => Dump<Flow>;
 
 /**
  * Connection tracking of the network namespace that the process is in. One request socket; events have one each. Everything needs
@@ -93,7 +93,7 @@ export class Conntrack {
    * The flows that match; with no filter all of them, of both families. Starts when it is iterated. With `reset` their counters are set to zero, and no
    * others: see DumpOptions.
    */
-  dump(filter: Filter = {}, options: DumpOptions = {}): Dump<Flow> {
+  dump(filter: Filter | CompiledFilter = {}, options: DumpOptions = {}): Dump<Flow> {
     return flowDump(this.#lease, this.#sockets, filter, options);
   }
 
@@ -178,13 +178,13 @@ export class Conntrack {
    * deleting one by one, which costs more and can miss what comes meanwhile, but never deletes more.
    * @throws RangeError for an empty filter: see flushAll
    */
-  async flush(filter: Filter, options: CallOptions = {}): Promise<void> {
-    const compiled = new CompiledFilter(filter);
+  async flush(filter: Filter | CompiledFilter, options: CallOptions = {}): Promise<void> {
+    const compiled = CompiledFilter.from(filter);
     if (compiled.empty) throw new RangeError('filter matches everything; flushAll() empties the table');
     const { transport } = this.#lease;
     const forKernel = compiled.forKernel('flush', kernelSupport(transport.release));
     if (forKernel.exact) await this.#lease.request(buildFlush(forKernel), checkCall(options));
-    else await this.#deleteEach(filter, options);
+    else await this.#deleteEach(compiled, options);
   }
 
   /** Empties the table: every flow of every family and zone of this network namespace. */
@@ -225,7 +225,7 @@ export class Conntrack {
     return sendMany(changes(this.#lease, query), flows, options);
   }
 
-  async #deleteEach(filter: Filter, options: CallOptions): Promise<void> {
+  async #deleteEach(filter: CompiledFilter, options: CallOptions): Promise<void> {
     const onError = ({ error }: Failure): void => {
       // It went by itself since it was dumped.
       if (!isGone(error)) throw error;

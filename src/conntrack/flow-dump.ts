@@ -46,7 +46,12 @@ function dumpQuery({ reset = false, table = 'conntrack' }: DumpOptions): DumpQue
 }
 
 /** @throws TypeError, RangeError naming the part of the filter or the option */
-export function flowDump(lease: Lease, sockets: DumpSockets, filter: Filter, options: DumpOptions): Dump<Flow> {
+export function flowDump(
+  lease: Lease,
+  sockets: DumpSockets,
+  filter: Filter | CompiledFilter,
+  options: DumpOptions,
+): Dump<Flow> {
   checkOptions(options, DUMP_OPTIONS);
   const source = flowSource(filter, dumpQuery(options));
   const Kind = options.reset === true ? ResetDump : Dump;
@@ -54,8 +59,8 @@ export function flowDump(lease: Lease, sockets: DumpSockets, filter: Filter, opt
 }
 
 /** @throws TypeError, RangeError naming the part of the filter */
-export function flowSource(filter: Filter, query: DumpQuery): DumpSource<Flow> {
-  const compiled = new CompiledFilter(filter);
+export function flowSource(filter: Filter | CompiledFilter, query: DumpQuery): DumpSource<Flow> {
+  const compiled = CompiledFilter.from(filter);
   const filters = !compiled.empty;
   return {
     request: (release) => buildDump(query, compiled.forKernel('dump', kernelSupport(release))),

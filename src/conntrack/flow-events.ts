@@ -22,7 +22,7 @@ export interface EventOptions extends EventSocketOptions {
    * what a filter asks for, but an 'update' tells of the flow as it is now: when its mark changes, say, from one that matches to another,
    * nothing comes.
    */
-  filter?: Filter;
+  filter?: Filter | CompiledFilter;
 }
 
 /**
@@ -49,7 +49,7 @@ const EVENT_OPTIONS: Checks<EventOptions> = {
 export function flowEvents(options: EventOptions): EventSource<FlowEvent> {
   checkOptions(options, EVENT_OPTIONS);
   const { types = ['new', 'update', 'destroy'], filter = {} } = options;
-  const compiled = new CompiledFilter(filter, 'options.filter');
+  const compiled = CompiledFilter.from(filter, 'options.filter');
   return {
     groups: types.map((type) => GROUPS[type]),
     program: compiled.forEvents(),

@@ -1,6 +1,7 @@
-import { checkDefined, checkPlain, describe } from '../netlink/check.ts';
+import { checkGiven, checkPlain, describe } from '../netlink/check.ts';
 import { AF_UNSPEC } from '../uapi/socket.ts';
 import { EXPECT_MASTER, EXPECTED, Expectation, expectationSlot } from './expectation.ts';
+import { checkPart } from './filter-terms.ts';
 import { sameValue } from './kinds.ts';
 import { FAMILIES, type Family } from './names.ts';
 import type { TupleInit } from './properties.ts';
@@ -34,10 +35,10 @@ export class CompiledExpectationFilter {
     checkPlain(filter, argument);
     for (const key of Object.keys(filter))
       if (!PARTS.includes(key)) throw new TypeError(`${argument}.${key} is none of ${PARTS.join(', ')}`);
-    checkDefined(filter, argument);
-    for (const part of ['master', 'tuple'] as const)
-      if (typeof filter[part] === 'object' && filter[part] !== null) checkDefined(filter[part], `${argument}.${part}`);
+    checkGiven(filter, argument);
     const { family, helper, master, tuple } = filter;
+    checkPart(master, `${argument}.master`);
+    checkPart(tuple, `${argument}.tuple`);
     if (family !== undefined && (typeof family !== 'string' || !Object.hasOwn(FAMILIES, family)))
       throw new RangeError(`${argument}.family must be 'ipv4' or 'ipv6', not ${describe(family)}`);
     this.#wanted = Expectation.from({ helper, master, tuple }, argument);

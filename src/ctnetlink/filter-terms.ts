@@ -1,6 +1,8 @@
 /** A filter as callers write it, and what it comes to. */
-import { checkDefined, checkInteger, checkPlain, describe } from '../netlink/check.ts';
+import { checkGiven, checkInteger, checkPlain, describe } from '../netlink/check.ts';
 import { Flow } from './flow.ts';
+import { Group } from './groups.ts';
+import type { SlotValue } from './kinds.ts';
 import { FAMILIES, type Family } from './names.ts';
 import { prefixMask, readPrefix, splitPrefix } from './prefix.ts';
 import type { TupleInit } from './properties.ts';
@@ -45,14 +47,39 @@ export interface Comparison {
   readonly mask: number;
 }
 
-/** Undefined is what may be anything. */
-export interface FilterTerms {
+/** What must hold of a flow, all of it. Undefined is what may be anything. */
+export class FilterTerms {
   /** AF_* */
   readonly family: number | undefined;
   readonly mark: Masked | undefined;
   readonly status: Masked | undefined;
   readonly zone: number | undefined;
   readonly compared: readonly Comparison[];
+
+  constructor({ family, mark, status, zone, compared = [] }: Partial<FilterTerms>) {
+    this.family = family;
+    this.mark = mark;
+    this.status = status;
+    this.zone = zone;
+    this.compared = compared;
+  }
+}
+
+/** That all of a tuple that is set is equal; its zone, where it is set, is that of this direction. */
+export function comparisonsOf(tuple: TupleSlots<'orig' | 'reply'>, slots: readonly SlotValue[]): Comparison[] {
+  const compared: Comparison[] = [];
+  for (const slot of tuple.all) {
+    const value = slots[slot] as number | Uint8Array | undefined;
+    if (value !== undefined) compared.push({ tuple, slot, value, prefix: undefined, mask: -1 });
+  }
+  return compared;
+}
+
+/** The one family of all parts. @throws RangeError where they have two, and nothing could match */
+export function familyOf(parts: readonly (number | undefined)[], argument: string): number | undefined {
+  const known = parts.filter((value) => value !== undefined);
+  if (new Set(known).size > 1) throw new RangeError(`${argument} has parts of both families and can match nothing`);
+  return known[0];
 }
 
 const PARTS = ['family', 'mark', 'status', 'zone', 'orig', 'reply'];
@@ -62,21 +89,19 @@ export function readTerms(filter: Filter, argument: string): FilterTerms {
   checkPlain(filter, argument);
   for (const key of Object.keys(filter))
     if (!PARTS.includes(key)) throw new TypeError(`${argument}.${key} is none of ${PARTS.join(', ')}`);
-  checkDefined(filter, argument);
+  checkGiven(filter, argument);
   const { family, mark, status, zone } = filter;
   const orig = readTuple(ORIG, filter.orig, argument);
   const reply = readTuple(REPLY, filter.reply, argument);
   const families = [orig.family, reply.family];
   if (family !== undefined) families.push(checkFamily(family, `${argument}.family`));
-  const known = families.filter((value) => value !== undefined);
-  if (new Set(known).size > 1) throw new RangeError(`${argument} has parts of both families and can match nothing`);
-  return {
-    family: known[0],
+  return new FilterTerms({
+    family: familyOf(families, argument),
     mark: masked(mark, `${argument}.mark`, (value, name) => checkInteger(value, 0xffffffff, name), 0xffffffff),
-    status: masked(status, `${argument}.status`, checkStatus),
+    status: masked(status, `${argument}.status`, statusBits),
     zone: zone === undefined ? undefined : checkInteger(zone, 0xffff, `${argument}.zone`),
     compared: [...orig.compared, ...reply.compared],
-  };
+  });
 }
 
 function readTuple(
@@ -84,7 +109,7 @@ function readTuple(
   given: TupleInit | undefined,
   argument: string,
 ): { family: number | undefined; compared: Comparison[] } {
-  if (typeof given === 'object' && given !== null) checkDefined(given, `${argument}.${tuple.group}`);
+  checkPart(given, `${argument}.${tuple.group}`);
   const lengths: Partial<Record<'src' | 'dst', string>> = {};
   let plain = given;
   for (const name of ['src', 'dst'] as const) {
@@ -96,36 +121,33 @@ function readTuple(
     plain = { ...plain, [name]: address };
   }
   const { slots } = Flow.from({ [tuple.group]: plain }, argument);
-  const compared: Comparison[] = [];
-  for (const slot of tuple.all) {
-    const value = slots[slot] as number | Uint8Array | undefined;
-    if (value === undefined) continue;
+  const compared = comparisonsOf(tuple, slots).map((comparison): Comparison => {
+    const { slot, value } = comparison;
     const name = nameOfAddress(tuple, slot);
     const length = name === undefined ? undefined : lengths[name];
-    if (length === undefined) {
-      compared.push({ tuple, slot, value, prefix: undefined, mask: -1 });
-      continue;
-    }
+    if (length === undefined) return comparison;
     const bits = typeof value === 'number' ? 32 : 128;
     const prefix = readPrefix(length, bits, `${argument}.${tuple.group}.${name}`);
     const mask = prefixMask(prefix);
     const masked = typeof value === 'number' ? value & mask : value;
-    compared.push({ tuple, slot, value: masked, prefix: prefix === bits ? undefined : prefix, mask });
-  }
+    return { tuple, slot, value: masked, prefix: prefix === bits ? undefined : prefix, mask };
+  });
   // A number is what a dump has of other protocols, and AF_UNSPEC (0) would be every family.
   const family = given?.family;
   if (family !== undefined) checkFamily(family, `${argument}.${tuple.group}.family`);
   return { family: slots[tuple.family] as number | undefined, compared };
 }
 
+/** A part of a filter: written in braces, or such a part of a flow. @throws TypeError for anything else, which would be read as one without properties */
+export function checkPart(part: unknown, argument: string): void {
+  if (part === undefined || part instanceof Group) return;
+  checkPlain(part, argument);
+  checkGiven(part as object, argument);
+}
+
 function nameOfAddress({ src4, src6, dst4, dst6 }: TupleSlots, slot: number): 'src' | 'dst' | undefined {
   if (slot === src4 || slot === src6) return 'src';
   return slot === dst4 || slot === dst6 ? 'dst' : undefined;
-}
-
-function checkStatus(status: unknown, argument: string): number {
-  if (Array.isArray(status) && status.length === 0) throw new RangeError(`${argument} is an empty list; 0 is no bit`);
-  return statusBits(status, argument);
 }
 
 function checkFamily(family: unknown, argument: string): number {
@@ -142,6 +164,7 @@ function masked(
 ): Masked | undefined {
   if (given === undefined) return undefined;
   if (typeof given === 'object' && given !== null && !Array.isArray(given)) {
+    checkGiven(given, argument);
     const { value, mask, ...others } = given as Record<string, unknown>;
     const [other] = Object.keys(others);
     if (other !== undefined) throw new TypeError(`${argument}.${other} is none of value, mask`);

@@ -4,7 +4,7 @@
  */
 import { compileEventFilter } from './event-filter.ts';
 import { filterForKernel, type KernelFilter } from './filter-request.ts';
-import { type Filter, type FilterTerms, type Masked, readTerms } from './filter-terms.ts';
+import { type Filter, FilterTerms, type Masked, readTerms } from './filter-terms.ts';
 import type { Flow } from './flow.ts';
 import type { SlotValue } from './kinds.ts';
 import { samePrefix } from './prefix.ts';
@@ -19,19 +19,29 @@ const MARK = slotOfProperty('mark');
 const STATUS = slotOfProperty('status');
 const IPV6_BITS = 128;
 
-/** A filter, checked once. */
+/** A filter, checked once. Whatever takes a filter takes this too. */
 export class CompiledFilter {
   readonly #terms: FilterTerms;
+  /** The terms are all of it: a derived class may have another `matches`, which takes less. */
+  readonly #whole: boolean;
+
+  /**
+   * @param filter as callers write it, or what it comes to
+   * @throws TypeError, RangeError naming the part of the filter
+   */
+  constructor(filter: Filter | FilterTerms, argument = 'filter') {
+    this.#terms = filter instanceof FilterTerms ? filter : readTerms(filter, argument);
+    this.#whole = new.target === CompiledFilter;
+  }
 
   /** @throws TypeError, RangeError naming the part of the filter */
-  constructor(filter: Filter, argument = 'filter') {
-    this.#terms = readTerms(filter, argument);
+  static from(filter: Filter | CompiledFilter, argument = 'filter'): CompiledFilter {
+    return filter instanceof CompiledFilter ? filter : new CompiledFilter(filter, argument);
   }
 
   /** True when everything matches: it has nothing, or looks at no bit of what it has. */
   get empty(): boolean {
-    const { family, mark, status, zone, compared } = this.#terms;
-    return family === undefined && isAny(mark) && isAny(status) && zone === undefined && compared.length === 0;
+    return areAny(this.#terms);
   }
 
   /** Whether a flow, as the kernel tells it in a dump or an event, is one of these. What it leaves out is 0: mark, status and zone. */
@@ -57,7 +67,8 @@ export class CompiledFilter {
 
   /** What of it a dump or a flush sends to a kernel with this support. */
   forKernel(purpose: 'dump' | 'flush', support: KernelSupport): KernelFilter {
-    return filterForKernel(this.#terms, purpose, support);
+    const filter = filterForKernel(this.#terms, purpose, support);
+    return this.#whole ? filter : { ...filter, exact: false };
   }
 
   /**
@@ -65,8 +76,12 @@ export class CompiledFilter {
    * everything matches.
    */
   forEvents(): Uint8Array | undefined {
-    return this.empty ? undefined : compileEventFilter(this.#terms);
+    return areAny(this.#terms) ? undefined : compileEventFilter(this.#terms);
   }
+}
+
+function areAny({ family, mark, status, zone, compared }: FilterTerms): boolean {
+  return family === undefined && isAny(mark) && isAny(status) && zone === undefined && compared.length === 0;
 }
 
 /** With bits of the value outside of the mask, nothing matches. */

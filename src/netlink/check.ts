@@ -19,11 +19,17 @@ function isPlain(value: object): boolean {
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
-/** A property that is there and undefined is a variable that was not set: read as "any", it would widen what is asked for. */
-export function checkDefined(object: object, argument: string): void {
-  for (const [key, value] of Object.entries(object))
+/**
+ * Properties of what is asked for: none undefined, which is a variable that was not set, and none an empty list. Read as "any" they would widen it.
+ * @throws TypeError, RangeError naming the property
+ */
+export function checkGiven(object: object, argument: string): void {
+  for (const [key, value] of Object.entries(object)) {
     if (value === undefined)
       throw new TypeError(`${argument}.${key} is undefined; leave it out where it may be anything`);
+    if (Array.isArray(value) && value.length === 0)
+      throw new RangeError(`${argument}.${key} is an empty list; leave it out where it may be anything`);
+  }
 }
 
 /** An integer from `min` to `max`. */

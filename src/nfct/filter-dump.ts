@@ -1,10 +1,10 @@
 /** struct nfct_filter_dump: which flows a dump or a flush is about. */
 
 import { ATTRIBUTES } from '../ctnetlink/attributes.ts';
-import { CompiledFilter, type Filter, type KernelFilter, type Masked } from '../ctnetlink/filter.ts';
+import { CompiledFilter, type KernelFilter, type Masked } from '../ctnetlink/filter.ts';
+import { comparisonsOf, FilterTerms, familyOf } from '../ctnetlink/filter-terms.ts';
 import { Flow } from '../ctnetlink/flow.ts';
-import type { Family } from '../ctnetlink/names.ts';
-import { slotOfProperty } from '../ctnetlink/tuple.ts';
+import { ORIG, slotOfProperty } from '../ctnetlink/tuple.ts';
 import { checkInteger, describe } from '../netlink/check.ts';
 import { AF_INET, AF_INET6, AF_UNSPEC } from '../uapi/socket.ts';
 import { checkConntrack } from './conntrack.ts';
@@ -25,8 +25,13 @@ export interface nfct_filter_dump_mark {
 
 /** struct nfct_filter_dump: opaque, for the nfct_filter_dump_ functions. */
 export class nfct_filter_dump {
-  /** What is set, as the other face has it. */
-  readonly filter: Filter = {};
+  mark: Masked | undefined;
+  status: Masked | undefined;
+  /** AF_* */
+  family: number | undefined;
+  zone: number | undefined;
+  /** The fields of the original direction. */
+  tuple: Flow | undefined;
 }
 
 /** A filter that lets everything pass. */
@@ -55,22 +60,21 @@ export function nfct_filter_dump_set_attr(
   value: number | nfct_filter_dump_mark | Flow,
 ): void {
   checkFilterDump(filter_dump, 'filter_dump');
-  const { filter } = filter_dump;
   switch (type) {
     case NFCT_FILTER_DUMP_MARK:
-      filter.mark = masked(value, 'value of NFCT_FILTER_DUMP_MARK');
+      filter_dump.mark = masked(value, 'value of NFCT_FILTER_DUMP_MARK');
       break;
     case NFCT_FILTER_DUMP_STATUS:
-      filter.status = masked(value, 'value of NFCT_FILTER_DUMP_STATUS');
+      filter_dump.status = masked(value, 'value of NFCT_FILTER_DUMP_STATUS');
       break;
     case NFCT_FILTER_DUMP_L3NUM:
-      filter.family = familyName(value, 'value of NFCT_FILTER_DUMP_L3NUM');
+      filter_dump.family = checkFamily(value, 'value of NFCT_FILTER_DUMP_L3NUM');
       break;
     case NFCT_FILTER_DUMP_ZONE:
-      filter.zone = checkInteger(value, 0xffff, 'value of NFCT_FILTER_DUMP_ZONE');
+      filter_dump.zone = checkInteger(value, 0xffff, 'value of NFCT_FILTER_DUMP_ZONE');
       break;
     case NFCT_FILTER_DUMP_TUPLE:
-      filter.orig = originalTuple(value, 'value of NFCT_FILTER_DUMP_TUPLE');
+      filter_dump.tuple = originalTuple(value, 'value of NFCT_FILTER_DUMP_TUPLE');
       break;
     default:
       throw new RangeError(`type must be an integer from 0 to ${NFCT_FILTER_DUMP_MAX - 1}, not ${describe(type)}`);
@@ -94,25 +98,22 @@ function checkFilterDump(value: unknown, argument: string): asserts value is nfc
     throw new TypeError(`${argument} must be what nfct_filter_dump_create() gives, not ${describe(value)}`);
 }
 
-/** The filter of one family, or of none for AF_UNSPEC. @throws TypeError, RangeError naming the argument */
-export function familyName(family: unknown, argument: string): Family | undefined {
-  switch (family) {
-    case AF_UNSPEC:
-      return undefined;
-    case AF_INET:
-      return 'ipv4';
-    case AF_INET6:
-      return 'ipv6';
-    default:
-      checkInteger(family, 0xff, argument);
-      throw new RangeError(`${argument} must be AF_INET (2), AF_INET6 (10) or AF_UNSPEC (0), not ${family}`);
-  }
+/** AF_INET or AF_INET6; undefined for AF_UNSPEC, which is both. @throws TypeError, RangeError naming the argument */
+export function checkFamily(family: unknown, argument: string): number | undefined {
+  if (family === AF_UNSPEC) return undefined;
+  if (family === AF_INET || family === AF_INET6) return family;
+  checkInteger(family, 0xff, argument);
+  throw new RangeError(`${argument} must be AF_INET (2), AF_INET6 (10) or AF_UNSPEC (0), not ${family}`);
 }
 
 /** @throws TypeError when it is no filter; RangeError when its parts contradict each other */
 export function compileFilterDump(value: unknown, argument: string): CompiledFilter {
   checkFilterDump(value, argument);
-  return new CompiledFilter(value.filter, argument);
+  const { mark, status, zone, tuple } = value;
+  const slots = tuple?.slots ?? [];
+  const family = familyOf([slots[ORIG.family] as number | undefined, value.family], argument);
+  const terms = new FilterTerms({ family, mark, status, zone, compared: comparisonsOf(ORIG, slots) });
+  return new CompiledFilter(terms, argument);
 }
 
 const GROUPS = [['mark', 'markMask'], ['status', 'statusMask'], ['zone']].map((names) =>
@@ -143,17 +144,13 @@ function masked(value: unknown, argument: string): Masked {
   };
 }
 
-function originalTuple(value: unknown, argument: string): Filter['orig'] {
+function originalTuple(value: unknown, argument: string): Flow {
   checkConntrack(value, argument);
   ATTRIBUTES.forEach((row, slot) => {
     // The reply's ICMP fields have no ATTR_: they follow from the original ones and say nothing more.
     if (row.id === undefined || row.property.startsWith('orig.') || value.slots[slot] === undefined) return;
     throw new TypeError(`${argument} must have attributes of the original direction only, not ${row.property}`);
   });
-  const tuple = value.orig;
-  return Object.fromEntries(
-    (['family', 'src', 'dst', 'proto', 'sport', 'dport', 'icmpType', 'icmpCode', 'icmpId', 'zone'] as const)
-      .filter((name) => tuple[name] !== undefined)
-      .map((name) => [name, tuple[name]]),
-  ) as Filter['orig'];
+  // What is set later is no part of the filter.
+  return value.clone();
 }

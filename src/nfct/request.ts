@@ -1,6 +1,7 @@
 /** One request for each NFCT_Q_: type, flags and attributes as C sends them, except where that would do harm. */
 
 import { CompiledFilter, type KernelFilter } from '../ctnetlink/filter.ts';
+import { FilterTerms } from '../ctnetlink/filter-terms.ts';
 import { buildMessage, type QueryName } from '../ctnetlink/request.ts';
 import { kernelSupport } from '../ctnetlink/support.ts';
 import { checkInteger, describe } from '../netlink/check.ts';
@@ -21,7 +22,7 @@ import {
   NFCT_Q_GET,
   NFCT_Q_UPDATE,
 } from './constants.ts';
-import { compileFilterDump, familyName, inOrder } from './filter-dump.ts';
+import { checkFamily, compileFilterDump, inOrder } from './filter-dump.ts';
 import { wireForm } from './wire.ts';
 
 /** What a query sends, and what of the replies is wanted. */
@@ -91,7 +92,7 @@ function filteredFlush(data: unknown, release: string | undefined): Query {
   // A family in 1.0.9, a filter since.
   const filter =
     typeof data === 'number'
-      ? new CompiledFilter({ family: familyName(data, 'data') }, 'data')
+      ? new CompiledFilter(new FilterTerms({ family: checkFamily(data, 'data') }))
       : compileFilterDump(data, 'data');
   if (filter.empty)
     throw new TypeError('data: this filter matches every flow; NFCT_Q_FLUSH is the query that empties the table');

@@ -68,9 +68,7 @@ const NO_WRITES: Refused[] = [
 /** What creating does not take. */
 const NO_CREATES: Refused[] = [
   [{ orig: TUPLE }, TypeError, 'flow.timeout is required: seconds'],
-  [{ orig: TUPLE, reply: { src: '192.0.2.2' }, timeout: 1 }, TypeError, 'flow.reply.dst is required'],
-  [{ reply: TUPLE, timeout: 1 }, TypeError, 'flow.orig.src is required'],
-  [{ orig: TUPLE, reply: { ...TUPLE, proto: undefined }, timeout: 1 }, TypeError, 'flow.reply.proto is required'],
+  [{ reply: { ...TUPLE, dst: undefined }, timeout: 1 }, TypeError, 'flow.reply.dst is required'],
 ];
 
 const NO_FILTERS: Refused[] = [
