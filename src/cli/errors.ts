@@ -1,8 +1,9 @@
 /** What a failure looks like to who typed the command: a line or two, and never a stack. */
 import { inspect } from 'node:util';
+import { IncompleteTupleError } from '../ctnetlink/tuple.ts';
 import { KernelError, NetlinkError, UnsupportedError } from '../netlink/errors.ts';
 import { environmentVariable, permissionRefused } from '../transport/permissions.ts';
-import { EEXIST } from '../uapi/errno.ts';
+import { EEXIST, EINVAL } from '../uapi/errno.ts';
 import { failureLine } from './failures.ts';
 import { complain, complainPlainly } from './output.ts';
 import { type Settings, UsageError } from './settings.ts';
@@ -37,6 +38,11 @@ export function report(error: unknown, settings?: Asked): number {
     if (error.status !== FAILED)
       process.stderr.write("Try `ctnetlink -h' or 'ctnetlink --help' for more information.\n");
     return error.status;
+  }
+  if (error instanceof IncompleteTupleError) {
+    complain(error.message);
+    complain(failureLine({ errno: EINVAL, operation: '' }, settings));
+    return FAILED;
   }
   if (error instanceof KernelError) {
     explain(error);

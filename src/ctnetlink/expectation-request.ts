@@ -16,7 +16,7 @@ import {
 } from './expectation.ts';
 import type { SlotValue } from './kinds.ts';
 import { NfnlRequest, operations } from './nfnl-request.ts';
-import { checkTuple, hasTuple, type TupleSlots } from './tuple.ts';
+import { checkTuple, hasPorts, hasTuple, type TupleSlots } from './tuple.ts';
 
 const ACK = NLM_F_REQUEST | NLM_F_ACK;
 const DUMP = NLM_F_REQUEST | NLM_F_DUMP;
@@ -115,8 +115,9 @@ export function buildExpectationCreate(
   attributes.unknown = expectation.unknown;
   const { slots } = attributes;
   complete(slots, EXPECTED, 'source');
-  checkTuple(slots, EXPECTED, argument);
-  checkTuple(slots, EXPECT_MASTER, argument);
+  if (hasPorts(slots, EXPECTED)) slots[EXPECTED.sport] ??= 0;
+  checkTuple(slots, EXPECTED, argument, expectation.slots[ID] !== undefined);
+  checkTuple(slots, EXPECT_MASTER, argument, expectation.slots[ID] !== undefined);
   if (slots[TIMEOUT] === undefined)
     throw new TypeError(`${argument}.timeout is required: seconds until the expectation is given up`);
   if (!hasTuple(slots, EXPECT_MASK)) completeMask(slots);
@@ -139,7 +140,8 @@ function identity(expectation: Expectation, argument: string): Expectation {
   const { slots } = attributes;
   for (const slot of [EXPECTED.family, ...EXPECTED.all, ZONE]) slots[slot] = expectation.slots[slot];
   complete(slots, EXPECTED, 'source');
-  checkTuple(slots, EXPECTED, argument);
+  if (hasPorts(slots, EXPECTED)) slots[EXPECTED.sport] ??= 0;
+  checkTuple(slots, EXPECTED, argument, expectation.slots[ID] !== undefined);
   return attributes;
 }
 

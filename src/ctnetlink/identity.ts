@@ -28,7 +28,11 @@ export type Naming = 'usual' | 'exact';
  */
 export function identity({ slots }: Flow, argument: string, naming: Naming = 'usual'): Flow {
   const tuple = hasTuple(slots, ORIG) ? ORIG : REPLY;
-  checkTuple(slots, tuple, argument);
+  if (tuple === REPLY && !hasTuple(slots, REPLY))
+    throw new TypeError(
+      `${argument}.orig.src is required, with dst, proto and what the protocol has, or those of ${argument}.reply: the kernel finds a flow by its tuple and zone`,
+    );
+  checkTuple(slots, tuple, argument, slots[ID] !== undefined);
   // A flow with only common slots.
   const copy = new Flow(flowCodec.newCommonSlots());
   if (naming === 'exact' && tuple === ORIG) {

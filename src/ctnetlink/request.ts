@@ -89,13 +89,14 @@ function writable(flow: Flow, owned: boolean): Flow {
  * @throws TypeError when no direction is whole or the timeout is missing (the kernel would say EINVAL)
  */
 export function buildCreate(flow: Flow, query: 'create' | 'createOrUpdate', argument = 'flow', owned = false): Request {
+  const known = flow.slots[ID] !== undefined;
   const attributes = writable(flow, owned);
   const { slots } = attributes;
   const given = hasAddress(slots, ORIG) || !hasAddress(slots, REPLY) ? ORIG : REPLY;
   const other = given === ORIG ? REPLY : ORIG;
-  checkTuple(slots, given, argument);
+  checkTuple(slots, given, argument, known);
   completeFrom(slots, given, other);
-  checkTuple(slots, other, argument);
+  checkTuple(slots, other, argument, known);
   if (slots[TIMEOUT] === undefined)
     throw new TypeError(`${argument}.timeout is required: seconds until the flow expires`);
   setTcpFlags(slots);
@@ -109,9 +110,10 @@ export function buildCreate(flow: Flow, query: 'create' | 'createOrUpdate', argu
  */
 export function buildUpdate(flow: Flow, argument = 'flow', owned = false): Request {
   const { slots } = flow;
+  const known = slots[ID] !== undefined;
   const hasOrig = hasTuple(slots, ORIG);
-  if (hasOrig) checkTuple(slots, ORIG, argument);
-  if (!hasOrig || hasTuple(slots, REPLY)) checkTuple(slots, REPLY, argument);
+  if (hasOrig) checkTuple(slots, ORIG, argument, known);
+  if (!hasOrig || hasTuple(slots, REPLY)) checkTuple(slots, REPLY, argument, known);
   const attributes = writable(flow, owned);
   confirm(attributes);
   return buildMessage('update', familyOf(flow), attributes);

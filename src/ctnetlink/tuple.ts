@@ -1,6 +1,9 @@
 /** Where the parts of each tuple lie: the slots that requests, filters and formats name directly. */
+
+import * as ipproto from '../uapi/in.ts';
 import { ATTRIBUTES } from './attributes.ts';
 import type { SlotValue } from './kinds.ts';
+import { inverse, PROTOCOLS } from './names.ts';
 import type { AttributeRow } from './row.ts';
 
 export interface TupleSlots<Group extends string = string> {
@@ -82,11 +85,37 @@ export function hasTuple(slots: readonly SlotValue[], tuple: TupleSlots): boolea
   return false;
 }
 
+const PROTOCOL_NAMES = inverse(PROTOCOLS);
+
+type Part = 'sport' | 'dport' | 'icmpType' | 'icmpCode' | 'icmpId';
+const PORTS: readonly Part[] = ['sport', 'dport'];
+const ICMP: readonly Part[] = ['icmpType', 'icmpCode', 'icmpId'];
+
+/** What the kernel demands of a tuple beside its addresses, by protocol. Linux 6.18 has no DCCP any more, and demands nothing of it. */
+const PARTS: Readonly<Record<number, readonly Part[] | undefined>> = {
+  [ipproto.IPPROTO_TCP]: PORTS,
+  [ipproto.IPPROTO_UDP]: PORTS,
+  [ipproto.IPPROTO_UDPLITE]: PORTS,
+  [ipproto.IPPROTO_SCTP]: PORTS,
+  [ipproto.IPPROTO_GRE]: PORTS,
+  [ipproto.IPPROTO_ICMP]: ICMP,
+  [ipproto.IPPROTO_ICMPV6]: ICMP,
+};
+
+/** The kernel demands ports of its protocol, or the keys of GRE. */
+export function hasPorts(slots: readonly SlotValue[], { proto }: TupleSlots): boolean {
+  return PARTS[slots[proto] as number] === PORTS;
+}
+
+/** A tuple without what its protocol has: the kernel would answer EINVAL. */
+export class IncompleteTupleError extends TypeError {}
+
 /**
  * The kernel takes a request with half a tuple for a mistake; a DELETE without any for a flush.
+ * @param known the kernel gave the entry an id, and so the tuple: one that does not track a protocol gives none of its ports
  * @throws TypeError naming what is missing
  */
-export function checkTuple(slots: readonly SlotValue[], tuple: TupleSlots, argument: string): void {
+export function checkTuple(slots: readonly SlotValue[], tuple: TupleSlots, argument: string, known = false): void {
   const { src4, src6, dst4, dst6, proto } = tuple;
   const missing =
     slots[src4] === undefined && slots[src6] === undefined
@@ -97,4 +126,23 @@ export function checkTuple(slots: readonly SlotValue[], tuple: TupleSlots, argum
           ? 'proto'
           : undefined;
   if (missing !== undefined) throw new TypeError(`${argument}.${tuple.group}.${missing} is required`);
+  const parts = PARTS[slots[proto] as number];
+  if (parts === undefined || known) return;
+  for (let i = 0; i < parts.length; i++)
+    if (slots[tuple[parts[i]]] === undefined) throw incomplete(slots, tuple, argument, parts);
+}
+
+function incomplete(
+  slots: readonly SlotValue[],
+  tuple: TupleSlots,
+  argument: string,
+  parts: readonly Part[],
+): IncompleteTupleError {
+  const names = parts
+    .filter((part) => slots[tuple[part]] === undefined)
+    .map((part) => `${argument}.${tuple.group}.${part}`);
+  const are = names.length === 1 ? 'is' : 'are';
+  return new IncompleteTupleError(
+    `${names.join(' and ')} ${are} required with proto '${PROTOCOL_NAMES[slots[tuple.proto] as number]}'`,
+  );
 }

@@ -14,7 +14,7 @@ import { message } from '../support/fake-transport.ts';
 const UDP = { src: '192.0.2.1', dst: '198.51.100.2', proto: 'udp', sport: 5353, dport: 53 } as const;
 const UDP6 = { src: '2001:db8::1', dst: '2001:db8::2', proto: 'udp', sport: 5353, dport: 53 } as const;
 const PING = { src: '192.0.2.1', dst: '198.51.100.2', proto: 'icmp', icmpType: 8, icmpCode: 0, icmpId: 9 } as const;
-const GRE = { src: '192.0.2.1', dst: '198.51.100.2', proto: 47 } as const;
+const DCCP = { src: '192.0.2.1', dst: '198.51.100.2', proto: 33 } as const;
 const MASTER = { src: '192.0.2.1', dst: '198.51.100.2', proto: 'tcp', sport: 40000, dport: 21 } as const;
 const ANSWER = { src: '198.51.100.2', dst: '192.0.2.1', proto: 'udp', sport: 53, dport: 5353 } as const;
 
@@ -30,8 +30,8 @@ const CASES: readonly (readonly [Request, string])[] = [
   [requests.buildGet(flow({ reply: ANSWER })), 'get reply udp 198.51.100.2:53 -> 192.0.2.1:5353'],
   [requests.buildGet(flow({ orig: UDP6 })), 'get udp [2001:db8::1]:5353 -> [2001:db8::2]:53'],
   [requests.buildGet(flow({ orig: PING })), 'get icmp 192.0.2.1 -> 198.51.100.2 type 8 code 0 id 9'],
-  [requests.buildGet(flow({ orig: GRE })), 'get gre 192.0.2.1 -> 198.51.100.2'],
-  [requests.buildGet(flow({ orig: { ...GRE, proto: 89 } })), 'get 89 192.0.2.1 -> 198.51.100.2'],
+  [requests.buildGet(flow({ orig: DCCP })), 'get dccp 192.0.2.1 -> 198.51.100.2'],
+  [requests.buildGet(flow({ orig: { ...DCCP, proto: 89 } })), 'get 89 192.0.2.1 -> 198.51.100.2'],
   [requests.buildDelete(flow({ orig: UDP, id: 7 })), 'delete udp 192.0.2.1:5353 -> 198.51.100.2:53 { id: 7 }'],
   [
     requests.buildCreate(flow({ orig: UDP, timeout: 60, mark: 7 }), 'create'),

@@ -194,6 +194,14 @@ describe('expectation: requests', () => {
       TypeError,
       'expectation.tuple.src',
     );
+    expect(create({ tuple: { dst: '10.0.0.2', proto: 'tcp' }, master: MASTER, timeout: 1 })).to.throw(
+      TypeError,
+      "expectation.tuple.dport is required with proto 'tcp'",
+    );
+    expect(create({ tuple: TUPLE, master: { ...MASTER, sport: undefined }, timeout: 1 })).to.throw(
+      TypeError,
+      "expectation.master.sport is required with proto 'tcp'",
+    );
     expect(create({ tuple: TUPLE, timeout: 1 })).to.throw(TypeError, 'expectation.master.src is required');
     expect(create({ tuple: TUPLE, master: MASTER })).to.throw(TypeError, 'expectation.timeout is required');
   });

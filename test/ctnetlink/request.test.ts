@@ -68,6 +68,21 @@ const INCOMPLETE: readonly (readonly [init: FlowInit, message: string])[] = [
   [{ orig: { src: '10.0.0.2', proto: 'tcp' } }, 'flow.orig.dst is required'],
   [{ orig: { src: '10.0.0.2', dst: '10.0.0.1' } }, 'flow.orig.proto is required'],
   [{ orig: { zone: 1 } }, 'flow.orig.src is required'],
+  ...(['tcp', 'udp', 'udplite', 'sctp', 'gre'] as const).flatMap((proto): [FlowInit, string][] => {
+    const addresses = { src: '10.0.0.1', dst: '10.0.0.2', proto };
+    return [
+      [{ orig: addresses }, `flow.orig.sport and flow.orig.dport are required with proto '${proto}'`],
+      [{ orig: { ...addresses, sport: 0 } }, `flow.orig.dport is required with proto '${proto}'`],
+    ];
+  }),
+  [
+    { orig: { src: '10.0.0.1', dst: '10.0.0.2', proto: 'icmp', icmpType: 8 } },
+    "flow.orig.icmpCode and flow.orig.icmpId are required with proto 'icmp'",
+  ],
+  [
+    { orig: { src: 'fd00::1', dst: 'fd00::2', proto: 'icmpv6', icmpType: 128, icmpCode: 0 } },
+    "flow.orig.icmpId is required with proto 'icmpv6'",
+  ],
 ];
 
 /** What a flow may have without naming itself: none of it may ever stand in a DELETE alone. */
@@ -383,6 +398,9 @@ describe('request: get and delete', () => {
   });
 
   it('refuse a flow without a whole tuple: the kernel would empty the table', () => {
+    expect(() => buildGet(flow({ id: 5 }))).to.throw(TypeError, 'the kernel finds a flow by its tuple and zone');
+    const ofKernel = flow({ orig: { src: '10.0.0.1', dst: '10.0.0.2', proto: 'gre' }, id: 5 });
+    expect(() => buildDelete(ofKernel), 'a kernel that does not track it gave this tuple').not.to.throw();
     for (const build of [buildDelete, buildGet]) {
       for (const [init, message] of INCOMPLETE) expect(() => build(flow(init))).to.throw(TypeError, message);
       for (const init of NAMELESS)
