@@ -76,7 +76,7 @@ describe('The table expect of a capture', () => {
 
   it('has events, to the end of the capture', () => {
     const { stdout, stderr, status } = replayed('-E expect');
-    expect(stdout).to.match(/^ {4}\[NEW\] 300 proto=6 src=.*\n\[DESTROY\] 100 proto=6 .*\n$/);
+    expect(stdout).to.match(/^ {4}\[NEW\] 300 proto=6 src=.*\n\[DESTROY\] 99 proto=6 .*\n$/);
     expect([stderr.replace(OUR_NAME, ''), status]).to.deep.equal([': 2 expectation events have been shown.\n', 0]);
   });
 });
