@@ -262,8 +262,10 @@ describeKernel('The table expect beside conntrack(8)', ['conntrack', 'nft'], () 
         expect(ends.slice(3, 6)).to.deep.equal(ends.slice(0, 3));
         expect(ends[0]).to.deep.equal([still(theirs[0].stdout), `: ${count} expectation events have been shown.`, 0]);
 
+        // The program may have ended when one of them looked for its name.
+        const nameless = ({ progname: _, ...event }: { progname?: string }): object => event;
         const objects = json[0].lines.map((line) => JSON.parse(line));
-        expect(JSON.parse(json[1].stdout)).to.deep.equal(objects);
+        expect(JSON.parse(json[1].stdout).map(nameless)).to.deep.equal(objects.map(nameless));
         objects.forEach(({ type, expectation, portid }, at) => {
           const line = theirs[0].lines[at];
           expect(line).to.include(

@@ -45,7 +45,7 @@ describe('cli/load: lines', () => {
     expect([stdout, status]).to.deep.equal(['', 2]);
     expect(stderr).to.match(new RegExp(`^${path}:3:\nctnetlink v[\\d.]+: .*the option \`--replay'.*\n`));
     const ofRun = OPTIONS.filter((row) => row.ofRun === true).map(({ long }) => long[0]);
-    expect(ofRun).to.deep.equal(['replay', 'record', 'resync', 'events-may-abort']);
+    expect(ofRun).to.deep.equal(['labelmap', 'replay', 'record', 'resync', 'events-may-abort']);
     for (const { long, ours, ofRun } of OPTIONS) if (ours === true) expect(ofRun, long[0]).to.equal(true);
   });
 
