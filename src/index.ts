@@ -4,6 +4,7 @@
  */
 export type { CallOptions } from './conntrack/call.ts';
 export { Conntrack, type ConntrackOptions } from './conntrack/conntrack.ts';
+export { LabelsError } from './conntrack/created-labels.ts';
 export type { DeleteManyOptions } from './conntrack/delete-many.ts';
 export { Dump } from './conntrack/dump.ts';
 export type { EventSocketOptions } from './conntrack/event-sockets.ts';

@@ -1,4 +1,5 @@
 /** -I and -A of flows. */
+import { LabelsError } from '../conntrack/created-labels.ts';
 import { Flow } from '../ctnetlink/flow.ts';
 import { completeFrom } from '../ctnetlink/inverse.ts';
 import type { SlotValue } from '../ctnetlink/kinds.ts';
@@ -101,17 +102,27 @@ function setNat({ slots }: Flow, group: 'snat' | 'dnat', wanted: NatWanted | und
   slots[slotOfProperty(`${group}.maxPort`)] = wanted.port;
 }
 
-export async function createFlow({ ct, settings }: Context): Promise<number> {
-  await ct.create(described(settings));
+/** As conntrack(8), which does not look: a flow without its labels was created. Ours warns. */
+export async function create({ ct, settings }: Pick<Context, 'ct' | 'settings'>): Promise<void> {
+  try {
+    await ct.create(described(settings));
+  } catch (error) {
+    if (!(error instanceof LabelsError)) throw error;
+    complain(`WARNING: ${error.message}`);
+  }
+}
+
+export async function createFlow(context: Context): Promise<number> {
+  await create(context);
   complain('1 flow entries have been created.');
   return 0;
 }
 
 /** One that exists is none that was added, and no failure. */
-export async function addFlow({ ct, settings }: Context): Promise<number> {
+export async function addFlow(context: Context): Promise<number> {
   let added = 1;
   try {
-    await ct.create(described(settings));
+    await create(context);
   } catch (error) {
     if (!(error instanceof KernelError) || error.errno !== EEXIST) throw error;
     added = 0;

@@ -1,5 +1,6 @@
 /** Lines with -A or -I that follow each other in a file: many in a datagram, with the effect that they have one by one. */
 import type { Conntrack } from '../conntrack/conntrack.ts';
+import { LabelsError } from '../conntrack/created-labels.ts';
 import type { Failure } from '../conntrack/many.ts';
 import type { Flow } from '../ctnetlink/flow.ts';
 import { KernelError } from '../netlink/errors.ts';
@@ -42,6 +43,11 @@ export class Creations {
     try {
       await ct.createMany(untilRefused(), {
         onError: (failure) => {
+          if (failure.error instanceof LabelsError) {
+            // It was created.
+            complainPlainly(`${file}:${this.#lines[failure.index]}: WARNING: ${failure.error.message}`);
+            return;
+          }
           failed.add(failure.index);
           if (this.#isRefusal(failure) && !(refused !== undefined && refused.index < failure.index)) refused = failure;
         },

@@ -8,7 +8,7 @@ import { KernelError } from '../netlink/errors.ts';
 import { changeFlows, removeFlows } from './change.ts';
 import { COMMANDS } from './commands.ts';
 import type { Context } from './context.ts';
-import { described } from './create.ts';
+import { create, described } from './create.ts';
 import { CommandFailure } from './errors.ts';
 import { flushFlows } from './flush.ts';
 import { Creations } from './load-create.ts';
@@ -48,8 +48,6 @@ async function run(context: Context, { run, settings, line }: Single, { file }: 
     throw new CommandFailure(error, settings);
   }
 }
-
-const create: Run = ({ ct, settings }) => ct.create(described(settings));
 
 /** Ends with the first that was refused. */
 const update: Run = async (context) => {

@@ -11,6 +11,7 @@ import type { TrackerCounts } from '../netlink/sequence.ts';
 import { NetlinkSocket } from '../netlink/socket.ts';
 import { checkOpenOptions, type OpenOptions, openTransport } from '../transport/open.ts';
 import { ask, type CallOptions, checkCall, collect, isGone } from './call.ts';
+import { checkLabels } from './created-labels.ts';
 import { DELETE_MANY_OPTIONS, type DeleteManyOptions, deletes, exactDeletes } from './delete-many.ts';
 import { Dump } from './dump.ts';
 import { DumpSockets } from './dump-sockets.ts';
@@ -113,10 +114,13 @@ export class Conntrack {
    * A TCP flow in the states ESTABLISHED to CLOSE without flags and window scales gets the flags BE_LIBERAL and SACK_PERM of both directions (0x0a; from
    * TIME_WAIT on CLOSE_INIT too, 0x0e), as conntrack(8) gives them: nobody but the kernel knows its windows, and packets of a live connection would be
    * INVALID. Flags or window scales that are given are sent instead; flags with a mask of 0, as a dumped flow has them, are set as they were.
-   * @throws TypeError, RangeError naming the argument; KernelError EEXIST when there is such a flow
+   *
+   * Where no rule of the network namespace uses labels, the kernel creates a flow without its labels and reports success. So a flow with labels is looked
+   * up behind the answer, with a second request, and the call rejects with a LabelsError where they are missing: the flow is there then.
+   * @throws TypeError, RangeError naming the argument; KernelError EEXIST when there is such a flow; LabelsError
    */
   async create(flow: FlowInit | Flow, options: CallOptions = {}): Promise<void> {
-    await this.#lease.request(buildCreate(Flow.from(flow), 'create'), checkCall(options));
+    await this.#create(flow, 'create', checkCall(options));
   }
 
   /**
@@ -129,9 +133,9 @@ export class Conntrack {
     await this.#lease.request(buildUpdate(Flow.from(flow)), checkCall(options));
   }
 
-  /** Creates the flow, or changes it when it exists. */
+  /** Creates the flow, or changes it when it exists. @throws as `create`, LabelsError only where the flow was created */
   async createOrUpdate(flow: FlowInit | Flow, options: CallOptions = {}): Promise<void> {
-    await this.#lease.request(buildCreate(Flow.from(flow), 'createOrUpdate'), checkCall(options));
+    await this.#create(flow, 'createOrUpdate', checkCall(options));
   }
 
   /**
@@ -147,6 +151,7 @@ export class Conntrack {
   /**
    * Creates flows, some hundred in a datagram: several times as fast as one by one. Takes them from the iterable as it needs them, so that it
    * runs in constant memory; what an async iterable gave is sent while it waits. One that fails stops no other.
+   * A flow that was created without its labels (see `create`) fails with a LabelsError, and is there all the same. Flows without labels cost no more.
    * @throws ManyError when some failed and there is no options.onError, and as sendMany says
    */
   async createMany(flows: Flows, options: ManyOptions = {}): Promise<ManyResult> {
@@ -218,6 +223,12 @@ export class Conntrack {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  async #create(given: FlowInit | Flow, query: 'create' | 'createOrUpdate', options: CallOptions): Promise<void> {
+    const flow = Flow.from(given);
+    await this.#lease.request(buildCreate(flow, query), options);
+    await checkLabels(this.#lease, flow, query, options);
   }
 
   async #many(query: ChangeQuery, flows: Flows, options: ManyOptions): Promise<ManyResult> {

@@ -9,6 +9,7 @@ import type { Lease } from '../netlink/lease.ts';
 import type { Request } from '../netlink/request.ts';
 import { type Handle, runtime } from '../netlink/runtime.ts';
 import { CALL_OPTIONS, type CallOptions } from './call.ts';
+import { checkManyLabels, labelled } from './created-labels.ts';
 
 /** What goes into a datagram at the most; more makes it no faster. */
 const MESSAGES = 256;
@@ -93,9 +94,21 @@ export function changes(lease: Lease, query: ChangeQuery): Work {
   return {
     operation: query,
     most: lease.largestBatch,
-    keepsFlows: false,
+    keepsFlows: query !== 'update',
     request: (flow, owned) => buildChange(query, flow, owned),
-    send: (batch, items, failed) => lease.sendBatch(batch, failed, (at) => subject(items[at])),
+    async send(batch, items, failed) {
+      // An update is refused where there is no room for labels, a creation is not.
+      const places = query === 'update' ? [] : labelled(items as readonly Flow[]);
+      const refused = places.length === 0 ? undefined : new Set<number>();
+      const refuse = (at: number, error: Error): void => {
+        refused?.add(at);
+        failed(at, error);
+      };
+      await lease.sendBatch(batch, refuse, (at) => subject(items[at]));
+      if (refused === undefined) return;
+      const created = places.filter((at) => !refused.has(at));
+      await checkManyLabels(lease, query, items as readonly Flow[], created, failed);
+    },
   };
 }
 

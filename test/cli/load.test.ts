@@ -199,6 +199,28 @@ describeKernel('cli/load beside conntrack(8)', ['conntrack', 'unshare', 'root'],
     expect(sh('conntrack', '-C').trim()).to.equal('0');
   });
 
+  it('warns of labels that the kernel drops, and goes on as conntrack(8)', () => {
+    resetNamespace();
+    const map = join(folder, 'labels.conf');
+    writeFileSync(map, '3 three\n');
+    const path = join(folder, 'labelled');
+    writeFileSync(path, `-A ${A} --label-add three\n-I ${B}\n`);
+    const loaded = ctnetlink('-R', path, '-M', map);
+    expect(loaded.stderr).to.match(
+      new RegExp(`^${path}:1: WARNING: create: the flow was created without its labels \\(.*\\n$`),
+    );
+    expect(loaded.status).to.equal(0);
+    expect(sh('conntrack', '-C').trim()).to.equal('2');
+    resetNamespace();
+    for (const letter of ['A', 'I']) {
+      const created = ctnetlink(`-${letter}`, ...A.split(' '), '--label-add', 'three', '-M', map);
+      expect(created.stderr).to.include('WARNING: create: the flow was created without its labels (');
+      expect(created.stderr).to.match(/: 1 flow entries have been (created|added)\.\n$/);
+      expect(created.status).to.equal(0);
+      sh('conntrack', '-F');
+    }
+  });
+
   it('says which line it was', () => {
     const path = join(folder, 'lines');
     writeFileSync(path, `-A ${A}\n\n-A -s x\n`);

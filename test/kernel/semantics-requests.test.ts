@@ -304,7 +304,12 @@ describeKernel('semantics of requests', ['conntrack', 'nft'], () => {
   it('15: labels need a ruleset with labels, whole words and a mask as long', async () => {
     await kernel.create(v4(1));
     expect(await kernel.code(update(v4(1), { labels: [1] }))).to.equal('ENOSPC');
+    // A creation is not refused: the labels are dropped.
+    await kernel.create(v4(3, { labels: [1] }));
+    expect((await kernel.reply(v4(3)))!.attributes).not.to.include.keys(cta.CTA_LABELS);
     tracking();
+    // What is older than the rule has no room.
+    expect(await kernel.code(update(v4(3), { labels: [1] }))).to.equal('ENOSPC');
     await kernel.create(v4(2));
     expect(await kernel.code(update(v4(2), { labels: [] }))).to.equal('OK');
     expect((await kernel.reply(v4(2)))!.attributes).not.to.include.keys(cta.CTA_LABELS);

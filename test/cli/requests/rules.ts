@@ -115,6 +115,11 @@ export const RULES: readonly Rule[] = [
     })),
   },
   {
+    reason: 'Ours asks whether the created flow has its labels.',
+    of: /^-[AI](?! expect) .*--label-add /,
+    alike: (both) => ({ ...both, ours: both.ours.filter(({ type }) => type !== 'CT_GET') }),
+  },
+  {
     reason: 'It ignores a timeout that stands alone, and a status of no bits, and deletes the whole table.',
     of: /^-D -(t \d+|u UNSET)$/,
     alike: deletingLess,
