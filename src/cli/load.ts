@@ -13,6 +13,7 @@ import { CommandFailure } from './errors.ts';
 import { flushFlows } from './flush.ts';
 import { Creations } from './load-create.ts';
 import { complainPlainly } from './output.ts';
+import { ASSUMED_TIMEOUTS } from './parse.ts';
 import { type Command, type Settings, UsageError } from './settings.ts';
 import { Shapes } from './shapes.ts';
 
@@ -71,6 +72,9 @@ const RUNS: Readonly<Partial<Record<Command, Run>>> = {
 class Script {
   readonly file: string;
   readonly steps: (Creations | Single)[] = [];
+  /** Lines without a timeout, and the first of them. */
+  #assumed = 0;
+  #firstAssumed = 0;
 
   constructor(file: string) {
     this.file = file;
@@ -97,9 +101,19 @@ class Script {
       if (error instanceof UsageError) complainPlainly(`${this.file}:${number}:`);
       throw error;
     }
+    this.#warn();
+  }
+
+  #warn(): void {
+    if (this.#assumed === 0) return;
+    const { tcp, other } = ASSUMED_TIMEOUTS;
+    complainPlainly(
+      `${this.file}:${this.#firstAssumed}: WARNING: no --timeout, as of an offloaded flow (${this.#assumed} such lines): ${tcp} seconds with TCP, ${other} with others`,
+    );
   }
 
   #add(settings: Settings, line: number): void {
+    if (settings.assumed && this.#assumed++ === 0) this.#firstAssumed = line;
     for (const warning of settings.warnings) complainPlainly(warning);
     const run = settings.table === 'conntrack' ? RUNS[settings.command!] : undefined;
     if (run === undefined) throw new UsageError(refusalOf(settings));

@@ -98,6 +98,8 @@ const DIFFERENCES = [
   '-U changes flows of both families where no option says one.',
   'What -I expect expects has the protocol that -p says.',
   'A number, an address or a length of a prefix is a whole word, and in range: 1.4.9 takes some that are not, as far as they go or as 0.',
+  'A line of -R without --timeout, as -o save writes it of an offloaded flow, is no mistake: with TCP it gets 3600 seconds and, without --state, ESTABLISHED; with others 120. A warning says so.',
+  'Of a flow that -I or -A creates with labels a warning says when the kernel dropped them.',
   '-F that fails does not say before that the table has been emptied.',
   '-C and -S that fail print no numbers.',
   '-E prints at SIGINT and SIGTERM what had arrived, and then ends. A second signal ends it at once.',

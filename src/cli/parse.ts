@@ -4,7 +4,7 @@ import { type CommandRow, SHELLS, TABLES } from './commands.ts';
 import { COMMAND_OPTIONS, Known, type Named, optionsIn } from './getopt.ts';
 import { useLabelMap } from './labels.ts';
 import { ADDRESSES, OPTIONS, PROTOCOL } from './options.ts';
-import { type ProtocolOptions, protocolOf } from './protocols.ts';
+import { PROTOCOL_OPTIONS, type ProtocolOptions, protocolOf } from './protocols.ts';
 import { Settings, type Shell, type TableName, UsageError } from './settings.ts';
 import { type Alternatives, type Commands, type Letter, nameOf, type Option } from './table.ts';
 
@@ -14,6 +14,13 @@ const [MASK_SRC, MASK_DST] = ['mask-src', 'mask-dst'].map((name) => OPTIONS.find
 
 /** What -z does not go with: it would set the counters of what is not listed to zero too. */
 const FILTERING = OPTIONS.filter(({ short, long }) => /^[sdrqpumicwl]$/.test(short ?? '') || long[0].endsWith('-zone'));
+
+const [TIMEOUT, STATE] = [
+  OPTIONS.find(({ short }) => short === 't')!,
+  PROTOCOL_OPTIONS.tcp.options.find(({ long }) => long[0] === 'state')!,
+];
+/** Seconds of a flow whose line of -R says none: see #assume. */
+export const ASSUMED_TIMEOUTS = { tcp: 3600, other: 120 } as const;
 
 const GENERAL = new Known<Row>([...COMMAND_OPTIONS, ...OPTIONS]);
 const WITH_PROTOCOL = new WeakMap<ProtocolOptions, Known<Row>>();
@@ -58,8 +65,8 @@ export class Parser {
   /** The first word that is no option's. */
   #stray: string | undefined;
 
-  /** @throws UsageError */
-  constructor(argv: readonly string[]) {
+  /** @param ofFile it is a line of -R. @throws UsageError */
+  constructor(argv: readonly string[], ofFile = false) {
     for (let at = 0; at < argv.length; at++) {
       const word = argv[at];
       if (word === '--') break;
@@ -94,7 +101,21 @@ export class Parser {
       }
     }
     for (const { row, value } of this.#namingLabels) row.apply(this.settings, value);
+    if (ofFile) this.#assume();
     this.#check();
+  }
+
+  /**
+   * The kernel says neither the timeout nor the TCP state of an offloaded flow, so -o save writes none. conntrack(8) then refuses the whole file. Such a
+   * flow is established; packets that it still has renew its timeout.
+   */
+  #assume(): void {
+    const { command, table } = this.settings;
+    if ((command !== 'add' && command !== 'create') || table !== 'conntrack' || this.#given.has(TIMEOUT)) return;
+    const isTcp = this.#protocol?.number === PROTOCOL_OPTIONS.tcp.number;
+    this.settings.assumed = true;
+    this.#set(TIMEOUT, `${isTcp ? ASSUMED_TIMEOUTS.tcp : ASSUMED_TIMEOUTS.other}`);
+    if (isTcp && !this.#given.has(STATE)) this.#set(STATE, 'ESTABLISHED');
   }
 
   #setCommand(command: CommandRow, value: string | undefined): void {

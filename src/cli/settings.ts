@@ -93,6 +93,8 @@ export class Settings {
   eventsMayAbort = false;
   /** --completion's shell. */
   shell: Shell | undefined;
+  /** A line of -R without a timeout, which was given one. */
+  assumed = false;
   /** What is said on standard error before the command runs. */
   readonly warnings: string[] = [];
 

@@ -101,7 +101,7 @@ export class Shapes {
     }
     const words = wordsOf(line);
     if (words.length === 0) return undefined;
-    const parser = new Parser(words);
+    const parser = new Parser(words, true);
     const { settings } = parser;
     const ofRun = parser.options.find(({ row }) => row.ofRun === true);
     if (ofRun !== undefined) {
@@ -111,7 +111,13 @@ export class Shapes {
       );
     }
     const { command, table } = settings;
-    if (plain && (command === 'add' || command === 'create') && table === 'conntrack' && words.join(' ') === line) {
+    if (
+      plain &&
+      !settings.assumed &&
+      (command === 'add' || command === 'create') &&
+      table === 'conntrack' &&
+      words.join(' ') === line
+    ) {
       this.#shapes.unshift(new Shape(words, parser));
       this.#shapes.length = Math.min(this.#shapes.length, MOST_SHAPES);
     }

@@ -221,6 +221,27 @@ describeKernel('cli/load beside conntrack(8)', ['conntrack', 'unshare', 'root'],
     }
   });
 
+  it('takes the lines of offloaded flows, which have no timeout, and says so', () => {
+    resetNamespace();
+    const path = join(folder, 'offloaded');
+    const status = '-u SEEN_REPLY,ASSURED -s 10.0.0.1 -d 10.0.0.2 -r 10.0.0.2 -q 10.0.0.1';
+    const ports = '--sport 1 --dport 2 --reply-port-src 2 --reply-port-dst 1';
+    writeFileSync(path, `-A ${A}\n-A ${status} -p tcp ${ports}\n-A ${status} -p udp ${ports.replaceAll('1', '7')}\n`);
+    const loaded = ctnetlink('-R', path);
+    expect(loaded.stderr).to.equal(
+      `${path}:2: WARNING: no --timeout, as of an offloaded flow (2 such lines): 3600 seconds with TCP, 120 with others\n`,
+    );
+    expect(loaded.status).to.equal(0);
+    const { stdout } = ctnetlink('-L');
+    expect(stdout).to.match(/^tcp {6}6 3\d{3} ESTABLISHED src=10\.0\.0\.1 .* \[ASSURED\]/m);
+    expect(stdout).to.match(/^udp {6}17 (1[01]\d|120) src=10\.0\.0\.1 dst=10\.0\.0\.2 sport=7 .* \[ASSURED\]/m);
+    expect(sh('conntrack', '-C').trim()).to.equal('3');
+    // On the command line one is needed, as ever.
+    expect(ctnetlink('-A', ...`${status} -p udp ${ports}`.split(' ')).stderr).to.include(
+      "You need to supply the `--timeout' option for this command",
+    );
+  });
+
   it('says which line it was', () => {
     const path = join(folder, 'lines');
     writeFileSync(path, `-A ${A}\n\n-A -s x\n`);

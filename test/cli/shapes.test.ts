@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { parse } from '../../src/cli/parse.ts';
+import { Parser } from '../../src/cli/parse.ts';
 import type { Settings } from '../../src/cli/settings.ts';
 import { Shapes } from '../../src/cli/shapes.ts';
 import { wordsOf } from '../../src/cli/words.ts';
@@ -16,7 +16,7 @@ function outcome(read: () => Settings | undefined): unknown {
 
 function readOneByOne(line: string): Settings | undefined {
   const words = wordsOf(line);
-  return words.length === 0 ? undefined : parse(words);
+  return words.length === 0 ? undefined : new Parser(words, true).settings;
 }
 
 /** Pieces of a line with -A: values of all kinds, right and wrong, and what shapes must not be mistaken about. */
