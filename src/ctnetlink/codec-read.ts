@@ -3,6 +3,7 @@ import { HOST_LITTLE_ENDIAN } from '../netlink/byteorder.ts';
 import { nlattrLength, readString } from '../netlink/nlattr.ts';
 import type { NLA_HDRLEN, NLA_TYPE_MASK } from '../uapi/netlink.ts';
 import {
+  type EXACT,
   type LENGTH_MASK,
   type LENGTH_SHIFT,
   LEVEL_SIZE,
@@ -73,8 +74,9 @@ export function readAttributes(
     offset = (stop + 3) & ~3;
     const slot = (entry & (0xffff0 satisfies typeof OPERAND_MASK)) >> (4 satisfies typeof OPERAND_SHIFT);
     const needs = (entry >> (20 satisfies typeof LENGTH_SHIFT)) & (31 satisfies typeof LENGTH_MASK);
-    if (stop - start < needs) {
-      tables.tooShort(view, start - (4 satisfies typeof NLA_HDRLEN), base, entry);
+    const extra = stop - start - needs;
+    if (extra < 0 || (extra > 0 && (entry & (0x2000000 satisfies typeof EXACT)) !== 0)) {
+      tables.wrongLength(view, start - (4 satisfies typeof NLA_HDRLEN), base, entry);
       continue;
     }
     const op = entry & (15 satisfies typeof OP_MASK);

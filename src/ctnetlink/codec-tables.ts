@@ -7,18 +7,20 @@ import { DecodeError } from '../netlink/errors.ts';
 import { align4 } from '../netlink/nlmsg.ts';
 import { NLA_HDRLEN, NLA_TYPE_MASK } from '../uapi/netlink.ts';
 import * as cta from '../uapi/nfnetlink_conntrack.ts';
-import { KINDS, OP_NEST, OP_SKIP, OP_U32_AS_U64, OP_UNKNOWN } from './kinds.ts';
+import { KINDS, type Kind, OP_NEST, OP_SKIP, OP_U32_AS_U64, OP_UNKNOWN } from './kinds.ts';
 import type { AttributeRow, WirePath } from './row.ts';
 
 /** Types in one nest: the kernel has at most 28 (CTA_*), so 32 leaves room, and whatever is above is unknown. */
 export const LEVEL_SIZE = 32;
 
-// An entry of the table: op, operand (a slot, or the base of a nest), payload bytes that must be there, and a flag.
+// An entry of the table: op, operand (a slot, or the base of a nest), payload bytes that must be there, and flags.
 export const OP_MASK = 15;
 export const OPERAND_SHIFT = 4;
 export const OPERAND_MASK = 0xffff0;
 export const LENGTH_SHIFT = 20;
 export const LENGTH_MASK = 0x1f;
+/** More payload than that is a defect too. */
+export const EXACT = 0x2000000;
 /** An empty attribute is padding, not a value. */
 const EMPTY_PADS = 1 << 30;
 
@@ -68,8 +70,9 @@ export class Tables {
     for (const [level, { path }] of this.#levels.entries())
       if (level > 0) this.#enter(path, OP_NEST, level * LEVEL_SIZE);
     for (const [slot, row] of placed) {
-      const { op, size = 0 } = KINDS[row.kind];
-      this.#enter(row.path, op, slot, size, row.emptyPads);
+      const { op, size = 0, exact = false }: Kind = KINDS[row.kind];
+      const flags = (exact ? EXACT : 0) | (row.emptyPads === true ? EMPTY_PADS : 0);
+      this.#enter(row.path, op, slot, size, flags);
       if (row.icmpv6 !== undefined) this.#enter(row.icmpv6, op, slot, size);
       if (row.narrow !== undefined) this.#enter(row.narrow, OP_U32_AS_U64, slot, 4);
     }
@@ -91,15 +94,16 @@ export class Tables {
   }
 
   /**
-   * For an attribute at `offset` with less payload than its entry needs: returns when it only pads.
+   * For an attribute at `offset` with less payload than its entry needs, or more than it may have: returns when it only pads.
    * @throws DecodeError otherwise
    */
-  tooShort(view: DataView, offset: number, base: number, entry: number): void {
+  wrongLength(view: DataView, offset: number, base: number, entry: number): void {
     const has = view.getUint16(offset, HOST_LITTLE_ENDIAN) - NLA_HDRLEN;
     if (has === 0 && (entry & EMPTY_PADS) !== 0) return;
     const type = view.getUint16(offset + 2, HOST_LITTLE_ENDIAN) & NLA_TYPE_MASK;
     const needs = (entry >> LENGTH_SHIFT) & LENGTH_MASK;
-    throw new DecodeError(`${this.#nameOf(base / LEVEL_SIZE, type)} has ${has} payload bytes, needs ${needs}`, offset);
+    const name = this.#nameOf(base / LEVEL_SIZE, type);
+    throw new DecodeError(`${name} has ${has} payload bytes, needs ${has > needs ? 'just ' : ''}${needs}`, offset);
   }
 
   /** The names of the nests that `target`, an offset where reading failed, lies in. Only errors pay for it. */
@@ -149,10 +153,10 @@ export class Tables {
     return this.#levels[level].members;
   }
 
-  #enter(path: WirePath, op: number, operand: number, size = 0, emptyPads = false): void {
+  #enter(path: WirePath, op: number, operand: number, size = 0, flags = 0): void {
     const level = this.#levelOf.get(path.slice(0, -1).join())!;
     this.entries[level * LEVEL_SIZE + cta[path.at(-1)!]] =
-      op | (operand << OPERAND_SHIFT) | (size << LENGTH_SHIFT) | (emptyPads ? EMPTY_PADS : 0);
+      op | (operand << OPERAND_SHIFT) | (size << LENGTH_SHIFT) | flags;
   }
 
   #compile(level: number, program: number[]): void {

@@ -54,8 +54,10 @@ export const OP_SKIP = 12;
 
 export interface Kind {
   readonly op: number;
-  /** Payload bytes; undefined: any number. */
+  /** Payload bytes; undefined: any number. More are no defect, as to the kernel (NLA_U32 and its like in linux/netlink.h), but where it is exact. */
   readonly size: number | undefined;
+  /** So many and no more. */
+  readonly exact?: boolean;
   /** A property's value from its slot. */
   readonly get: (value: never) => unknown;
   /** The inverse: checks what a caller gave. @throws TypeError, RangeError naming `argument` */
@@ -171,8 +173,8 @@ export const KINDS = {
   },
   u32host: word(OP_U32_HOST),
   u64: { op: OP_U64, size: 8, get: (value: number | bigint) => BigInt(value), set: setU64, json: jsonU64 },
-  ipv4: { op: OP_U32, size: 4, get: formatIpv4, parse: parseIpv4, set: setAddress(parseIpv4, 'IPv4') },
-  ipv6: { op: OP_IPV6, size: 16, get: formatIpv6, parse: parseIpv6, set: setAddress(parseIpv6, 'IPv6') },
+  ipv4: { op: OP_U32, size: 4, exact: true, get: formatIpv4, parse: parseIpv4, set: setAddress(parseIpv4, 'IPv4') },
+  ipv6: { op: OP_IPV6, size: 16, exact: true, get: formatIpv6, parse: parseIpv6, set: setAddress(parseIpv6, 'IPv6') },
   string: { op: OP_STRING, size: undefined, get: same, set: setText },
   bytes: { op: OP_BYTES, size: undefined, get: same, set: setBytes, json: toHex },
   labels: { op: OP_BYTES, size: undefined, get: labelBits, set: setLabels },

@@ -73,7 +73,8 @@ describe('codec: reading', () => {
 
   it('takes a payload that is longer than it must be: what it knows is in front', () => {
     for (const row of ATTRIBUTES) {
-      if (row.path.length === 0 || ['string', 'bytes', 'labels', 'pair'].includes(row.kind)) continue;
+      if (row.path.length === 0 || ['string', 'bytes', 'labels', 'pair', 'ipv4', 'ipv6'].includes(row.kind))
+        continue;
       const { value, payload } = SAMPLES[row.kind].at(-1)!;
       const flow = decode(nested(row.path, concat(payload, [1, 2, 3])));
       expect(propertyOf(flow, row.property), row.property).to.deep.equal(value);
@@ -194,6 +195,17 @@ describe('codec: broken lengths', () => {
         );
       }
     }
+  });
+
+  it('are addresses that are too long; of integers what is behind is ignored, as by the kernel', () => {
+    for (const row of ATTRIBUTES) {
+      if (row.kind !== 'ipv4' && row.kind !== 'ipv6') continue;
+      const needs = row.kind === 'ipv4' ? 4 : 16;
+      expect(defect(nested(row.path, new Uint8Array(needs + 1))).message).to.include(
+        `${row.path.at(-1)} has ${needs + 1} payload bytes, needs just ${needs}`,
+      );
+    }
+    expect(decode(nested(['CTA_STATUS'], [0, 0, 0, 8, 1, 2])).status).to.equal(8);
   });
 
   it('are not looked for inside of what is unknown', () => {
