@@ -73,8 +73,7 @@ describe('codec: reading', () => {
 
   it('takes a payload that is longer than it must be: what it knows is in front', () => {
     for (const row of ATTRIBUTES) {
-      if (row.path.length === 0 || ['string', 'bytes', 'labels', 'pair', 'ipv4', 'ipv6'].includes(row.kind))
-        continue;
+      if (row.path.length === 0 || ['string', 'bytes', 'labels', 'pair', 'ipv4', 'ipv6'].includes(row.kind)) continue;
       const { value, payload } = SAMPLES[row.kind].at(-1)!;
       const flow = decode(nested(row.path, concat(payload, [1, 2, 3])));
       expect(propertyOf(flow, row.property), row.property).to.deep.equal(value);
