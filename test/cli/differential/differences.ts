@@ -40,6 +40,9 @@ const BY_REASON: Readonly<Record<string, readonly string[]>> = {
   ]),
   'It flushes both families whatever -f says.': ['-F --family ipv4', '-F -f ipv6', '-F conntrack -f ipv6'],
   'Its help is its own.': ['extra', '-- -L'],
+  'It reads a verification tag of 0x10 as 0, and one that is too large as another.': [
+    '-I -s 10.0.0.1 -d 10.0.1.1 -p sctp --sport 1000 --dport 80 -t 500 --orig-vtag 1 --reply-vtag 2 --orig-vtag 0x10 --reply-vtag 99999999999 --state CLOSED',
+  ],
   'It crashes on a state that it does not know.': [
     '-I -s 10.0.0.1 -d 10.0.1.1 -p sctp --sport 1000 --dport 80 -t 500 --orig-vtag 1 --reply-vtag 2 --state FOO',
     '-I -s 10.0.0.1 -d 10.0.1.1 -p sctp --sport 1000 --dport 80 -t 500 --orig-vtag 1 --reply-vtag 2 --state HEARTBEAT_SENT',
