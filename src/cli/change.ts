@@ -1,12 +1,11 @@
 /** -D and -U: what matches is dumped, and then deleted or changed, many to a datagram. */
+import { isGone } from '../conntrack/call.ts';
 import type { Conntrack } from '../conntrack/conntrack.ts';
 import { Flow } from '../ctnetlink/flow.ts';
 import { type SlotValue, sameValue } from '../ctnetlink/kinds.ts';
 import { labelBits, labelWords } from '../ctnetlink/labels.ts';
 import { beLiberal } from '../ctnetlink/tcp-flags.ts';
 import { ORIG, slotOfProperty } from '../ctnetlink/tuple.ts';
-import { KernelError } from '../netlink/errors.ts';
-import { ENOENT } from '../uapi/errno.ts';
 import { IPPROTO_TCP } from '../uapi/in.ts';
 import type { Context } from './context.ts';
 import { Refusals } from './errors.ts';
@@ -26,11 +25,6 @@ function statusOf(count: number): number {
   return count > 0 ? 0 : 1;
 }
 
-/** Flows that went by themselves since they were dumped are no failure, and not counted. */
-function isGone(error: Error): boolean {
-  return error instanceof KernelError && error.errno === ENOENT;
-}
-
 export async function deleteFlows(context: Context): Promise<number> {
   const count = await removeFlows(context);
   complain(`${count} flow entries have been deleted.`);
@@ -46,6 +40,7 @@ export async function removeFlows(context: Context): Promise<number> {
     await ct.deleteMany(batch, {
       onError: ({ index, error }) => {
         failed.add(index);
+        // What went by itself since it was dumped is no failure, and not counted.
         if (!isGone(error)) refused ??= error;
       },
     });

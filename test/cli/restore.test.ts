@@ -1,5 +1,6 @@
 /** `-L -o save | -R -`: the same table again, and the connections in it go on. */
 import { expect } from 'chai';
+import { TCP_STATES } from '../../src/ctnetlink/names.ts';
 import { describeKernel, resetNamespace, sh } from '../support/kernel.ts';
 import { Router } from '../support/router.ts';
 import { conntrack, ctnetlink, MAIN, run } from './support.ts';
@@ -83,18 +84,7 @@ function everyKind(): string[] {
       return `-p ${name} --${name}-type ${id === 3 ? other : request} --${name}-code 0 --${name}-id ${id}`;
     };
     const tcp = '-p tcp --state ESTABLISHED -u ASSURED,SEEN_REPLY --dport 80';
-    const states = [
-      'NONE',
-      'SYN_SENT',
-      'SYN_RECV',
-      'ESTABLISHED',
-      'FIN_WAIT',
-      'CLOSE_WAIT',
-      'LAST_ACK',
-      'TIME_WAIT',
-      'CLOSE',
-      'SYN_SENT2',
-    ];
+    const states = Object.keys(TCP_STATES);
     return [
       ...states.map((state, index) => `-p tcp --sport ${1000 + index} --dport 80 --state ${state}`),
       '-p udp --sport 1 --dport 2',
