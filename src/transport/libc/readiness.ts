@@ -7,6 +7,22 @@ import type { Pace } from './pace.ts';
 /** Milliseconds between two looks. */
 const INTERVAL = 10;
 
+/** Those that are not closed. */
+const open = new Set<Readiness>();
+let stopsAtExit = false;
+
+/**
+ * The event loop of Node turns once more when the process ends, while no JavaScript runs any more: whoever calls back then aborts the process
+ * (koffi).
+ */
+function stopAtExit(): void {
+  if (stopsAtExit) return;
+  stopsAtExit = true;
+  runtime.onExit(() => {
+    for (const each of open) each.stop();
+  });
+}
+
 export class Readiness {
   readonly #poll: Poll;
   readonly #readable: () => void;
@@ -28,10 +44,13 @@ export class Readiness {
     }
     // Libraries that poll may keep no more than the address of what they call.
     own(this);
+    open.add(this);
+    stopAtExit();
   }
 
   /** It was read empty: the next that comes is told. */
   arm(): void {
+    if (this.#closed) return;
     if (this.#pace?.isFast(runtime.now()) === true) {
       this.#tellSoon();
       return;
@@ -48,9 +67,16 @@ export class Readiness {
     this.#poll.unref();
   }
 
+  /** Nothing is told any more; it still has to be closed. */
+  stop(): void {
+    this.#closed = true;
+    this.#poll.stop();
+  }
+
   /** Nothing is told any more. `closed` is called when the descriptor may be closed. */
   close(closed: () => void): void {
     this.#closed = true;
+    open.delete(this);
     this.#poll.close(() => {
       disown(this);
       closed();

@@ -203,6 +203,24 @@ export const PROCESSES: readonly Case[] = [
     },
   },
   {
+    name: 'an event that comes while the process ends',
+    needs: ['processes', 'events'],
+    run: async (context) => {
+      await says(
+        context,
+        'ends\n',
+        `const { execFileSync } = await import('node:child_process');
+        const create = () => execFileSync('conntrack', '-I -s 192.0.2.1 -d 192.0.2.2 -p 17 --sport 1 --dport 2 -t 60'.split(' '), { stdio: 'ignore' });
+        process.on('exit', () => {
+          console.log('ends');
+          create();
+        });
+        const ct = await Conntrack.open(options);
+        await ct.events();`,
+      );
+    },
+  },
+  {
     name: 'process.exit inside of a sink',
     needs: ['processes'],
     run: async (context) => {
