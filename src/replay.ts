@@ -1,4 +1,13 @@
 /** Recorded netlink traffic: record it on a machine that has it, replay it in tests that need neither root nor Linux. */
-export { type CapturedDatagram, pcapFileHeader, pcapRecord, readPcap } from './transport/pcap.ts';
+export { type Capture, readCapture, type WriteCaptureOptions, writeCapture } from './capture/capture.ts';
+export type { CapturedDatagram } from './capture/datagram.ts';
+export { type FileSource, fileSource } from './capture/file-source.ts';
+export { messages } from './capture/messages.ts';
+export { overrunNote, releaseNote } from './capture/notes.ts';
+export { pcapFileHeader, pcapRecord } from './capture/pcap.ts';
+export { type Scan, type Scanned, scan } from './capture/scan.ts';
+export type { Skipped } from './capture/skipped.ts';
+export { memorySource, type Source } from './capture/source.ts';
+export { readPcap } from './transport/pcap.ts';
 export { RecordError, type Recorder, type RecordOptions, record } from './transport/record.ts';
 export { ReplayError, type ReplayOptions, replay } from './transport/replay.ts';

@@ -21,13 +21,14 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   netlink: ['uapi'],
   nfnetlink: ['uapi', 'netlink'],
   ctnetlink: ['uapi', 'netlink', 'nfnetlink'],
+  capture: ['uapi', 'netlink'],
   // For the errors of replays, which say what was asked in the words of the API.
-  transport: ['uapi', 'netlink', 'ctnetlink/describe-request.ts'],
+  transport: ['uapi', 'netlink', 'capture', 'ctnetlink/describe-request.ts'],
   format: ['uapi', 'netlink', 'nfnetlink', 'ctnetlink'],
   conntrack: ['uapi', 'netlink', 'nfnetlink', 'ctnetlink', 'format', 'transport/open.ts'],
   nfct: ['uapi', 'netlink', 'nfnetlink', 'ctnetlink', 'format', 'transport/open.ts'],
-  cli: ['uapi', 'netlink', 'nfnetlink', 'ctnetlink', 'format', 'conntrack', 'transport'],
-  '': ['uapi', 'netlink', 'nfnetlink', 'ctnetlink', 'format', 'conntrack', 'nfct', 'transport'],
+  cli: ['uapi', 'netlink', 'nfnetlink', 'ctnetlink', 'capture', 'format', 'conntrack', 'transport'],
+  '': ['uapi', 'netlink', 'nfnetlink', 'ctnetlink', 'capture', 'format', 'conntrack', 'nfct', 'transport'],
 };
 
 /** Modules of the platform: the layers below know none, so that they run wherever JavaScript does. */
@@ -37,6 +38,7 @@ const PLATFORM: Readonly<Record<string, readonly string[]>> = {
   netlink: ['node:timers'],
   nfnetlink: [],
   ctnetlink: [],
+  capture: [],
 };
 
 /** transport/open.ts alone chooses a socket. What works on captures is not a socket of the kernel's, nor is what the runtime allows. */

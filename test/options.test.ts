@@ -79,6 +79,7 @@ const TABLE: Readonly<Record<string, Entry>> = {
   'Expectations#stats': [CALL, ct((each, options) => each.expectations.stats(options))],
   openTransport: [OPEN, (options) => index.openTransport(over(options))],
   record: [[...OPEN, 'onError'], (options) => replaying.record(join(folder, 'capture.pcap'), options).close()],
+  writeCapture: [['format'], (options) => void replaying.writeCapture([], options)],
   replay: [['events', 'repeat'], (options) => replaying.replay(CAPTURE, options)],
   nfct_open: [OPEN, async (options) => nfct.nfct_close(await nfct.nfct_open(0, 0, over(options)))],
   formatFlow: [[...FORMAT, 'type'], (options) => format.formatFlow(FLOW, options)],

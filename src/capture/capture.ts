@@ -1,0 +1,65 @@
+import { type Checks, checkOptions, describe, oneOf } from '../netlink/check.ts';
+import type { CapturedDatagram } from './datagram.ts';
+import { overrunNote } from './notes.ts';
+import { pcapFileHeader, pcapRecord } from './pcap.ts';
+import { type Scan, scan } from './scan.ts';
+import type { Skipped } from './skipped.ts';
+import { memorySource } from './source.ts';
+
+/** A capture in memory. */
+export interface Capture {
+  /** In the order of the capture. */
+  datagrams: CapturedDatagram[];
+  /** What the capture has beside them. */
+  skipped: Skipped;
+  format: Scan['format'];
+  /** Of the kernel that was recorded, where the capture says so. */
+  release?: string;
+}
+
+/**
+ * Reads the NETLINK_NETFILTER datagrams of a capture. What cannot be read is left out and counted. Where messages from the
+ * kernel are missing because a packet was cut or is broken, an overrunNote() is in front of those of its messages that are there,
+ * as record() writes it.
+ *
+ * @throws TypeError naming the argument
+ * @throws DecodeError for what is no capture, UnsupportedError for a capture that cannot be read
+ */
+export function readCapture(capture: Uint8Array): Capture {
+  if (!(capture instanceof Uint8Array)) throw new TypeError(`capture must be a Uint8Array, not ${describe(capture)}`);
+  const { format, source, datagrams, skipped, notes } = scan(memorySource(capture));
+  const found: CapturedDatagram[] = [];
+  for (const { fromKernel, time, at, length, cut, socket } of datagrams()) {
+    const whose = socket === undefined ? {} : { socket };
+    if (cut && fromKernel) found.push({ ...overrunNote(), time, ...whose });
+    if (length > 0) found.push({ fromKernel, time, bytes: source.read(at, length), ...whose });
+  }
+  return { datagrams: found, skipped, format, ...(notes.release === undefined ? {} : { release: notes.release }) };
+}
+
+export interface WriteCaptureOptions {
+  /** 'pcap' (default), which Wireshark and tcpdump open. */
+  format?: 'pcap';
+}
+
+const WRITE_OPTIONS: Checks<WriteCaptureOptions> = { format: oneOf('pcap') };
+
+/**
+ * A capture file of these datagrams, which readCapture() and replay() read.
+ *
+ * @throws TypeError, RangeError naming the argument
+ */
+export function writeCapture(datagrams: Iterable<CapturedDatagram>, options: WriteCaptureOptions = {}): Uint8Array {
+  checkOptions(options, WRITE_OPTIONS);
+  return concat([pcapFileHeader(), ...Array.from(datagrams, pcapRecord)]);
+}
+
+function concat(pieces: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(pieces.reduce((length, piece) => length + piece.length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    bytes.set(piece, at);
+    at += piece.length;
+  }
+  return bytes;
+}

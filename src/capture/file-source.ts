@@ -1,0 +1,57 @@
+import { UnsupportedError } from '../netlink/errors.ts';
+import type { Source } from './source.ts';
+
+/** Captures are read mostly forwards, datagram by datagram: one system call gives many. */
+const WINDOW = 1 << 18;
+
+/** A file as a source. */
+export interface FileSource extends Source {
+  /** Closes the file. Idempotent. */
+  close(): void;
+}
+
+/**
+ * Opens a file for reading, to be read piece by piece. Works in Node.js, Deno and Bun.
+ *
+ * @param path of a regular file
+ * @throws UnsupportedError where there are no files, as in a browser, and for what is no regular file
+ * @throws the errors of node:fs
+ */
+export function fileSource(path: string | URL): FileSource {
+  const fs = globalThis.process?.getBuiltinModule?.('node:fs');
+  if (fs === undefined) throw new UnsupportedError('there are no files here; give the bytes of the capture');
+  const descriptor = fs.openSync(path, 'r');
+  const stat = fs.fstatSync(descriptor);
+  if (!stat.isFile()) {
+    fs.closeSync(descriptor);
+    throw new UnsupportedError(`${String(path)} is no regular file; read it and give its bytes`);
+  }
+  let window = new Uint8Array(0);
+  let start = 0;
+  let open = true;
+
+  function fill(offset: number, length: number): void {
+    const bytes = new Uint8Array(Math.max(0, Math.min(Math.max(length, WINDOW), stat.size - offset)));
+    let got = 0;
+    while (got < bytes.length) {
+      const count = fs!.readSync(descriptor, bytes, got, bytes.length - got, offset + got);
+      // Somebody made the file shorter.
+      if (count === 0) break;
+      got += count;
+    }
+    window = bytes.subarray(0, got);
+    start = offset;
+  }
+
+  return {
+    size: stat.size,
+    read: (offset, length) => {
+      if (offset < start || offset + length > start + window.length) fill(offset, length);
+      return window.subarray(offset - start, offset - start + length);
+    },
+    close: () => {
+      if (open) fs.closeSync(descriptor);
+      open = false;
+    },
+  };
+}

@@ -1,0 +1,113 @@
+import { HOST_LITTLE_ENDIAN } from '../netlink/byteorder.ts';
+import { DecodeError } from '../netlink/errors.ts';
+import { NETLINK_NETFILTER } from '../uapi/netlink.ts';
+import { isNetlinkLinkType, readCooked } from './cooked.ts';
+import { isRequest, wholeMessages } from './messages.ts';
+import { releaseOf } from './notes.ts';
+import type { Packet } from './packet.ts';
+import { isPcap, pcapPackets, readPcapHeader } from './pcap.ts';
+import { nothingSkipped, type Skipped } from './skipped.ts';
+import type { Source } from './source.ts';
+
+/** Packets that are longer are not read: no netlink datagram is. */
+const LONGEST_PACKET = 1 << 26;
+
+/** Where one datagram is. */
+export interface Scanned {
+  /** From the kernel to a socket; else it was sent to the kernel. */
+  fromKernel: boolean;
+  /** Nanoseconds since the epoch. Undefined: the capture does not say. */
+  time: bigint | undefined;
+  /** Where its messages start in `Scan.source`. */
+  at: number;
+  /** How long they are, in bytes: whole messages only, 0 where not even the first is whole. */
+  length: number;
+  /**
+   * Messages are missing behind those that are given: the packet was cut when it was captured, or a length in it is broken.
+   * It is counted in `Scan.skipped`.
+   */
+  cut: boolean;
+  /** The portid of the socket that record() recorded. Undefined in captures of other tools. */
+  socket: number | undefined;
+}
+
+/** A capture that is read piece by piece. */
+export interface Scan {
+  readonly format: 'pcap' | 'pcapng' | 'strace' | 'hex';
+  /**
+   * Where the datagrams are. In a capture from a machine of the other byte order, a read must start at a message and end with
+   * one, and gives a copy in the byte order of this machine.
+   */
+  readonly source: Source;
+  /** The datagrams of NETLINK_NETFILTER in the order of the capture. Each iteration starts again. */
+  datagrams(): Iterable<Scanned>;
+  /** What is not given. Filled as the datagrams are iterated over, and emptied when an iteration starts. */
+  readonly skipped: Skipped;
+  /** What the capture says about itself, as far as it was iterated over. */
+  readonly notes: { release?: string };
+}
+
+/**
+ * Reads a capture, whatever its format is, without taking it into memory.
+ *
+ * @throws DecodeError for what is no capture
+ * @throws UnsupportedError for a capture that cannot be read, with what can
+ */
+export function scan(source: Source): Scan {
+  const start = source.read(0, 4096).slice();
+  if (isPcap(start)) {
+    const file = readPcapHeader(source);
+    return scanPackets('pcap', source, (skipped) => pcapPackets(source, file, skipped));
+  }
+  throw new DecodeError(source.size < 4 ? `${source.size} bytes are no pcap file` : 'no pcap file', 0);
+}
+
+function scanPackets(format: Scan['format'], source: Source, packets: (skipped: Skipped) => Iterable<Packet>): Scan {
+  const skipped = nothingSkipped();
+  const notes: Scan['notes'] = {};
+  function* datagrams(): Iterable<Scanned> {
+    Object.assign(skipped, nothingSkipped());
+    for (const packet of packets(skipped)) {
+      const scanned = datagramOf(source, packet, skipped, notes);
+      if (scanned !== undefined) yield scanned;
+    }
+  }
+  return { format, source, datagrams, skipped, notes };
+}
+
+/** The datagram in a packet; undefined where it has none of ours, which is counted. */
+function datagramOf(source: Source, packet: Packet, skipped: Skipped, notes: Scan['notes']): Scanned | undefined {
+  const { at, length, linkType, time, truncated } = packet;
+  if (!isNetlinkLinkType(linkType)) {
+    skipped.otherLinkTypes++;
+    return undefined;
+  }
+  if (length > LONGEST_PACKET) {
+    skipped.broken++;
+    return undefined;
+  }
+  const bytes = source.read(at, length);
+  const cooked = readCooked(bytes, linkType);
+  if (cooked === 'broken') {
+    skipped.broken++;
+    return undefined;
+  }
+  if (cooked === 'other' || cooked.family !== NETLINK_NETFILTER) {
+    skipped.otherFamilies++;
+    return undefined;
+  }
+  const datagram = bytes.subarray(cooked.length);
+  const whole = wholeMessages(datagram, HOST_LITTLE_ENDIAN);
+  const broken = whole === 0 || whole < datagram.length;
+  if (truncated) skipped.truncated++;
+  else if (broken) skipped.broken++;
+  notes.release ??= releaseOf(datagram.subarray(0, whole));
+  return {
+    fromKernel: cooked.fromKernel ?? !isRequest(datagram),
+    time,
+    at: at + cooked.length,
+    length: whole,
+    cut: truncated || broken,
+    socket: cooked.socket,
+  };
+}
