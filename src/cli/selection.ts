@@ -25,16 +25,15 @@ const LABELS = slotOfProperty('labels');
 export const CHANGED: readonly number[] = [
   ...['timeout', 'status', 'tcp.state', 'sctp.state', 'sctp.vtagOrig', 'sctp.vtagReply', 'dccp.state'],
 ].map((property) => slotOfProperty(property));
-const ZONES = [ZONE, ORIG.zone, REPLY.zone];
 const KEYS = [ORIG.sport, ORIG.dport, REPLY.sport, REPLY.dport];
 const SOURCES = [ORIG.src4, ORIG.src6];
 const DESTINATIONS = [ORIG.dst4, ORIG.dst6];
 
-/** What is set must be equal, status bits must be set; what the flow does not tell is not. */
+/** What is set must be equal, status bits must be set; what the flow does not tell is not, but for zones: the kernel leaves out those of 0. */
 const COMPARISON: Comparison = { orig: true, reply: true, rest: true, required: 'first' };
 
 /**
- * The terms that a kernel can be asked for: of zones only that of the flow, because the kernel's 0 also means that neither direction has one, and
+ * The terms that a kernel can be asked for: of zones only that of the flow, and no 0, which to the kernel also means that neither direction has one, and
  * of addresses those that count whole.
  */
 function termsOf({ mark, family }: Settings, wanted: Flow, changes: boolean): FilterTerms {
@@ -44,7 +43,7 @@ function termsOf({ mark, family }: Settings, wanted: Flow, changes: boolean): Fi
     family: family === undefined ? undefined : FAMILIES[family],
     mark: mark === undefined || changes ? undefined : { value: (mark.value & mark.mask) >>> 0, mask: mark.mask },
     status: status === undefined ? undefined : { value: status, mask: status },
-    zone: slots[ZONE] as number | undefined,
+    zone: slots[ZONE] === 0 ? undefined : (slots[ZONE] as number | undefined),
     compared: [ORIG, REPLY].flatMap((tuple) => comparisonsOf(tuple, slots).filter(({ slot }) => slot !== tuple.zone)),
   });
 }
@@ -56,8 +55,7 @@ function termsOf({ mark, family }: Settings, wanted: Flow, changes: boolean): Fi
 function wantedOf({ flow, masks }: Settings, changes: boolean): Flow {
   const wanted = flow.clone();
   const { slots } = wanted;
-  // The kernel leaves out zones of 0, and a flow has no security mark to compare.
-  for (const zone of ZONES) if (slots[zone] === 0) slots[zone] = undefined;
+  // A flow has no security mark to compare.
   slots[SECMARK] = undefined;
   // Ports are compared only beside the protocol, which is that of both directions.
   if (hasTuple(slots, REPLY)) slots[REPLY.proto] ??= slots[ORIG.proto];
@@ -89,13 +87,9 @@ export class Selection extends CompiledFilter {
 
   /** Everything matches. */
   override get empty(): boolean {
-    const { family, mark, id, labels, nat, flow } = this.#settings;
+    const { family, mark, id, labels, nat } = this.#settings;
     const selecting = [family, this.#changes ? undefined : mark, id, labels, nat.src, nat.dst, nat.any];
-    return (
-      selecting.every((each) => each === undefined) &&
-      this.#wanted.slots.every((value) => value === undefined) &&
-      ZONES.every((zone) => flow.slots[zone] === undefined)
-    );
+    return selecting.every((each) => each === undefined) && this.#wanted.slots.every((value) => value === undefined);
   }
 
   override matches(flow: Flow): boolean {
@@ -108,7 +102,6 @@ export class Selection extends CompiledFilter {
       if ((((slots[MARK] as number) & mark.mask) ^ mark.value) !== 0) return false;
     }
     if (id !== undefined && ((slots[ID] as number | undefined) ?? 0) >>> 0 !== id) return false;
-    for (const zone of ZONES) if (asked.slots[zone] === 0 && slots[zone] !== undefined) return false;
     if (labels !== undefined && !hasLabels(slots[LABELS], labels)) return false;
     if (masks.src !== undefined && !inNetwork(asked, slots, SOURCES, masks.src)) return false;
     if (masks.dst !== undefined && !inNetwork(asked, slots, DESTINATIONS, masks.dst)) return false;

@@ -1,4 +1,4 @@
-/** enum nf_conntrack_attr of libnetfilter_conntrack.h (1.1.0): the numbers that nfct_get_attr and its like take. */
+/** enum nf_conntrack_attr of libnetfilter_conntrack.h (1.1.1): the numbers that nfct_get_attr and its like take. */
 
 export const ATTR_ORIG_IPV4_SRC = 0;
 export const ATTR_ORIG_IPV4_DST = 1;
@@ -75,7 +75,8 @@ export const ATTR_DNAT_IPV6 = 71;
 export const ATTR_SYNPROXY_ISN = 72;
 export const ATTR_SYNPROXY_ITS = 73;
 export const ATTR_SYNPROXY_TSOFF = 74;
-export const ATTR_MAX = 75;
+export const ATTR_TIMESTAMP_EVENT = 75;
+export const ATTR_MAX = 76;
 
 // Aliases
 export const ATTR_IPV4_SRC = ATTR_ORIG_IPV4_SRC;

@@ -232,7 +232,13 @@ const ROWS: readonly FlowRow[] = [
     path: ['CTA_TIMESTAMP', 'CTA_TIMESTAMP_STOP'],
     readOnly: true,
   },
-  { property: 'timestamp.event', kind: 'u64', path: ['CTA_TIMESTAMP_EVENT'], readOnly: true },
+  {
+    id: attr.ATTR_TIMESTAMP_EVENT,
+    property: 'timestamp.event',
+    kind: 'u64',
+    path: ['CTA_TIMESTAMP_EVENT'],
+    readOnly: true,
+  },
   { property: 'filter.origFlags', kind: 'u32host', path: ['CTA_FILTER', 'CTA_FILTER_ORIG_FLAGS'], readOnly: true },
   { property: 'filter.replyFlags', kind: 'u32host', path: ['CTA_FILTER', 'CTA_FILTER_REPLY_FLAGS'], readOnly: true },
 ];

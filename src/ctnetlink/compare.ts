@@ -32,13 +32,17 @@ const STATUS = slotOfProperty('status');
 const LABELS = new Set([slotOfProperty('labels'), slotOfProperty('labelsMask')]);
 
 const REST: readonly number[] = [
-  ...['tcp.state', 'sctp.state', 'dccp.state', 'timeout', 'mark', 'id', 'status', 'zone', 'secctx'],
+  ...['tcp.state', 'sctp.state', 'dccp.state', 'timeout', 'id', 'status', 'secctx'],
   ...['labels', 'labelsMask'],
 ].map((property) => slotOfProperty(property));
+/** Of these the kernel leaves out 0: see slotsMatch. */
+const ZEROS: readonly number[] = ['mark', 'zone'].map((property) => slotOfProperty(property));
 
 export interface TupleComparison {
   readonly proto: number;
   readonly always: readonly number[];
+  /** Like `always`, but of which 0 is the same as not set. */
+  readonly zeros: readonly number[];
   /** By protocol; others have none, to C also GRE. */
   readonly ofProtocol: ReadonlyMap<SlotValue, readonly number[]>;
 }
@@ -51,7 +55,8 @@ export function tupleComparison(
   const withPorts = [IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE, IPPROTO_SCTP, IPPROTO_DCCP];
   return {
     proto,
-    always: [family, proto, src4, dst4, src6, dst6, zone],
+    always: [family, proto, src4, dst4, src6, dst6],
+    zeros: [zone],
     ofProtocol: new Map<SlotValue, readonly number[]>([
       ...withPorts.map((number) => [number, [sport, dport]] as const),
       ...[IPPROTO_ICMP, IPPROTO_ICMPV6].map((number) => [number, [icmpType, icmpCode, icmpId]] as const),
@@ -66,7 +71,7 @@ const REPLY_TUPLE = tupleComparison(REPLY, ORIG);
 /**
  * True when nothing that is compared differs. An attribute that both have must be equal; of the status, the second must
  * have all bits of the first; labels are sets of bits, of any length. Ports and ICMP are compared only where both flows
- * have the protocol.
+ * have the protocol. A mark or a zone that is not set is equal to 0.
  */
 export function flowsMatch(first: Flow, second: Flow, { orig, reply, rest, required }: Comparison): boolean {
   const one = first.slots;
@@ -74,7 +79,8 @@ export function flowsMatch(first: Flow, second: Flow, { orig, reply, rest, requi
   return (
     (!orig || tuplesMatch(one, two, ORIG_TUPLE, required)) &&
     (!reply || tuplesMatch(one, two, REPLY_TUPLE, required)) &&
-    (!rest || slotsMatch(one, two, REST, required, restMatches))
+    (!rest ||
+      (slotsMatch(one, two, REST, required, restMatches) && slotsMatch(one, two, ZEROS, required, sameValue, 0)))
   );
 }
 
@@ -82,27 +88,32 @@ type Slots = readonly SlotValue[];
 
 export function tuplesMatch(one: Slots, two: Slots, tuple: TupleComparison, required: Required): boolean {
   if (!slotsMatch(one, two, tuple.always, required)) return false;
+  if (!slotsMatch(one, two, tuple.zeros, required, sameValue, 0)) return false;
   if (two[tuple.proto] === undefined) return true;
   const fields = tuple.ofProtocol.get(one[tuple.proto]);
   return fields === undefined || slotsMatch(one, two, fields, required);
 }
 
-/** @param matches whether values that both have match, for what must not just be the same */
+/**
+ * @param matches whether values that both have match, for what must not just be the same
+ * @param unset the value of one that the other need not have: the kernel leaves out marks and zones of 0
+ */
 export function slotsMatch(
   one: Slots,
   two: Slots,
   slots: readonly number[],
   required: Required,
   matches: (a: SlotValue, b: SlotValue, slot: number) => boolean = sameValue,
+  unset?: SlotValue,
 ): boolean {
   for (const slot of slots) {
     const a = one[slot];
     const b = two[slot];
     if (a === b) continue;
     if (a === undefined) {
-      if (required === 'both') return false;
+      if (required === 'both' && b !== unset) return false;
     } else if (b === undefined) {
-      if (required !== 'ignored') return false;
+      if (required !== 'ignored' && a !== unset) return false;
     } else if (!matches(a, b, slot)) return false;
   }
   return true;

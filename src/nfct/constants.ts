@@ -1,4 +1,4 @@
-/** Numbers of libnetfilter_conntrack.h (1.1.0) beside the ATTR_*, which are in ctnetlink/attr.ts. */
+/** Numbers of libnetfilter_conntrack.h (1.1.1) beside the ATTR_*, which are in ctnetlink/attr.ts. */
 
 // What is printed, and enum nf_conntrack_msg_type, which says so in front of it.
 export {

@@ -1,5 +1,5 @@
 /**
- * ctnetlink/nfct: libnetfilter_conntrack (1.1.0) for JavaScript, for programs that move from C and for who knows that
+ * ctnetlink/nfct: libnetfilter_conntrack (1.1.1) for JavaScript, for programs that move from C and for who knows that
  * library. Names, numbers and meanings are C's; what waits for the kernel returns a promise, and what is -1 with an
  * errno in C rejects with it.
  */

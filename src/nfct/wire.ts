@@ -59,12 +59,13 @@ const [HELPER_NAME, HELPER_INFO, LABELS, LABELS_MASK] = slotsOf(
 
 /**
  * The attributes that go out for an object, as a Flow of its own, and its nfgen_family. Beyond what is set: a tuple is
- * whole, with zeros for what is missing of its addresses and ports, and a status has CONFIRMED. Left out: what the
+ * whole, with zeros for what is missing of its addresses and ports, and of a reply or master tuple also for the layer 4
+ * protocol; a status has CONFIRMED. Left out: what the
  * kernel alone says, protocol state of another protocol, half of what belongs together, and attributes that C does not
  * know.
  *
  * @throws TypeError when the original tuple has no layer 3 or layer 4 protocol (in C a DESTROY may then go out without
- * a tuple, which the kernel takes for a flush), or a reply or master tuple is begun without them
+ * a tuple, which the kernel takes for a flush), or a reply or master tuple is begun without a layer 3 protocol
  * @throws RangeError when a layer 3 protocol is neither AF_INET nor AF_INET6
  */
 export function wireForm(ct: Flow, argument = 'ct'): { family: number; attributes: Flow } {
@@ -78,7 +79,7 @@ export function wireForm(ct: Flow, argument = 'ct'): { family: number; attribute
 
   copyTuple(to, from, ORIG, TUPLE_NAMES.orig, argument);
   for (const tuple of [REPLY, MASTER])
-    if (isBegun(from, tuple)) copyTuple(to, from, tuple, TUPLE_NAMES[tuple.group], argument);
+    if (isBegun(from, tuple)) copyTuple(to, from, tuple, TUPLE_NAMES[tuple.group], argument, from[tuple.proto] ?? 0);
   if (isSet(STATUS)) to[STATUS] = (from[STATUS] as number) | IPS_CONFIRMED;
   copy(PLAIN);
   for (const group of WHOLE) if (group.every(isSet)) copy(group);
@@ -113,7 +114,7 @@ function emptyNest(path: string[], type: number): UnknownAttribute {
 }
 
 /**
- * Gives `to` what goes out of a tuple; `name` is what the ATTR_ names of it begin with.
+ * Gives `to` what goes out of a tuple; `name` is what the ATTR_ names of it begin with, `proto` its layer 4 protocol.
  * @throws TypeError, RangeError as wireForm
  */
 export function copyTuple(
@@ -122,9 +123,9 @@ export function copyTuple(
   tuple: TupleSlots,
   name: string,
   argument: string,
+  proto: SlotValue = from[tuple.proto],
 ): void {
   const family = from[tuple.family];
-  const proto = from[tuple.proto];
   if (family === undefined) throw new TypeError(`${argument}: ${name}_L3PROTO is not set`);
   if (family !== AF_INET && family !== AF_INET6)
     throw new RangeError(`${argument}: ${name}_L3PROTO must be AF_INET (2) or AF_INET6 (10), not ${family}`);

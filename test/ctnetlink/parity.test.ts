@@ -57,10 +57,10 @@ function memory(row: AttributeRow, value: SlotValue): Uint8Array {
   return little ? bytes.slice(0, size) : bytes.slice(8 - size);
 }
 
-/** Every attribute that C has and the flow has, protocols first: what C does with an ICMP type depends on them. */
+/** Every attribute that C (1.0.9) has and the flow has, protocols first: what C does with an ICMP type depends on them. */
 function attributeList(flow: Flow): { id: number; value: Uint8Array }[] {
   const first = [attr.ATTR_ORIG_L3PROTO, attr.ATTR_REPL_L3PROTO, attr.ATTR_ORIG_L4PROTO, attr.ATTR_REPL_L4PROTO];
-  const ids = [...first, ...[...new Array(attr.ATTR_MAX).keys()].filter((id) => !first.includes(id))];
+  const ids = [...first, ...[...new Array(attr.ATTR_TIMESTAMP_EVENT).keys()].filter((id) => !first.includes(id))];
   return ids.flatMap((id) => {
     const slot = slotOfId(id);
     const value = flow.slots[slot];

@@ -9,13 +9,14 @@ import { decodeFlow } from '../../src/ctnetlink/message.ts';
 import type { FlowInit } from '../../src/ctnetlink/properties.ts';
 import { viewOf } from '../../src/netlink/byteorder.ts';
 import * as nfct from '../../src/nfct/index.ts';
+import { IPPROTO_ICMP, IPPROTO_TCP } from '../../src/uapi/in.ts';
 import { encode } from '../ctnetlink/samples.ts';
 import { cmp, cmpMessages } from '../oracle/objects.ts';
 import type { Attr } from '../oracle/oracle.ts';
 import { concat, message } from '../support/fake-transport.ts';
 import { describeOracle } from '../support/oracle.ts';
 import { Random, seedFromEnvironment } from '../support/random.ts';
-import { conntrack, is } from './memory.ts';
+import { ALL_IDS, conntrack, is, randomMemory } from './memory.ts';
 import { randomObject, randomShape, type Setting, textOf, varied } from './objects.ts';
 
 const { NFCT_CMP_MASK, NFCT_CMP_ORIG, NFCT_CMP_REPL, NFCT_CMP_STRICT, nfct_cmp, nfct_compare } = nfct;
@@ -91,6 +92,35 @@ describeOracle('nfct: comparison as in C', () => {
     }
   });
 
+  it('of each attribute, not set, 0, and two other values on either side', () => {
+    const pairs: [Attr[], Attr[]][] = [];
+    const protocols = [[], [IPPROTO_TCP], [IPPROTO_ICMP]].map((list) =>
+      list.flatMap((proto) => [is(nfct.ATTR_ORIG_L4PROTO, proto), is(nfct.ATTR_REPL_L4PROTO, proto)]),
+    );
+    for (const id of ALL_IDS) {
+      const { length } = randomMemory(new Random(1), id);
+      const values: Attr[][] = [0, 1, 3].map((byte) => {
+        // C stores no security context, so that all are equal to it.
+        if (id === nfct.ATTR_SECCTX) return [is(id, 0x61, 0)];
+        return [
+          { id, value: id === nfct.ATTR_HELPER_NAME ? Uint8Array.of(byte, 0) : new Uint8Array(length).fill(byte) },
+        ];
+      });
+      for (const around of protocols)
+        for (const one of [[], ...values])
+          for (const two of [[], ...values])
+            pairs.push([
+              [...around, ...one],
+              [...around, ...two],
+            ]);
+    }
+    expect(pairs).to.have.length(ALL_IDS.length * 3 * 16);
+    for (const [index, expected] of cmp(pairs).entries()) {
+      const [one, two] = pairs[index];
+      expect(answers(conntrack(one), conntrack(two)), textOf(one, two)).to.equal(expected);
+    }
+  });
+
   it(`of what was read from messages (seed ${seed})`, () => {
     const random = new Random(seed);
     const either = <T>(one: T, two: T): T => (random.oneIn(6) ? two : one);
@@ -135,6 +165,18 @@ describe('nfct: comparison', () => {
     expect(nfct_cmp(one, none, NFCT_CMP_MASK)).to.equal(0);
     expect(nfct_cmp(none, one, NFCT_CMP_MASK)).to.equal(1);
     expect(nfct_cmp(none, one, NFCT_CMP_STRICT)).to.equal(0);
+  });
+
+  it('takes a mark or a zone that is not set for 0', () => {
+    for (const id of [nfct.ATTR_MARK, nfct.ATTR_ZONE, nfct.ATTR_ORIG_ZONE, nfct.ATTR_REPL_ZONE]) {
+      const [zero, one, none] = [0, 1].map((value) => conntrack([is(id, value, 0, 0, 0)])).concat(conntrack([]));
+      for (const flags of [NFCT_CMP_MASK, NFCT_CMP_STRICT, NFCT_CMP_MASK | NFCT_CMP_STRICT]) {
+        expect([nfct_cmp(zero, none, flags), nfct_cmp(none, zero, flags)]).to.deep.equal([1, 1]);
+        expect([nfct_cmp(zero, one, flags), nfct_cmp(one, none, flags)]).to.deep.equal([0, 0]);
+      }
+    }
+    const timeout = [0, 0, 0, 0];
+    expect(nfct_cmp(conntrack([is(nfct.ATTR_TIMEOUT, ...timeout)]), conntrack([]), NFCT_CMP_MASK)).to.equal(0);
   });
 
   it('refuses what is no object and no flag', () => {

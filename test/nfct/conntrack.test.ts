@@ -21,7 +21,7 @@ const TYPED: Readonly<Partial<Record<Width, { set: Setter; get: Getter; zero: nf
 describe('nfct: attributes', () => {
   const random = new Random(seedFromEnvironment());
 
-  for (const id of ALL_IDS) {
+  for (const id of [...ALL_IDS, nfct.ATTR_TIMESTAMP_EVENT]) {
     const width = widthOf(id);
     it(`${id} (${width}) is set, read, copied and unset`, () => {
       const ct = nfct_new();
@@ -34,7 +34,8 @@ describe('nfct: attributes', () => {
       nfct_set_attr(ct, id, value);
       expect(nfct.nfct_attr_is_set(ct, id)).to.equal(1);
       expect(nfct_get_attr(ct, id)).to.deep.equal(value);
-      expect(ALL_IDS.filter((other) => nfct.nfct_attr_is_set(ct, other))).to.deep.equal([id]);
+      const others = Array.from({ length: nfct.ATTR_MAX }, (_, other) => other);
+      expect(others.filter((other) => nfct.nfct_attr_is_set(ct, other))).to.deep.equal([id]);
       if (typed !== undefined) {
         const again = nfct_new();
         typed.set(again, id, value as never);

@@ -49,7 +49,7 @@ function randomTuple(random: Random, family: number): Attr[] {
   const proto = icmp ? (family === AF_INET ? 1 : 58) : random.pick([6, 17, 132, 50]);
   const addresses = family === AF_INET ? [0, 1] : [4, 5];
   const tuple = [is(nfct.ATTR_L3PROTO, family), is(nfct.ATTR_L4PROTO, proto)];
-  if (random.oneIn(4)) tuple.push(is(nfct.ATTR_ORIG_ZONE, 5, 0));
+  if (random.oneIn(2)) tuple.push(is(nfct.ATTR_ORIG_ZONE, random.pick([0, 5]), 0));
   for (const id of addresses)
     tuple.push({ id, value: new Uint8Array(family === AF_INET ? 4 : 16).fill(random.below(3)) });
   if (icmp) tuple.push(is(nfct.ATTR_ICMP_TYPE, family === AF_INET ? 8 : 128), is(nfct.ATTR_ICMP_CODE, random.below(2)));

@@ -8,7 +8,7 @@ import type { Random } from '../support/random.ts';
 const WIDTHS: Readonly<Record<string, readonly number[]>> = {
   u8: [12, 13, 15, 16, 17, 18, 19, 33, 34, 35, 36, 43, 44, 52, 56, 57, 59, 60],
   u16: [8, 9, 10, 11, 14, 22, 23, 41, 42, 61, 68, 69],
-  u64: [26, 27, 28, 29, 58, 63, 64],
+  u64: [26, 27, 28, 29, 58, 63, 64, 75],
   u128: [4, 5, 6, 7, 39, 40, 70, 71],
   string: [55, 62],
   bytes: [65],
@@ -21,7 +21,8 @@ export function widthOf(id: number): Width {
   return (Object.keys(WIDTHS).find((width) => WIDTHS[width].includes(id)) ?? 'u32') as Width;
 }
 
-export const ALL_IDS: readonly number[] = Array.from({ length: nfct.ATTR_MAX }, (_, id) => id);
+/** Those of 1.0.9, the oldest library that is asked; 1.1.1 adds ATTR_TIMESTAMP_EVENT. */
+export const ALL_IDS: readonly number[] = Array.from({ length: nfct.ATTR_TIMESTAMP_EVENT }, (_, id) => id);
 
 /** Some memory for an attribute, no two alike. */
 export function randomMemory(random: Random, id: number): Uint8Array {

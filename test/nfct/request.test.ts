@@ -194,6 +194,31 @@ describeOracle('nfct: requests as the C library sends them', () => {
     agree(extras.map((extra) => ({ type: NFCT_Q_UPDATE, attrs: [...TCP, ...extra] })));
   });
 
+  it('with a reply or a master tuple that is there in part', () => {
+    const reply = [is(nfct.ATTR_REPL_L3PROTO, AF_INET), is(nfct.ATTR_REPL_L4PROTO, IPPROTO_UDP)];
+    reply.push(is(nfct.ATTR_REPL_IPV4_SRC, 2, 2, 2, 2), is(nfct.ATTR_REPL_IPV4_DST, 3, 3, 3, 3));
+    reply.push(is(nfct.ATTR_REPL_PORT_SRC, 0, 53), is(nfct.ATTR_REPL_PORT_DST, 1, 53), is(nfct.ATTR_REPL_ZONE, 5, 0));
+    const master = [is(nfct.ATTR_MASTER_L3PROTO, AF_INET), is(nfct.ATTR_MASTER_L4PROTO, IPPROTO_TCP)];
+    master.push(is(nfct.ATTR_MASTER_IPV4_SRC, 2, 2, 2, 2), is(nfct.ATTR_MASTER_IPV4_DST, 3, 3, 3, 3));
+    master.push(is(nfct.ATTR_MASTER_PORT_SRC, 0, 53), is(nfct.ATTR_MASTER_PORT_DST, 1, 53));
+    for (const [first, ...others] of [reply, master]) {
+      const subsets = Array.from({ length: 1 << others.length }, (_, bits) =>
+        others.filter((_, index) => ((bits >> index) & 1) === 1),
+      );
+      agree(subsets.map((subset) => ({ type: NFCT_Q_CREATE, attrs: [...UDP, first, ...subset] })));
+      // Without its layer 3 protocol C leaves it out of the request, without a word; here it is refused.
+      const without = subsets.filter((subset) => subset.length > 0).map((subset) => [...UDP, ...subset]);
+      const alone = query([{ type: NFCT_Q_CREATE, attrs: UDP }])[0] as Uint8Array;
+      for (const theirs of query(without.map((attrs) => ({ type: NFCT_Q_CREATE, attrs }))))
+        expect(hex(theirs as Uint8Array)).to.equal(hex(alone));
+      for (const attrs of without)
+        expect(() => ours(NFCT_Q_CREATE, conntrack(attrs))).to.throw(TypeError, /ATTR_\w+_L3PROTO is not set/);
+    }
+    const [l3proto] = reply;
+    const sent = ours(NFCT_Q_CREATE, conntrack([...UDP, l3proto]));
+    expect(hex(sent).endsWith('0c0002800500010000000000')).to.equal(true);
+  });
+
   const seed = seedFromEnvironment();
   it(`with any attributes at all (CTNETLINK_SEED=${seed})`, () => {
     const random = new Random(seed);
