@@ -292,7 +292,10 @@ export const OPTIONS: readonly Option[] = [
     with: { conntrack: 'U' },
     namesLabels: true,
     apply: (settings, value) => {
-      settings.labelsDelete = [...(settings.labelsDelete ?? []), ...(value === undefined ? [] : readBits(value))];
+      settings.labelsDelete = [
+        ...(settings.labelsDelete ?? []),
+        ...(value === undefined ? [] : readSettableBits(value)),
+      ];
     },
   },
   {

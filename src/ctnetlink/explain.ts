@@ -20,7 +20,8 @@ const UPDATE: Sentences = {
   EPERM: `${ANY.EPERM}; or the flow has IPS_FIXED_TIMEOUT, whose timeout cannot be changed`,
   ENOSPC:
     'this flow has no room for labels: no rule of this network namespace uses them (load a ruleset that does first), or the flow is older than the first rule that does (only flows that begin later have room)',
-  ERANGE: 'a TCP state or window scale is out of its range (window scales go up to 14)',
+  ERANGE:
+    'a TCP state or window scale is out of its range (window scales go up to 14), or labels have more than 128 bits (16 bytes)',
 };
 
 /** Of expectations, where they differ from flows. */

@@ -5,7 +5,7 @@
 
 import { checkInteger, describe } from '../netlink/check.ts';
 import { formatIpv4, formatIpv6, parseIpv4, parseIpv6 } from './address.ts';
-import { labelBits, labelWords } from './labels.ts';
+import { LABEL_BITS, labelBits, labelWords, wholeWords } from './labels.ts';
 import { DCCP_ROLES, DCCP_STATES, FAMILIES, inverse, PROTOCOLS, SCTP_STATES, TCP_STATES } from './names.ts';
 import { statusBits, statusNames } from './status.ts';
 
@@ -120,9 +120,10 @@ function setBytes(value: unknown, argument: string): Uint8Array {
 
 function setLabels(value: unknown, argument: string): Uint8Array {
   if (value instanceof Uint8Array) {
-    if (value.length % 4 !== 0)
-      throw new RangeError(`${argument} must be whole 32-bit words, not ${value.length} bytes`);
-    return new Uint8Array(value);
+    const words = wholeWords(value, argument);
+    if (words.length > LABEL_BITS / 8)
+      throw new RangeError(`${argument} must be at most ${LABEL_BITS / 8} bytes, not ${words.length}`);
+    return words;
   }
   if (!Array.isArray(value)) throw new TypeError(`${argument} must be an array of bit numbers, not ${describe(value)}`);
   return labelWords(value, argument);

@@ -26,6 +26,14 @@ export function labelBits(words: Uint8Array): number[] {
   return bits;
 }
 
+/** A copy of label words in memory. @throws RangeError for a length that is not whole words */
+export function wholeWords(memory: Uint8Array, argument: string): Uint8Array {
+  if (memory.length % 4 !== 0)
+    throw new RangeError(`${argument} must be whole 32-bit words, not ${memory.length} bytes`);
+  // Not slice(): that of a Buffer shares its memory.
+  return new Uint8Array(memory);
+}
+
 /**
  * 16 bytes with these bits set, as the kernel takes them.
  * @throws RangeError for a bit outside 0 to 127

@@ -32,7 +32,8 @@ export function nfct_clone(ct: Flow): Flow {
 /**
  * Sets an attribute. Integers as the number a C program has: addresses and ports (ATTR_*_IPV4_*, ATTR_*_PORT*,
  * ATTR_ICMP_ID) in network byte order, all others in host order; those of 64 bits as bigint or number; IPv6 addresses
- * 16 bytes; labels as nfct_bitmask, which is copied (C keeps it), or as whole 32-bit words in host order; helper name and
+ * 16 bytes; labels as nfct_bitmask, which is copied (C keeps it), or as whole 32-bit words in host order (the kernel
+ * refuses more than 128 bits with ERANGE); helper name and
  * security context as text.
  *
  * An address does not imply the layer 3 protocol: set ATTR_L3PROTO, as in C. Counters, use, times and security context

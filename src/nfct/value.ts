@@ -4,6 +4,7 @@ import * as attr from '../ctnetlink/attr.ts';
 import { ATTRIBUTES, type AttributeRow } from '../ctnetlink/attributes.ts';
 import { slotOfId } from '../ctnetlink/flow.ts';
 import { KINDS, type SlotValue } from '../ctnetlink/kinds.ts';
+import { wholeWords } from '../ctnetlink/labels.ts';
 import { checkInteger, describe } from '../netlink/check.ts';
 import { nfct_bitmask } from './bitmask.ts';
 import { NFCT_HELPER_NAME_MAX } from './constants.ts';
@@ -78,7 +79,8 @@ export function toSlot(type: number, value: unknown): SlotValue {
       if (value instanceof nfct_bitmask) return value.toBytes();
       if (!(value instanceof Uint8Array))
         throw new TypeError(`${argument} must be an nfct_bitmask or a Uint8Array, not ${describe(value)}`);
-      return KINDS.labels.set(value, argument);
+      // Also more than the kernel has bits for, as in C: it refuses them (ERANGE).
+      return wholeWords(value, argument);
     case 'u128':
     case 'bytes':
       if (!(value instanceof Uint8Array))

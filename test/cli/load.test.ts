@@ -181,21 +181,20 @@ describeKernel('cli/load beside conntrack(8)', ['conntrack', 'unshare', 'root'],
     expect(updated).to.include({ stdout: '', status: 1 });
   });
 
-  it('refuses to set a label that the kernel has no bit for', () => {
+  it('refuses to set a label that the kernel has no bit for, or to take it away', () => {
     resetNamespace();
     const conf = join(folder, 'xtables');
     mkdirSync(conf, { recursive: true });
     writeFileSync(join(conf, 'connlabel.conf'), '127 last\n128 beyond\n');
     // Only this process sees it.
     const mount = `mkdir -p /etc/xtables && mount --bind ${conf} /etc/xtables && exec "$@"`;
-    const said = ctnetlinkUnder(
-      ['unshare', '-m', 'sh', '-c', mount, 'sh'],
-      ...`-I ${A} --label-add last,beyond`.split(' '),
-    );
-    expect(said.stderr).to.include(
-      "label 'beyond' is bit 128 in /etc/xtables/connlabel.conf: the kernel has bits 0 to 127",
-    );
-    expect(said.status).to.equal(1);
+    for (const line of [`-I ${A} --label-add last,beyond`, '-U -p udp --label-del last,beyond']) {
+      const said = ctnetlinkUnder(['unshare', '-m', 'sh', '-c', mount, 'sh'], ...line.split(' '));
+      expect(said.stderr).to.include(
+        "label 'beyond' is bit 128 in /etc/xtables/connlabel.conf: the kernel has bits 0 to 127",
+      );
+      expect(said.status).to.equal(1);
+    }
     expect(sh('conntrack', '-C').trim()).to.equal('0');
   });
 

@@ -139,6 +139,7 @@ describe('kinds', () => {
 
     it('refuse the rest', () => {
       expect(() => slot('labels', new Uint8Array(5))).to.throw(RangeError, 'x must be whole 32-bit words, not 5 bytes');
+      expect(() => slot('labels', new Uint8Array(20))).to.throw(RangeError, 'x must be at most 16 bytes, not 20');
       expect(() => slot('labels', [128])).to.throw(RangeError, 'x: bit 128');
       expect(() => slot('labels', 3)).to.throw(TypeError, 'x must be an array of bit numbers, not 3');
     });

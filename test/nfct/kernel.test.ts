@@ -110,6 +110,27 @@ describeKernel('nfct: on the kernel', ['conntrack', 'nft'], () => {
     expect(seen).to.deep.equal([]);
   });
 
+  it('is refused labels that the kernel has no bits for, and changes nothing', async () => {
+    sh('nft', 'add table ip t; add chain ip t c; add rule ip t c ct label 1 counter');
+    const labelled = (maxbit: number, bit: number): nfct.Flow => {
+      const ct = udp4();
+      const mask = nfct.nfct_bitmask_new(maxbit);
+      nfct.nfct_bitmask_set_bit(mask, bit);
+      nfct.nfct_set_attr(ct, nfct.ATTR_CONNLABELS, mask);
+      nfct.nfct_set_attr(ct, nfct.ATTR_CONNLABELS_MASK, mask);
+      return ct;
+    };
+    await refused(nfct.NFCT_Q_CREATE, labelled(128, 128), 'ERANGE');
+    expect(count()).to.equal(0);
+    await nfct_query(h, nfct.NFCT_Q_CREATE, labelled(127, 127));
+    for (const query of [nfct.NFCT_Q_UPDATE, nfct.NFCT_Q_CREATE_UPDATE])
+      for (const bit of [1, 128, 1000]) await refused(query, labelled(1023, bit), 'ERANGE');
+    // A bit that the bitmask has no room for is left out, as in C.
+    expect(await nfct_query(h, nfct.NFCT_Q_UPDATE, labelled(127, 128))).to.equal(0);
+    await nfct_query(h, nfct.NFCT_Q_GET, udp4());
+    expect(seen.map(({ labels }) => labels)).to.deep.equal([[127]]);
+  });
+
   it('needs a timeout and a reply to create', async () => {
     const ct = udp4();
     nfct.nfct_attr_unset(ct, nfct.ATTR_TIMEOUT);

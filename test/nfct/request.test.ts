@@ -194,6 +194,23 @@ describeOracle('nfct: requests as the C library sends them', () => {
     agree(extras.map((extra) => ({ type: NFCT_Q_UPDATE, attrs: [...TCP, ...extra] })));
   });
 
+  it('with labels of any number of words, also more than the kernel takes', () => {
+    const words = [1, 4, 5, 8, 32].map((length) => new Uint8Array(4 * length).fill(0x81));
+    agree(
+      words.flatMap((value) => {
+        const labels = [...TCP, { id: nfct.ATTR_CONNLABELS, value }];
+        return [labels, [...labels, { id: nfct.ATTR_CONNLABELS_MASK, value }]].map((attrs) => ({
+          type: NFCT_Q_UPDATE,
+          attrs,
+        }));
+      }),
+    );
+    const whole = new Uint8Array(20).fill(0x81);
+    const [ct, same] = [TCP, [...TCP, { id: nfct.ATTR_CONNLABELS, value: whole }]].map(conntrack);
+    nfct.nfct_set_attr(ct, nfct.ATTR_CONNLABELS, whole);
+    expect(hex(ours(NFCT_Q_UPDATE, ct))).to.equal(hex(ours(NFCT_Q_UPDATE, same)));
+  });
+
   it('with a reply or a master tuple that is there in part', () => {
     const reply = [is(nfct.ATTR_REPL_L3PROTO, AF_INET), is(nfct.ATTR_REPL_L4PROTO, IPPROTO_UDP)];
     reply.push(is(nfct.ATTR_REPL_IPV4_SRC, 2, 2, 2, 2), is(nfct.ATTR_REPL_IPV4_DST, 3, 3, 3, 3));
