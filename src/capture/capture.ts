@@ -1,7 +1,8 @@
 import { type Checks, checkOptions, describe, oneOf } from '../netlink/check.ts';
 import type { CapturedDatagram } from './datagram.ts';
-import { overrunNote } from './notes.ts';
+import { overrunNote, releaseOf } from './notes.ts';
 import { pcapFileHeader, pcapRecord } from './pcap.ts';
+import { pcapngFileHeader, pcapngRecord } from './pcapng-write.ts';
 import { type Scan, scan } from './scan.ts';
 import type { Skipped } from './skipped.ts';
 import { memorySource } from './source.ts';
@@ -38,11 +39,11 @@ export function readCapture(capture: Uint8Array): Capture {
 }
 
 export interface WriteCaptureOptions {
-  /** 'pcap' (default), which Wireshark and tcpdump open. */
-  format?: 'pcap';
+  /** 'pcap' (default) or 'pcapng', which Wireshark and tcpdump open. */
+  format?: 'pcap' | 'pcapng';
 }
 
-const WRITE_OPTIONS: Checks<WriteCaptureOptions> = { format: oneOf('pcap') };
+const WRITE_OPTIONS: Checks<WriteCaptureOptions> = { format: oneOf('pcap', 'pcapng') };
 
 /**
  * A capture file of these datagrams, which readCapture() and replay() read.
@@ -51,7 +52,11 @@ const WRITE_OPTIONS: Checks<WriteCaptureOptions> = { format: oneOf('pcap') };
  */
 export function writeCapture(datagrams: Iterable<CapturedDatagram>, options: WriteCaptureOptions = {}): Uint8Array {
   checkOptions(options, WRITE_OPTIONS);
-  return concat([pcapFileHeader(), ...Array.from(datagrams, pcapRecord)]);
+  const all = [...datagrams];
+  if (options.format !== 'pcapng') return concat([pcapFileHeader(), ...all.map(pcapRecord)]);
+  let release: string | undefined;
+  for (const { bytes } of all) release ??= releaseOf(bytes);
+  return concat([pcapngFileHeader(release), ...all.map(pcapngRecord)]);
 }
 
 function concat(pieces: readonly Uint8Array[]): Uint8Array {

@@ -1,11 +1,14 @@
 import { HOST_LITTLE_ENDIAN } from '../netlink/byteorder.ts';
-import { DecodeError } from '../netlink/errors.ts';
 import { NETLINK_NETFILTER } from '../uapi/netlink.ts';
+import { isForeign, orderedSource, toHostOrder } from './byte-order.ts';
 import { isNetlinkLinkType, readCooked } from './cooked.ts';
+import { gunzip, isGzip } from './gzip.ts';
 import { isRequest, wholeMessages } from './messages.ts';
+import { noCapture } from './no-capture.ts';
 import { releaseOf } from './notes.ts';
 import type { Packet } from './packet.ts';
 import { isPcap, pcapPackets, readPcapHeader } from './pcap.ts';
+import { checkPcapng, isPcapng, pcapngPackets } from './pcapng.ts';
 import { nothingSkipped, type Skipped } from './skipped.ts';
 import type { Source } from './source.ts';
 
@@ -48,35 +51,67 @@ export interface Scan {
 }
 
 /**
- * Reads a capture, whatever its format is, without taking it into memory.
+ * Reads a capture, whatever its format is: pcap, pcapng, or either compressed by gzip. It is not taken into memory, but for one
+ * that is compressed.
  *
  * @throws DecodeError for what is no capture
  * @throws UnsupportedError for a capture that cannot be read, with what can
  */
 export function scan(source: Source): Scan {
+  return isGzip(source.read(0, 4)) ? scanGzip(source) : scanPlain(source);
+}
+
+function scanGzip(source: Source): Scan {
+  const { source: plain, cut } = gunzip(source);
+  const reason = 'the gzip file ends early';
+  return scanPlain(plain, cut ? { offset: source.size, reason } : undefined);
+}
+
+/** @param cut where what was compressed ends early */
+function scanPlain(source: Source, cut?: Skipped['cut']): Scan {
   const start = source.read(0, 4096).slice();
   if (isPcap(start)) {
     const file = readPcapHeader(source);
-    return scanPackets('pcap', source, (skipped) => pcapPackets(source, file, skipped));
+    return scanPackets('pcap', source, cut, (skipped) => pcapPackets(source, file, skipped));
   }
-  throw new DecodeError(source.size < 4 ? `${source.size} bytes are no pcap file` : 'no pcap file', 0);
+  if (isPcapng(start)) {
+    checkPcapng(start);
+    return scanPackets('pcapng', source, cut, (skipped, notes) => pcapngPackets(source, skipped, notes));
+  }
+  throw noCapture(start);
 }
 
-function scanPackets(format: Scan['format'], source: Source, packets: (skipped: Skipped) => Iterable<Packet>): Scan {
+type Notes = Scan['notes'];
+
+function scanPackets(
+  format: Scan['format'],
+  packetSource: Source,
+  cut: Skipped['cut'],
+  packets: (skipped: Skipped, notes: Notes) => Iterable<Packet>,
+): Scan {
+  const source = orderedSource(packetSource);
   const skipped = nothingSkipped();
-  const notes: Scan['notes'] = {};
+  const notes: Notes = {};
   function* datagrams(): Iterable<Scanned> {
     Object.assign(skipped, nothingSkipped());
-    for (const packet of packets(skipped)) {
-      const scanned = datagramOf(source, packet, skipped, notes);
-      if (scanned !== undefined) yield scanned;
+    for (const packet of packets(skipped, notes)) {
+      const scanned = datagramOf(packetSource, packet, skipped, notes);
+      if (scanned === undefined) continue;
+      source.foreign ||= scanned.foreign;
+      yield scanned.datagram;
     }
+    skipped.cut ??= cut;
   }
   return { format, source, datagrams, skipped, notes };
 }
 
+interface Found {
+  datagram: Scanned;
+  foreign: boolean;
+}
+
 /** The datagram in a packet; undefined where it has none of ours, which is counted. */
-function datagramOf(source: Source, packet: Packet, skipped: Skipped, notes: Scan['notes']): Scanned | undefined {
+function datagramOf(source: Source, packet: Packet, skipped: Skipped, notes: Notes): Found | undefined {
   const { at, length, linkType, time, truncated } = packet;
   if (!isNetlinkLinkType(linkType)) {
     skipped.otherLinkTypes++;
@@ -97,17 +132,23 @@ function datagramOf(source: Source, packet: Packet, skipped: Skipped, notes: Sca
     return undefined;
   }
   const datagram = bytes.subarray(cooked.length);
-  const whole = wholeMessages(datagram, HOST_LITTLE_ENDIAN);
+  const foreign = isForeign(datagram);
+  const littleEndian = foreign !== HOST_LITTLE_ENDIAN;
+  const whole = wholeMessages(datagram, littleEndian);
   const broken = whole === 0 || whole < datagram.length;
   if (truncated) skipped.truncated++;
   else if (broken) skipped.broken++;
-  notes.release ??= releaseOf(datagram.subarray(0, whole));
+  const first = datagram.subarray(0, whole);
+  notes.release ??= releaseOf(foreign ? toHostOrder(first) : first);
   return {
-    fromKernel: cooked.fromKernel ?? !isRequest(datagram),
-    time,
-    at: at + cooked.length,
-    length: whole,
-    cut: truncated || broken,
-    socket: cooked.socket,
+    foreign,
+    datagram: {
+      fromKernel: cooked.fromKernel ?? !isRequest(datagram, littleEndian),
+      time,
+      at: at + cooked.length,
+      length: whole,
+      cut: truncated || broken,
+      socket: cooked.socket,
+    },
   };
 }

@@ -16,7 +16,9 @@ const REQUEST = message(1, [1, 2, 3, 4], { flags: 1 });
 const REPLY = message(1, [5, 6, 7, 8], { flags: 2 });
 
 describe('readCapture and writeCapture', () => {
-  const names = readdirSync(FIXTURES, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.pcap'));
+  const names = readdirSync(FIXTURES, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    name.endsWith('/capture.pcap'),
+  );
 
   for (const name of names) {
     it(`read ${name} as before, and write it as it was`, () => {

@@ -15,7 +15,7 @@ const FIXTURES = fileURLToPath(new URL('../../fixtures/', import.meta.url));
 /** The capture files themselves. */
 export function captureFiles(): Uint8Array[] {
   return readdirSync(FIXTURES, { recursive: true, encoding: 'utf8' })
-    .filter((file) => file.endsWith('.pcap'))
+    .filter((file) => file.endsWith('.pcap') && !file.startsWith('captures'))
     .sort()
     .map((file) => new Uint8Array(readFileSync(`${FIXTURES}/${file}`)));
 }

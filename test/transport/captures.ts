@@ -33,9 +33,9 @@ export function pcap(...datagrams: CapturedDatagram[]): Uint8Array {
 
 const FIXTURES = fileURLToPath(new URL('../../fixtures/', import.meta.url));
 
-/** Names of the fixtures. */
+/** Names of the fixtures that we recorded. */
 export const fixtureNames: readonly string[] = readdirSync(FIXTURES, { withFileTypes: true })
-  .filter((entry) => entry.isDirectory())
+  .filter((entry) => entry.isDirectory() && entry.name !== 'captures')
   .map(({ name }) => name);
 
 export function fixturePath(name: string): string {
