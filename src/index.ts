@@ -28,7 +28,7 @@ export type {
   ExpectationView,
   ExpectNatProperties,
 } from './ctnetlink/expectation-properties.ts';
-export { CompiledFilter, type Filter, type Masked } from './ctnetlink/filter.ts';
+export { CompiledFilter, type Filter, type Masked, type TupleFilter } from './ctnetlink/filter.ts';
 export { Flow } from './ctnetlink/flow.ts';
 export type { EventType } from './ctnetlink/message.ts';
 export type { DccpRole, DccpState, Family, Protocol, SctpState, TcpState } from './ctnetlink/names.ts';
@@ -49,6 +49,7 @@ export type {
   TupleInit,
   TupleProperties,
 } from './ctnetlink/properties.ts';
+export type { Range, Ranges } from './ctnetlink/ranges.ts';
 export type { CpuStats, ExpectationCpuStats, GlobalStats } from './ctnetlink/stats.ts';
 export { STATUS_BITS, statusBits, statusNames } from './ctnetlink/status.ts';
 export {

@@ -59,6 +59,7 @@ Exit status: 0 it was done; 1 it failed, or -D, -U or -G found nothing;
 Examples:
   ctnetlink -L                           all flows, one a line
   ctnetlink -L -p tcp --dport 443 -o id  TCP to port 443, with ids
+  ctnetlink -L -p udp --dport 53:54,80   UDP to any of these ports
   ctnetlink -L -o json                   all flows, for programs
   ctnetlink -D -s 10.0.0.0/8             delete what comes from there
   ctnetlink -E -e NEW                    new flows as they come, until Ctrl-C

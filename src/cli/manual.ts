@@ -98,6 +98,7 @@ const DIFFERENCES = [
   '-U changes flows of both families where no option says one.',
   'What -I expect expects has the protocol that -p says.',
   'A number, an address or a length of a prefix is a whole word, and in range: 1.4.9 takes some that are not, as far as they go or as 0.',
+  'Options that select by a port take ranges and lists, such as 53:54,80. 1.4.9 reads the first port and ignores the rest. -I, -A and -G, which describe one flow, refuse them.',
   'A line of -R without --timeout, as -o save writes it of an offloaded flow, is no mistake: with TCP it gets 3600 seconds and, without --state, ESTABLISHED; with others 120. A warning says so.',
   'Of a flow that -I or -A creates with labels a warning says when the kernel dropped them.',
   '-F that fails does not say before that the table has been emptied.',
@@ -108,6 +109,7 @@ const DIFFERENCES = [
 const EXAMPLES = [
   ['ctnetlink -L', 'All flows, one a line.'],
   ['ctnetlink -L -p tcp --dport 443 -o id,extended', 'TCP to port 443, with more about each.'],
+  ['ctnetlink -L -p udp --dport 53:54,80', 'UDP to any of these ports.'],
   ['ctnetlink -L -o json', 'All flows, for programs.'],
   ['ctnetlink -D -s 10.0.0.0/8', 'Delete the flows that come from there.'],
   ['ctnetlink -U -p tcp --dport 22 -m 7', 'Mark the flows to port 22.'],

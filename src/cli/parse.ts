@@ -15,6 +15,9 @@ const [MASK_SRC, MASK_DST] = ['mask-src', 'mask-dst'].map((name) => OPTIONS.find
 /** What -z does not go with: it would set the counters of what is not listed to zero too. */
 const FILTERING = OPTIONS.filter(({ short, long }) => /^[sdrqpumicwl]$/.test(short ?? '') || long[0].endsWith('-zone'));
 
+/** What takes ranges and lists of ports; the others are about one flow or expectation. */
+const SELECTING_SEVERAL: Commands = { conntrack: 'LDUE' };
+
 const [TIMEOUT, STATE] = [
   OPTIONS.find(({ short }) => short === 't')!,
   PROTOCOL_OPTIONS.tcp.options.find(({ long }) => long[0] === 'state')!,
@@ -156,6 +159,10 @@ export class Parser {
       this.#checkOptions(OPTIONS, ADDRESSES);
       if (this.#protocol !== undefined) this.#checkOptions(this.#protocol.options, this.#protocol.alternatives);
     }
+    if (settings.severalPorts !== undefined && !this.#is(SELECTING_SEVERAL))
+      throw new UsageError(
+        `\`${settings.severalPorts}' takes one port with this command, which is about one flow: ranges and lists are for -L, -D, -U and -E`,
+      );
     for (const [row, end] of [
       [MASK_SRC, 'src'],
       [MASK_DST, 'dst'],

@@ -4,8 +4,8 @@ import { ORIG, REPLY, slotOfProperty } from '../ctnetlink/tuple.ts';
 import { HOST_LITTLE_ENDIAN, swap32 } from '../netlink/byteorder.ts';
 import * as ipproto from '../uapi/in.ts';
 import { UsageError } from './settings.ts';
-import type { Alternatives, Commands, Option } from './table.ts';
-import { protocolByName, unsigned, wholeNumber } from './values.ts';
+import { type Alternatives, type Commands, nameOf, type Option } from './table.ts';
+import { portsOf, protocolByName, unsigned, wholeNumber } from './values.ts';
 
 export interface ProtocolOptions {
   readonly number: number;
@@ -41,6 +41,26 @@ function integer(
   };
 }
 
+/** An option that selects by one or several ports, or that sets one in a flow that is described. */
+function portOption(
+  long: readonly string[],
+  help: string,
+  slot: number,
+  taken: Pick<Option, 'with' | 'needed'>,
+): Option {
+  return {
+    long,
+    argument: 'required',
+    placeholder: 'PORTS',
+    help: `${help}; to select by, also ranges and lists: 53:54,80`,
+    ...taken,
+    apply: (settings, value) => {
+      settings.setPorts(slot, portsOf(value!));
+      if (/[:,]/.test(value!)) settings.severalPorts = nameOf({ long });
+    },
+  };
+}
+
 /** A port, or a GRE key, of either end in each of the places that it can be given for. */
 function ends(noun: 'port' | 'key', first: readonly [string, string], base: 0 | 10): Option[] {
   const always = { with: { ...SELECTING, expect: 'GDI' }, needed: { expect: 'GDI' } };
@@ -58,7 +78,9 @@ function ends(noun: 'port' | 'key', first: readonly [string, string], base: 0 | 
     const end = (short: string, which: 'src' | 'dst', whole: string, slot: number): Option => {
       const long = `${name}-${noun}-${which}`;
       const names = name === 'orig' ? [short, long] : [long];
-      return integer(names, `${whole} ${noun} ${of}`, { part, slot, bits: 16, base }, taken);
+      const help = `${whole} ${noun} ${of}`;
+      if (noun === 'port' && part === 'flow') return portOption(names, help, slot, taken);
+      return integer(names, help, { part, slot, bits: 16, base }, taken);
     };
     return [end(first[0], 'src', 'source', tuple.sport), end(first[1], 'dst', 'destination', tuple.dport)];
   });

@@ -1,12 +1,13 @@
 /** Which flows a command is about: what conntrack(8) selects with the same options. */
 import { type Comparison, flowsMatch } from '../ctnetlink/compare.ts';
 import { CompiledFilter } from '../ctnetlink/filter.ts';
-import { comparisonsOf, FilterTerms } from '../ctnetlink/filter-terms.ts';
+import { comparisonsOf, FilterTerms, oneOfSeveral } from '../ctnetlink/filter-terms.ts';
 import type { Flow } from '../ctnetlink/flow.ts';
 import type { SlotValue } from '../ctnetlink/kinds.ts';
 import { sameValue } from '../ctnetlink/kinds.ts';
 import { labelBits } from '../ctnetlink/labels.ts';
 import { FAMILIES } from '../ctnetlink/names.ts';
+import type { RangeSet } from '../ctnetlink/ranges.ts';
 import { hasTuple, ORIG, REPLY, slotOfProperty } from '../ctnetlink/tuple.ts';
 import { KernelError } from '../netlink/errors.ts';
 import { EINVAL } from '../uapi/errno.ts';
@@ -36,7 +37,7 @@ const COMPARISON: Comparison = { orig: true, reply: true, rest: true, required: 
  * The terms that a kernel can be asked for: of zones only that of the flow, and no 0, which to the kernel also means that neither direction has one, and
  * of addresses those that count whole.
  */
-function termsOf({ mark, family }: Settings, wanted: Flow, changes: boolean): FilterTerms {
+function termsOf({ mark, family, ports }: Settings, wanted: Flow, changes: boolean): FilterTerms {
   const { slots } = wanted;
   const status = slots[STATUS] === undefined ? undefined : (slots[STATUS] as number) >>> 0;
   return new FilterTerms({
@@ -44,7 +45,10 @@ function termsOf({ mark, family }: Settings, wanted: Flow, changes: boolean): Fi
     mark: mark === undefined || changes ? undefined : { value: (mark.value & mark.mask) >>> 0, mask: mark.mask },
     status: status === undefined ? undefined : { value: status, mask: status },
     zone: slots[ZONE] === 0 ? undefined : (slots[ZONE] as number | undefined),
-    compared: [ORIG, REPLY].flatMap((tuple) => comparisonsOf(tuple, slots).filter(({ slot }) => slot !== tuple.zone)),
+    compared: [
+      ...[ORIG, REPLY].flatMap((tuple) => comparisonsOf(tuple, slots).filter(({ slot }) => slot !== tuple.zone)),
+      ...ports.map(([slot, set]) => oneOfSeveral(ORIG.all.includes(slot) ? ORIG : REPLY, slot, set)),
+    ],
   });
 }
 
@@ -72,6 +76,7 @@ export class Selection extends CompiledFilter {
   readonly #settings: Settings;
   readonly #wanted: Flow;
   readonly #changes: boolean;
+  readonly #ports: readonly (readonly [slot: number, set: RangeSet])[];
 
   /**
    * @param changes the options -m, -t, -u and --state say what is to change, not what is selected (-U)
@@ -83,13 +88,18 @@ export class Selection extends CompiledFilter {
     this.#settings = settings;
     this.#wanted = wanted;
     this.#changes = changes;
+    this.#ports = settings.ports;
   }
 
   /** Everything matches. */
   override get empty(): boolean {
     const { family, mark, id, labels, nat } = this.#settings;
     const selecting = [family, this.#changes ? undefined : mark, id, labels, nat.src, nat.dst, nat.any];
-    return selecting.every((each) => each === undefined) && this.#wanted.slots.every((value) => value === undefined);
+    return (
+      selecting.every((each) => each === undefined) &&
+      this.#ports.length === 0 &&
+      this.#wanted.slots.every((value) => value === undefined)
+    );
   }
 
   override matches(flow: Flow): boolean {
@@ -102,6 +112,11 @@ export class Selection extends CompiledFilter {
       if ((((slots[MARK] as number) & mark.mask) ^ mark.value) !== 0) return false;
     }
     if (id !== undefined && ((slots[ID] as number | undefined) ?? 0) >>> 0 !== id) return false;
+    for (let i = 0; i < this.#ports.length; i++) {
+      const [slot, set] = this.#ports[i];
+      const port = slots[slot];
+      if (typeof port !== 'number' || !set.has(port)) return false;
+    }
     if (labels !== undefined && !hasLabels(slots[LABELS], labels)) return false;
     if (masks.src !== undefined && !inNetwork(asked, slots, SOURCES, masks.src)) return false;
     if (masks.dst !== undefined && !inNetwork(asked, slots, DESTINATIONS, masks.dst)) return false;

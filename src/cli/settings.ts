@@ -4,6 +4,7 @@ import type { Masked } from '../ctnetlink/filter.ts';
 import { Flow, flowCodec } from '../ctnetlink/flow.ts';
 import type { EventType } from '../ctnetlink/message.ts';
 import type { Family } from '../ctnetlink/names.ts';
+import type { RangeSet } from '../ctnetlink/ranges.ts';
 
 export type Command =
   | 'list'
@@ -93,6 +94,8 @@ export class Settings {
   eventsMayAbort = false;
   /** --completion's shell. */
   shell: Shell | undefined;
+  /** An option that was given a range or list of ports: no flow can be described by it. */
+  severalPorts: string | undefined;
   /** A line of -R without a timeout, which was given one. */
   assumed = false;
   /** What is said on standard error before the command runs. */
@@ -103,6 +106,7 @@ export class Settings {
   #events: Set<EventType> | undefined;
   #expected: Flow | undefined;
   #mask: Flow | undefined;
+  #ports: Map<number, RangeSet> | undefined;
 
   get output(): Set<OutputType> {
     this.#output ??= new Set();
@@ -113,6 +117,23 @@ export class Settings {
   get events(): Set<EventType> {
     this.#events ??= new Set();
     return this.#events;
+  }
+
+  /** Ports to select by of which several may match, by slot; a single one is in `flow`. */
+  get ports(): readonly (readonly [slot: number, set: RangeSet])[] {
+    return this.#ports === undefined ? [] : [...this.#ports];
+  }
+
+  /** Of an option that is given twice the last counts. */
+  setPorts(slot: number, ports: number | RangeSet): void {
+    if (typeof ports === 'number') {
+      this.flow.slots[slot] = ports;
+      this.#ports?.delete(slot);
+    } else {
+      this.flow.slots[slot] = undefined;
+      this.#ports ??= new Map();
+      this.#ports.set(slot, ports);
+    }
   }
 
   /** What is expected, in the original direction; for the table expect. */

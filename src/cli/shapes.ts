@@ -23,7 +23,7 @@ interface Step {
   literal: number;
 }
 
-/** A line of -A or -I with gaps, in which values stand. Of these commands no check depends on a value but for a prefix length. */
+/** A line of -A or -I with gaps, in which values stand. Of these commands no check depends on a value but for prefix lengths and ports. */
 class Shape {
   /** What stands before each value, and at the end. */
   readonly #literals: string[] = [];
@@ -78,8 +78,9 @@ class Shape {
         row.apply(settings, line.slice(begin, ends[literal]));
       }
     }
-    const { src, dst } = settings.masks;
-    return src === undefined && dst === undefined ? settings : undefined;
+    // The full check is for these: it refuses several ports.
+    const { masks, severalPorts } = settings;
+    return masks.src === undefined && masks.dst === undefined && severalPorts === undefined ? settings : undefined;
   }
 }
 

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { parseIpv4, parseIpv6 } from '../ctnetlink/address.ts';
 import type { Family } from '../ctnetlink/names.ts';
 import { prefixMask } from '../ctnetlink/prefix.ts';
+import { compileRanges, type Range, type RangeSet } from '../ctnetlink/ranges.ts';
 import { type Address, type NatWanted, UsageError } from './settings.ts';
 
 /** What C calls base 0: 0x and a leading 0 mean what they mean in C. */
@@ -45,6 +46,27 @@ function whole(text: string, base: 0 | 10): number | undefined {
 /** A number that is all of the text. */
 export function wholeNumber(text: string): number | undefined {
   return whole(text, 0);
+}
+
+const MAX_PORT = 65535;
+
+/** A port, or several: `53`, `53:54`, `53:54,80`. conntrack(8) reads the digits in front. @throws UsageError */
+export function portsOf(text: string): number | RangeSet {
+  const one = plainDecimal(text);
+  if (one !== undefined && one <= MAX_PORT) return one;
+  const ranges = text.split(',').map(portRange);
+  if (ranges.includes(undefined))
+    throw new UsageError(
+      `Invalid ports \`${text}': it takes whole numbers from 0 to ${MAX_PORT}, in decimal, ranges such as 53:54 with the lower port in front, and both with commas between: 53:54,80`,
+    );
+  return compileRanges(ranges as Range[]);
+}
+
+function portRange(text: string): Range | undefined {
+  const ends = text.split(':').map((end) => plainDecimal(end) ?? whole(end, 10));
+  const [from, to] = [ends[0], ends.at(-1)];
+  if (ends.length > 2 || from === undefined || to === undefined || from > to || to > MAX_PORT) return undefined;
+  return { from, to };
 }
 
 /** A mark or `value/mask`; without a mask all bits count. @throws UsageError */

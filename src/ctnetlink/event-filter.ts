@@ -8,9 +8,12 @@ import { EventProgram } from './event-program.ts';
 import type { Comparison, FilterTerms } from './filter-terms.ts';
 import { KINDS } from './kinds.ts';
 import { prefixMask } from './prefix.ts';
+import { RangeSet } from './ranges.ts';
 import type { TupleSlots } from './tuple.ts';
 
 const IPV6_BITS = 128;
+/** Ranges of a set that the program tells apart. Each takes two branches; four sets so large are a program that every kernel takes. */
+const MOST_RANGES = 64;
 const TUPLES: Readonly<Record<TupleSlots<'orig' | 'reply'>['group'], number>> = {
   orig: cta.CTA_TUPLE_ORIG,
   reply: cta.CTA_TUPLE_REPLY,
@@ -20,7 +23,7 @@ const LOADS: Readonly<Record<number, number>> = { 1: BPF_B, 2: BPF_H, 4: BPF_W }
 
 /**
  * The program that lets through what CompiledFilter.matches takes of the events that the kernel sends, and no others but for ICMP
- * fields without a protocol: ICMPv6 has them elsewhere, so that both pass. Every event has the tuples and the status; one
+ * fields without a protocol (ICMPv6 has them elsewhere, so that both pass) and for what is between the ranges of a large set. Every event has the tuples and the status; one
  * without a mark or a zone has 0.
  */
 export function compileEventFilter({ family, mark, status, zone, compared }: FilterTerms): Uint8Array {
@@ -73,6 +76,9 @@ function compare(program: EventProgram, each: Comparison, compared: readonly Com
     program.load(LOADS[KINDS[kind].size!]);
     if (mask !== -1) program.mask(mask);
     program.ifEqual(value, { no: drop });
+  } else if (value instanceof RangeSet) {
+    program.load(LOADS[KINDS[kind].size!]);
+    program.ifWithin(value.boundsOf(MOST_RANGES), drop);
   } else {
     compareIpv6(program, value, prefix ?? IPV6_BITS, drop);
   }

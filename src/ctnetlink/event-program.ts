@@ -94,6 +94,19 @@ export class EventProgram extends BpfAssembler {
     this.branch(bpf.BPF_JMP | bpf.BPF_JEQ | bpf.BPF_K, value, to);
   }
 
+  /** To `no` unless A is in one of the ranges with these first and last values, which ascend. */
+  ifWithin(bounds: readonly number[], no: Label): void {
+    const found = this.label();
+    for (let at = 0; at < bounds.length; at += 2) {
+      const next = at + 2 < bounds.length ? this.label() : no;
+      // What is above the range before and below this one is in none.
+      if (bounds[at] > 0) this.branch(bpf.BPF_JMP | bpf.BPF_JGE | bpf.BPF_K, bounds[at], { no });
+      this.branch(bpf.BPF_JMP | bpf.BPF_JGT | bpf.BPF_K, bounds[at + 1], { yes: next, no: found });
+      if (next !== no) this.place(next);
+    }
+    this.place(found);
+  }
+
   accept(): void {
     this.add(bpf.BPF_RET | bpf.BPF_K, ALL);
   }

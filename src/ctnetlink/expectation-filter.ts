@@ -1,20 +1,20 @@
 import { checkGiven, checkPlain, describe } from '../netlink/check.ts';
 import { AF_UNSPEC } from '../uapi/socket.ts';
 import { EXPECT_MASTER, EXPECTED, Expectation, expectationSlot } from './expectation.ts';
-import { checkPart } from './filter-terms.ts';
+import { readPart, type TupleFilter } from './filter-terms.ts';
 import { sameValue } from './kinds.ts';
 import { FAMILIES, type Family } from './names.ts';
-import type { TupleInit } from './properties.ts';
+import type { RangeSet } from './ranges.ts';
 
-/** Which expectations: what is given must be equal. A property that is there and undefined is refused: see Filter. */
+/** Which expectations: what is given must be equal; ports may be ranges and lists, as in Filter. A property that is there and undefined is refused: see Filter. */
 export interface ExpectationFilter {
   family?: Family;
   /** Name of the helper that expects. */
   helper?: string;
   /** The flow whose helper expects. */
-  master?: TupleInit;
+  master?: TupleFilter;
   /** The flow that is expected. */
-  tuple?: TupleInit;
+  tuple?: TupleFilter;
 }
 
 const HELPER = expectationSlot('helper');
@@ -29,6 +29,7 @@ export class CompiledExpectationFilter {
   readonly family: number;
   readonly #wanted: Expectation;
   readonly #compared: readonly number[];
+  readonly #sets: readonly (readonly [slot: number, set: RangeSet])[];
 
   /** @throws TypeError, RangeError naming the part of the filter */
   constructor(filter: ExpectationFilter, argument = 'filter') {
@@ -37,11 +38,12 @@ export class CompiledExpectationFilter {
       if (!PARTS.includes(key)) throw new TypeError(`${argument}.${key} is none of ${PARTS.join(', ')}`);
     checkGiven(filter, argument);
     const { family, helper, master, tuple } = filter;
-    checkPart(master, `${argument}.master`);
-    checkPart(tuple, `${argument}.tuple`);
+    const masterPart = readPart(master, EXPECT_MASTER, `${argument}.master`);
+    const tuplePart = readPart(tuple, EXPECTED, `${argument}.tuple`);
+    this.#sets = [...masterPart.sets, ...tuplePart.sets];
     if (family !== undefined && (typeof family !== 'string' || !Object.hasOwn(FAMILIES, family)))
       throw new RangeError(`${argument}.family must be 'ipv4' or 'ipv6', not ${describe(family)}`);
-    this.#wanted = Expectation.from({ helper, master, tuple }, argument);
+    this.#wanted = Expectation.from({ helper, master: masterPart.plain, tuple: tuplePart.plain }, argument);
     const { slots } = this.#wanted;
     if (family !== undefined) slots[EXPECTED.family] ??= FAMILIES[family];
     this.family = (family === undefined ? (slots[EXPECTED.family] ?? AF_UNSPEC) : FAMILIES[family]) as number;
@@ -51,6 +53,9 @@ export class CompiledExpectationFilter {
   }
 
   matches({ slots }: Expectation): boolean {
-    return this.#compared.every((slot) => sameValue(this.#wanted.slots[slot], slots[slot]));
+    return (
+      this.#compared.every((slot) => sameValue(this.#wanted.slots[slot], slots[slot])) &&
+      this.#sets.every(([slot, set]) => typeof slots[slot] === 'number' && set.has(slots[slot]))
+    );
   }
 }

@@ -6,6 +6,7 @@ import type { Comparison, FilterTerms } from './filter-terms.ts';
 import { Flow } from './flow.ts';
 import { ICMP_ANSWERS, ICMPV6_ANSWERS } from './icmp.ts';
 import type { SlotValue } from './kinds.ts';
+import { RangeSet } from './ranges.ts';
 import type { KernelSupport } from './support.ts';
 import { ORIG, REPLY, slotOfProperty, type TupleSlots } from './tuple.ts';
 
@@ -69,12 +70,14 @@ function addTuples({ compared }: FilterTerms, slots: SlotValue[]): boolean {
   ]);
   let all = true;
   for (const comparison of compared) {
+    const { slot, value } = comparison;
     const flag = flagOf(comparison, compared);
-    if (flag === undefined) {
+    // The kernel compares with one value.
+    if (flag === undefined || value instanceof RangeSet) {
       all = false;
       continue;
     }
-    slots[comparison.slot] = comparison.value;
+    slots[slot] = value;
     flags.set(comparison.tuple, flags.get(comparison.tuple)! | flag);
   }
   const [orig, reply] = [flags.get(ORIG)!, flags.get(REPLY)!];
@@ -122,6 +125,6 @@ function flagOf({ tuple, slot, value, prefix }: Comparison, compared: readonly C
   }
 }
 
-function hasPorts(proto: SlotValue): boolean {
+function hasPorts(proto: Comparison['value'] | undefined): boolean {
   return proto === IPPROTO_TCP || proto === IPPROTO_UDP;
 }

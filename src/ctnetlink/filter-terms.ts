@@ -2,10 +2,11 @@
 import { checkGiven, checkInteger, checkPlain, describe } from '../netlink/check.ts';
 import { Flow } from './flow.ts';
 import { Group } from './groups.ts';
-import type { SlotValue } from './kinds.ts';
+import { KINDS, type SlotValue } from './kinds.ts';
 import { FAMILIES, type Family } from './names.ts';
 import { prefixMask, readPrefix, splitPrefix } from './prefix.ts';
 import type { TupleInit } from './properties.ts';
+import { RangeSet, type Ranges, readRanges } from './ranges.ts';
 import { statusBits } from './status.ts';
 import { ORIG, REPLY, type TupleSlots } from './tuple.ts';
 
@@ -13,6 +14,14 @@ import { ORIG, REPLY, type TupleSlots } from './tuple.ts';
 export interface Masked {
   value: number;
   mask: number;
+}
+
+/** What must hold of one direction. */
+export interface TupleFilter extends Omit<TupleInit, 'sport' | 'dport'> {
+  /** Source port, or any of several: `53`, `{ from: 8000, to: 8100 }`, `[53, { from: 8000, to: 8100 }]`. Of GRE the source key. 0 to 65535. */
+  sport?: Ranges;
+  /** Destination port, or any of several. */
+  dport?: Ranges;
 }
 
 /**
@@ -30,21 +39,27 @@ export interface Filter {
   /**
    * What must be equal in the original direction. `src` and `dst` may have a prefix length, '10.0.0.0/8' or 'fd00::/8': then only so many
    * bits are compared, and what is written of the others does not matter. A zone is that of this direction, also where both have the same.
+   * `sport` and `dport` may be ranges and lists, `dport: [53, { from: 8000, to: 8100 }]`: one of them must be equal.
    */
-  orig?: TupleInit;
-  reply?: TupleInit;
+  orig?: TupleFilter;
+  reply?: TupleFilter;
 }
 
 /** A part of a tuple that must be there and be equal. */
 export interface Comparison {
   readonly tuple: TupleSlots<'orig' | 'reply'>;
   readonly slot: number;
-  /** An integer as its slot has it, or the 16 bytes of an IPv6 address. */
-  readonly value: number | Uint8Array;
+  /** An integer as its slot has it, one of several, or the 16 bytes of an IPv6 address. */
+  readonly value: number | RangeSet | Uint8Array;
   /** How many bits of an address are compared; undefined: all, as of everything else. */
   readonly prefix: number | undefined;
   /** Of an integer, the bits that are compared. */
   readonly mask: number;
+}
+
+/** One of several integers in this slot. */
+export function oneOfSeveral(tuple: Comparison['tuple'], slot: number, value: RangeSet): Comparison {
+  return { tuple, slot, value, prefix: undefined, mask: -1 };
 }
 
 /** What must hold of a flow, all of it. Undefined is what may be anything. */
@@ -106,12 +121,12 @@ export function readTerms(filter: Filter, argument: string): FilterTerms {
 
 function readTuple(
   tuple: TupleSlots<'orig' | 'reply'>,
-  given: TupleInit | undefined,
+  given: TupleFilter | undefined,
   argument: string,
 ): { family: number | undefined; compared: Comparison[] } {
-  checkPart(given, `${argument}.${tuple.group}`);
+  const part = readPart(given, tuple, `${argument}.${tuple.group}`);
   const lengths: Partial<Record<'src' | 'dst', string>> = {};
-  let plain = given;
+  let { plain } = part;
   for (const name of ['src', 'dst'] as const) {
     const text: unknown = given?.[name];
     if (typeof text !== 'string') continue;
@@ -135,14 +150,40 @@ function readTuple(
   // A number is what a dump has of other protocols, and AF_UNSPEC (0) would be every family.
   const family = given?.family;
   if (family !== undefined) checkFamily(family, `${argument}.${tuple.group}.family`);
+  for (const [slot, set] of part.sets) compared.push(oneOfSeveral(tuple, slot, set));
   return { family: slots[tuple.family] as number | undefined, compared };
 }
 
-/** A part of a filter: written in braces, or such a part of a flow. @throws TypeError for anything else, which would be read as one without properties */
-export function checkPart(part: unknown, argument: string): void {
-  if (part === undefined || part instanceof Group) return;
-  checkPlain(part, argument);
-  checkGiven(part as object, argument);
+/** A tuple of a filter, taken apart. */
+interface TuplePart {
+  /** What has one value each. */
+  readonly plain: TupleInit | undefined;
+  /** By slot, what has several. */
+  readonly sets: readonly (readonly [slot: number, set: RangeSet])[];
+}
+
+/**
+ * A tuple of a filter: written in braces, or such a part of a flow. Its ports may be several.
+ * @throws TypeError for anything else, which would be read as one without properties; TypeError, RangeError naming the part
+ */
+export function readPart(given: TupleFilter | undefined, tuple: TupleSlots, argument: string): TuplePart {
+  // A flow has one value of each.
+  if (given === undefined || given instanceof Group) return { plain: given as TupleInit | undefined, sets: [] };
+  checkPlain(given, argument);
+  checkGiven(given, argument);
+  const { sport, dport } = given;
+  const plain: Record<string, unknown> = { ...given };
+  const sets: (readonly [number, RangeSet])[] = [];
+  for (const [name, ports] of [
+    ['sport', sport],
+    ['dport', dport],
+  ] as const) {
+    if (ports === undefined) continue;
+    const read = readRanges(ports, KINDS.u16.max!, `${argument}.${name}`);
+    plain[name] = read instanceof RangeSet ? undefined : read;
+    if (read instanceof RangeSet) sets.push([tuple[name], read]);
+  }
+  return { plain, sets };
 }
 
 function nameOfAddress({ src4, src6, dst4, dst6 }: TupleSlots, slot: number): 'src' | 'dst' | undefined {

@@ -8,11 +8,12 @@ import { type Filter, FilterTerms, type Masked, readTerms } from './filter-terms
 import type { Flow } from './flow.ts';
 import type { SlotValue } from './kinds.ts';
 import { samePrefix } from './prefix.ts';
+import { RangeSet } from './ranges.ts';
 import type { KernelSupport } from './support.ts';
 import { ORIG, REPLY, slotOfProperty } from './tuple.ts';
 
 export type { KernelFilter } from './filter-request.ts';
-export type { Filter, Masked } from './filter-terms.ts';
+export type { Filter, Masked, TupleFilter } from './filter-terms.ts';
 
 const ZONE = slotOfProperty('zone');
 const MARK = slotOfProperty('mark');
@@ -58,6 +59,8 @@ export class CompiledFilter {
       const value = slot === tuple.zone ? (slots[slot] ?? slots[ZONE] ?? 0) : slots[slot];
       if (typeof wanted === 'number') {
         if (typeof value !== 'number' || ((value ^ wanted) & mask) !== 0) return false;
+      } else if (wanted instanceof RangeSet) {
+        if (typeof value !== 'number' || !wanted.has(value)) return false;
       } else if (!(value instanceof Uint8Array) || !samePrefix(value, wanted, prefix ?? IPV6_BITS)) {
         return false;
       }

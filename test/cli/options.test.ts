@@ -4,6 +4,7 @@ import { OPTIONS } from '../../src/cli/options.ts';
 import { parse } from '../../src/cli/parse.ts';
 import { PROTOCOL_OPTIONS } from '../../src/cli/protocols.ts';
 import { Settings, UsageError } from '../../src/cli/settings.ts';
+import { ORIG, REPLY } from '../../src/ctnetlink/tuple.ts';
 
 function refused(argv: readonly string[]): UsageError {
   try {
@@ -31,6 +32,7 @@ const TAKEN: Readonly<Record<string, (long: string) => number | undefined>> = {
   BYTES: () => 2147483647,
   ZONE: () => 65535,
   PORT: () => 65535,
+  PORTS: () => 65535,
   KEY: () => 65535,
   NUMBER: (long) => (/vtag/.test(long) ? 4294967295 : /-id$/.test(long) ? 65535 : 255),
   ...Object.fromEntries(
@@ -160,7 +162,7 @@ describe('cli/options', () => {
       "Invalid number `abc': it takes a whole number from 0 to 65535: decimal, hexadecimal behind 0x, or octal behind 0",
     );
     expect(refusal('-L', '-p', 'tcp', '--dport', '65589')).to.equal(
-      "Invalid number `65589': it takes a whole number from 0 to 65535, in decimal",
+      "Invalid ports `65589': it takes whole numbers from 0 to 65535, in decimal, ranges such as 53:54 with the lower port in front, and both with commas between: 53:54,80",
     );
   });
 
@@ -178,6 +180,24 @@ describe('cli/options', () => {
       const words = ['abc', '', ' 1', '1 ', '1000abc', '-1', '+1', '0x', '1e3', '1.5', '0b1', '１', String(max + 1)];
       if (row.placeholder === 'MARK[/MASK]')
         words.push('5/zz', '5/', '/5', '5/ 1', '5 /1', '1/2/3', `1/${max + 1}`, 'x/1');
+      // Of a single port these are no ports either.
+      if (/^PORTS?$/.test(row.placeholder!)) {
+        words.push('53:', ':54', ':', ',', '53,', ',53', '53,,54', '53:54,', '54:53', '53-54', '53:54:55', '1:65536');
+        words.push(
+          '65536,1',
+          '53: 54',
+          '53 :54',
+          '53, 54',
+          '53;54',
+          '+1:2',
+          '1:-2',
+          'a:b',
+          '53,http',
+          '0x1:0x2',
+          '1:2/3',
+        );
+      }
+      if (row.placeholder === 'PORT') words.push('53:54', '53,80', '53:54,80');
       for (const name of [
         ...row.long.map((long) => `--${long}`),
         ...(row.short === undefined ? [] : [`-${row.short}`]),
@@ -192,6 +212,79 @@ describe('cli/options', () => {
       expect(() => row.apply(new Settings(), String(max))).not.to.throw();
     }
     expect(tried).to.be.greaterThan(1000);
+  });
+
+  const PORT_OPTIONS: Readonly<Record<string, number>> = {
+    '--sport': ORIG.sport,
+    '--orig-port-src': ORIG.sport,
+    '--dport': ORIG.dport,
+    '--orig-port-dst': ORIG.dport,
+    '--reply-port-src': REPLY.sport,
+    '--reply-port-dst': REPLY.dport,
+  };
+  const WITH_PORTS = ['tcp', 'udp', 'udplite', 'sctp', 'dccp'];
+
+  it('reads ranges and lists of ports where flows are selected', () => {
+    for (const [option, slot] of Object.entries(PORT_OPTIONS)) {
+      for (const protocol of WITH_PORTS) {
+        for (const command of ['-L', '-D', '-U', '-E']) {
+          const { ports, flow } = parse([command, '-p', protocol, option, '53:54,80']);
+          expect(ports.map(([at, set]) => [at, set.bounds])).to.deep.equal([[slot, [53, 54, 80, 80]]]);
+          expect(flow.slots[slot]).to.equal(undefined);
+        }
+      }
+      const boundsOf = (...texts: string[]): unknown => {
+        const { ports, flow } = parse(['-L', '-p', 'udp', ...texts.flatMap((text) => [option, text])]);
+        return ports.length === 0 ? flow.slots[slot] : ports.map(([, set]) => set.bounds);
+      };
+      expect(boundsOf('0:65535')).to.deep.equal([[0, 65535]]);
+      expect(boundsOf('80,1,2,3,60:70,65:80')).to.deep.equal([[1, 3, 60, 80]]);
+      expect(boundsOf('053:0054,00000000080')).to.deep.equal([[53, 54, 80, 80]]);
+      for (const one of ['53', '53:53', '53,53', '053']) expect(boundsOf(one)).to.equal(53);
+      // The last counts, as conntrack(8) has it with one port.
+      expect(boundsOf('1:2', '5')).to.equal(5);
+      expect(boundsOf('5', '1:2')).to.deep.equal([[1, 2]]);
+      expect(boundsOf('1:2', '4:5')).to.deep.equal([[4, 5]]);
+    }
+  });
+
+  it('refuses ranges and lists of ports where a flow or an expectation is described', () => {
+    const flow = '-s 10.0.0.1 -d 10.0.0.2 -p udp --sport 1 --dport 2 -t 10';
+    const expectation = '--tuple-src 10.0.0.1 --tuple-dst 10.0.0.2 --tuple-port-src 1 --tuple-port-dst 2';
+    const masks = '--mask-src 0.0.0.0 --mask-dst 0.0.0.0 --mask-port-src 0 --mask-port-dst 0';
+    const ofReply = '--reply-port-src 1 --reply-port-dst 2';
+    let tried = 0;
+    for (const [command, rest] of [
+      ['-I', `${flow} ${ofReply}`],
+      ['-A', `${flow} ${ofReply}`],
+      ['-G', `${flow.replace(/ -t .*/, '')} ${ofReply}`],
+      ['-I expect', `${flow} ${expectation} ${masks}`],
+      ['-G expect', `${flow.replace(/ -t .*/, '')} ${ofReply}`],
+      ['-D expect', `${flow.replace(/ -t .*/, '')} ${ofReply}`],
+    ]) {
+      const words = `${command} ${rest}`.split(' ');
+      parse(words);
+      for (const option of words.filter((word) => /port/.test(word))) {
+        for (const several of ['53:54', '53,80', '53:53', '53:54,80']) {
+          const argv = [...words];
+          argv[argv.indexOf(option) + 1] = several;
+          const error = refused(argv);
+          expect(error.status, argv.join(' ')).to.equal(2);
+          expect(error.message, argv.join(' ')).to.equal(
+            /mask|tuple/.test(option)
+              ? `Invalid number \`${several}': it takes a whole number from 0 to 65535, in decimal`
+              : `\`${option}' takes one port with this command, which is about one flow: ranges and lists are for -L, -D, -U and -E`,
+          );
+          // The command may come behind.
+          const [letter, ...behind] = argv;
+          if (command.length === 2) expect(refused([...behind, letter]).message).to.equal(error.message);
+          tried++;
+        }
+      }
+    }
+    expect(tried).to.equal(4 * (4 + 4 + 4 + 6 + 4 + 4));
+    expect(refusal('-F', '-p', 'udp', '--dport', '53:54')).to.equal("Illegal option `--protonum' with this command");
+    expect(refusal('-p', 'udp', '--dport', '53:54')).to.equal("Illegal option `--protonum' with this command");
   });
 
   it('knows the shells, and lets --co be --count as conntrack(8) does', () => {

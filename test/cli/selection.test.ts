@@ -1,6 +1,6 @@
 /** How often the command line looks at a flow. */
 import { expect } from 'chai';
-import { removeFlows } from '../../src/cli/change.ts';
+import { changeFlows, removeFlows } from '../../src/cli/change.ts';
 import { Output } from '../../src/cli/output.ts';
 import { parse } from '../../src/cli/parse.ts';
 import { Selection } from '../../src/cli/selection.ts';
@@ -48,5 +48,39 @@ describeKernel('cli/selection', [], () => {
     });
     expect([deleted, count]).to.deep.equal([3, 3]);
     expect((await ct.dump().toArray()).map((flow) => flow.orig.src)).to.deep.equal(['10.1.1.9']);
+  });
+
+  it('matches each flow that the kernel gives once, also by several ports', async () => {
+    resetNamespace();
+    const open = () => Conntrack.open();
+    await using ct = await open();
+    const tuple = { src: '10.1.1.1', dst: '10.2.2.2', sport: 1 } as const;
+    for (const dport of [52, 53, 54, 55, 80])
+      await ct.create({ orig: { ...tuple, proto: 'udp', dport }, timeout: 100 });
+    await ct.create({ orig: { ...tuple, proto: 'icmp', icmpType: 8, icmpCode: 0, icmpId: 53 }, timeout: 100 });
+    const six = { src: 'fd00::1', dst: 'fd00::2', sport: 1 } as const;
+    for (const dport of [53, 55]) await ct.create({ orig: { ...six, proto: 'udp', dport }, timeout: 100 });
+    const output = new Output({ on: () => {}, once: () => {}, write: () => true });
+    // The kernel leaves out the family and the protocol that are not asked for.
+    const words = ['-f', 'ipv4', '-p', 'udp', '--dport', '53:54,80'];
+    let changed = 0;
+    const matchedToChange = await matchesIn(async () => {
+      const settings = parse(['-U', ...words, '-m', '7']);
+      changed = await changeFlows({ ct, open, settings, output }, (error) => expect.fail(error.message));
+    });
+    expect([changed, matchedToChange]).to.deep.equal([3, 5]);
+    let deleted = 0;
+    const matchedToDelete = await matchesIn(async () => {
+      deleted = await removeFlows({ ct, open, settings: parse(['-D', ...words]), output });
+    });
+    expect([deleted, matchedToDelete]).to.deep.equal([3, 5]);
+    const left = (await ct.dump().toArray()).map(({ orig, mark }) => [orig.family, orig.dport, mark ?? 0]);
+    expect(left).to.have.deep.members([
+      ['ipv4', 52, 0],
+      ['ipv4', 55, 0],
+      ['ipv4', undefined, 0],
+      ['ipv6', 53, 0],
+      ['ipv6', 55, 0],
+    ]);
   });
 });

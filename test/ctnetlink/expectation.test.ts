@@ -241,6 +241,8 @@ describe('expectation: filter', () => {
       { helper: 'ftp' },
       { master: MASTER },
       { master: { dport: 21 }, tuple: { dst: '10.0.0.9' } },
+      { master: { dport: [20, { from: 21, to: 22 }] } },
+      { master: { dport: { from: 21, to: 21 } }, tuple: { dst: '10.0.0.9', dport: { from: 0, to: 65535 } } },
     ] as const)
       expect(matches(filter), JSON.stringify(filter)).to.equal(true);
     for (const filter of [
@@ -249,6 +251,9 @@ describe('expectation: filter', () => {
       { master: { ...MASTER, sport: 1 } },
       { tuple: { dst: '::1' } },
       { tuple: { src: '0.0.0.0' } },
+      { master: { dport: [20, { from: 22, to: 65535 }] } },
+      { master: { dport: 21 }, tuple: { dport: [1, 2] } },
+      { tuple: { sport: { from: 0, to: 65535 } } },
     ] as const)
       expect(matches(filter), JSON.stringify(filter)).to.equal(false);
   });
@@ -266,6 +271,8 @@ describe('expectation: filter', () => {
     expect(compile({ family: 'ipx' })).to.throw(RangeError, 'filter.family');
     expect(compile({ helper: 1 })).to.throw(TypeError, 'filter.helper');
     expect(compile({ master: { dport: -1 } })).to.throw(RangeError, 'filter.master.dport');
+    expect(compile({ tuple: { sport: { from: 2, to: 1 } } })).to.throw(RangeError, 'filter.tuple.sport must have from');
+    expect(compile({ tuple: { sport: [] } })).to.throw(RangeError, 'filter.tuple.sport is an empty list');
   });
 });
 

@@ -71,6 +71,37 @@ describe('filter: matches', () => {
     expect(matches({ orig: { icmpId: 1 } }), 'what is not there is not equal').to.equal(false);
   });
 
+  it('one of several ports, in each direction', () => {
+    expect(matches({ orig: { dport: [53, { from: 79, to: 81 }] } })).to.equal(true);
+    expect(matches({ orig: { dport: { from: 80, to: 80 }, sport: [1, 1000] } })).to.equal(true);
+    expect(matches({ orig: { dport: [53, { from: 81, to: 90 }] } })).to.equal(false);
+    expect(
+      matches({
+        orig: { dport: [80] },
+        reply: {
+          dport: [
+            { from: 0, to: 1999 },
+            { from: 2001, to: 65535 },
+          ],
+        },
+      }),
+    ).to.equal(false);
+    const { orig } = Flow.from({ orig: { sport: 1000, dport: 80 } });
+    expect(matches({ orig }), 'of a flow').to.equal(true);
+    const ping = { orig: { src: '10.0.0.1', dst: '10.0.0.2', proto: 'icmp', icmpId: 1 } as const, reply: {} };
+    expect(matches({ orig: { dport: { from: 0, to: 65535 } } }, ping), 'what is not there').to.equal(false);
+    expect(new CompiledFilter({ orig: { dport: { from: 0, to: 65535 } } }).empty).to.equal(false);
+  });
+
+  it('what was asked, whatever becomes of the object that said it', () => {
+    const ends = { from: 80, to: 81 };
+    const list = [7, ends];
+    const compiled = new CompiledFilter({ orig: { dport: list } });
+    ends.from = 81;
+    list.length = 1;
+    expect(compiled.matches(Flow.from(FLOW))).to.equal(true);
+  });
+
   it('IPv6 addresses however they are written', () => {
     const six = { orig: { src: 'fd00::1', dst: 'fd00::2', proto: 'udp' } as const, reply: {} };
     expect(matches({ orig: { src: 'FD00:0::0:1' } }, six)).to.equal(true);
@@ -347,6 +378,19 @@ describe('filter: for the kernel', () => {
       expect(exact).to.equal(false);
       expect(attributes.orig.src).to.equal(undefined);
       expect(attributes.filter?.origFlags).to.equal(cta.CTA_FILTER_F_CTA_IP_DST | cta.CTA_FILTER_F_CTA_PROTO_NUM);
+    }
+  });
+
+  it('has one port, never several, which the kernel cannot compare; but the rest', () => {
+    for (const purpose of ['dump', 'flush'] as const) {
+      const orig = { src: '10.0.0.1', proto: 'udp' } as const;
+      const rest = { orig, filter: { origFlags: 9, replyFlags: 0 } };
+      for (const dport of [[53, 80], { from: 53, to: 54 }, { from: 0, to: 65535 }])
+        expect(sent({ orig: { ...orig, dport } }, purpose), JSON.stringify(dport)).to.deep.equal([2, rest, false]);
+      const whole = { orig: { ...orig, dport: 53 }, filter: { origFlags: 9 | 32, replyFlags: 0 } };
+      for (const dport of [53, [53], { from: 53, to: 53 }, [53, { from: 53, to: 53 }, 53]])
+        expect(sent({ orig: { ...orig, dport } }, purpose), JSON.stringify(dport)).to.deep.equal([2, whole, true]);
+      expect(sent({ reply: { sport: [1, 2] } }, purpose)).to.deep.equal([0, {}, false]);
     }
   });
 

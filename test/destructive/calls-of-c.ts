@@ -8,6 +8,8 @@ import { Selection } from '../../src/cli/selection.ts';
 import { Conntrack } from '../../src/conntrack/conntrack.ts';
 import type { Filter } from '../../src/ctnetlink/filter.ts';
 import { Flow } from '../../src/ctnetlink/flow.ts';
+import type { TupleInit } from '../../src/ctnetlink/properties.ts';
+import type { Ranges } from '../../src/ctnetlink/ranges.ts';
 import { statusBits } from '../../src/ctnetlink/status.ts';
 import { UnsupportedError } from '../../src/netlink/errors.ts';
 import type { TransportFactory } from '../../src/netlink/transport.ts';
@@ -21,6 +23,7 @@ const FAMILIES = { ipv4: AF_INET, ipv6: AF_INET6 } as const;
 /** The filter as nfct_filter_dump has it; undefined where it cannot say that. */
 function filterDump({ family, mark, status, zone, orig, reply }: Filter): nfct.nfct_filter_dump | undefined {
   if (reply !== undefined || orig?.zone !== undefined || `${orig?.src}${orig?.dst}`.includes('/')) return undefined;
+  if (typeof orig?.sport === 'object' || typeof orig?.dport === 'object') return undefined;
   const filter = nfct.nfct_filter_dump_create();
   const set = (type: number, value: Parameters<typeof nfct.nfct_filter_dump_set_attr>[2]): void =>
     nfct.nfct_filter_dump_set_attr(filter, type, value);
@@ -34,7 +37,7 @@ function filterDump({ family, mark, status, zone, orig, reply }: Filter): nfct.n
     set(nfct.NFCT_FILTER_DUMP_STATUS, { val: statusBits(value, 'value'), mask: statusBits(mask, 'mask') });
   }
   if (zone !== undefined) set(nfct.NFCT_FILTER_DUMP_ZONE, zone);
-  if (orig !== undefined) set(nfct.NFCT_FILTER_DUMP_TUPLE, Flow.from({ orig }));
+  if (orig !== undefined) set(nfct.NFCT_FILTER_DUMP_TUPLE, Flow.from({ orig: orig as TupleInit }));
   return filter;
 }
 
@@ -60,16 +63,22 @@ async function query(
   }
 }
 
+function portsText(ports: Ranges | undefined): string | undefined {
+  if (ports === undefined) return undefined;
+  const all = typeof ports === 'number' || 'from' in ports ? [ports] : ports;
+  return all.map((each) => (typeof each === 'number' ? each : `${each.from}:${each.to}`)).join();
+}
+
 /** The options that say what the filter says; undefined where there are none. */
 function optionsOf({ family, mark, status, zone, orig = {}, reply = {} }: Filter): string[] | undefined {
   const { src, dst, proto, sport, dport, ...rest } = orig;
-  const { src: replySrc, dst: replyDst, ...replyRest } = reply;
+  const { src: replySrc, dst: replyDst, sport: replySport, dport: replyDport, ...replyRest } = reply;
   const hasPorts = proto === 'udp' || proto === 'tcp';
   const unsayable =
     Object.keys(rest).length > 0 ||
     Object.keys(replyRest).length > 0 ||
     `${replySrc}${replyDst}`.includes('/') ||
-    ((sport ?? dport) !== undefined && !hasPorts) ||
+    ((sport ?? dport ?? replySport ?? replyDport) !== undefined && !hasPorts) ||
     (status !== undefined && !Array.isArray(status)) ||
     zone === 0 ||
     // Of a value with bits outside of its mask conntrack(8) takes those of the mask.
@@ -84,8 +93,10 @@ function optionsOf({ family, mark, status, zone, orig = {}, reply = {} }: Filter
     ['-s', src],
     ['-d', dst],
     ['-p', proto],
-    ['--sport', sport],
-    ['--dport', dport],
+    ['--sport', portsText(sport)],
+    ['--dport', portsText(dport)],
+    ['--reply-port-src', portsText(replySport)],
+    ['--reply-port-dst', portsText(replyDport)],
     ['-r', replySrc],
     ['-q', replyDst],
   ];

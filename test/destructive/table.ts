@@ -3,9 +3,10 @@
  * package's own filters: it reads flows as JSON, and node:net compares the prefixes of addresses.
  */
 import { BlockList } from 'node:net';
-import type { Filter, Masked } from '../../src/ctnetlink/filter.ts';
+import type { Filter, Masked, TupleFilter } from '../../src/ctnetlink/filter.ts';
 import { Flow } from '../../src/ctnetlink/flow.ts';
 import type { FlowInit, TupleInit } from '../../src/ctnetlink/properties.ts';
+import type { Ranges } from '../../src/ctnetlink/ranges.ts';
 import * as nf from '../../src/uapi/nf_conntrack_common.ts';
 
 type Tuple = Record<string, string | number | undefined>;
@@ -62,15 +63,24 @@ export function selects(filter: Filter, entry: Entry): boolean {
   return tupleMatches(orig, entry.orig, entry.zone) && tupleMatches(reply, entry.reply, entry.zone);
 }
 
-function tupleMatches(wanted: TupleInit | undefined, has: Tuple, zone: number | undefined): boolean {
+function tupleMatches(wanted: TupleFilter | undefined, has: Tuple, zone: number | undefined): boolean {
   for (const [name, value] of Object.entries(wanted ?? {})) {
     if (name === 'src' || name === 'dst') {
       if (!inPrefix(value as string, has[name] as string)) return false;
     } else if (name === 'zone') {
       if ((has.zone ?? zone ?? 0) !== value) return false;
+    } else if (name === 'sport' || name === 'dport') {
+      if (!inRanges(value as Ranges, has[name] as number | undefined)) return false;
     } else if (has[name] !== value) return false;
   }
   return true;
+}
+
+function inRanges(ranges: Ranges, port: number | undefined): boolean {
+  const all = (typeof ranges === 'number' || 'from' in ranges ? [ranges] : ranges).map((each) =>
+    typeof each === 'number' ? { from: each, to: each } : each,
+  );
+  return port !== undefined && all.some(({ from, to }) => port >= from && port <= to);
 }
 
 function inPrefix(prefix: string, address: string): boolean {
@@ -196,6 +206,23 @@ export const FILTERS: readonly Filter[] = [
   { orig: { proto: 'udp', sport: 1000 } },
   { orig: { dport: 53 } },
   { orig: { proto: 'sctp', sport: 1000 } },
+  { orig: { proto: 'udp', dport: [53, 5354] } },
+  { orig: { proto: 'udp', sport: { from: 1001, to: 2000 } } },
+  {
+    orig: {
+      proto: 'tcp',
+      sport: { from: 1, to: 65535 },
+      dport: [
+        { from: 70, to: 79 },
+        { from: 80, to: 90 },
+      ],
+    },
+  },
+  { orig: { proto: 'udp', dport: { from: 54, to: 5352 } } },
+  { orig: { dport: { from: 54, to: 5353 } } },
+  // All that have ports.
+  { orig: { dport: { from: 0, to: 65535 } } },
+  { orig: { proto: 'udp' }, reply: { sport: { from: 5300, to: 5353 }, dport: [1000, 2002] } },
   { orig: { proto: 'icmp', icmpType: 8 } },
   { orig: { proto: 'icmp', icmpType: 13, icmpCode: 0 } },
   { orig: { proto: 'icmp', icmpId: 7 } },
@@ -211,6 +238,9 @@ export const FILTERS: readonly Filter[] = [
   { family: 'ipv6', mark: 7, status: { value: 0, mask: ['ASSURED'] } },
   { family: 'ipv4', orig: { proto: 'udp', dport: 53 } },
   { family: 'ipv6', orig: { proto: 'udp' } },
+  { family: 'ipv4', orig: { proto: 'udp', src: '10.0.0.1', dport: [53, 5353] } },
+  { family: 'ipv6', orig: { proto: 'tcp', dport: [53, { from: 80, to: 81 }] } },
+  { family: 'ipv6', mark: 7, orig: { proto: 'udp', sport: { from: 999, to: 1001 } } },
   { family: 'ipv4', zone: 0 },
   { zone: 5, mark: 7 },
   { zone: 5, orig: { proto: 'udp', src: '10.0.0.1' } },

@@ -1,5 +1,6 @@
 /** Command lines on which ours does otherwise than conntrack(8) 1.4.7 on purpose, and why. */
 
+import { SEVERAL_PORTS } from './ports.ts';
 import { NO_NUMBERS } from './values.ts';
 
 /** Reason, then the lines. */
@@ -22,6 +23,7 @@ const BY_REASON: Readonly<Record<string, readonly string[]>> = {
     '-D -t 1000',
   ],
   'It reads a number as far as it goes, takes 0 where there is none, and cuts what is out of range.': NO_NUMBERS,
+  'It reads the ports 53:54,80 as 53: no range, no list, and no mistake.': SEVERAL_PORTS,
   'It ignores what is behind the letter of a command; 1.4.9 takes it for more letters.': [
     '-Lexpect',
     '-Lconntrack',
