@@ -32,6 +32,7 @@ export { CompiledFilter, type Filter, type Masked, type TupleFilter } from './ct
 export { Flow } from './ctnetlink/flow.ts';
 export type { EventType } from './ctnetlink/message.ts';
 export type { DccpRole, DccpState, Family, Protocol, SctpState, TcpState } from './ctnetlink/names.ts';
+export type { TranslatedEnd, Translation } from './ctnetlink/nat.ts';
 export type {
   CounterProperties,
   DccpProperties,
@@ -52,6 +53,7 @@ export type {
 export type { Range, Ranges } from './ctnetlink/ranges.ts';
 export type { CpuStats, ExpectationCpuStats, GlobalStats } from './ctnetlink/stats.ts';
 export { STATUS_BITS, statusBits, statusNames } from './ctnetlink/status.ts';
+export { timestampDate } from './ctnetlink/timestamp.ts';
 export {
   ClosedError,
   DecodeError,

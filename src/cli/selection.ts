@@ -7,6 +7,7 @@ import type { SlotValue } from '../ctnetlink/kinds.ts';
 import { sameValue } from '../ctnetlink/kinds.ts';
 import { labelBits } from '../ctnetlink/labels.ts';
 import { FAMILIES } from '../ctnetlink/names.ts';
+import { NAT_ENDS } from '../ctnetlink/nat.ts';
 import type { RangeSet } from '../ctnetlink/ranges.ts';
 import { hasTuple, ORIG, REPLY, slotOfProperty } from '../ctnetlink/tuple.ts';
 import { KernelError } from '../netlink/errors.ts';
@@ -148,13 +149,14 @@ function inNetwork(asked: Flow, slots: readonly SlotValue[], [four, six]: readon
   return sameValue(masking(wanted as Address, mask), masking(has as Address, mask));
 }
 
-/** Whether the reply goes elsewhere than to whom the packet came from (source NAT), or comes from elsewhere than it went to. */
+/**
+ * Whether the reply goes elsewhere than to whom the packet came from (source NAT), or comes from elsewhere than it went to. Unlike `flow.nat` by the
+ * tuples alone, as conntrack(8).
+ */
 function isTranslated(slots: readonly SlotValue[], end: 'src' | 'dst', { address, port }: NatWanted): boolean {
-  const four = slots[ORIG.family] === AF_INET;
-  const [mine, theirs, myPort, theirPort] =
-    end === 'src'
-      ? [four ? ORIG.src4 : ORIG.src6, four ? REPLY.dst4 : REPLY.dst6, ORIG.sport, REPLY.dport]
-      : [four ? ORIG.dst4 : ORIG.dst6, four ? REPLY.src4 : REPLY.src6, ORIG.dport, REPLY.sport];
+  const { ipv4, ipv6, port: ports } = NAT_ENDS[end];
+  const [mine, theirs] = slots[ORIG.family] === AF_INET ? ipv4 : ipv6;
+  const [myPort, theirPort] = ports;
   const moved = !sameValue(slots[mine], slots[theirs]);
   const portMoved = slots[myPort] !== slots[theirPort];
   if (address === undefined) return moved || portMoved;

@@ -85,6 +85,14 @@ export class Conntrack {
     return this.#lease.transport.name;
   }
 
+  /**
+   * The netlink port id of the request socket: what a capture shows as nlmsg_pid of its requests, and events that they cause as `portid`. The kernel
+   * gives it; it is often, but not always, the process id. On replay it is that of the transport, not of the capture.
+   */
+  get portid(): number {
+    return this.#lease.transport.portid;
+  }
+
   /** What the request socket saw that belonged to no request. */
   get counts(): Readonly<TrackerCounts> {
     return this.#lease.counts;
@@ -181,18 +189,20 @@ export class Conntrack {
   /**
    * Deletes every flow that matches, in one request where this kernel is known to apply exactly this filter; else by dumping and
    * deleting one by one, which costs more and can miss what comes meanwhile, but never deletes more.
+   * @returns how many flows were deleted, where that was one by one; undefined where the kernel did it in one request, because it tells no count
    * @throws RangeError for an empty filter: see flushAll
    */
-  async flush(filter: Filter | CompiledFilter, options: CallOptions = {}): Promise<void> {
+  async flush(filter: Filter | CompiledFilter, options: CallOptions = {}): Promise<number | undefined> {
     const compiled = CompiledFilter.from(filter);
     if (compiled.empty) throw new RangeError('filter matches everything; flushAll() empties the table');
     const { transport } = this.#lease;
     const forKernel = compiled.forKernel('flush', kernelSupport(transport.release));
-    if (forKernel.exact) await this.#lease.request(buildFlush(forKernel), checkCall(options));
-    else await this.#deleteEach(compiled, options);
+    if (!forKernel.exact) return await this.#deleteEach(compiled, options);
+    await this.#lease.request(buildFlush(forKernel), checkCall(options));
+    return undefined;
   }
 
-  /** Empties the table: every flow of every family and zone of this network namespace. */
+  /** Empties the table: every flow of every family and zone of this network namespace. The kernel tells no count. */
   async flushAll(options: CallOptions = {}): Promise<void> {
     await this.#lease.request(buildFlush(), checkCall(options));
   }
@@ -236,11 +246,12 @@ export class Conntrack {
     return sendMany(changes(this.#lease, query), flows, options);
   }
 
-  async #deleteEach(filter: CompiledFilter, options: CallOptions): Promise<void> {
+  async #deleteEach(filter: CompiledFilter, options: CallOptions): Promise<number> {
     const onError = ({ error }: Failure): void => {
       // It went by itself since it was dumped.
       if (!isGone(error)) throw error;
     };
-    await this.deleteMany(this.dump(filter, options), { ...options, onError });
+    const { succeeded } = await this.deleteMany(this.dump(filter, options), { ...options, onError });
+    return succeeded;
   }
 }

@@ -92,7 +92,7 @@ export class Expectations {
     await this.#lease.request(request, checkCall(options));
   }
 
-  /** Deletes the expectations of a helper, of every family and zone. @throws TypeError, RangeError naming the argument; KernelError */
+  /** Deletes the expectations of a helper, of every family and zone. The kernel tells no count. @throws TypeError, RangeError naming the argument; KernelError */
   async flush(filter: { helper: string }, options: CallOptions = {}): Promise<void> {
     checkOptions(filter, { helper: checkString }, 'filter');
     const { helper } = filter;
@@ -101,7 +101,7 @@ export class Expectations {
     await this.#lease.request(request, checkCall(options));
   }
 
-  /** Deletes every expectation of this network namespace. */
+  /** Deletes every expectation of this network namespace. The kernel tells no count. */
   async flushAll(options: CallOptions = {}): Promise<void> {
     await this.#lease.request(buildExpectationFlush(), checkCall(options));
   }

@@ -32,7 +32,7 @@ export interface EventOptions extends EventSocketOptions {
 export interface FlowEvent {
   type: EventType;
   flow: Flow;
-  /** nlmsg_pid: the socket whose request caused it, 0 for the kernel itself. */
+  /** nlmsg_pid: the socket whose request caused it (`ct.portid`, where it was this program's), 0 for the kernel itself. */
   portid: number;
 }
 

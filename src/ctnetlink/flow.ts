@@ -3,6 +3,7 @@ import { ATTRIBUTES, COMMON_SLOTS, PADDING, WRITE_ORDER } from './attributes.ts'
 import { Codec, type SlotHolder, type UnknownAttribute } from './codec.ts';
 import type { SlotValue } from './kinds.ts';
 import type { Family } from './names.ts';
+import { type Translation, translationOf } from './nat.ts';
 import type { FlowInit, FlowProperties, FlowView } from './properties.ts';
 import { Schema } from './schema.ts';
 import { MASTER, ORIG, REPLY } from './tuple.ts';
@@ -67,6 +68,20 @@ export class Flow implements SlotHolder {
   /** Layer 3 protocol of the flow: that of its original direction, else of its reply. */
   get family(): Family | undefined {
     return this.orig.family ?? this.reply.family;
+  }
+
+  /**
+   * What NAT made of the flow, as its reply tuple has it, with the address, the port and the ICMP id of each end that was translated; undefined where
+   * none was. An end counts as translated when the two directions differ in it and the status, where it is known, has SRC_NAT or DST_NAT. (`snat` and
+   * `dnat` are what a request to create a flow asks for; the kernel never reports them.)
+   */
+  get nat(): Translation | undefined {
+    return translationOf(this.slots);
+  }
+
+  /** Whether NAT changed its source or its destination: `nat` has something. */
+  get isNat(): boolean {
+    return translationOf(this.slots) !== undefined;
   }
 
   /** A copy that shares nothing that can change. */

@@ -67,7 +67,7 @@ export interface HelperProperties {
 
 /**
  * Source or destination NAT to set up (CTA_NAT_SRC, CTA_NAT_DST): at creation only, and never dumped; the result shows in the
- * reply tuple and in the status.
+ * reply tuple and in the status: see `flow.nat`.
  */
 export interface NatProperties {
   /** Lowest address of the range; alone it is the address. */
@@ -85,13 +85,18 @@ export interface SeqadjProperties {
   offsetAfter: number;
 }
 
-/** Counters of one direction, with nf_conntrack_acct=1 only (CTA_COUNTERS_*). */
+/**
+ * Counters of one direction (CTA_COUNTERS_*). Undefined, both of them, of a flow that began while net.netfilter.nf_conntrack_acct was 0, which is the
+ * default: the kernel counts nothing for it, also when that is set to 1 later.
+ */
 export interface CounterProperties {
   packets: bigint;
   bytes: bigint;
 }
 
-/** Nanoseconds since the epoch, with nf_conntrack_timestamp=1 only. */
+/**
+ * Nanoseconds since 1970, of flows that began while net.netfilter.nf_conntrack_timestamp was 1 (the default is 0); `timestampDate` makes a Date of one.
+ */
 export interface TimestampProperties {
   start: bigint;
   /** In DESTROY events. */

@@ -39,6 +39,11 @@ async function sends(call: (ct: Conntrack) => Promise<unknown>): Promise<ReturnT
 }
 
 describe('Conntrack: what is sent', () => {
+  it('from a socket whose port id is known', async () => {
+    const { ct, fake } = await play(kernelWith([]));
+    expect(ct.portid).to.equal(fake.portid).and.to.equal(4242);
+  });
+
   it('to get: the tuple and the zone, nothing else', async () => {
     const flow = { orig: ORIG, reply: REPLY, zone: 3, mark: 7, timeout: 1, status: ['ASSURED'] };
     expect(await sends((ct) => ct.get(flow))).to.deep.equal({

@@ -496,6 +496,16 @@ describeKernel('Conntrack on the kernel', ['conntrack', 'nft'], () => {
     });
   });
 
+  it('is told from others by its port id, which events have', async () => {
+    const events = await ct.events({ types: ['new'] });
+    await ct.create({ orig: UDP, timeout: 600 });
+    const { value } = await events.next();
+    events.close();
+    expect(value).to.include({ type: 'new', portid: ct.portid });
+    expect(ct.portid).to.be.greaterThan(0);
+    await ct.flushAll();
+  });
+
   describe('empties the table', () => {
     it('of every family and zone', async () => {
       await ct.create({ orig: UDP, timeout: 600 });
