@@ -23,7 +23,7 @@ const LOADS: Readonly<Record<number, number>> = { 1: BPF_B, 2: BPF_H, 4: BPF_W }
 
 /**
  * The program that lets through what CompiledFilter.matches takes of the events that the kernel sends, and no others but for ICMP
- * fields without a protocol (ICMPv6 has them elsewhere, so that both pass) and for what is between the ranges of a large set. Every event has the tuples and the status; one
+ * fields without one protocol (ICMPv6 has them elsewhere, so that both pass) and for what is between the ranges of a large set. Every event has the tuples and the status; one
  * without a mark or a zone has 0.
  */
 export function compileEventFilter({ family, mark, status, zone, compared }: FilterTerms): Uint8Array {
@@ -66,7 +66,7 @@ function compare(program: EventProgram, each: Comparison, compared: readonly Com
   }
   const proto = compared.find((other) => other.slot === tuple.proto)?.value;
   const { path, icmpv6, kind } = ATTRIBUTES[slot];
-  if (icmpv6 !== undefined && proto === undefined) return;
+  if (icmpv6 !== undefined && typeof proto !== 'number') return;
   const names = icmpv6 !== undefined && proto === IPPROTO_ICMPV6 ? icmpv6 : path;
   program.follow(
     names.map((name) => cta[name as keyof typeof cta]),

@@ -181,6 +181,8 @@ describeKernel('Conntrack: filtered events on the kernel', ['conntrack', 'nft'],
     TCP: { orig: { proto: 'tcp' } },
     'UDP to a port': { orig: { proto: 'udp', dport: 53 } },
     'a port': { orig: { dport: 80 } },
+    'several ports': { orig: { proto: 'udp', dport: [53, { from: 60, to: 5353 }] } },
+    'ports of both directions': { orig: { dport: { from: 50, to: 80 } }, reply: { dport: { from: 0, to: 65535 } } },
     SCTP: { orig: { proto: 'sctp', src: 'fd00::/16' } },
     'a ping': { orig: { proto: 'icmp', icmpType: 8, icmpId: 77 } },
     'a ping of IPv6': { orig: { proto: 'icmpv6', icmpType: 128, icmpCode: 0 } },
@@ -249,6 +251,52 @@ describeKernel('Conntrack: filtered events on the kernel', ['conntrack', 'nft'],
       const types = new Set<string>();
       for await (const { type } of unfiltered) if (types.add(type).has('overrun')) break;
       expect(types).to.include('overrun');
+    });
+
+    it('are those of several ports, of both families, as many as a program can tell apart', async () => {
+      await using ct = await Conntrack.open({ transport: koffi });
+      const ports = Array.from({ length: 64 }, (_, each) => ({ from: 1000 + 10 * each, to: 1004 + 10 * each }));
+      const filters: Filter[] = [
+        { orig: { proto: 'udp', dport: [53, { from: 60, to: 62 }] } },
+        { orig: { sport: ports, dport: [...ports, 53] }, reply: { sport: [...ports, 53], dport: ports } },
+      ];
+      const streams = await Promise.all(filters.map((filter) => ct.events({ types: ['new'], filter })));
+      const sent = new Set<string>();
+      for (const family of ['10.0.0.', 'fd00::']) {
+        for (const [sport, dport] of [
+          [1000, 53],
+          [1005, 53],
+          [1634, 60],
+          [1634, 1000],
+          [7, 62],
+          [7, 59],
+        ]) {
+          for (const proto of ['udp', 'tcp'] as const) {
+            const orig = { src: `${family}1`, dst: `${family}2`, proto, sport, dport };
+            await ct.create({ orig, timeout: 100, ...(proto === 'tcp' ? { tcp: { state: 'SYN_SENT' } } : {}) });
+            sent.add(`${proto} ${orig.src} ${sport} ${dport}`);
+          }
+        }
+      }
+      // The last event of each stream: what comes before it has come.
+      await ct.create({
+        orig: { src: '10.9.9.9', dst: '10.0.0.2', proto: 'udp', sport: 1000, dport: 53 },
+        timeout: 100,
+      });
+      const came = await Promise.all(
+        streams.map(async (events) => {
+          const seen: string[] = [];
+          for await (const event of events) {
+            if (event.type === 'overrun') throw new Error('events were lost');
+            const { proto, src, sport, dport } = event.flow.orig;
+            if (src === '10.9.9.9') break;
+            seen.push(`${proto} ${src} ${sport} ${dport}`);
+          }
+          return seen;
+        }),
+      );
+      expect(came[0]).to.have.members([...sent].filter((each) => /^udp .* (53|60|61|62)$/.test(each)));
+      expect(came[1]).to.have.members([...sent].filter((each) => / (1000 53|1634 1000)$/.test(each)));
     });
 
     it('tell of their own overrun', async () => {
