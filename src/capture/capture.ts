@@ -1,5 +1,6 @@
 import { type Checks, checkOptions, describe, oneOf } from '../netlink/check.ts';
 import type { CapturedDatagram } from './datagram.ts';
+import { HEX_HEADER, hexLine } from './hex.ts';
 import { overrunNote, releaseOf } from './notes.ts';
 import { pcapFileHeader, pcapRecord } from './pcap.ts';
 import { pcapngFileHeader, pcapngRecord } from './pcapng-write.ts';
@@ -39,11 +40,11 @@ export function readCapture(capture: Uint8Array): Capture {
 }
 
 export interface WriteCaptureOptions {
-  /** 'pcap' (default) or 'pcapng', which Wireshark and tcpdump open. */
-  format?: 'pcap' | 'pcapng';
+  /** 'pcap' (default) or 'pcapng', which Wireshark and tcpdump open; or 'hex': a line of text for each datagram. */
+  format?: 'pcap' | 'pcapng' | 'hex';
 }
 
-const WRITE_OPTIONS: Checks<WriteCaptureOptions> = { format: oneOf('pcap', 'pcapng') };
+const WRITE_OPTIONS: Checks<WriteCaptureOptions> = { format: oneOf('pcap', 'pcapng', 'hex') };
 
 /**
  * A capture file of these datagrams, which readCapture() and replay() read.
@@ -53,6 +54,7 @@ const WRITE_OPTIONS: Checks<WriteCaptureOptions> = { format: oneOf('pcap', 'pcap
 export function writeCapture(datagrams: Iterable<CapturedDatagram>, options: WriteCaptureOptions = {}): Uint8Array {
   checkOptions(options, WRITE_OPTIONS);
   const all = [...datagrams];
+  if (options.format === 'hex') return new TextEncoder().encode(HEX_HEADER + all.map(hexLine).join(''));
   if (options.format !== 'pcapng') return concat([pcapFileHeader(), ...all.map(pcapRecord)]);
   let release: string | undefined;
   for (const { bytes } of all) release ??= releaseOf(bytes);

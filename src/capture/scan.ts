@@ -11,6 +11,8 @@ import { isPcap, pcapPackets, readPcapHeader } from './pcap.ts';
 import { checkPcapng, isPcapng, pcapngPackets } from './pcapng.ts';
 import { nothingSkipped, type Skipped } from './skipped.ts';
 import type { Source } from './source.ts';
+import { isText, readText, type TextCapture } from './text.ts';
+import { CUT_TEXT } from './text-datagram.ts';
 
 /** Packets that are longer are not read: no netlink datagram is. */
 const LONGEST_PACKET = 1 << 26;
@@ -51,8 +53,8 @@ export interface Scan {
 }
 
 /**
- * Reads a capture, whatever its format is: pcap, pcapng, or either compressed by gzip. It is not taken into memory, but for one
- * that is compressed.
+ * Reads a capture, whatever its format is: pcap, pcapng, a log of strace (`strace -e trace=network -e read=all -e write=all`),
+ * text with the bytes of datagrams, or one of these compressed by gzip. pcap and pcapng are not taken into memory.
  *
  * @throws DecodeError for what is no capture
  * @throws UnsupportedError for a capture that cannot be read, with what can
@@ -78,7 +80,35 @@ function scanPlain(source: Source, cut?: Skipped['cut']): Scan {
     checkPcapng(start);
     return scanPackets('pcapng', source, cut, (skipped, notes) => pcapngPackets(source, skipped, notes));
   }
-  throw noCapture(start);
+  const text = isText(start) ? readText(source) : undefined;
+  if (text === undefined) throw noCapture(start);
+  return scanText(text, cut);
+}
+
+function scanText(
+  { format, source: textSource, datagrams: gathered, skipped: before }: TextCapture,
+  cut: Skipped['cut'],
+): Scan {
+  const source = orderedSource(textSource);
+  const skipped = nothingSkipped();
+  const notes: Notes = {};
+  function* datagrams(): Iterable<Scanned> {
+    Object.assign(skipped, before);
+    for (const each of gathered) {
+      const datagram = textSource.read(each.at, each.length);
+      const found = place(datagram, each, skipped, notes);
+      // The rest of its line is not there.
+      if (each.open && found.datagram.cut) {
+        skipped.cut = { offset: each.offset, reason: CUT_TEXT };
+        skipped[each.truncated ? 'truncated' : 'broken']--;
+        break;
+      }
+      source.foreign ||= found.foreign;
+      yield found.datagram;
+    }
+    skipped.cut ??= cut;
+  }
+  return { format, source, datagrams, skipped, notes };
 }
 
 type Notes = Scan['notes'];
@@ -131,24 +161,31 @@ function datagramOf(source: Source, packet: Packet, skipped: Skipped, notes: Not
     skipped.otherFamilies++;
     return undefined;
   }
-  const datagram = bytes.subarray(cooked.length);
+  const { fromKernel, socket } = cooked;
+  const where = { at: at + cooked.length, fromKernel, time, socket, truncated };
+  return place(bytes.subarray(cooked.length), where, skipped, notes);
+}
+
+interface Place {
+  at: number;
+  /** Undefined: the capture does not say. */
+  fromKernel: boolean | undefined;
+  time: bigint | undefined;
+  socket: number | undefined;
+  truncated: boolean;
+}
+
+/** A datagram and where it is, with as many of its messages as are whole. What is missing is counted. */
+function place(datagram: Uint8Array, where: Place, skipped: Skipped, notes: Notes): Found {
+  const { at, time, socket, truncated } = where;
   const foreign = isForeign(datagram);
   const littleEndian = foreign !== HOST_LITTLE_ENDIAN;
-  const whole = wholeMessages(datagram, littleEndian);
-  const broken = whole === 0 || whole < datagram.length;
+  const length = wholeMessages(datagram, littleEndian);
+  const broken = length === 0 || length < datagram.length;
   if (truncated) skipped.truncated++;
   else if (broken) skipped.broken++;
-  const first = datagram.subarray(0, whole);
-  notes.release ??= releaseOf(foreign ? toHostOrder(first) : first);
-  return {
-    foreign,
-    datagram: {
-      fromKernel: cooked.fromKernel ?? !isRequest(datagram, littleEndian),
-      time,
-      at: at + cooked.length,
-      length: whole,
-      cut: truncated || broken,
-      socket: cooked.socket,
-    },
-  };
+  const whole = datagram.subarray(0, length);
+  notes.release ??= releaseOf(foreign ? toHostOrder(whole) : whole);
+  const fromKernel = where.fromKernel ?? !isRequest(datagram, littleEndian);
+  return { foreign, datagram: { fromKernel, time, at, length, cut: truncated || broken, socket } };
 }

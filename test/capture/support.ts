@@ -57,7 +57,7 @@ export function otherOrder(bytes: Uint8Array): Uint8Array {
       turn16(at + 2);
       // CTA_FILTER: 25
       if ((type & 0x8000) !== 0) attributes(at + 4, at + length, () => (type & 0x3fff) === 25);
-      else if (hostOrder(type)) for (let word = at + 4; word < at + length; word += 4) turn32(word);
+      else if (hostOrder(type)) for (let word = at + 4; word + 4 <= at + length; word += 4) turn32(word);
       at += align4(length);
     }
   };
