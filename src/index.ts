@@ -24,6 +24,7 @@ export { Expectation } from './ctnetlink/expectation.ts';
 export type { ExpectationFilter } from './ctnetlink/expectation-filter.ts';
 export type {
   ExpectationInit,
+  ExpectationJSON,
   ExpectationProperties,
   ExpectationView,
   ExpectNatProperties,
@@ -38,6 +39,7 @@ export type {
   DccpProperties,
   FilterProperties,
   FlowInit,
+  FlowJSON,
   FlowProperties,
   FlowView,
   HelperProperties,
@@ -49,10 +51,12 @@ export type {
   TimestampProperties,
   TupleInit,
   TupleProperties,
+  UnknownInit,
+  UnknownJSON,
 } from './ctnetlink/properties.ts';
 export type { Range, Ranges } from './ctnetlink/ranges.ts';
 export type { CpuStats, ExpectationCpuStats, GlobalStats } from './ctnetlink/stats.ts';
-export { STATUS_BITS, statusBits, statusNames } from './ctnetlink/status.ts';
+export { STATUS_BITS, type StatusName, type StatusText, statusBits, statusNames } from './ctnetlink/status.ts';
 export { timestampDate } from './ctnetlink/timestamp.ts';
 export {
   ClosedError,

@@ -13,7 +13,7 @@ const ICMP_PARTS = { icmpType: 0, icmpCode: 0, icmpId: 0 } as const;
 /** What -s and -d and the rest of the original direction say; of another flow, with its protocol. */
 function tupleOf({ flow }: Settings, of: Flow = flow): Tuple {
   const { proto } = flow.orig;
-  return { proto, ...(proto === 'icmp' || proto === 'icmpv6' ? ICMP_PARTS : {}), ...(of.toJSON().orig as Tuple) };
+  return { proto, ...(proto === 'icmp' || proto === 'icmpv6' ? ICMP_PARTS : {}), ...of.toJSON().orig };
 }
 
 /** The expectation that these options name for -G and -D: the flow that it would take. */

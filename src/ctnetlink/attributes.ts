@@ -5,9 +5,11 @@
  */
 import * as attr from './attr.ts';
 import type { PropertyPath } from './properties.ts';
-import { type AttributeRow, tupleRows, type WirePath } from './row.ts';
+import { type AttributeRow, tupleRows } from './row.ts';
+import type { WirePath } from './wire-path.ts';
 
-export type { AttributeRow, WirePath } from './row.ts';
+export type { AttributeRow } from './row.ts';
+export type { WirePath } from './wire-path.ts';
 
 /** A row of a flow: the compiler checks that its property exists. */
 export interface FlowRow extends AttributeRow {

@@ -8,7 +8,8 @@ import { align4 } from '../netlink/nlmsg.ts';
 import { NLA_HDRLEN, NLA_TYPE_MASK } from '../uapi/netlink.ts';
 import * as cta from '../uapi/nfnetlink_conntrack.ts';
 import { KINDS, type Kind, OP_NEST, OP_SKIP, OP_U32_AS_U64, OP_UNKNOWN } from './kinds.ts';
-import type { AttributeRow, WirePath } from './row.ts';
+import type { AttributeRow } from './row.ts';
+import type { WirePath } from './wire-path.ts';
 
 /** Types in one nest: the kernel has at most 28 (CTA_*), so 32 leaves room, and whatever is above is unknown. */
 export const LEVEL_SIZE = 32;
@@ -87,6 +88,10 @@ export class Tables {
 
   levelPath(level: number): WirePath {
     return this.#levels[level].path;
+  }
+
+  isLevel(level: unknown): level is number {
+    return Number.isInteger(level) && (level as number) >= 0 && (level as number) < this.#levels.length;
   }
 
   levelOf(path: readonly string[]): number | undefined {

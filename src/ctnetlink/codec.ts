@@ -8,7 +8,8 @@ import { readAttributes } from './codec-read.ts';
 import { type Subsystem, Tables } from './codec-tables.ts';
 import { Templates } from './codec-templates.ts';
 import type { SlotHolder, SlotValue } from './kinds.ts';
-import type { AttributeRow, WirePath } from './row.ts';
+import type { AttributeRow } from './row.ts';
+import type { WirePath } from './wire-path.ts';
 
 export type { SlotHolder, UnknownAttribute } from './kinds.ts';
 
@@ -50,6 +51,11 @@ export class Codec {
   /** The names of the nests around an unknown attribute. */
   levelPath(level: number): WirePath {
     return this.#tables.levelPath(level);
+  }
+
+  /** There is a nest with this number. */
+  isLevel(level: unknown): level is number {
+    return this.#tables.isLevel(level);
   }
 
   /** The number of the nest with these names, or undefined when the tables have no such nest. */

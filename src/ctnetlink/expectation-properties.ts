@@ -2,7 +2,7 @@
  * The properties of an expectation, their types and their meaning. Which attribute carries each on the wire stands in
  * expectation-attributes.ts.
  */
-import type { InitOf, PathOf, TupleProperties, ViewOf } from './properties.ts';
+import type { InitOf, JSONOf, PathOf, TupleProperties, ViewOf } from './properties.ts';
 
 /** How the flow is translated when it comes (CTA_EXPECT_NAT): to address and port of the source side. The rest is filled in at creation. */
 export interface ExpectNatProperties extends TupleProperties {
@@ -38,8 +38,11 @@ export interface ExpectationProperties {
 
 export type ExpectationPath = PathOf<ExpectationProperties>;
 
-/** An expectation as a caller gives it: any of the properties. */
+/** An expectation as a caller gives it: any of the properties. Undefined is "not set". */
 export type ExpectationInit = InitOf<ExpectationProperties>;
+
+/** An expectation as JSON has it: see FlowJSON. Expectation.from takes it back. */
+export type ExpectationJSON = JSONOf<ExpectationProperties>;
 
 /** An expectation as it is read: the three tuples are always objects, `nat` only when there is NAT. */
 export type ExpectationView = ViewOf<ExpectationProperties, 'tuple' | 'mask' | 'master'>;

@@ -1,6 +1,11 @@
 import { Codec, type SlotHolder, type UnknownAttribute } from './codec.ts';
 import { EXPECTATION_ATTRIBUTES } from './expectation-attributes.ts';
-import type { ExpectationInit, ExpectationProperties, ExpectationView } from './expectation-properties.ts';
+import type {
+  ExpectationInit,
+  ExpectationJSON,
+  ExpectationProperties,
+  ExpectationView,
+} from './expectation-properties.ts';
 import type { SlotValue } from './kinds.ts';
 import type { Family } from './names.ts';
 import { Schema } from './schema.ts';
@@ -45,7 +50,8 @@ export class Expectation implements SlotHolder {
   unknown: UnknownAttribute[] | undefined = undefined;
 
   /**
-   * An expectation with these properties. The family of a tuple follows from its addresses.
+   * An expectation with these properties. The family of a tuple follows from its addresses. Also from its JSON, and from a structured clone of an
+   * expectation, which must be of the same release of this package: see Flow.from.
    * @throws TypeError, RangeError naming the property, also for one that does not exist
    */
   static from(init: ExpectationInit | Expectation, argument = 'expectation'): Expectation {
@@ -60,14 +66,19 @@ export class Expectation implements SlotHolder {
     return this.tuple.family;
   }
 
+  /** An expectation with other properties: see Flow.with. @throws TypeError, RangeError naming the property, also for one that does not exist */
+  with(changes: ExpectationInit): Expectation {
+    return SCHEMA.change(this, new Expectation(), changes);
+  }
+
   /** A copy that shares nothing that can change. */
   clone(): Expectation {
     return SCHEMA.copy(this, new Expectation());
   }
 
-  /** Plain properties, without those that are not set; Expectation.from takes them back. */
-  toJSON(): Record<string, unknown> {
-    return SCHEMA.toJSON(this);
+  /** Plain properties, without those that are not set. Expectation.from takes them back, and what JSON.parse makes of their text. */
+  toJSON(): ExpectationJSON {
+    return SCHEMA.toJSON(this) as ExpectationJSON;
   }
 
   /** What console.log shows. */
@@ -82,4 +93,4 @@ export interface Expectation extends ExpectationView {}
 SCHEMA.defineAccessors(Expectation.prototype);
 
 /** Types for those who build on it. */
-export type { ExpectationInit, ExpectationProperties, ExpectationView };
+export type { ExpectationInit, ExpectationJSON, ExpectationProperties, ExpectationView };

@@ -5,9 +5,9 @@ import { Group } from './groups.ts';
 import { KINDS, type SlotValue } from './kinds.ts';
 import { FAMILIES, type Family } from './names.ts';
 import { prefixMask, readPrefix, splitPrefix } from './prefix.ts';
-import type { TupleInit } from './properties.ts';
+import type { TupleInit, TupleProperties } from './properties.ts';
 import { RangeSet, type Ranges, readRanges } from './ranges.ts';
-import { statusBits } from './status.ts';
+import { checkStatus, type StatusText } from './status.ts';
 import { ORIG, REPLY, type TupleSlots } from './tuple.ts';
 
 /** Bits to compare: (bits & mask) === value. */
@@ -17,7 +17,7 @@ export interface Masked {
 }
 
 /** What must hold of one direction. */
-export interface TupleFilter extends Omit<TupleInit, 'sport' | 'dport'> {
+export interface TupleFilter extends Partial<Omit<TupleProperties, 'sport' | 'dport'>> {
   /** Source port, or any of several: `53`, `{ from: 8000, to: 8100 }`, `[53, { from: 8000, to: 8100 }]`. Of GRE the source key. 0 to 65535. */
   sport?: Ranges;
   /** Destination port, or any of several. */
@@ -33,7 +33,10 @@ export interface Filter {
   /** A mark alone is compared whole. */
   mark?: number | Masked;
   /** IPS_* bits or their names: those given must be set. With a mask: those of the mask must be as in `value`. */
-  status?: number | readonly string[] | { value: number | readonly string[]; mask: number | readonly string[] };
+  status?:
+    | number
+    | readonly StatusText[]
+    | { value: number | readonly StatusText[]; mask: number | readonly StatusText[] };
   /** The zone of the flow, of both directions or of one. */
   zone?: number;
   /**
@@ -113,7 +116,7 @@ export function readTerms(filter: Filter, argument: string): FilterTerms {
   return new FilterTerms({
     family: familyOf(families, argument),
     mark: masked(mark, `${argument}.mark`, (value, name) => checkInteger(value, 0xffffffff, name), 0xffffffff),
-    status: masked(status, `${argument}.status`, statusBits),
+    status: masked(status, `${argument}.status`, checkStatus),
     zone: zone === undefined ? undefined : checkInteger(zone, 0xffff, `${argument}.zone`),
     compared: [...orig.compared, ...reply.compared],
   });

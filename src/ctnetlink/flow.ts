@@ -1,10 +1,11 @@
 import { describe } from '../netlink/check.ts';
 import { ATTRIBUTES, COMMON_SLOTS, PADDING, WRITE_ORDER } from './attributes.ts';
 import { Codec, type SlotHolder, type UnknownAttribute } from './codec.ts';
+import { keyOf } from './key.ts';
 import type { SlotValue } from './kinds.ts';
 import type { Family } from './names.ts';
 import { type Translation, translationOf } from './nat.ts';
-import type { FlowInit, FlowProperties, FlowView } from './properties.ts';
+import type { FlowInit, FlowJSON, FlowProperties, FlowView } from './properties.ts';
 import { Schema } from './schema.ts';
 import { MASTER, ORIG, REPLY } from './tuple.ts';
 
@@ -55,7 +56,9 @@ export class Flow implements SlotHolder {
   }
 
   /**
-   * A flow with these properties. The family of a tuple follows from its addresses.
+   * A flow with these properties. The family of a tuple follows from its addresses. Also from its JSON, and from a structured clone of a flow
+   * (structuredClone, postMessage), which must be of the same release of this package: it gives an equal flow, unknown attributes included.
+   * `Flow.from({ ...flow, mark: 4 })` is `flow.with({ mark: 4 })`.
    * @throws TypeError, RangeError naming the property, also for one that does not exist
    */
   static from(init: FlowInit | Flow, argument = 'flow'): Flow {
@@ -84,14 +87,36 @@ export class Flow implements SlotHolder {
     return translationOf(this.slots) !== undefined;
   }
 
+  /**
+   * A flow with other properties, for `update` and its like; this one stays as it is. What `changes` leaves out is kept. A property that is undefined is
+   * taken away, and so is a whole group. A group is merged: `flow.with({ tcp: { state: 'CLOSE' } })` keeps the window scales. An address replaces
+   * that of the other family, too. Lists (`labels`, `status`, `unknown`) are replaced whole.
+   * @throws TypeError, RangeError naming the property (`changes.mark`), also for one that does not exist, with the nearest name that does; TypeError for a
+   * mask that is taken away from beside its value
+   */
+  with(changes: FlowInit): Flow {
+    return SCHEMA.change(this, new Flow(), changes);
+  }
+
+  /**
+   * The zone and the original tuple as text, for a Map or a database: '0/17/192.0.2.1/198.51.100.2/5353/53' is zone, protocol number, source, destination,
+   * and of TCP, UDP, UDP-Lite, SCTP, DCCP and GRE the ports (of GRE the keys), of ICMP and ICMPv6 type, code and id; other protocols have nothing more.
+   * Two flows have the same key exactly if the kernel takes their original tuples for one: NAT, state and id do not count, and a zone of the original
+   * direction is as one of both. A flow that is created again with the same tuple has the same key. The text does not change between releases.
+   * @throws TypeError naming what is missing of the original tuple
+   */
+  key(): string {
+    return keyOf(this.slots, 'flow');
+  }
+
   /** A copy that shares nothing that can change. */
   clone(): Flow {
     return SCHEMA.copy(this, new Flow());
   }
 
-  /** Plain properties, without those that are not set; Flow.from takes them back. */
-  toJSON(): Record<string, unknown> {
-    return SCHEMA.toJSON(this);
+  /** Plain properties, without those that are not set. Flow.from takes them back, and what JSON.parse makes of their text. */
+  toJSON(): FlowJSON {
+    return SCHEMA.toJSON(this) as FlowJSON;
   }
 
   /** What console.log shows. */
@@ -106,4 +131,4 @@ export interface Flow extends FlowView {}
 SCHEMA.defineAccessors(Flow.prototype);
 
 /** Types for those who build on it. */
-export type { FlowInit, FlowProperties, FlowView };
+export type { FlowInit, FlowJSON, FlowProperties, FlowView };

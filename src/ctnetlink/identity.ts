@@ -1,6 +1,6 @@
 /** What names a flow to the kernel, and whether the flow that it found is the one that was meant. */
 import { Flow, flowCodec } from './flow.ts';
-import { checkTuple, hasTuple, ORIG, REPLY, slotOfProperty } from './tuple.ts';
+import { checkTuple, hasTuple, ORIG, origZone, REPLY, slotOfProperty } from './tuple.ts';
 
 const ZONE = slotOfProperty('zone');
 const ID = slotOfProperty('id');
@@ -51,7 +51,7 @@ export function identity({ slots }: Flow, argument: string, naming: Naming = 'us
  * the two tuples it is makes no difference to the kernel.
  */
 function nameExactly(from: Flow['slots'], to: Flow['slots']): void {
-  const zone = from[ZONE] ?? from[ORIG.zone] ?? 0;
+  const zone = origZone(from);
   if (zone !== 0) {
     to[ORIG.family] = from[ORIG.family];
     for (let i = 0; i < ORIG.all.length; i++) to[ORIG.all[i]] = from[ORIG.all[i]];

@@ -7,7 +7,7 @@ import { checkInteger, describe } from '../netlink/check.ts';
 import { formatIpv4, formatIpv6, parseIpv4, parseIpv6 } from './address.ts';
 import { LABEL_BITS, labelBits, labelWords, wholeWords } from './labels.ts';
 import { DCCP_ROLES, DCCP_STATES, FAMILIES, inverse, PROTOCOLS, SCTP_STATES, TCP_STATES } from './names.ts';
-import { statusBits, statusNames } from './status.ts';
+import { checkStatus, statusNames } from './status.ts';
 
 export type SlotValue = number | bigint | string | Uint8Array | undefined;
 
@@ -92,8 +92,8 @@ function setText(value: unknown, argument: string): string {
   return value;
 }
 
-function setAddress<T>(parse: (text: string) => T | undefined, family: string) {
-  return (value: unknown, argument: string): T => {
+function setAddress(parse: (text: string) => SlotValue, family: string) {
+  return (value: unknown, argument: string): SlotValue => {
     const parsed = typeof value === 'string' ? parse(value) : undefined;
     if (parsed !== undefined) return parsed;
     setText(value, argument);
@@ -113,13 +113,13 @@ function fromHex(text: string): Uint8Array {
 
 function setBytes(value: unknown, argument: string): Uint8Array {
   if (typeof value === 'string' && /^([0-9a-f]{2})*$/i.test(value)) return fromHex(value);
-  if (!(value instanceof Uint8Array)) throw new TypeError(`${argument} must be a Uint8Array, not ${describe(value)}`);
+  if (!isBytes(value)) throw new TypeError(`${argument} must be a Uint8Array, not ${describe(value)}`);
   // Not slice(): that of a Buffer shares its memory.
   return new Uint8Array(value);
 }
 
 function setLabels(value: unknown, argument: string): Uint8Array {
-  if (value instanceof Uint8Array) {
+  if (isBytes(value)) {
     const words = wholeWords(value, argument);
     if (words.length > LABEL_BITS / 8)
       throw new RangeError(`${argument} must be at most ${LABEL_BITS / 8} bytes, not ${words.length}`);
@@ -169,7 +169,7 @@ export const KINDS = {
   u32: word(OP_U32),
   status: {
     ...word(OP_U32),
-    set: (value: unknown, argument: string) => statusBits(value, argument) | 0,
+    set: (value: unknown, argument: string) => checkStatus(value, argument) | 0,
     json: statusNames,
   },
   u32host: word(OP_U32_HOST),
@@ -189,3 +189,30 @@ export const KINDS = {
 } as const satisfies Record<string, Kind>;
 
 export type KindName = keyof typeof KINDS;
+
+const LARGEST: Readonly<Record<number, number>> = { [OP_U8]: 0xff, [OP_U8_PAIR]: 0xff, [OP_U16]: 0xffff };
+
+/** Whether a slot of this kind may hold a value: of slots that come from elsewhere. */
+export function isSlotValue({ op, size }: Kind, value: unknown): boolean {
+  switch (op) {
+    case OP_STRING:
+      return typeof value === 'string' && !value.includes('\0');
+    case OP_BYTES:
+    case OP_IPV6:
+      return isBytes(value) && (size === undefined || value.length === size);
+    case OP_U64:
+      return typeof value === 'bigint'
+        ? value > BigInt(Number.MAX_SAFE_INTEGER) && value <= U64_MAX
+        : Number.isSafeInteger(value) && (value as number) >= 0;
+    case OP_U32:
+    case OP_U32_HOST:
+      return typeof value === 'number' && value === (value | 0);
+    default:
+      return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= LARGEST[op];
+  }
+}
+
+/** Of any realm: test environments have a Uint8Array of their own. */
+export function isBytes(value: unknown): value is Uint8Array {
+  return ArrayBuffer.isView(value) && Object.prototype.toString.call(value) === '[object Uint8Array]';
+}

@@ -2,7 +2,10 @@
  * The properties of a flow, their types and their meaning. Which attribute carries each on the wire stands in attributes.ts; a test
  * holds the two together. Everything is optional: a message carries what it carries, and 0 is a value.
  */
+import type { UnknownAttribute } from './kinds.ts';
 import type { DccpRole, DccpState, Family, Protocol, SctpState, TcpState } from './names.ts';
+import type { StatusText } from './status.ts';
+import type { WirePath } from './wire-path.ts';
 
 /** One direction of a flow, or the flow it belongs to. */
 export interface TupleProperties {
@@ -187,28 +190,72 @@ type Given<T> = T extends bigint
       ? readonly number[] | Uint8Array
       : T;
 
-/** One direction as a caller gives it. */
-export type TupleInit = { [K in keyof TupleProperties]?: TupleProperties[K] };
+/** One direction as a caller gives it; undefined is "not set". */
+export type TupleInit = { [K in keyof TupleProperties]?: TupleProperties[K] | undefined };
 
-/** Attributes that this package does not know, by the path of the nest they stand in: sent as they are. */
-interface UnknownInit {
-  unknown?: readonly { path: readonly string[]; type: number; value: Uint8Array | string }[];
+/** An attribute that this package does not know, as a caller gives it: sent as it is. */
+export interface UnknownInit {
+  /** Names of the nests around it, outermost first. */
+  path: readonly string[];
+  /** nla_type, with its NLA_F_ flags. */
+  type: number;
+  /** The payload: bytes, or hexadecimal text. */
+  value: Uint8Array | string;
 }
+
+/** Properties that hold status bits. */
+type StatusKey = 'status' | 'statusMask';
+
+/** A mask that is undefined beside its value is refused: all bits would count. */
+type MaskKey = 'markMask' | 'labelsMask' | 'statusMask';
 
 /** An object as a caller gives it: any of the properties, those that hold status bits also by their names. */
 export type InitOf<P> = {
-  [K in keyof P]?: K extends 'status' | 'statusMask'
-    ? number | readonly string[]
-    : P[K] extends Leaf
-      ? Given<P[K]>
-      : { readonly [F in keyof P[K]]?: Given<P[K][F]> };
-} & UnknownInit;
+  [K in keyof P]?:
+    | (K extends StatusKey
+        ? number | readonly StatusText[]
+        : P[K] extends Leaf
+          ? Given<P[K]>
+          : { readonly [F in keyof P[K]]?: Given<P[K][F]> | undefined })
+    | (K extends MaskKey ? never : undefined);
+} & { unknown?: readonly (UnknownInit | UnknownAttribute)[] | undefined };
 
 /**
  * A flow as a caller gives it: any of the properties. 64-bit integers may be numbers or decimal text, bytes may be hexadecimal
- * text, the status an array of names.
+ * text, the status an array of names. Undefined is "not set", but a mask that is undefined beside its value is a TypeError.
  */
 export type FlowInit = InitOf<FlowProperties>;
+
+/** A value as JSON has it. */
+type JSONValue<T> = T extends bigint
+  ? number | `${bigint}`
+  : T extends Uint8Array
+    ? string
+    : T extends readonly number[]
+      ? number[]
+      : T;
+
+/** An unknown attribute as JSON has it: `value` is hexadecimal text. */
+export interface UnknownJSON {
+  path: WirePath;
+  type: number;
+  value: string;
+}
+
+/** An object as its toJSON gives it: without what is not set, and without empty groups. */
+export type JSONOf<P> = {
+  [K in keyof P]?: K extends StatusKey
+    ? StatusText[]
+    : P[K] extends Leaf
+      ? JSONValue<P[K]>
+      : { [F in keyof P[K]]?: JSONValue<P[K][F]> };
+} & { unknown?: UnknownJSON[] };
+
+/**
+ * A flow as JSON has it, of flow.toJSON() and JSON.parse(JSON.stringify(flow)): names for the status, decimal text for integers above 2^53 - 1,
+ * hexadecimal text for bytes. It is a FlowInit: Flow.from makes an equal flow of it.
+ */
+export type FlowJSON = JSONOf<FlowProperties>;
 
 /** An object as it is read: groups are undefined when nothing of them is set, but for those that are always there. */
 export type ViewOf<P, Always extends keyof P> = {

@@ -1,10 +1,7 @@
 /** One row of an attribute table, and the rows that every tuple has. */
-import type * as cta from '../uapi/nfnetlink_conntrack.ts';
 import type { KindName } from './kinds.ts';
 import type { TupleProperties } from './properties.ts';
-
-/** Names of nested attributes, outermost first. */
-export type WirePath = readonly (keyof typeof cta & `CTA_${string}`)[];
+import type { WirePath } from './wire-path.ts';
 
 export interface AttributeRow {
   /** ATTR_*, where libnetfilter_conntrack has the attribute. */

@@ -1,21 +1,38 @@
 import { checkInteger, describe } from '../netlink/check.ts';
 import * as common from '../uapi/nf_conntrack_common.ts';
 
+/** The bits of enum ip_conntrack_status by name, without IPS_. */
+type StatusBits = {
+  readonly [Name in keyof typeof common as Name extends `IPS_${infer Rest}`
+    ? Rest extends `${string}_BIT` | `${string}_MASK`
+      ? never
+      : Rest
+    : never]: (typeof common)[Name];
+};
+
+/** The name of a status bit (IPS_* of linux/netfilter/nf_conntrack_common.h, without IPS_), such as 'SEEN_REPLY'. */
+export type StatusName = keyof StatusBits;
+
+/** A status bit as text: its name, or where it has none its hexadecimal value, such as '0x10000'. */
+export type StatusText = StatusName | `0x${string}`;
+
 /** Name (without IPS_) and bit of every status, lowest first: enum ip_conntrack_status. */
-export const STATUS_BITS: Readonly<Record<string, number>> = Object.fromEntries(
+export const STATUS_BITS: StatusBits = Object.fromEntries(
   Object.entries(common)
     .filter(([name]) => name.startsWith('IPS_') && !name.endsWith('_BIT') && !name.endsWith('_MASK'))
     .map(([name, bit]) => [name.slice('IPS_'.length), bit])
     .sort((a, b) => Number(a[1]) - Number(b[1])),
-);
+) as unknown as StatusBits;
+
+const BY_NAME: ReadonlyMap<string, number> = new Map(Object.entries(STATUS_BITS));
 
 /** The names of the bits that are set, such as ['SEEN_REPLY', 'ASSURED', 'CONFIRMED']; an unnamed bit is its hexadecimal text. */
-export function statusNames(status: number): string[] {
-  const names: string[] = [];
+export function statusNames(status: number): StatusText[] {
+  const names: StatusText[] = [];
   let rest = status >>> 0;
-  for (const [name, bit] of Object.entries(STATUS_BITS)) {
+  for (const [name, bit] of BY_NAME) {
     if ((rest & bit) === 0) continue;
-    names.push(name);
+    names.push(name as StatusName);
     rest = (rest & ~bit) >>> 0;
   }
   for (let bit = 0; rest !== 0; bit++, rest >>>= 1)
@@ -27,18 +44,19 @@ export function statusNames(status: number): string[] {
  * The bits of these names, or the number itself.
  * @throws RangeError for an unknown name; TypeError for what is neither a number nor an array of names
  */
-export function statusBits(status: unknown, argument = 'status'): number {
+export function statusBits(status: number | readonly StatusText[], argument = 'status'): number {
+  return checkStatus(status, argument);
+}
+
+/** The same of what may be anything. */
+export function checkStatus(status: unknown, argument: string): number {
   if (!Array.isArray(status)) return checkInteger(status, 0xffffffff, argument);
   let bits = 0;
   for (const name of status) {
     const wrong = (): string =>
-      `${argument} must have names of ${Object.keys(STATUS_BITS).join(', ')}, not ${describe(name)}`;
+      `${argument} must have names of ${[...BY_NAME.keys()].join(', ')}, not ${describe(name)}`;
     if (typeof name !== 'string') throw new TypeError(wrong());
-    const bit = Object.hasOwn(STATUS_BITS, name)
-      ? STATUS_BITS[name]
-      : /^0x[0-9a-f]{1,8}$/.test(name)
-        ? Number(name)
-        : undefined;
+    const bit = BY_NAME.get(name) ?? (/^0x[0-9a-f]{1,8}$/.test(name) ? Number(name) : undefined);
     if (bit === undefined) throw new RangeError(wrong());
     bits |= bit;
   }

@@ -85,10 +85,19 @@ export function hasTuple(slots: readonly SlotValue[], tuple: TupleSlots): boolea
   return false;
 }
 
+const ZONE = slotOfProperty('zone');
+
+/** The zone of a flow's original direction, of both directions or of that one: 0 where it has none, or one of the reply direction only. */
+export function origZone(slots: readonly SlotValue[]): number {
+  // With the zone 0 of both directions, a request may have one of a direction (ctnetlink_parse_tuple_zone).
+  return (slots[ZONE] || slots[ORIG.zone] || 0) as number;
+}
+
 const PROTOCOL_NAMES = inverse(PROTOCOLS);
 
 type Part = 'sport' | 'dport' | 'icmpType' | 'icmpCode' | 'icmpId';
 const PORTS: readonly Part[] = ['sport', 'dport'];
+const NONE: readonly Part[] = [];
 const ICMP: readonly Part[] = ['icmpType', 'icmpCode', 'icmpId'];
 
 /** What the kernel demands of a tuple beside its addresses, by protocol. Linux 6.18 has no DCCP any more, and demands nothing of it. */
@@ -105,6 +114,11 @@ const PARTS: Readonly<Record<number, readonly Part[] | undefined>> = {
 /** The kernel demands ports of its protocol, or the keys of GRE. */
 export function hasPorts(slots: readonly SlotValue[], { proto }: TupleSlots): boolean {
   return PARTS[slots[proto] as number] === PORTS;
+}
+
+/** What of a tuple the kernel compares beside addresses and protocol. Kernels before 6.18 track DCCP, and give its ports. */
+export function partsOf(protocol: number): readonly Part[] {
+  return protocol === ipproto.IPPROTO_DCCP ? PORTS : (PARTS[protocol] ?? NONE);
 }
 
 /** A tuple without what its protocol has: the kernel would answer EINVAL. */

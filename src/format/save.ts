@@ -23,7 +23,7 @@ const PORT_PROTOCOLS = new Set<SlotValue>(
   [...Object.values(PROTOCOLS)].filter((n) => n !== IPPROTO_ICMP && n !== IPPROTO_ICMPV6 && n !== IPPROTO_GRE),
 );
 /** In the order in which they are printed. */
-const STATUSES = ['EXPECTED', 'SEEN_REPLY', 'ASSURED', 'FIXED_TIMEOUT'].map(
+const STATUSES = (['EXPECTED', 'SEEN_REPLY', 'ASSURED', 'FIXED_TIMEOUT'] as const).map(
   (name) => [name, STATUS_BITS[name]] as const,
 );
 

@@ -14,7 +14,7 @@ export function describe(value: unknown): string {
 }
 
 /** Made by braces, in whatever realm, or without a prototype. */
-function isPlain(value: object): boolean {
+export function isPlain(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
@@ -67,9 +67,14 @@ export function checkPlain(value: unknown, argument: string): void {
 }
 
 function noOption(name: string, known: readonly string[], argument: string): string {
-  const near = nearest(name, known);
-  const remedy = near === undefined ? `: there are ${known.join(', ')}` : `; did you mean ${near}?`;
+  const remedy = suggestion(name, known) || `: there are ${known.join(', ')}`;
   return `${argument}.${escapeControls(name)} is no option${remedy}`;
+}
+
+/** '; did you mean mark?', or nothing where no name is like this one. */
+export function suggestion(name: string, known: readonly string[]): string {
+  const near = nearest(name, known);
+  return near === undefined ? '' : `; did you mean ${near}?`;
 }
 
 /** The name that somebody who wrote this one meant; undefined where none is like it. */

@@ -45,7 +45,7 @@ describe('Conntrack: what is sent', () => {
   });
 
   it('to get: the tuple and the zone, nothing else', async () => {
-    const flow = { orig: ORIG, reply: REPLY, zone: 3, mark: 7, timeout: 1, status: ['ASSURED'] };
+    const flow = { orig: ORIG, reply: REPLY, zone: 3, mark: 7, timeout: 1, status: ['ASSURED'] as const };
     expect(await sends((ct) => ct.get(flow))).to.deep.equal({
       type: GET,
       flags: REQUEST | ACK,

@@ -1,5 +1,6 @@
 /** Dumps that reset counters: what is zeroed is what is yielded, and a lost answer is never asked for again. */
 import { expect } from 'chai';
+import type { Filter } from '../../src/ctnetlink/filter.ts';
 import type { Flow } from '../../src/ctnetlink/flow.ts';
 import type { FlowInit } from '../../src/ctnetlink/properties.ts';
 import { OverrunError } from '../../src/netlink/errors.ts';
@@ -77,7 +78,7 @@ describe('Conntrack: dumps that reset', () => {
   it('yield a flow that took the place of another as it is, if it matches', async () => {
     const other = { ...flow(1), id: 99 };
     const { ct } = await play(resetting([flow(0), other, { ...flow(2), status: ['CONFIRMED', 'ASSURED'] }]));
-    const filter = { status: { value: ['CONFIRMED'], mask: ['CONFIRMED', 'ASSURED'] } };
+    const filter = { status: { value: ['CONFIRMED'], mask: ['CONFIRMED', 'ASSURED'] } } satisfies Filter;
     const flows = await ct.dump(filter, { reset: true }).toArray();
     expect(flows.map(({ id }) => id)).to.deep.equal([1000, 99]);
   });

@@ -203,7 +203,7 @@ describe('event filter: the program', () => {
         zone: maybe(() => random.between(1, 2), 4),
       };
     };
-    const STATUS = ['SEEN_REPLY', 'ASSURED', 'FIXED_TIMEOUT'];
+    const STATUS = ['SEEN_REPLY', 'ASSURED', 'FIXED_TIMEOUT'] as const;
     const events = Array.from({ length: 400 }, () => {
       const v6 = random.oneIn(3);
       const [orig, reply] = [tuple(v6), tuple(v6)];

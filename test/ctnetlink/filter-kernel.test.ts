@@ -37,7 +37,7 @@ function randomFlow(random: Random): FlowInit {
     orig.sport = random.below(4);
     orig.dport = random.below(4);
   }
-  const status = random.pick([[], ['ASSURED'], ['SEEN_REPLY'], ['SEEN_REPLY', 'ASSURED']]);
+  const status = random.pick([[], ['ASSURED'], ['SEEN_REPLY'], ['SEEN_REPLY', 'ASSURED']] as const);
   const init: FlowInit = { orig, timeout: 1000, mark: random.pick([0, 1, 2, 3, 0xffffffff]), status };
   if (!random.oneIn(3)) return init;
   return random.oneIn(2) ? { ...init, zone: random.between(1, 2) } : { ...init, orig: { ...orig, zone: 2 } };
@@ -55,7 +55,7 @@ function randomFilter(random: Random): Filter {
       { value: 2, mask: 6 },
       { value: 6, mask: 2 },
       { value: 4, mask: 0 },
-    ];
+    ] satisfies Filter['status'][];
     filter.status = random.pick([['ASSURED'], 0, ...masked]);
   }
   if (random.oneIn(4)) filter.zone = random.below(4);

@@ -351,7 +351,7 @@ describeKernel('Conntrack on the kernel', ['conntrack', 'nft'], () => {
       await ct.flushAll();
       await ct.create(flow);
       const after = await only();
-      for (const key of ['orig', 'reply', 'mark', 'labels', 'zone', 'tcp', 'helper', 'status'])
+      for (const key of ['orig', 'reply', 'mark', 'labels', 'zone', 'tcp', 'helper', 'status'] as const)
         expect(after[key], key).to.deep.equal(before[key]);
     });
   });

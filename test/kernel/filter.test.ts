@@ -525,7 +525,7 @@ describeKernel('filters on the kernel', ['conntrack', 'nft'], () => {
           ([name, value]) => random.oneIn(name === 'proto' ? 1 : 2) && value !== undefined,
         ),
       );
-    const STATUS = ['SEEN_REPLY', 'ASSURED', 'FIXED_TIMEOUT'];
+    const STATUS = ['SEEN_REPLY', 'ASSURED', 'FIXED_TIMEOUT'] as const;
 
     for (let n = 1; n <= 120; n++) {
       const v6 = random.oneIn(3);

@@ -26,7 +26,7 @@ describeKernel('A router that drops what is INVALID', ['root', 'conntrack', 'nft
     const [flow] = await ct.dump({ orig: { src: '10.9.1.2', proto: 'tcp' } }).toArray();
     await router.silently(async () => {
       sh('conntrack', '-F');
-      await ct.create(remade(flow.toJSON() as FlowInit));
+      await ct.create(remade(flow.toJSON()));
     });
   }
 
