@@ -1,10 +1,12 @@
 /** The destructive queries of nfct and the options of the command line, as far as they can say what a filter says. */
-import { removeFlows } from '../../src/cli/change.ts';
+import { changeFlows, removeFlows } from '../../src/cli/change.ts';
 import type { Context } from '../../src/cli/context.ts';
+import { flushFlows } from '../../src/cli/flush.ts';
 import { selected } from '../../src/cli/list.ts';
 import { Output } from '../../src/cli/output.ts';
 import { parse } from '../../src/cli/parse.ts';
 import { Selection } from '../../src/cli/selection.ts';
+import { UsageError } from '../../src/cli/settings.ts';
 import { Conntrack } from '../../src/conntrack/conntrack.ts';
 import type { Filter } from '../../src/ctnetlink/filter.ts';
 import { Flow } from '../../src/ctnetlink/flow.ts';
@@ -15,8 +17,8 @@ import { UnsupportedError } from '../../src/netlink/errors.ts';
 import type { TransportFactory } from '../../src/netlink/transport.ts';
 import * as nfct from '../../src/nfct/index.ts';
 import { AF_INET, AF_INET6, AF_UNSPEC } from '../../src/uapi/socket.ts';
-import type { Call, Given } from './calls.ts';
-import { selects } from './table.ts';
+import { type Call, type Given, hidesNone, NEW_MARK } from './calls.ts';
+import { type Entry, selects } from './table.ts';
 
 const FAMILIES = { ipv4: AF_INET, ipv6: AF_INET6 } as const;
 
@@ -115,6 +117,30 @@ async function withCommand(
   return undefined;
 }
 
+async function zeroed({ ct, settings }: Context): Promise<void> {
+  for await (const _batch of selected(ct, new Selection(settings), { reset: true }, false));
+}
+
+function refusal(parsed: () => unknown): Given {
+  try {
+    parsed();
+  } catch (error) {
+    if (error instanceof UsageError) return 'refused';
+    throw error;
+  }
+  throw new Error('was not refused');
+}
+
+/** -w is a zone of both directions. */
+function selectsAsCommand(filter: Filter, entry: Entry): boolean {
+  return selects(filter, entry) && (filter.zone === undefined || entry.zone === filter.zone);
+}
+
+/** A dump is for one family since Linux 4.20; before, the kernel walks past both, and zeroes both. */
+function zeroedByDump(filter: Filter, entry: Entry, release: string): boolean {
+  return release === '4.19.0' || selects(filter, entry);
+}
+
 export const CALLS_OF_C: readonly Call[] = [
   {
     name: 'NFCT_Q_FLUSH_FILTER',
@@ -149,7 +175,7 @@ export const CALLS_OF_C: readonly Call[] = [
   {
     name: 'NFCT_Q_DESTROY of each dumped flow, where none hides another',
     does: 'delete',
-    takes: ({ orig }) => ['udp', 'gre', 'icmp', 'icmpv6', 'sctp'].includes(String(orig?.proto)),
+    takes: hidesNone,
     selects,
     async run(ct, filter, transport) {
       for (const { orig, zone } of await ct.dump(filter).toArray())
@@ -172,18 +198,58 @@ export const CALLS_OF_C: readonly Call[] = [
     does: 'delete',
     everyRelease: true,
     takes: (filter) => optionsOf(filter) !== undefined,
-    // -w is a zone of both directions.
-    selects: (filter, entry) => selects(filter, entry) && (filter.zone === undefined || entry.zone === filter.zone),
+    selects: selectsAsCommand,
     run: (ct, filter, transport) => withCommand(ct, transport, ['-D', ...optionsOf(filter)!], removeFlows),
+  },
+  {
+    name: 'ctnetlink -F',
+    does: 'delete',
+    everyRelease: true,
+    takes: isOnlyFamily,
+    selects,
+    run: (ct, filter, transport) => withCommand(ct, transport, ['-F', ...optionsOf(filter)!], flushFlows),
+  },
+  {
+    name: 'ctnetlink -F without a family',
+    does: 'delete',
+    takes: isOnlyFamily,
+    selects: () => true,
+    run: (ct, _filter, transport) => withCommand(ct, transport, ['-F'], flushFlows),
+  },
+  {
+    name: 'ctnetlink -U, where none hides another',
+    does: 'mark',
+    everyRelease: true,
+    // -m says what is to change, and so does -u; -w is not for it.
+    takes: (filter) =>
+      hidesNone(filter) &&
+      optionsOf(filter) !== undefined &&
+      [filter.mark, filter.status, filter.zone].every((each) => each === undefined),
+    selects: selectsAsCommand,
+    run: (ct, filter, transport) =>
+      withCommand(ct, transport, ['-U', '-m', String(NEW_MARK), ...optionsOf(filter)!], (context) =>
+        changeFlows(context, (error) => {
+          throw error;
+        }),
+      ),
   },
   {
     name: 'ctnetlink -L -z without a filter',
     does: 'reset',
     takes: isOnlyFamily,
     selects: () => true,
-    run: (ct, _filter, transport) =>
-      withCommand(ct, transport, ['-L', '-z'], async ({ settings }) => {
-        for await (const _batch of selected(ct, new Selection(settings), { reset: true }, false));
-      }),
+    run: (ct, _filter, transport) => withCommand(ct, transport, ['-L', '-z'], zeroed),
+  },
+  {
+    name: 'ctnetlink -L -z with a filter, which is refused but for a family',
+    does: 'reset',
+    everyRelease: true,
+    takes: (filter) => optionsOf(filter) !== undefined,
+    selects: zeroedByDump,
+    async run(ct, filter, transport) {
+      const args = ['-L', '-z', ...optionsOf(filter)!];
+      if (!isOnlyFamily(filter)) return refusal(() => parse(args));
+      return await withCommand(ct, transport, args, zeroed);
+    },
   },
 ];

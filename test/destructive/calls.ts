@@ -1,8 +1,9 @@
-/** The calls that delete flows or reset counters, for the matrix. */
+/** The calls that delete flows, reset counters or change what is there, for the matrix. */
 import type { Conntrack } from '../../src/conntrack/conntrack.ts';
 import type { Filter } from '../../src/ctnetlink/filter.ts';
 import type { Flow } from '../../src/ctnetlink/flow.ts';
 import type { TransportFactory } from '../../src/netlink/transport.ts';
+import { IPS_FIXED_TIMEOUT } from '../../src/uapi/nf_conntrack_common.ts';
 import { type Entry, entryOf, selects } from './table.ts';
 
 /** What a call did, by its own account: the flows that it gave with their counters, where it gives any; or nothing at all. */
@@ -10,17 +11,22 @@ export type Given = Entry[] | 'refused' | undefined;
 
 export interface Call {
   readonly name: string;
-  /** What the call is to do to the flows that its filter is about. */
-  readonly does: 'delete' | 'reset';
+  /** What the call is to do to the flows that its filter is about; 'mark': they get the mark NEW_MARK. */
+  readonly does: 'delete' | 'reset' | 'mark';
   /** It stops when it has been given so many. */
   readonly stopsAt?: number;
   /** Others send what one of these sends, to every release. */
   readonly everyRelease?: boolean;
   /** The filters that it can be asked for; default: all. */
   takes?(filter: Filter): boolean;
-  /** Which flows the call is to be about. */
-  selects(filter: Filter, entry: Entry): boolean;
+  /** Which flows the call is to be about, on a kernel of this release. */
+  selects(filter: Filter, entry: Entry, release: string): boolean;
   run(ct: Conntrack, filter: Filter, transport: TransportFactory): Promise<Given>;
+}
+
+/** What tells two flows apart whose tuples are each other's is their id, which the kernel compares in a delete only. */
+export function hidesNone({ orig }: Filter): boolean {
+  return ['udp', 'gre', 'icmp', 'icmpv6', 'sctp'].includes(String(orig?.proto));
 }
 
 async function gather(flows: AsyncIterable<Flow>, most = Number.POSITIVE_INFINITY): Promise<Entry[]> {
@@ -33,6 +39,9 @@ async function gather(flows: AsyncIterable<Flow>, most = Number.POSITIVE_INFINIT
 }
 
 const STOPS_AT = 2;
+
+/** No flow of the table has it, and no filter asks for it. */
+export const NEW_MARK = 0x2a;
 
 export const CALLS: readonly Call[] = [
   {
@@ -102,5 +111,41 @@ export const CALLS: readonly Call[] = [
     does: 'reset',
     selects,
     run: async (ct, filter) => (await ct.dump(filter, { reset: true }).toArray()).map(entryOf),
+  },
+  {
+    name: 'update of each dumped flow, where none hides another',
+    does: 'mark',
+    takes: hidesNone,
+    selects,
+    async run(ct, filter) {
+      for (const { orig, zone } of await ct.dump(filter).toArray()) await ct.update({ orig, zone, mark: NEW_MARK });
+      return undefined;
+    },
+  },
+  {
+    name: 'updateMany of a dump, where none hides another',
+    does: 'mark',
+    everyRelease: true,
+    takes: hidesNone,
+    selects,
+    async run(ct, filter) {
+      const flows = await ct.dump(filter).toArray();
+      await ct.updateMany(flows.map(({ orig, zone }) => ({ orig, zone, mark: NEW_MARK })));
+      return undefined;
+    },
+  },
+  {
+    name: 'createOrUpdateMany of a dump, where none hides another',
+    does: 'mark',
+    takes: hidesNone,
+    // It must give a timeout, which the kernel refuses to a flow whose timeout is fixed.
+    selects: (filter, entry) => selects(filter, entry) && entry.status?.includes('FIXED_TIMEOUT') !== true,
+    async run(ct, filter) {
+      const flows = await ct.dump(filter).toArray();
+      const changed = flows.filter(({ status }) => (status! & IPS_FIXED_TIMEOUT) === 0);
+      const changes = changed.map(({ orig, reply, zone }) => ({ orig, reply, zone, timeout: 600, mark: NEW_MARK }));
+      await ct.createOrUpdateMany(changes);
+      return undefined;
+    },
   },
 ];

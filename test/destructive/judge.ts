@@ -2,15 +2,32 @@
 import { Conntrack } from '../../src/conntrack/conntrack.ts';
 import { CompiledFilter, type Filter } from '../../src/ctnetlink/filter.ts';
 import { kernelSupport } from '../../src/ctnetlink/support.ts';
-import type { Call } from './calls.ts';
+import { type Call, NEW_MARK } from './calls.ts';
 import { type Entry, keyOf, packetsOf } from './table.ts';
 import type { World } from './world.ts';
 
-/** Flows by what names them, and the packets that are counted on each. */
-type Counted = ReadonlyMap<string, number>;
+/** What a call may change of a flow. */
+interface State {
+  readonly packets: number;
+  readonly mark: number;
+}
 
-function counted(entries: readonly Entry[]): Map<string, number> {
-  return new Map(entries.map((entry) => [keyOf(entry), packetsOf(entry)]));
+/** Flows by what names them. */
+type Counted = ReadonlyMap<string, State>;
+
+function counted(entries: readonly Entry[]): Map<string, State> {
+  return new Map(entries.map((entry) => [keyOf(entry), { packets: packetsOf(entry), mark: entry.mark ?? 0 }]));
+}
+
+/** What is to become of a flow that a call is about. */
+const BECOMES: Readonly<Record<Call['does'], (state: State) => State | undefined>> = {
+  delete: () => undefined,
+  reset: (state) => ({ ...state, packets: 0 }),
+  mark: (state) => ({ ...state, mark: NEW_MARK }),
+};
+
+function words(state: State | undefined): string {
+  return state === undefined ? 'nothing' : `${state.packets} packets and mark ${state.mark}`;
 }
 
 /** Those of the releases that are not asked the same as one before them: of most filters most are. */
@@ -45,8 +62,11 @@ export class Judge {
     await this.#world.fill(whole);
     this.#fresh ??= await this.#world.read();
     const before = counted(this.#fresh);
-    if (whole) for (const [key, packets] of this.#left) before.set(key, before.get(key)! + packets);
-    const wanted = new Set(this.#fresh.filter((entry) => call.selects(filter, entry)).map(keyOf));
+    if (whole) {
+      for (const [key, { packets, mark }] of before)
+        before.set(key, { packets: packets + this.#left.get(key)!.packets, mark });
+    }
+    const wanted = new Set(this.#fresh.filter((entry) => call.selects(filter, entry, release)).map(keyOf));
     const transport = this.#world.transport(release);
     const ct = await Conntrack.open({ transport });
     const faults: string[] = [];
@@ -58,10 +78,13 @@ export class Judge {
       const touched = call.stopsAt === undefined ? wanted : new Set(given!.map(keyOf));
       if (given !== undefined) faults.push(...judgeGiven(given, before, wanted, call.stopsAt ?? wanted.size));
       this.#left = counted(await this.#world.read());
-      for (const [key, packets] of before) {
-        const left = touched.has(key) ? (call.does === 'delete' ? undefined : 0) : packets;
-        if (this.#left.get(key) !== left) faults.push(`left ${this.#left.get(key)} instead of ${left}: ${key}`);
+      for (const [key, state] of before) {
+        const left = words(this.#left.get(key));
+        const right = words(touched.has(key) ? BECOMES[call.does](state) : state);
+        if (left !== right) faults.push(`left ${left} instead of ${right}: ${key}`);
       }
+      // Marks that were changed are no table to go on with.
+      if (call.does === 'mark') this.#left = new Map();
     } catch (error) {
       this.#left = new Map();
       faults.push(`${(error as Error).stack}`);
@@ -79,8 +102,8 @@ function judgeGiven(given: readonly Entry[], before: Counted, wanted: ReadonlySe
   for (const entry of given) {
     const key = keyOf(entry);
     if (!wanted.has(key)) faults.push(`gave ${key}`);
-    if (packetsOf(entry) !== before.get(key))
-      faults.push(`gave ${packetsOf(entry)} packets instead of ${before.get(key)}: ${key}`);
+    const packets = before.get(key)?.packets;
+    if (packetsOf(entry) !== packets) faults.push(`gave ${packetsOf(entry)} packets instead of ${packets}: ${key}`);
   }
   return faults;
 }
