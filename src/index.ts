@@ -5,10 +5,10 @@
 export type { CallOptions } from './conntrack/call.ts';
 export { Conntrack, type ConntrackOptions } from './conntrack/conntrack.ts';
 export { LabelsError } from './conntrack/created-labels.ts';
-export type { DeleteManyOptions } from './conntrack/delete-many.ts';
 export { Dump } from './conntrack/dump.ts';
 export type { EventSocketOptions } from './conntrack/event-sockets.ts';
 export { Events, type OverrunEvent } from './conntrack/events.ts';
+export type { DeleteManyOptions, UpdateManyOptions } from './conntrack/exact-many.ts';
 export type {
   ExpectationEvent,
   ExpectationEventOptions,

@@ -2,7 +2,7 @@ import { explainKernelError } from '../ctnetlink/explain.ts';
 import { CompiledFilter, type Filter } from '../ctnetlink/filter.ts';
 import { Flow } from '../ctnetlink/flow.ts';
 import type { FlowInit } from '../ctnetlink/properties.ts';
-import { buildCreate, buildFlush, buildStats, buildUpdate, type ChangeQuery } from '../ctnetlink/request.ts';
+import { buildCreate, buildFlush, buildStats, type ChangeQuery } from '../ctnetlink/request.ts';
 import { type CpuStats, decodeCpuStats, decodeGlobalStats, type GlobalStats } from '../ctnetlink/stats.ts';
 import { kernelSupport } from '../ctnetlink/support.ts';
 import { checkOptions } from '../netlink/check.ts';
@@ -12,11 +12,11 @@ import { NetlinkSocket } from '../netlink/socket.ts';
 import { checkOpenOptions, type OpenOptions, openTransport } from '../transport/open.ts';
 import { ask, type CallOptions, checkCall, collect, isGone } from './call.ts';
 import { checkLabels } from './created-labels.ts';
-import { DELETE_MANY_OPTIONS, type DeleteManyOptions, deletes, exactDeletes } from './delete-many.ts';
 import { Dump } from './dump.ts';
 import { DumpSockets } from './dump-sockets.ts';
 import { EventSockets } from './event-sockets.ts';
 import type { Events } from './events.ts';
+import { type DeleteManyOptions, deletes, EXACT_MANY_OPTIONS, exactly, type UpdateManyOptions } from './exact-many.ts';
 import { Expectations } from './expectations.ts';
 import { type DumpOptions, flowDump, flowSource } from './flow-dump.ts';
 import { type EventOptions, type FlowEvent, flowEvents } from './flow-events.ts';
@@ -29,7 +29,7 @@ import {
   type ManyResult,
   sendMany,
 } from './many.ts';
-import { deleteFlow, getFlow } from './one-flow.ts';
+import { deleteFlow, getFlow, updateFlow } from './one-flow.ts';
 
 export interface ConntrackOptions extends OpenOptions {}
 
@@ -133,12 +133,13 @@ export class Conntrack {
 
   /**
    * Changes the flow with this tuple and zone: mark (under markMask), timeout, status (bits can only be set), labels, TCP state.
-   * The id and the start of a dumped flow are not compared: a flow that took its place is changed.
+   * A flow with an id, as a dumped flow has one, is looked up first, and is not changed where its id or its start (nf_conntrack_timestamp=1) differs,
+   * because the kernel compares neither. Only what takes its place between these two requests, some microseconds, cannot be told.
    * Where both tuples are given both must be whole. TCP flags are never added: that would loosen a connection whose windows the kernel knows.
-   * @throws TypeError, RangeError naming the argument; KernelError ENOENT, EBUSY, EOPNOTSUPP, ...
+   * @throws TypeError, RangeError naming the argument; KernelError ENOENT (also where another flow is in its place), EBUSY, EOPNOTSUPP, ...
    */
   async update(flow: FlowInit | Flow, options: CallOptions = {}): Promise<void> {
-    await this.#lease.request(buildUpdate(Flow.from(flow)), checkCall(options));
+    await updateFlow(this.#lease, Flow.from(flow), checkCall(options));
   }
 
   /** Creates the flow, or changes it when it exists. @throws as `create`, LabelsError only where the flow was created */
@@ -171,9 +172,12 @@ export class Conntrack {
     return await this.#many('createOrUpdate', flows, options);
   }
 
-  /** Changes flows as `update` does each; as createMany. */
-  async updateMany(flows: Flows, options: ManyOptions = {}): Promise<ManyResult> {
-    return await this.#many('update', flows, options);
+  /** Changes flows as `update` does each; as createMany. Ids and starts are compared with `{ exact: true }` only, which takes twice the time. */
+  async updateMany(flows: Flows, options: UpdateManyOptions = {}): Promise<ManyResult> {
+    checkOptions(options, EXACT_MANY_OPTIONS);
+    if (options.exact === true) return await sendMany(exactly(this.#lease, 'update'), flows, options);
+    const { exact: _exact, ...rest } = options;
+    return await this.#many('update', flows, rest);
   }
 
   /**
@@ -181,8 +185,8 @@ export class Conntrack {
    * `{ exact: true }` only, which takes twice the time.
    */
   async deleteMany(flows: Flows, options: DeleteManyOptions = {}): Promise<ManyResult> {
-    checkOptions(options, DELETE_MANY_OPTIONS);
-    const work = options.exact === true ? exactDeletes(this.#lease) : deletes(this.#lease);
+    checkOptions(options, EXACT_MANY_OPTIONS);
+    const work = options.exact === true ? exactly(this.#lease, 'delete') : deletes(this.#lease);
     return await sendMany(work, flows, options);
   }
 

@@ -1,18 +1,38 @@
-/** Looks up and deletes one flow: the one that was meant, and no other that the kernel finds by its tuple. */
+/** Looks up, changes and deletes one flow: the one that was meant, and no other that the kernel finds by its tuple. */
 import type { Flow } from '../ctnetlink/flow.ts';
-import { hasStart, isSameFlow, mayBeHidden } from '../ctnetlink/identity.ts';
+import { hasId, hasStart, isSameFlow, mayBeHidden, type Naming } from '../ctnetlink/identity.ts';
 import { decodeFlow } from '../ctnetlink/message.ts';
-import { buildDelete, buildGet } from '../ctnetlink/request.ts';
+import { buildDelete, buildGet, buildUpdate } from '../ctnetlink/request.ts';
 import type { Lease } from '../netlink/lease.ts';
 import { type CallOptions, findOne, isGone, noSuchFlow } from './call.ts';
 
 /** The flow with this tuple, zone, id and start, as far as they are given. */
 export async function getFlow(lease: Lease, flow: Flow, options: CallOptions): Promise<Flow | undefined> {
+  return (await find(lease, flow, options))?.found;
+}
+
+/** The same, with the naming that finds it. */
+async function find(
+  lease: Lease,
+  flow: Flow,
+  options: CallOptions,
+): Promise<{ found: Flow; naming: Naming } | undefined> {
   const found = await findOne(lease, buildGet(flow), options, decodeFlow);
-  if (found === undefined || isSameFlow(flow, found)) return found;
+  if (found === undefined) return undefined;
+  if (isSameFlow(flow, found)) return { found, naming: 'usual' };
   if (!mayBeHidden(flow)) return undefined;
   const exact = await findOne(lease, buildGet(flow, 'exact'), options, decodeFlow);
-  return exact !== undefined && isSameFlow(flow, exact) ? exact : undefined;
+  return exact !== undefined && isSameFlow(flow, exact) ? { found: exact, naming: 'exact' } : undefined;
+}
+
+/** @throws KernelError ENOENT when there is none, or another one in its place */
+export async function updateFlow(lease: Lease, flow: Flow, options: CallOptions): Promise<void> {
+  const usual = buildUpdate(flow);
+  if (!hasId(flow)) return await lease.request(usual, options);
+  // The kernel compares neither id nor start when it changes a flow.
+  const there = await find(lease, flow, options);
+  if (there === undefined) throw noSuchFlow('update', usual.subject());
+  await lease.request(there.naming === 'usual' ? usual : buildUpdate(flow, 'flow', false, 'exact'), options);
 }
 
 /** @throws KernelError ENOENT when there is none, or another one in its place */

@@ -67,6 +67,11 @@ export function mayBeHidden({ slots }: Flow): boolean {
   return slots[ID] !== undefined && hasTuple(slots, ORIG);
 }
 
+/** The flow was in the table when the kernel gave it this id: another may have its place by now. */
+export function hasId({ slots }: Flow): boolean {
+  return slots[ID] !== undefined;
+}
+
 /** The flow says when it began, so that one in its place can be told from it. */
 export function hasStart({ slots }: Flow): boolean {
   return slots[ID] !== undefined && slots[START] !== undefined;

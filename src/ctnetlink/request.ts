@@ -67,6 +67,8 @@ const ZONE = slotOfProperty('zone');
 const ID = slotOfProperty('id');
 const STATUS = slotOfProperty('status');
 const TIMEOUT = slotOfProperty('timeout');
+/** What may name a flow. */
+const NAMES = [ORIG.family, ...ORIG.all, REPLY.family, ...REPLY.all, ZONE];
 const READ_ONLY = [...ATTRIBUTES.keys()].filter((slot) => ATTRIBUTES[slot].readOnly === true);
 
 function familyOf(flow: Flow): number {
@@ -108,15 +110,18 @@ export function buildCreate(flow: Flow, query: 'create' | 'createOrUpdate', argu
  * @param owned the flow is nobody else's, and may be changed
  * @throws TypeError when there is no whole tuple, or a second one that is not whole
  */
-export function buildUpdate(flow: Flow, argument = 'flow', owned = false): Request {
+export function buildUpdate(flow: Flow, argument = 'flow', owned = false, naming: Naming = 'usual'): Request {
   const { slots } = flow;
   const known = slots[ID] !== undefined;
   const hasOrig = hasTuple(slots, ORIG);
   if (hasOrig) checkTuple(slots, ORIG, argument, known);
   if (!hasOrig || hasTuple(slots, REPLY)) checkTuple(slots, REPLY, argument, known);
+  const family = familyOf(flow);
+  const names = naming === 'exact' ? identity(flow, argument, naming).slots : undefined;
   const attributes = writable(flow, owned);
+  if (names !== undefined) for (let i = 0; i < NAMES.length; i++) attributes.slots[NAMES[i]] = names[NAMES[i]];
   confirm(attributes);
-  return buildMessage('update', familyOf(flow), attributes);
+  return buildMessage('update', family, attributes);
 }
 
 /** The kernel answers EBUSY to a status without CONFIRMED, which every flow in the table has. */

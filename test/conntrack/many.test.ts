@@ -27,9 +27,11 @@ describe('Conntrack: many', () => {
       ['deleteMany', 'delete'],
     ] as const) {
       const { ct, fake } = await play(refusing());
-      expect(await ct[many](flows(3)), many).to.deep.equal({ succeeded: 3, failed: 0 });
+      // With an id `update` looks the flow up first.
+      const given = flows(3).map((each) => (one === 'update' ? { ...each, id: undefined } : each));
+      expect(await ct[many](given), many).to.deep.equal({ succeeded: 3, failed: 0 });
       const together = fake.sent.splice(0).map(said);
-      for (const each of flows(3)) await ct[one](each);
+      for (const each of given) await ct[one](each);
       const alone = fake.sent.map(said);
       expect(together.map(({ flags }) => flags & NLM_F_ACK)).to.deep.equal([0, 0, NLM_F_ACK]);
       expect(together.map((each) => ({ ...each, flags: each.flags | NLM_F_ACK }))).to.deep.equal(alone);

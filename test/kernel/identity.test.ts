@@ -2,7 +2,7 @@
 import { expect } from 'chai';
 import { Conntrack } from '../../src/conntrack/conntrack.ts';
 import { ManyError } from '../../src/conntrack/many.ts';
-import type { Flow } from '../../src/ctnetlink/flow.ts';
+import { Flow } from '../../src/ctnetlink/flow.ts';
 import type { FlowInit } from '../../src/ctnetlink/properties.ts';
 import { slotOfProperty } from '../../src/ctnetlink/tuple.ts';
 import { KernelError } from '../../src/netlink/errors.ts';
@@ -10,6 +10,7 @@ import { rejection } from '../support/fake-transport.ts';
 import { describeKernel, resetNamespace, sysctl } from '../support/kernel.ts';
 
 const START = slotOfProperty('timestamp.start');
+const MARK = slotOfProperty('mark');
 
 function udp(sport: number): FlowInit {
   return { orig: { src: '192.0.2.1', dst: '198.51.100.2', proto: 'udp', sport, dport: 53 }, timeout: 600 };
@@ -74,6 +75,84 @@ describeKernel('identity of flows', ['nft', 'conntrack'], () => {
       succeeded: 1,
       failed: 0,
     });
+  });
+
+  async function marks(): Promise<(number | undefined)[]> {
+    return (await ct.dump().toArray()).sort((a, b) => a.orig.sport! - b.orig.sport!).map(({ mark }) => mark);
+  }
+
+  const changed = (flow: Flow, mark: number): Flow => {
+    const copy = flow.clone();
+    copy.slots[MARK] = mark;
+    return copy;
+  };
+
+  it('update leaves a flow that took the place of the one that was meant, and says that there is none', async () => {
+    const flow = (await ct.get(udp(1)))!;
+    for (const other of [predecessorOf(flow), Flow.from({ ...udp(1), id: (flow.id! ^ 1) >>> 0 })])
+      expect(await rejection(ct.update(changed(other, 7))))
+        .to.be.instanceOf(KernelError)
+        .and.include({ code: 'ENOENT', operation: 'update' })
+        .and.have.property('message')
+        .that.contains('192.0.2.1:1 -> 198.51.100.2:53');
+    expect(await marks()).to.deep.equal([0, 0, 0]);
+    await ct.update(changed(flow, 7));
+    await ct.update({ ...udp(2), mark: 8 });
+    expect(await marks()).to.deep.equal([7, 8, 0]);
+  });
+
+  it('updateMany leaves it when it is to be exact', async () => {
+    const flows = await ct.dump().toArray();
+    const meant = flows.map((flow) => changed(flow.orig.sport === 2 ? predecessorOf(flow) : flow, 7));
+    const refused = await rejection(
+      ct.updateMany([...meant, { ...udp(3), reply: { src: '1.1.1.1' } }], { exact: true }),
+    );
+    expect(refused).to.be.instanceOf(ManyError).and.include({ succeeded: 2, failed: 2 });
+    const { failures } = refused as ManyError;
+    expect(failures.map(({ error }) => (error as KernelError).code)).to.have.members(['ENOENT', undefined]);
+    expect(await marks()).to.deep.equal([7, 0, 7]);
+    expect(await ct.updateMany(meant.map((flow) => changed(flow, 9)))).to.deep.equal({ succeeded: 3, failed: 0 });
+    expect(await marks()).to.deep.equal([9, 9, 9]);
+  });
+
+  it('update and updateMany find a flow whose tuple is the reply of another', async () => {
+    await ct.flushAll();
+    const orig = { src: '192.0.2.1', dst: '198.51.100.2', proto: 'udp', sport: 9, dport: 9 } as const;
+    const reply = { src: orig.dst, dst: orig.src, proto: 'udp', sport: 9, dport: 9 } as const;
+    const away = { ...orig, src: '203.0.113.1', dst: '203.0.113.2' } as const;
+    // The second, which is found first, has as its reply what the first has as its original tuple and zone.
+    const pairs: [FlowInit, FlowInit][] = [
+      [
+        { orig, reply: { ...reply, zone: 7 } },
+        { orig: { ...away, zone: 8 }, reply: orig },
+      ],
+      [
+        { orig, reply, zone: 5 },
+        { orig: away, reply: { ...orig, zone: 5 } },
+      ],
+    ];
+    for (const [one, two] of pairs) {
+      await ct.create({ ...one, timeout: 600, mark: 1 });
+      await ct.create({ ...two, timeout: 600, mark: 2 });
+      const flows = await ct.dump().toArray();
+      const hidden = flows.find(({ mark }) => mark === 1)!;
+      // So it is not found by what names it usually.
+      expect((await ct.get({ orig, zone: one.zone }))?.mark).to.equal(2);
+      await ct.update(changed(hidden, 3));
+      const after = async (): Promise<unknown> =>
+        (await ct.dump().toArray()).sort((a, b) => a.mark! - b.mark!).map(({ id, mark }) => [id, mark]);
+      const visible = flows.find(({ mark }) => mark === 2)!;
+      expect(await after()).to.deep.equal([
+        [visible.id, 2],
+        [hidden.id, 3],
+      ]);
+      await ct.updateMany([changed(hidden, 4)], { exact: true });
+      expect(await after()).to.deep.equal([
+        [visible.id, 2],
+        [hidden.id, 4],
+      ]);
+      await ct.flushAll();
+    }
   });
 
   it('flows without a start are told apart by their ids', async () => {
