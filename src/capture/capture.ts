@@ -1,12 +1,10 @@
 import { type Checks, checkOptions, describe, oneOf } from '../netlink/check.ts';
 import type { CapturedDatagram } from './datagram.ts';
-import { HEX_HEADER, hexLine } from './hex.ts';
 import { overrunNote, releaseOf } from './notes.ts';
-import { pcapFileHeader, pcapRecord } from './pcap.ts';
-import { pcapngFileHeader, pcapngRecord } from './pcapng-write.ts';
 import { type Scan, scan } from './scan.ts';
 import type { Skipped } from './skipped.ts';
 import { memorySource } from './source.ts';
+import { WRITERS, WRITTEN_FORMATS, type WrittenFormat } from './writers.ts';
 
 /** A capture in memory. */
 export interface Capture {
@@ -29,22 +27,27 @@ export interface Capture {
  */
 export function readCapture(capture: Uint8Array): Capture {
   if (!(capture instanceof Uint8Array)) throw new TypeError(`capture must be a Uint8Array, not ${describe(capture)}`);
-  const { format, source, datagrams, skipped, notes } = scan(memorySource(capture));
-  const found: CapturedDatagram[] = [];
+  const read = scan(memorySource(capture));
+  const datagrams = [...capturedDatagrams(read)];
+  const { format, skipped, notes } = read;
+  return { datagrams, skipped, format, ...(notes.release === undefined ? {} : { release: notes.release }) };
+}
+
+/** The datagrams of a scan as readCapture() gives them. Their bytes are valid until the next. */
+export function* capturedDatagrams({ source, datagrams }: Scan): Iterable<CapturedDatagram> {
   for (const { fromKernel, time, at, length, cut, socket } of datagrams()) {
     const whose = socket === undefined ? {} : { socket };
-    if (cut && fromKernel) found.push({ ...overrunNote(), time, ...whose });
-    if (length > 0) found.push({ fromKernel, time, bytes: source.read(at, length), ...whose });
+    if (cut && fromKernel) yield { ...overrunNote(), time, ...whose };
+    if (length > 0) yield { fromKernel, time, bytes: source.read(at, length), ...whose };
   }
-  return { datagrams: found, skipped, format, ...(notes.release === undefined ? {} : { release: notes.release }) };
 }
 
 export interface WriteCaptureOptions {
   /** 'pcap' (default) or 'pcapng', which Wireshark and tcpdump open; or 'hex': a line of text for each datagram. */
-  format?: 'pcap' | 'pcapng' | 'hex';
+  format?: WrittenFormat;
 }
 
-const WRITE_OPTIONS: Checks<WriteCaptureOptions> = { format: oneOf('pcap', 'pcapng', 'hex') };
+const WRITE_OPTIONS: Checks<WriteCaptureOptions> = { format: oneOf(...WRITTEN_FORMATS) };
 
 /**
  * A capture file of these datagrams, which readCapture() and replay() read.
@@ -54,11 +57,10 @@ const WRITE_OPTIONS: Checks<WriteCaptureOptions> = { format: oneOf('pcap', 'pcap
 export function writeCapture(datagrams: Iterable<CapturedDatagram>, options: WriteCaptureOptions = {}): Uint8Array {
   checkOptions(options, WRITE_OPTIONS);
   const all = [...datagrams];
-  if (options.format === 'hex') return new TextEncoder().encode(HEX_HEADER + all.map(hexLine).join(''));
-  if (options.format !== 'pcapng') return concat([pcapFileHeader(), ...all.map(pcapRecord)]);
+  const { header, record } = WRITERS[options.format ?? 'pcap'];
   let release: string | undefined;
   for (const { bytes } of all) release ??= releaseOf(bytes);
-  return concat([pcapngFileHeader(release), ...all.map(pcapngRecord)]);
+  return concat([header(release), ...all.map(record)]);
 }
 
 function concat(pieces: readonly Uint8Array[]): Uint8Array {

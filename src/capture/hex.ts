@@ -20,15 +20,16 @@ const LEAST = 8;
 const ARROW =
   /^\s*(?:(\d+(?:\.\d+)?|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?Z?)\s+)?(?:\[(\d+)\]\s*)?([<>]|->|<-|=>|<=)(?=[\s0-9a-f[{"])\s*(.*)$/i;
 /** Where a list of numbers begins: `{` of C and Go, `[` of Go. */
-const LIST = /\{(?=\s*(?:(?:0x[0-9a-f]{1,2}|\d{1,3})\b|$))|\[(?=\s*(?:0x[0-9a-f]{1,2}|\d{1,3})(?:\s*,\s*|\s+|\s*$))/i;
-/** `[]byte` and `[20]uint8` of Go, which are no lists. */
+const LIST =
+  /\{(?=\s*(?:0x[0-9a-f]{1,2}|\d{1,3})\b)|=\s*\{(?=\s*$)|\[(?=\s*(?:0x[0-9a-f]{1,2}|\d{1,3})(?:\s*,\s*|\s+|\s*$))/i;
+/** `[]byte` and `[20]uint8` of Go, which are no lists but begin one. */
 const ARRAY_TYPE = /\[\d*\]\s*(?:byte|uint8)\s*(?=\{)/g;
 
-/** Whether a line is one of this format, or a comment. */
+/** Whether a line may be one of this format. */
 export function isHexText(text: string): boolean {
-  if (/^\s*#/.test(text)) return true;
+  if (text === HEX_HEADER.trimEnd()) return true;
   const arrow = ARROW.exec(text);
-  const rest = (arrow?.[4] ?? text).replace(ARRAY_TYPE, '');
+  const rest = (arrow?.[4] ?? text).replace(ARRAY_TYPE, '=');
   return LIST.test(rest) || (bytesOf(rest)?.bytes.length ?? 0) >= (arrow === null ? LEAST : 1);
 }
 
@@ -96,7 +97,7 @@ export function* hexDatagrams(source: Source, skipped: Skipped): Iterable<TextDa
       pending = { ...start(offset, open), fromKernel, time: timeOf(arrow[1]), socket, marked: true };
       rest = arrow[4];
     }
-    rest = rest.replace(ARRAY_TYPE, '');
+    rest = rest.replace(ARRAY_TYPE, '=');
     for (;;) {
       if (!inList) {
         const list = LIST.exec(rest);
@@ -107,7 +108,7 @@ export function* hexDatagrams(source: Source, skipped: Skipped): Iterable<TextDa
           pending = start(offset, open);
         }
         inList = true;
-        rest = rest.slice(list.index + 1);
+        rest = rest.slice(list.index + list[0].length);
       }
       const end = rest.search(/[\]}]/);
       pending!.open = open && end < 0;

@@ -1,6 +1,9 @@
 /** Captures as text: their datagrams are gathered in memory, in one buffer. */
-import { hexDatagrams, isHexText } from './hex.ts';
+import { HOST_LITTLE_ENDIAN } from '../netlink/byteorder.ts';
+import { isForeign } from './byte-order.ts';
+import { HEX_HEADER, hexDatagrams, isHexText } from './hex.ts';
 import { lines } from './lines.ts';
+import { wholeMessages } from './messages.ts';
 import { nothingSkipped, type Skipped } from './skipped.ts';
 import { memorySource, type Source } from './source.ts';
 import { isCall, straceDatagrams } from './strace.ts';
@@ -45,7 +48,18 @@ export function readText(text: Source): TextCapture | undefined {
     datagrams.push({ ...rest, at: used, length: bytes.length });
     used += bytes.length;
   }
+  if (format === 'hex' && !isOfNetlink(text, datagrams, skipped, buffer)) return undefined;
   return { format, source: memorySource(buffer.subarray(0, used)), datagrams, skipped };
+}
+
+/** Numbers may be in any text: what has no arrow must look like netlink. */
+function isOfNetlink(text: Source, datagrams: readonly Gathered[], skipped: Skipped, buffer: Uint8Array): boolean {
+  if (skipped.broken > 0 || skipped.cut !== undefined) return true;
+  const ofNetlink = datagrams.some(({ fromKernel, at, length }) => {
+    const bytes = buffer.subarray(at, at + length);
+    return fromKernel !== undefined || wholeMessages(bytes, isForeign(bytes) !== HOST_LITTLE_ENDIAN) > 0;
+  });
+  return ofNetlink || new TextDecoder().decode(text.read(0, HEX_HEADER.length)) === HEX_HEADER;
 }
 
 function formatOf(text: Source): 'strace' | 'hex' | undefined {

@@ -4,6 +4,7 @@ import { OPTIONS, PROTOCOL } from './options.ts';
 import { PROTOCOL_OPTIONS } from './protocols.ts';
 import type { Shell } from './settings.ts';
 import type { Option } from './table.ts';
+import { TOOLS, type ToolRow } from './tools.ts';
 
 /** A command or an option, as the shells see it. */
 interface Entry {
@@ -79,6 +80,9 @@ _ctnetlink() {
 ${cases(GENERAL, '    ')}  esac
   case $protocol in
 ${protocols}  esac
+  case \${COMP_WORDS[1]} in
+${TOOLS.map(bashTool).join('')}  esac
+  if ((COMP_CWORD == 1)); then options+=" ${TOOLS.map(({ name }) => name).join(' ')}"; fi
   if [[ $file ]]; then
     compopt -o filenames 2>/dev/null
     mapfile -t COMPREPLY < <(compgen -f -- "$cur")
@@ -93,6 +97,20 @@ ${protocols}  esac
   fi
 }
 complete -F _ctnetlink ctnetlink
+`;
+}
+
+/** Files, or its options. */
+function bashTool({ name, options }: ToolRow): string {
+  const cases = options.map(({ long, values = [] }) => `        --${long}) values="${values.join(' ')}" ;;\n`).join('');
+  const names = options.map(({ long }) => `--${long}`).join(' ');
+  return `    ${name})
+      if ((COMP_CWORD > 1)); then
+        options="${names} --help"
+        case $prev in
+${cases}          *) if [[ $cur != -* ]]; then file=1; fi ;;
+        esac
+      fi ;;
 `;
 }
 
@@ -121,12 +139,22 @@ for ((at = 1; at < CURRENT; at++)); do
       .join('|')}) protocol=\${words[at]#*=} ;;
   esac
 done
+case $words[2] in
+${TOOLS.map(zshTool).join('')}esac
 specs=(
-${specs(GENERAL, '  ')})
+${specs(GENERAL, '  ')}  '1::tool:(${TOOLS.map(({ name }) => name).join(' ')})'
+)
 case $protocol in
 ${protocols}esac
 _arguments -s : $specs
 `;
+}
+
+function zshTool({ name, options }: ToolRow): string {
+  const specs = options.map(({ long, placeholder = '', values = [], help }) =>
+    quote(`--${long}=[${help}]:${placeholder}:(${values.join(' ')})`),
+  );
+  return `  ${name}) _arguments '1:tool:(${name})' ${specs.join(' ')} '*:file:_files'; return ;;\n`;
 }
 
 function zshSpec({ names, help, argument, placeholder, values, file, list }: Entry, name: string): string {
@@ -153,7 +181,15 @@ function __ctnetlink_protocol
   string match -qr -- '(^| )(-p ?|--proto(num)?[= ])'$argv[1]'( |$)' (commandline -cp)
 end
 complete -c ctnetlink -f
-${lines(GENERAL)}${protocols}`;
+${TOOLS.map(fishTool).join('')}${lines(GENERAL)}${protocols}`;
+}
+
+function fishTool({ name, help, options }: ToolRow): string {
+  const seen = `complete -c ctnetlink -n '__fish_seen_subcommand_from ${name}'`;
+  const rows = options.map(
+    ({ long, values = [], help: what }) => `${seen} -l ${long} -x -a ${quote(values.join(' '))} -d ${quote(what)}\n`,
+  );
+  return `complete -c ctnetlink -n 'test (count (commandline -opc)) -eq 1' -a ${name} -d ${quote(help)}\n${seen} -F\n${rows.join('')}`;
 }
 
 /** To fish what an option may do without is in its word only; here it may be the next one. */

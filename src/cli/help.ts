@@ -4,6 +4,7 @@ import { OPTIONS } from './options.ts';
 import { OUTPUTS } from './outputs.ts';
 import { PROTOCOL_OPTIONS } from './protocols.ts';
 import type { Commands, Option } from './table.ts';
+import { TOOLS } from './tools.ts';
 import { NAME } from './version.ts';
 
 const WIDTH = 79;
@@ -26,6 +27,7 @@ Usage: ctnetlink COMMAND [TABLE] [OPTION...]
 
 Commands:
 ${commands.join('\n')}
+${TOOLS.map(({ name, operands, help }) => row(`    ${name} ${operands}`, help)).join('\n')}
 
 Tables:
 ${Object.entries(TABLE_HELP)
@@ -119,14 +121,14 @@ function namesOf({ short, long }: Pick<Option, 'short' | 'long'>, placeholder = 
 }
 
 /** Names, and what they are in lines beside them; below them where they are too long. */
-function row(names: string, help: string, column = COLUMN): string {
+export function row(names: string, help: string, column = COLUMN): string {
   const lines = wrap(help, WIDTH - column).map((line) => ' '.repeat(column) + line);
   const first = `  ${names}`;
   if (first.length >= column) return [first, ...lines].join('\n');
   return [first.padEnd(column) + lines[0].trimStart(), ...lines.slice(1)].join('\n');
 }
 
-function wrap(text: string, width: number): string[] {
+export function wrap(text: string, width: number): string[] {
   const lines = [''];
   for (const word of text.split(' ')) {
     const last = lines[lines.length - 1];

@@ -4,6 +4,8 @@ import { report } from './errors.ts';
 import { parse } from './parse.ts';
 import { run } from './run.ts';
 import type { Settings } from './settings.ts';
+import { runTool } from './tool.ts';
+import { toolOf } from './tools.ts';
 import { withoutFfiWarning } from './warnings.ts';
 
 withoutFfiWarning();
@@ -12,8 +14,14 @@ process.on('uncaughtException', (error) => process.exit(report(error, settings))
 
 let settings: Settings | undefined;
 try {
-  settings = parse(process.argv.slice(2));
-  process.exitCode = await run(settings);
+  const args = process.argv.slice(2);
+  const tool = toolOf(args[0]);
+  if (tool !== undefined) {
+    process.exitCode = await runTool(tool, args.slice(1));
+  } else {
+    settings = parse(args);
+    process.exitCode = await run(settings);
+  }
 } catch (error) {
   process.exitCode = report(error, settings);
 }

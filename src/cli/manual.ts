@@ -4,6 +4,7 @@ import { argumentOf, protocols } from './help.ts';
 import { OPTIONS } from './options.ts';
 import { OUTPUTS } from './outputs.ts';
 import type { Commands, Option } from './table.ts';
+import { TOOLS, type ToolRow } from './tools.ts';
 import { NAME } from './version.ts';
 
 export function manualPage(): string {
@@ -48,7 +49,11 @@ ${OPTIONS.filter(({ ours }) => ours !== true)
   .join('')}.SS Options that conntrack(8) does not have
 ${OPTIONS.filter(({ ours }) => ours === true)
   .map(optionEntry)
-  .join('')}.SH PROTOCOLS
+  .join('')}.SH CAPTURES
+A word in place of a command does something with a capture, such as
+.B \\-\\-record
+wrote it.
+${TOOLS.map(toolEntry).join('')}.SH PROTOCOLS
 Behind
 .B \\-p
 there are options of that protocol.
@@ -115,6 +120,10 @@ const EXAMPLES = [
   ['ctnetlink -U -p tcp --dport 22 -m 7', 'Mark the flows to port 22.'],
   ['ctnetlink -E -e NEW', 'Show new flows as they come, until Ctrl-C.'],
   ['ctnetlink -L -o save > flows; ctnetlink -R flows', 'Keep the table, and bring it back.'],
+  [
+    'ctnetlink convert trace.log flows.pcap',
+    'Make a capture of a log of strace -e trace=network -e read=all -e write=all.',
+  ],
   ['ctnetlink -L --record flows.pcap', 'Keep what the kernel said, for --replay and Wireshark.'],
 ] as const;
 
@@ -126,6 +135,11 @@ function optionEntry(option: Option): string {
   const lines = [`${capital(option.help)} (${lettersOf(option.with)}).`];
   if (option.needed !== undefined) lines.push(`Needed by ${lettersOf(option.needed)}.`);
   return entry(option, argumentOf(option), lines);
+}
+
+function toolEntry({ name, operands, help, about, options }: ToolRow): string {
+  const values = options.map(({ long, placeholder, help: what }) => entry({ long: [long] }, placeholder, [`${what}.`]));
+  return `.SS "${name} [OPTION...] ${operands}"\n${[`${help}.`, ...about].map((text) => `${roff(text)}\n`).join('')}${values.join('')}`;
 }
 
 function lettersOf({ conntrack, expect }: Commands): string {

@@ -126,7 +126,16 @@ describe('hexadecimal text', () => {
   });
 
   it('is no other text, and no other file', () => {
-    for (const text of ['Hello', 'conntrack -L\n', '10 20 30\n', '\n\n', 'deadbeef'])
+    for (const text of [
+      '#!/bin/sh\necho 1\n',
+      '{\n  "a": {\n "b": [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18] }\n}\n',
+      'const x = {\n  a: 1,\n};\n',
+      'Hello',
+      'conntrack -L\n',
+      '10 20 30\n',
+      '\n\n',
+      'deadbeef',
+    ])
       expect(() => read(text), text).to.throw(DecodeError, 'no capture');
     expect(() => readCapture(new Uint8Array(0))).to.throw(DecodeError, 'an empty file is no capture');
     expect(() => readCapture(new Uint8Array(100))).to.throw(DecodeError, 'bytes 0000000000000000');

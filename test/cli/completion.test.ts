@@ -52,6 +52,15 @@ describe('cli/completion', () => {
       expect(offered('--reply-')).to.have.members(['--reply-src', '--reply-dst', '--reply-zone']);
     });
 
+    it('offers the words for captures, with their options and files', () => {
+      expect(offered('')).to.include('convert');
+      expect(offered('-L', 'c')).not.to.include('convert');
+      expect(offered('convert', '--')).to.have.members(['--format', '--help']);
+      expect(offered('convert', '--format', 'p')).to.have.members(['pcap', 'pcapng']);
+      expect(offered('convert', '--format', '=', 'h')).to.have.members(['hex']);
+      expect(offered('convert', '')).to.include('bash');
+    });
+
     it('offers tables, shells and names, several with commas', () => {
       expect(offered('-L', '')).to.have.members([...TABLES]);
       expect(offered('--dump', '=', 'd')).to.deep.equal(['dying']);

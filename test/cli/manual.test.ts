@@ -6,6 +6,7 @@ import { COMMANDS } from '../../src/cli/commands.ts';
 import { manualPage } from '../../src/cli/manual.ts';
 import { OPTIONS } from '../../src/cli/options.ts';
 import { PROTOCOL_OPTIONS } from '../../src/cli/protocols.ts';
+import { TOOLS } from '../../src/cli/tools.ts';
 import { onPath } from '../support/kernel.ts';
 import { ROOT } from './support.ts';
 
@@ -20,7 +21,9 @@ describe('cli/manual', () => {
     const page = manualPage().replaceAll('\\-', '-');
     const rows = [...OPTIONS, ...Object.values(PROTOCOL_OPTIONS).flatMap(({ options }) => options)];
     const names = [...COMMANDS.map(({ long }) => long), ...rows.flatMap(({ long }) => long)];
+    for (const { options } of TOOLS) names.push(...options.map(({ long }) => long));
     for (const name of names) expect(page).to.contain(`\\fB--${name}\\fR`);
+    for (const { name, operands } of TOOLS) expect(page).to.contain(`.SS "${name} [OPTION...] ${operands}"`);
   });
 
   it('is without fault to groff', function () {

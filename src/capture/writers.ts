@@ -1,0 +1,24 @@
+/** The formats that are written, datagram by datagram. */
+import type { CapturedDatagram } from './datagram.ts';
+import { HEX_HEADER, hexLine } from './hex.ts';
+import { pcapFileHeader, pcapRecord } from './pcap.ts';
+import { pcapngFileHeader, pcapngRecord } from './pcapng-write.ts';
+
+export const WRITTEN_FORMATS = ['pcap', 'pcapng', 'hex'] as const;
+
+export type WrittenFormat = (typeof WRITTEN_FORMATS)[number];
+
+/** A file is its header and records behind one another. */
+export interface CaptureWriter {
+  /** @param release of the kernel, where the format has a place for it beside the note */
+  header(release?: string): Uint8Array;
+  record(datagram: CapturedDatagram): Uint8Array;
+}
+
+const encoder = new TextEncoder();
+
+export const WRITERS: Readonly<Record<WrittenFormat, CaptureWriter>> = {
+  pcap: { header: pcapFileHeader, record: pcapRecord },
+  pcapng: { header: pcapngFileHeader, record: pcapngRecord },
+  hex: { header: () => encoder.encode(HEX_HEADER), record: (datagram) => encoder.encode(hexLine(datagram)) },
+};

@@ -1,0 +1,54 @@
+/** Reads and carries out the command line of a tool. */
+import { convert, convertSettings } from './convert.ts';
+import { UsageError } from './settings.ts';
+import { toolHelp } from './tool-help.ts';
+import type { ToolOption, ToolRow } from './tools.ts';
+
+/** @returns the exit status @throws UsageError */
+export async function runTool(tool: ToolRow, args: readonly string[]): Promise<number> {
+  const { operands, values, help } = read(tool, args);
+  if (help) {
+    process.stdout.write(toolHelp(tool));
+    return 0;
+  }
+  return convert(convertSettings(operands, values.get('format')));
+}
+
+interface ToolArguments {
+  operands: string[];
+  values: Map<string, string>;
+  help: boolean;
+}
+
+function read({ options }: ToolRow, args: readonly string[]): ToolArguments {
+  const found: ToolArguments = { operands: [], values: new Map(), help: false };
+  let operandsOnly = false;
+  for (let at = 0; at < args.length; at++) {
+    const arg = args[at];
+    if (operandsOnly || !arg.startsWith('-') || arg === '-') {
+      found.operands.push(arg);
+    } else if (arg === '--') {
+      operandsOnly = true;
+    } else if (arg === '-h' || arg === '--help') {
+      found.help = true;
+    } else {
+      const [name, attached] = split(arg);
+      const option = optionOf(options, name, arg);
+      const value = attached ?? args[++at];
+      if (value === undefined) throw new UsageError(`option \`--${option.long}' needs an argument`);
+      found.values.set(option.long, value);
+    }
+  }
+  return found;
+}
+
+function split(arg: string): [name: string, value: string | undefined] {
+  const at = arg.indexOf('=');
+  return at < 0 ? [arg, undefined] : [arg.slice(0, at), arg.slice(at + 1)];
+}
+
+function optionOf(options: readonly ToolOption[], name: string, arg: string): ToolOption {
+  const option = options.find(({ long }) => `--${long}` === name);
+  if (option === undefined) throw new UsageError(`unknown option \`${arg}'`);
+  return option;
+}
