@@ -158,7 +158,7 @@ describeKernel('cli/load beside conntrack(8)', ['conntrack', 'unshare', 'root'],
       ['foo', "unknown command `foo'"],
       ['-D -m abc', "Invalid number `abc'"],
       ['-D -w 65536', "Invalid number `65536'"],
-      [`-A ${TUPLE} --dport 65589 -t 500`, "Invalid number `65589'"],
+      [`-A ${TUPLE} --dport 65589 -t 500`, "Invalid ports `65589'"],
     ]) {
       writeFileSync(path, `-A ${A}\n-A ${B}\n${line}\n`);
       const { stderr, status } = ctnetlink('-R', path);
