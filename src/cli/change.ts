@@ -2,6 +2,7 @@
 import { isGone } from '../conntrack/call.ts';
 import type { Conntrack } from '../conntrack/conntrack.ts';
 import { Flow } from '../ctnetlink/flow.ts';
+import { identity } from '../ctnetlink/identity.ts';
 import { type SlotValue, sameValue } from '../ctnetlink/kinds.ts';
 import { labelBits, labelWords } from '../ctnetlink/labels.ts';
 import { beLiberal } from '../ctnetlink/tcp-flags.ts';
@@ -102,7 +103,8 @@ export async function changeFlows(context: Context, onRefused: (error: Error) =>
   const { settings } = context;
   const change = new Change(settings);
   const apply = async (ct: Conntrack, batch: Flow[]): Promise<Flow[]> => {
-    const requests = batch.map((flow) => change.of(flow)).filter((request) => request !== undefined);
+    const asked = await Promise.all(batch.map((flow) => namingIt(ct, flow, change.of(flow))));
+    const requests = asked.filter((request) => request !== undefined);
     const unchanged = new Set<Flow>();
     await ct.updateMany(requests, {
       onError: ({ item, error }) => {
@@ -115,6 +117,21 @@ export async function changeFlows(context: Context, onRefused: (error: Error) =>
     return changed.filter((flow) => flow !== undefined);
   };
   return await work(context, new Selection(settings, true), 'updated', apply);
+}
+
+/**
+ * The request, named so that the kernel changes this flow; undefined where it is gone. The kernel compares no id in an update: where the original tuple
+ * of a flow is the reply tuple of another, which zones of one direction allow, it would change that one.
+ */
+async function namingIt(ct: Conntrack, flow: Flow, request: Flow | undefined): Promise<Flow | undefined> {
+  if (request === undefined) return undefined;
+  const found = await ct.get(request);
+  if (found === undefined || found.id === flow.id) return request;
+  if ((await ct.get(flow)) === undefined) return undefined;
+  const exact = identity(flow, 'flow', 'exact').slots;
+  for (const slot of IDENTITY) request.slots[slot] = undefined;
+  for (let slot = 0; slot < exact.length; slot++) request.slots[slot] = exact[slot] ?? request.slots[slot];
+  return request;
 }
 
 const MARK = slotOfProperty('mark');

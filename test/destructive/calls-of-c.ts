@@ -217,14 +217,12 @@ export const CALLS_OF_C: readonly Call[] = [
     run: (ct, _filter, transport) => withCommand(ct, transport, ['-F'], flushFlows),
   },
   {
-    name: 'ctnetlink -U, where none hides another',
+    name: 'ctnetlink -U',
     does: 'mark',
     everyRelease: true,
     // -m says what is to change, and so does -u; -w is not for it.
     takes: (filter) =>
-      hidesNone(filter) &&
-      optionsOf(filter) !== undefined &&
-      [filter.mark, filter.status, filter.zone].every((each) => each === undefined),
+      optionsOf(filter) !== undefined && [filter.mark, filter.status, filter.zone].every((each) => each === undefined),
     selects: selectsAsCommand,
     run: (ct, filter, transport) =>
       withCommand(ct, transport, ['-U', '-m', String(NEW_MARK), ...optionsOf(filter)!], (context) =>

@@ -115,6 +115,16 @@ export const RULES: readonly Rule[] = [
     })),
   },
   {
+    reason: 'Ours asks for each flow before it changes it, so that it changes no other, whose reply tuple is the same.',
+    of: /^-[UR]/,
+    alike: (both) => {
+      const first = both.ours.findIndex(({ type }) => type === 'CT_NEW');
+      const asked = ({ type, flags }: Request, at: number): boolean =>
+        type === 'CT_GET' && (flags & NLM_F_DUMP) !== NLM_F_DUMP && at < first;
+      return { ...both, ours: both.ours.filter((request, at) => !asked(request, at)) };
+    },
+  },
+  {
     reason: 'Ours asks whether the created flow has its labels.',
     of: /^-[AI](?! expect) .*--label-add /,
     alike: (both) => ({ ...both, ours: both.ours.filter(({ type }) => type !== 'CT_GET') }),
