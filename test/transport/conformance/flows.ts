@@ -56,5 +56,5 @@ function withoutAck(messages: Uint8Array): Uint8Array {
 
 /** Flows told apart by their original tuples. */
 export function distinct(flows: readonly Flow[]): number {
-  return new Set(flows.map(({ orig }) => `${orig.src}:${orig.sport} ${orig.dst}:${orig.dport} ${orig.proto}`)).size;
+  return new Set(flows.map((each) => each.key())).size;
 }

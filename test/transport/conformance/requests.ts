@@ -14,6 +14,22 @@ const MANY = 10_000;
 
 export const REQUESTS: readonly Case[] = [
   {
+    name: 'changes a dumped flow, by its clone and with another mark',
+    run: async (context) => {
+      await withConntrack(context, async (ct) => {
+        await ct.create(flow(1));
+        const [dumped] = await ct.dump().toArray();
+        const again = Flow.from(structuredClone(dumped));
+        assert.deepEqual(again.toJSON(), dumped.toJSON());
+        assert.equal(again.key(), '0/17/10.0.0.1/10.0.0.2/1001/53');
+        await ct.update(again.with({ mark: 0xf0000004 }));
+        assert.equal((await ct.get(structuredClone(dumped)))?.mark, 0xf0000004);
+        await ct.update({ ...dumped, mark: 5 });
+        assert.equal((await ct.get(flow(1)))?.mark, 5);
+      });
+    },
+  },
+  {
     name: 'has a portid that the kernel knows, and the release of the kernel',
     run: async ({ open }) => {
       const transports = await Promise.all([open(), open(), open({ receiveBuffer: 100_000 })]);
