@@ -3,7 +3,18 @@ import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { formatFlow } from '../src/format/index.ts';
 import { CompiledFilter, Conntrack, Flow, openTransport } from '../src/index.ts';
-import { readPcap, record, replay } from '../src/replay.ts';
+import {
+  fileSource,
+  memorySource,
+  messages,
+  overrunNote,
+  readCapture,
+  readPcap,
+  record,
+  releaseNote,
+  replay,
+  writeCapture,
+} from '../src/replay.ts';
 
 const CAPTURE = fileURLToPath(new URL('../fixtures/mixed/capture.pcap', import.meta.url));
 // biome-ignore lint/suspicious/noExplicitAny: a program in JavaScript may pass anything
@@ -52,6 +63,28 @@ const REFUSED: [name: string, call: () => unknown, type: typeof TypeError | type
   ['replay, options', () => replay(CAPTURE, any(null)), TypeError, /^options must be an object, not null$/],
   ['record(5)', () => record(any(5)), TypeError, /^path must be a string, not 5$/],
   ["readPcap('x')", () => readPcap(any('x')), TypeError, /^capture must be a Uint8Array, not 'x'$/],
+  ["readCapture('x')", () => readCapture(any('x')), TypeError, /^capture must be a Uint8Array, not 'x'$/],
+  ['writeCapture, a number', () => writeCapture(any([5])), TypeError, /^datagrams\[0\] must be an object, not 5$/],
+  ...(
+    [
+      ['fromKernel', 1, TypeError, 'must be true or false, not 1'],
+      ['bytes', 'x', TypeError, "must be a Uint8Array, not 'x'"],
+      ['time', 5, TypeError, 'must be a bigint, not 5'],
+      ['time', -1n, RangeError, 'must be nanoseconds from 0 to '],
+      ['time', 1n << 63n, RangeError, 'must be nanoseconds from 0 to '],
+      ['socket', -1, RangeError, 'must be an integer from 0 to 4294967295, not -1'],
+    ] as const
+  ).map(([name, value, type, says]): (typeof REFUSED)[number] => [
+    `writeCapture, ${name} ${value}`,
+    () => writeCapture([any({ ...overrunNote(), [name]: value })]),
+    type,
+    new RegExp(`^datagrams\\[0\\]\\.${name} ${says}`),
+  ]),
+  ["messages('x')", () => messages(any('x')), TypeError, /^datagram must be a Uint8Array, not 'x'$/],
+  ['memorySource(5)', () => memorySource(any(5)), TypeError, /^bytes must be a Uint8Array, not 5$/],
+  ['fileSource(5)', () => fileSource(any(5)), TypeError, /^path must be a string or a URL, not 5$/],
+  ['overrunNote(-1)', () => overrunNote(-1), RangeError, /^lost must be an integer from 0 to/],
+  ['releaseNote(6)', () => releaseNote(any(6)), TypeError, /^release must be a string, not 6$/],
   ["Flow.from('x')", () => Flow.from(any('x')), TypeError, /^flow must be an object, not 'x'$/],
   ['Flow.from([])', () => Flow.from(any([])), TypeError, /^flow must be an object, not an array$/],
   ['formatFlow({})', () => formatFlow(any({})), TypeError, /^flow must be a Flow/],

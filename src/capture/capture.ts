@@ -1,4 +1,13 @@
-import { type Checks, checkOptions, describe, oneOf } from '../netlink/check.ts';
+import {
+  type Checks,
+  checkBoolean,
+  checkBytes,
+  checkInteger,
+  checkOptions,
+  checkPlain,
+  describe,
+  oneOf,
+} from '../netlink/check.ts';
 import type { CapturedDatagram } from './datagram.ts';
 import { overrunNote, releaseOf } from './notes.ts';
 import { type Scan, scan } from './scan.ts';
@@ -26,7 +35,7 @@ export interface Capture {
  * @throws DecodeError for what is no capture, UnsupportedError for a capture that cannot be read
  */
 export function readCapture(capture: Uint8Array): Capture {
-  if (!(capture instanceof Uint8Array)) throw new TypeError(`capture must be a Uint8Array, not ${describe(capture)}`);
+  checkBytes(capture, 'capture');
   const read = scan(memorySource(capture));
   const datagrams = [...capturedDatagrams(read)];
   const { format, skipped, notes } = read;
@@ -50,17 +59,34 @@ export interface WriteCaptureOptions {
 const WRITE_OPTIONS: Checks<WriteCaptureOptions> = { format: oneOf(...WRITTEN_FORMATS) };
 
 /**
- * A capture file of these datagrams, which readCapture() and replay() read.
+ * A capture file of these datagrams, which readCapture() and replay() read. A time of 0 is as none.
  *
  * @throws TypeError, RangeError naming the argument
  */
 export function writeCapture(datagrams: Iterable<CapturedDatagram>, options: WriteCaptureOptions = {}): Uint8Array {
   checkOptions(options, WRITE_OPTIONS);
   const all = [...datagrams];
+  for (const [index, each] of all.entries()) checkDatagram(each, `datagrams[${index}]`);
   const { header, record } = WRITERS[options.format ?? 'pcap'];
   let release: string | undefined;
   for (const { bytes } of all) release ??= releaseOf(bytes);
   return concat([header(release), ...all.map(record)]);
+}
+
+/** The last second that pcap has, in nanoseconds. */
+const LAST = 0xffff_ffffn * 1_000_000_000n + 999_999_999n;
+
+/** @throws TypeError, RangeError naming the argument */
+function checkDatagram(datagram: CapturedDatagram, argument: string): void {
+  checkPlain(datagram, argument);
+  const { fromKernel, time, bytes, socket } = datagram;
+  checkBoolean(fromKernel, `${argument}.fromKernel`);
+  checkBytes(bytes, `${argument}.bytes`);
+  if (socket !== undefined) checkInteger(socket, 0xffff_ffff, `${argument}.socket`);
+  if (time === undefined) return;
+  if (typeof time !== 'bigint') throw new TypeError(`${argument}.time must be a bigint, not ${describe(time)}`);
+  if (time < 0n || time > LAST)
+    throw new RangeError(`${argument}.time must be nanoseconds from 0 to ${LAST}, not ${time}`);
 }
 
 function concat(pieces: readonly Uint8Array[]): Uint8Array {

@@ -2,8 +2,8 @@
 
 const NAMED: Readonly<Record<string, number>> = { a: 7, b: 8, t: 9, n: 10, v: 11, f: 12, r: 13, e: 27 };
 
-/** A string in double or single quotes, without them; at the start of the text. Its second part is what `...` says: it was cut. */
-export const QUOTED = /"((?:[^"\\]|\\.)*)"(\.\.\.)?/;
+/** A string in double quotes; and behind it what strace writes where it has cut one. */
+export const QUOTED = /"([^"\\]*(?:\\.[^"\\]*)*)"(\.\.\.)?/;
 
 /** The bytes of what is between the quotes. */
 export function unescapeBytes(text: string): number[] {

@@ -1,3 +1,4 @@
+import { describe } from '../netlink/check.ts';
 import { UnsupportedError } from '../netlink/errors.ts';
 import type { Source } from './source.ts';
 
@@ -14,10 +15,14 @@ export interface FileSource extends Source {
  * Opens a file for reading, to be read piece by piece. Works in Node.js, Deno and Bun.
  *
  * @param path of a regular file
+ * @throws TypeError naming the argument
  * @throws UnsupportedError where there are no files, as in a browser, and for what is no regular file
  * @throws the errors of node:fs
  */
 export function fileSource(path: string | URL): FileSource {
+  // A number would be taken for a file descriptor of somebody else's.
+  if (typeof path !== 'string' && !(path instanceof URL))
+    throw new TypeError(`path must be a string or a URL, not ${describe(path)}`);
   const fs = globalThis.process?.getBuiltinModule?.('node:fs');
   if (fs === undefined) throw new UnsupportedError('there are no files here; give the bytes of the capture');
   const descriptor = fs.openSync(path, 'r');

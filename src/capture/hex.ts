@@ -37,7 +37,7 @@ export function isHexText(text: string): boolean {
 function bytesOf(text: string): { bytes: number[]; offset?: number } | undefined {
   const dump = hexdumpLine(text.trimStart());
   if (dump !== undefined) return dump;
-  const quoted = QUOTED.exec(text.replace(/^\s*b'(.*)'\W*$/, '"$1"'));
+  const quoted = QUOTED.exec(pythonAsC(text));
   if (quoted?.[1].includes('\\x')) return { bytes: unescapeBytes(quoted[1]) };
   const words = text.split(/[\s:,;-]+/).filter((word) => word !== '');
   const prefixed = words.some((word) => /^0x/i.test(word));
@@ -48,6 +48,12 @@ function bytesOf(text: string): { bytes: number[]; offset?: number } | undefined
     for (let at = 0; at < digits.length; at += 2) bytes.push(Number.parseInt(digits.slice(at, at + 2), 16));
   }
   return bytes.length === 0 ? undefined : { bytes };
+}
+
+/** The string of `b'...'` in double quotes. */
+function pythonAsC(text: string): string {
+  const start = /^\s*b'/.exec(text)?.[0].length;
+  return start === undefined ? text : `"${text.slice(start, text.lastIndexOf("'"))}"`;
 }
 
 /** One datagram that is being read. */
@@ -80,7 +86,7 @@ export function* hexDatagrams(source: Source, skipped: Skipped): Iterable<TextDa
     if (marked || bytes.length >= LEAST) yield { ...rest, bytes: Uint8Array.from(bytes) };
   }
   for (const { text, offset, open } of lines(source)) {
-    let rest = text.replace(/\s*(?:#|\/\/).*$/, '').replace(/\/\*.*?\*\//g, '');
+    let rest = withoutComments(text);
     if (rest.trim() === '') {
       if (text.trim() === '' && !inList) yield* flush();
       continue;
@@ -144,6 +150,13 @@ export function* hexDatagrams(source: Source, skipped: Skipped): Iterable<TextDa
     pending!.open = open;
   }
   yield* flush();
+}
+
+/** Not by one expression: it would look at a long run of spaces once for each. */
+function withoutComments(text: string): string {
+  const at = text.search(/#|\/\//);
+  const rest = at < 0 ? text : text.slice(0, at);
+  return (rest.includes('*/') ? rest.replace(/\/\*.*?\*\//g, '') : rest).trimEnd();
 }
 
 /** Whether a line without an arrow begins another datagram. */

@@ -1,5 +1,6 @@
 /** The netlink messages of a datagram, as far as a capture must know them. */
 import { HOST_LITTLE_ENDIAN, viewOf } from '../netlink/byteorder.ts';
+import { checkBytes } from '../netlink/check.ts';
 import { align4, walkDatagram } from '../netlink/nlmsg.ts';
 import { NLM_F_REQUEST, NLMSG_HDRLEN } from '../uapi/netlink.ts';
 
@@ -24,9 +25,10 @@ export function wholeMessages(bytes: Uint8Array, littleEndian = HOST_LITTLE_ENDI
  * The netlink messages of a datagram, each with its nlmsghdr and without the padding behind it. They share the memory of the
  * datagram: who changes one changes the datagram.
  *
- * @throws DecodeError at a broken length
+ * @throws TypeError naming the argument, DecodeError at a broken length
  */
 export function messages(datagram: Uint8Array): Uint8Array[] {
+  checkBytes(datagram, 'datagram');
   const found: Uint8Array[] = [];
   walkDatagram(viewOf(datagram), (_header, _view, offset, end) => void found.push(datagram.subarray(offset, end)));
   return found;

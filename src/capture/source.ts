@@ -1,3 +1,5 @@
+import { checkBytes } from '../netlink/check.ts';
+
 /** Bytes that are read where they are needed, so that a capture need not fit into memory. */
 export interface Source {
   /** In bytes. */
@@ -9,8 +11,9 @@ export interface Source {
   read(offset: number, length: number): Uint8Array;
 }
 
-/** Bytes in memory as a source. They are not copied. */
+/** Bytes in memory as a source. They are not copied. @throws TypeError naming the argument */
 export function memorySource(bytes: Uint8Array): Source {
+  checkBytes(bytes, 'bytes');
   // Not a Buffer, whose slice() shares its memory: a caller that copies a datagram to change it would change the capture.
   const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
   return { size: plain.length, read: (offset, length) => plain.subarray(offset, offset + length) };

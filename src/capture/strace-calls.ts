@@ -27,6 +27,7 @@ interface Descriptor {
 const PREFIX =
   /^\s*(?:\[pid\s+(\d+)\]|(\d+)(?:<[^>]*>)?|(\d+\.\d+)|\d\d:\d\d:\d\d(?:\.\d+)?|\(\+\s*\d+\.\d+\)|\[[0-9a-f]+\])\s+/;
 const RETURNED = /\)\s+= (-?\d+)(?:<[^>]*>)?(?: .*)?$/;
+const UNFINISHED = '<unfinished ...>';
 const SENDS = /^(?:send(?:to|msg|mmsg)?|writev?)$/;
 const RECEIVES = /^(?:recv(?:from|msg|mmsg)?|readv?)$/;
 /** Earlier is a time since the line before (`-r`). */
@@ -48,9 +49,8 @@ export class StraceCalls {
       if (match[3] !== undefined) time = nanoseconds(match[3]);
       rest = rest.slice(match[0].length);
     }
-    const unfinished = /^(.*?)\s*<unfinished \.\.\.>$/.exec(rest);
-    if (unfinished !== null) {
-      this.#unfinished.set(process, { text: unfinished[1], time });
+    if (rest.endsWith(UNFINISHED)) {
+      this.#unfinished.set(process, { text: rest.slice(0, -UNFINISHED.length).trimEnd(), time });
       return undefined;
     }
     const resumed = /^<\.\.\. \w+ resumed>\s?(.*)$/.exec(rest);
@@ -144,8 +144,18 @@ function portidOf(text: string): number | undefined {
   return match === null ? undefined : Number(match[1]) >>> 0;
 }
 
+/** Not by an expression: it would look at a string without an end once for each quote in it. */
 function withoutStrings(text: string): string {
-  return text.replace(/"(?:[^"\\]|\\.)*"/g, '""');
+  let kept = '';
+  for (let at = 0; at < text.length; ) {
+    const quote = text.indexOf('"', at);
+    if (quote < 0) return kept + text.slice(at);
+    kept += text.slice(at, quote);
+    at = quote + 1;
+    while (at < text.length && text[at] !== '"') at += text[at] === '\\' ? 2 : 1;
+    at++;
+  }
+  return kept;
 }
 
 function nanoseconds(text: string): bigint | undefined {

@@ -120,6 +120,10 @@ export function checkBoolean(value: unknown, argument: string): void {
   if (typeof value !== 'boolean') throw new TypeError(`${argument} must be true or false, not ${describe(value)}`);
 }
 
+export function checkBytes(value: unknown, argument: string): void {
+  if (!(value instanceof Uint8Array)) throw new TypeError(`${argument} must be a Uint8Array, not ${describe(value)}`);
+}
+
 export function checkString(value: unknown, argument: string): void {
   if (typeof value !== 'string') throw new TypeError(`${argument} must be a string, not ${describe(value)}`);
 }

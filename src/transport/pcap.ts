@@ -66,6 +66,7 @@ export function pcapRecord({ fromKernel, time, bytes }: CapturedDatagram): Uint8
  * The NETLINK_NETFILTER datagrams of a capture, in order; others are left out. What nlmon wrote has no direction: there, a
  * datagram whose first message has NLM_F_REQUEST went to the kernel.
  *
+ * @deprecated readCapture() reads more formats, and skips what is cut or broken.
  * @throws DecodeError for a broken or cut file
  * @throws UnsupportedError for pcapng, another link type, or a capture from a machine of the other byte order
  */

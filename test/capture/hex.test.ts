@@ -125,6 +125,28 @@ describe('hexadecimal text', () => {
     });
   });
 
+  it('is read in a time that grows with its length, whatever is in it', () => {
+    const times = 200_000;
+    const hostile = [
+      `sendto(3, "${'\\"'.repeat(times)} ) = 4`,
+      `sendto(3, ${' '.repeat(times)}x`,
+      `> ${' '.repeat(times)}x`,
+      `> b'${"'".repeat(times)}x`,
+      `> ${'/*'.repeat(times)}*/ x`,
+      `> ${'[ '.repeat(times)}`,
+      `> ${'{1}'.repeat(times)}`,
+      `0000  ${'00 '.repeat(times)}`,
+      `${'1 '.repeat(times)}sendto(3, `,
+    ];
+    for (const text of hostile) {
+      try {
+        read(text);
+      } catch (error) {
+        expect(error).to.be.instanceOf(DecodeError);
+      }
+    }
+  });
+
   it('is no other text, and no other file', () => {
     for (const text of [
       '#!/bin/sh\necho 1\n',
