@@ -3,6 +3,7 @@ import { gzipSync } from 'node:zlib';
 import { expect } from 'chai';
 import { type Capture, readCapture, writeCapture } from '../../src/capture/capture.ts';
 import type { CapturedDatagram } from '../../src/capture/datagram.ts';
+import { HEX_HEADER } from '../../src/capture/hex.ts';
 import { scan } from '../../src/capture/scan.ts';
 import { memorySource } from '../../src/capture/source.ts';
 import { viewOf } from '../../src/netlink/byteorder.ts';
@@ -62,7 +63,7 @@ describe(`captures of any datagrams (seed ${seed})`, () => {
       for (let length = 0; length < file.length; length++) {
         const read = attempt(file.subarray(0, length));
         if (read === undefined) {
-          expect(length, 'refused').to.be.below({ pcap: 24, pcapng: 12, hex: 1 }[format]);
+          expect(length, 'refused').to.be.below({ pcap: 24, pcapng: 12, hex: HEX_HEADER.length }[format]);
           continue;
         }
         const found = read.datagrams.map(key);
