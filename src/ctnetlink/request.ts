@@ -67,12 +67,26 @@ const ZONE = slotOfProperty('zone');
 const ID = slotOfProperty('id');
 const STATUS = slotOfProperty('status');
 const TIMEOUT = slotOfProperty('timeout');
+const LABELS = slotOfProperty('labels');
+const LABELS_MASK = slotOfProperty('labelsMask');
 /** What may name a flow. */
 const NAMES = [ORIG.family, ...ORIG.all, REPLY.family, ...REPLY.all, ZONE];
 const READ_ONLY = [...ATTRIBUTES.keys()].filter((slot) => ATTRIBUTES[slot].readOnly === true);
 
 function familyOf(flow: Flow): number {
   return (flow.slots[ORIG.family] ?? flow.slots[REPLY.family] ?? AF_UNSPEC) as number;
+}
+
+/** The kernel refuses another length in an update (EINVAL), and creates a flow without its labels. @throws RangeError */
+function checkLabelsMask(slots: Flow['slots'], argument: string): void {
+  const labels = slots[LABELS] as Uint8Array | undefined;
+  const mask = slots[LABELS_MASK] as Uint8Array | undefined;
+  if (labels === undefined || mask === undefined) return;
+  if (mask.length === 0) throw new RangeError(`${argument}.labelsMask must be whole 32-bit words, not 0 bytes`);
+  if (mask.length !== labels.length)
+    throw new RangeError(
+      `${argument}.labelsMask must have the length of ${argument}.labels, ${labels.length} bytes, not ${mask.length}`,
+    );
 }
 
 /** What of a flow a NEW request carries: all that the kernel takes, also what this package does not know. A copy, unless it is `owned`. */
@@ -88,7 +102,7 @@ function writable(flow: Flow, owned: boolean): Flow {
  * One direction, or part of it, may be missing: it is the inverse of the other. A TCP flow beyond its handshake gets flags that make the kernel
  * liberal about its windows, unless it has flags or window scales: see tcp-flags.ts.
  * @param owned the flow is nobody else's, and may be changed
- * @throws TypeError when no direction is whole or the timeout is missing (the kernel would say EINVAL)
+ * @throws TypeError when no direction is whole or the timeout is missing (the kernel would say EINVAL); RangeError for a mask of labels of another length
  */
 export function buildCreate(flow: Flow, query: 'create' | 'createOrUpdate', argument = 'flow', owned = false): Request {
   const known = flow.slots[ID] !== undefined;
@@ -99,6 +113,7 @@ export function buildCreate(flow: Flow, query: 'create' | 'createOrUpdate', argu
   checkTuple(slots, given, argument, known);
   completeFrom(slots, given, other);
   checkTuple(slots, other, argument, known);
+  if (slots[LABELS_MASK] !== undefined) checkLabelsMask(slots, argument);
   if (slots[TIMEOUT] === undefined)
     throw new TypeError(`${argument}.timeout is required: seconds until the flow expires`);
   setTcpFlags(slots);
@@ -108,7 +123,7 @@ export function buildCreate(flow: Flow, query: 'create' | 'createOrUpdate', argu
 
 /**
  * @param owned the flow is nobody else's, and may be changed
- * @throws TypeError when there is no whole tuple, or a second one that is not whole
+ * @throws TypeError when there is no whole tuple, or a second one that is not whole; RangeError for a mask of labels of another length
  */
 export function buildUpdate(flow: Flow, argument = 'flow', owned = false, naming: Naming = 'usual'): Request {
   const { slots } = flow;
@@ -116,6 +131,7 @@ export function buildUpdate(flow: Flow, argument = 'flow', owned = false, naming
   const hasOrig = hasTuple(slots, ORIG);
   if (hasOrig) checkTuple(slots, ORIG, argument, known);
   if (!hasOrig || hasTuple(slots, REPLY)) checkTuple(slots, REPLY, argument, known);
+  if (slots[LABELS_MASK] !== undefined) checkLabelsMask(slots, argument);
   const family = familyOf(flow);
   const names = naming === 'exact' ? identity(flow, argument, naming).slots : undefined;
   const attributes = writable(flow, owned);

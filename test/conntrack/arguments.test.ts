@@ -61,6 +61,21 @@ const NO_WRITES: Refused[] = [
   [{ orig: TUPLE, timeout: 1, labels: [128] }, RangeError, 'flow.labels: bit 128 is not an integer from 0 to 127'],
   [{ orig: TUPLE, timeout: 1, labels: 5 }, TypeError, 'flow.labels must be an array'],
   [{ orig: TUPLE, timeout: 1, labels: new Uint8Array(3) }, RangeError, 'flow.labels must be whole 32-bit words'],
+  [
+    { orig: TUPLE, timeout: 1, labels: [1], labelsMask: new Uint8Array(8) },
+    RangeError,
+    'flow.labelsMask must have the length of flow.labels, 16 bytes, not 8',
+  ],
+  [
+    { orig: TUPLE, timeout: 1, labels: new Uint8Array(4), labelsMask: [1] },
+    RangeError,
+    'flow.labelsMask must have the length of flow.labels, 4 bytes, not 16',
+  ],
+  [
+    { orig: TUPLE, timeout: 1, labels: new Uint8Array(0), labelsMask: new Uint8Array(0) },
+    RangeError,
+    'flow.labelsMask must be whole 32-bit words, not 0 bytes',
+  ],
   [{ orig: TUPLE, timeout: 1, snat: { minAddress: 'x' } }, RangeError, 'flow.snat.minAddress must be an IPv4 or IPv6'],
   [{ orig: TUPLE, timeout: 1, snat: { minPort: 65536 } }, RangeError, 'flow.snat.minPort must be'],
 ];
