@@ -2,7 +2,6 @@
 import { isGone } from '../conntrack/call.ts';
 import type { Conntrack } from '../conntrack/conntrack.ts';
 import { Flow } from '../ctnetlink/flow.ts';
-import { identity } from '../ctnetlink/identity.ts';
 import { type SlotValue, sameValue } from '../ctnetlink/kinds.ts';
 import { labelBits, labelWords } from '../ctnetlink/labels.ts';
 import { beLiberal } from '../ctnetlink/tcp-flags.ts';
@@ -103,10 +102,11 @@ export async function changeFlows(context: Context, onRefused: (error: Error) =>
   const { settings } = context;
   const change = new Change(settings);
   const apply = async (ct: Conntrack, batch: Flow[]): Promise<Flow[]> => {
-    const asked = await Promise.all(batch.map((flow) => namingIt(ct, flow, change.of(flow))));
-    const requests = asked.filter((request) => request !== undefined);
+    const requests = batch.map((flow) => change.of(flow)).filter((request) => request !== undefined);
     const unchanged = new Set<Flow>();
+    // The kernel compares no id in an update: it may find another flow, whose reply has the tuple of this one.
     await ct.updateMany(requests, {
+      exact: true,
       onError: ({ item, error }) => {
         unchanged.add(item as Flow);
         if (!isGone(error)) onRefused(error);
@@ -119,21 +119,6 @@ export async function changeFlows(context: Context, onRefused: (error: Error) =>
   return await work(context, new Selection(settings, true), 'updated', apply);
 }
 
-/**
- * The request, named so that the kernel changes this flow; undefined where it is gone. The kernel compares no id in an update: where the original tuple
- * of a flow is the reply tuple of another, which zones of one direction allow, it would change that one.
- */
-async function namingIt(ct: Conntrack, flow: Flow, request: Flow | undefined): Promise<Flow | undefined> {
-  if (request === undefined) return undefined;
-  const found = await ct.get(request);
-  if (found === undefined || found.id === flow.id) return request;
-  if ((await ct.get(flow)) === undefined) return undefined;
-  const exact = identity(flow, 'flow', 'exact').slots;
-  for (const slot of IDENTITY) request.slots[slot] = undefined;
-  for (let slot = 0; slot < exact.length; slot++) request.slots[slot] = exact[slot] ?? request.slots[slot];
-  return request;
-}
-
 const MARK = slotOfProperty('mark');
 const STATUS = slotOfProperty('status');
 const LABELS = slotOfProperty('labels');
@@ -142,8 +127,13 @@ const ZONE = slotOfProperty('zone');
 const VTAGS = ['sctp.vtagOrig', 'sctp.vtagReply'].map((property) => slotOfProperty(property));
 /** Not the verification tags, which conntrack(8) does not look at. */
 const COMPARED = [...CHANGED, MARK].filter((slot) => !VTAGS.includes(slot));
-/** What names a flow. */
-const IDENTITY = [ORIG.family, ...ORIG.all, ZONE];
+/** What names a flow, and says whether it is the one that was meant. */
+const IDENTITY = [
+  ORIG.family,
+  ...ORIG.all,
+  ZONE,
+  ...['id', 'timestamp.start'].map((property) => slotOfProperty(property)),
+];
 
 /** What -U changes. */
 class Change {

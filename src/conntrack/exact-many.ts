@@ -55,14 +55,24 @@ export function deletes(lease: Lease): Work {
         else failed(at, error);
       };
       await lease.sendBatch(batch, hidden, (at) => buildDelete(flows[at]).subject());
-      await sendExactly(lease, second, buildDelete, flows, [...refused.keys()], (at, error) =>
+      const again = [...refused.keys()].map((at): Found => ({ at, naming: 'exact' }));
+      await sendNamed(lease, second, buildDelete, flows, again, (at, error) =>
         failed(at, isGone(error) ? refused.get(at)! : error),
       );
     },
   };
 }
 
-/** What is done with the flows that are found to be those that were meant. */
+/** A flow of the batch, and the name by which the kernel found it. */
+interface Found {
+  at: number;
+  naming: Naming;
+}
+
+/**
+ * What is done with the flows that are found to be those that were meant. As with one flow (one-flow.ts) they are asked for by their usual names; where
+ * that finds another flow, exactly.
+ */
 export function exactly(lease: Lease, operation: 'delete' | 'update'): Work {
   const second = new Batch();
   const build = CHANGES[operation];
@@ -73,44 +83,78 @@ export function exactly(lease: Lease, operation: 'delete' | 'update'): Work {
     request(flow) {
       // What cannot be asked for fails before anything is sent.
       build(flow, 'exact');
-      return buildGet(flow, 'exact');
+      return buildGet(flow, firstNaming(flow));
     },
     async send(batch, items, failed) {
       const flows = items as readonly Flow[];
       const gone = (at: number): Error => noSuchFlow(operation, build(flows[at], 'usual').subject());
-      /** By item; undefined where nothing came. */
-      const answers: (Flow | 'refused' | undefined)[] = [];
-      const refused = (at: number, error: Error): void => {
-        answers[at] = 'refused';
-        failed(at, isGone(error) ? gone(at) : error);
-      };
-      await lease.sendBatch(batch, refused, undefined, (at, view, offset, end) => {
-        answers[at] = decodeFlow(view, offset, end);
+      const failedOrGone = (at: number, error: Error): void => failed(at, isGone(error) ? gone(at) : error);
+      const found: Found[] = [];
+      const hidden: Found[] = [];
+      const asked = flows.map((flow, at): Found => ({ at, naming: firstNaming(flow) }));
+      await lookUp(lease, batch, flows, asked, failedOrGone, (each, same) => {
+        if (same) found.push(each);
+        else if (each.naming === 'usual') hidden.push({ at: each.at, naming: 'exact' });
+        else failed(each.at, gone(each.at));
       });
-      const same: number[] = [];
-      flows.forEach((flow, at) => {
-        const answer = answers[at];
-        if (answer === 'refused') return;
-        if (answer === undefined) failed(at, lostAnswer('get', true));
-        else if (isSameFlow(flow, answer)) same.push(at);
-        else failed(at, gone(at));
-      });
-      await sendExactly(lease, second, build, flows, same, (at, error) => failed(at, isGone(error) ? gone(at) : error));
+      if (hidden.length > 0) {
+        fill(second, hidden, ({ at, naming }) => buildGet(flows[at], naming));
+        await lookUp(lease, second, flows, hidden, failedOrGone, (each, same) => {
+          if (same) found.push(each);
+          else failed(each.at, gone(each.at));
+        });
+      }
+      await sendNamed(lease, second, build, flows, found, failedOrGone);
     },
   };
 }
 
-async function sendExactly(
+/** By which name a flow is asked for first: where nothing would say that another was found, by the one that finds no other. */
+function firstNaming(flow: Flow): Naming {
+  return mayBeHidden(flow) ? 'usual' : 'exact';
+}
+
+/** Sends a batch of requests for these flows, and says of each that was found whether it is the one that was meant. */
+async function lookUp(
+  lease: Lease,
+  batch: Batch,
+  flows: readonly Flow[],
+  asked: readonly Found[],
+  failed: Failed,
+  found: (each: Found, same: boolean) => void,
+): Promise<void> {
+  /** By place in the batch; undefined where nothing came. */
+  const answers: (Flow | 'refused' | undefined)[] = [];
+  const refused = (index: number, error: Error): void => {
+    answers[index] = 'refused';
+    failed(asked[index].at, error);
+  };
+  await lease.sendBatch(batch, refused, undefined, (index, view, offset, end) => {
+    answers[index] = decodeFlow(view, offset, end);
+  });
+  asked.forEach((each, index) => {
+    const answer = answers[index];
+    if (answer === 'refused') return;
+    if (answer === undefined) failed(each.at, lostAnswer('get', true));
+    else found(each, isSameFlow(flows[each.at], answer));
+  });
+}
+
+async function sendNamed(
   lease: Lease,
   batch: Batch,
   build: Build,
   flows: readonly Flow[],
-  places: readonly number[],
+  some: readonly Found[],
   failed: Failed,
 ): Promise<void> {
-  if (places.length === 0) return;
+  if (some.length === 0) return;
+  fill(batch, some, ({ at, naming }) => build(flows[at], naming));
+  const subject = (index: number): string | undefined => build(flows[some[index].at], 'usual').subject();
+  await lease.sendBatch(batch, (index, error) => failed(some[index].at, error), subject);
+}
+
+function fill(batch: Batch, some: readonly Found[], request: (each: Found) => Request): void {
   batch.clear();
-  for (const at of places) batch.add(build(flows[at], 'exact'));
-  const subject = (index: number): string | undefined => build(flows[places[index]], 'usual').subject();
-  await lease.sendBatch(batch, (index, error) => failed(places[index], error), subject);
+  for (const each of some) batch.add(request(each));
 }
