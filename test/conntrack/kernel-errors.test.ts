@@ -46,6 +46,22 @@ describeKernel('refusals of the kernel', [], () => {
     for (const [call, message] of messages) expect(((await rejection(call)) as Error).message).to.equal(message);
   });
 
+  it('name IPS_FIXED_TIMEOUT where a timeout is fixed', async () => {
+    const flow = { orig: UDP, timeout: 60 };
+    await ct.create({ ...flow, status: ['FIXED_TIMEOUT'] });
+    const changed = { ...flow, timeout: 70 };
+    for (const [operation, call] of [
+      ['update', ct.update(changed)],
+      ['createOrUpdate', ct.createOrUpdate(changed)],
+    ] as const) {
+      const { message } = (await rejection(call)) as KernelError;
+      expect(message).to.match(new RegExp(`^${operation}: EPERM: .*or the flow has IPS_FIXED_TIMEOUT, whose timeout`));
+    }
+    const many = (await rejection(ct.createOrUpdateMany([changed]))) as ManyError;
+    expect(many.failures[0].error.message).to.match(/^createOrUpdate: EPERM: .*IPS_FIXED_TIMEOUT/);
+    expect((await ct.get(flow))!.timeout).to.be.at.most(60);
+  });
+
   it('name the expectation', async () => {
     const missing = (await rejection(ct.expectations.delete({ tuple: EXPECTED }))) as KernelError;
     expect(missing.message).to.match(

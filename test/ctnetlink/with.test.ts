@@ -185,6 +185,14 @@ describe('flow: structured clone', () => {
     });
   });
 
+  it('has its JSON by Flow.from, which it has not itself: JSON takes no BigInt', () => {
+    const flow = Flow.from({ ...FLOW, timestamp: { start: 1_700_000_000_000_000_000n } });
+    const clone = structuredClone(flow);
+    expect(() => JSON.stringify(clone)).to.throw(TypeError, 'BigInt');
+    expect(JSON.stringify(Flow.from(clone))).to.equal(JSON.stringify(flow));
+    expect(JSON.stringify(structuredClone(flow.toJSON()))).to.equal(JSON.stringify(flow));
+  });
+
   it('keeps no bytes of the clone', () => {
     const clone = structuredClone(Flow.from(FLOW));
     const flow = Flow.from(clone);
