@@ -9,7 +9,6 @@ import {
   messages,
   overrunNote,
   readCapture,
-  readPcap,
   record,
   releaseNote,
   replay,
@@ -52,7 +51,7 @@ const REFUSED: [name: string, call: () => unknown, type: typeof TypeError | type
     'replay, events',
     () => replay(CAPTURE, { events: any('x') }),
     RangeError,
-    /^options\.events must be free or recorded, not 'x'$/,
+    /^options\.events must be free, recorded or timed, not 'x'$/,
   ],
   [
     'replay, repeat',
@@ -62,7 +61,6 @@ const REFUSED: [name: string, call: () => unknown, type: typeof TypeError | type
   ],
   ['replay, options', () => replay(CAPTURE, any(null)), TypeError, /^options must be an object, not null$/],
   ['record(5)', () => record(any(5)), TypeError, /^path must be a string, not 5$/],
-  ["readPcap('x')", () => readPcap(any('x')), TypeError, /^capture must be a Uint8Array, not 'x'$/],
   ["readCapture('x')", () => readCapture(any('x')), TypeError, /^capture must be a Uint8Array, not 'x'$/],
   ['writeCapture, a number', () => writeCapture(any([5])), TypeError, /^datagrams\[0\] must be an object, not 5$/],
   ...(

@@ -24,7 +24,7 @@ import { walkAttributes } from '../src/netlink/nlattr.ts';
 import { walkDatagram } from '../src/netlink/nlmsg.ts';
 import { Writer } from '../src/netlink/writer.ts';
 import { attributesOf, nfnlMessage, nfnlSubsystem } from '../src/nfnetlink/nfgenmsg.ts';
-import { type CapturedDatagram, readPcap, replay } from '../src/replay.ts';
+import { type CapturedDatagram, readCapture, replay } from '../src/replay.ts';
 import { NLMSG_MIN_TYPE } from '../src/uapi/netlink.ts';
 import { NFNL_SUBSYS_CTNETLINK, NFNL_SUBSYS_CTNETLINK_EXP } from '../src/uapi/nfnetlink.ts';
 import {
@@ -44,7 +44,7 @@ interface Facts {
 const path = (name: string, file: string): string =>
   fileURLToPath(new URL(`../fixtures/${name}/${file}`, import.meta.url));
 const text = (name: string, file: string): string => readFileSync(path(name, file), 'utf8');
-const capture = (name: string): CapturedDatagram[] => readPcap(readFileSync(path(name, 'capture.pcap')));
+const capture = (name: string): CapturedDatagram[] => readCapture(readFileSync(path(name, 'capture.pcap'))).datagrams;
 
 interface Captured {
   view: DataView;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { viewOf } from '../../src/netlink/byteorder.ts';
 import { walkDatagram } from '../../src/netlink/nlmsg.ts';
-import { readPcap } from '../../src/replay.ts';
+import { readCapture } from '../../src/replay.ts';
 import { runC, runOurs, sides } from '../programs.ts';
 import { takeTurns } from '../rounds.ts';
 import { median, ratio } from '../statistics.ts';
@@ -80,6 +80,8 @@ export async function measureMemory({ rounds }: Size): Promise<Table> {
 
 /** The flows of the dump in a capture, one after the other. */
 function messagesOf(capture: string): Uint8Array {
-  const parts = readPcap(readFileSync(capture)).filter(({ fromKernel, bytes }) => fromKernel && bytes.length > 100);
+  const parts = readCapture(readFileSync(capture)).datagrams.filter(
+    ({ fromKernel, bytes }) => fromKernel && bytes.length > 100,
+  );
   return Buffer.concat(parts.map(({ bytes }) => bytes));
 }

@@ -63,8 +63,8 @@ async function work(
 ): Promise<number> {
   await using other = await open();
   const progress = new Progress(verb);
-  const listing = new Listing<Flow>(settings, output, flowFormat(settings), 'none');
-  const batches = selected(ct, selection, {}, settings.replay !== undefined);
+  const listing = new Listing<Flow>(settings, output, flowFormat(settings, ct), 'none');
+  const batches = selected(ct, selection);
   try {
     for await (const flows of inTurn(gathered(batches), (batch) => done(other, batch))) {
       for (const flow of flows) listing.add(flow);

@@ -10,7 +10,7 @@ import {
 } from '../format/event.ts';
 import { formatEventJSON, formatSyncJSON } from '../format/json.ts';
 import { timeval } from '../format/time.ts';
-import { flowFormat, isJSON, plainOptions } from './formats.ts';
+import { type Clock, flowFormat, isJSON, now, plainOptions } from './formats.ts';
 import { programNames } from './program-names.ts';
 import type { Settings } from './settings.ts';
 
@@ -30,24 +30,19 @@ export function eventFormat(settings: Settings): (event: FlowEvent) => string {
   }
   const options: EventOptions = plainOptions(settings);
   return (event) => {
-    if (timed) options.received = now();
+    if (timed) options.received = now(event);
     options.programName = programOf(event);
     return formatEvent(event, options);
   };
 }
 
 /** The text of a flow that was listed after an overrun: what -L prints of it, but for what tells it from an event. */
-export function syncFormat(settings: Settings): (flow: Flow) => string {
+export function syncFormat(settings: Settings, clock: Clock): (flow: Flow) => string {
   const { output } = settings;
   if (isJSON(settings)) return (flow) => formatSyncJSON({ flow });
-  const format = flowFormat(settings);
+  const format = flowFormat(settings, clock);
   // <flow> without a type, and -A, which does no harm where the flow is there already.
   if (output.has('xml') || output.has('save')) return format;
   if (!output.has('timestamp')) return (flow) => SYNC + format(flow);
-  return (flow) => `[${timeval(now())}]\t${SYNC}${format(flow)}`;
-}
-
-/** Milliseconds since 1970, with fractions. */
-export function now(): number {
-  return performance.timeOrigin + performance.now();
+  return (flow) => `[${timeval(now(clock))}]\t${SYNC}${format(flow)}`;
 }

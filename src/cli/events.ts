@@ -10,7 +10,7 @@ export async function flowEvents(context: Context): Promise<number> {
   const { ct, settings } = context;
   const selection = new Selection(settings);
   const format = eventFormat(settings);
-  const formatListed = syncFormat(settings);
+  const formatListed = syncFormat(settings, ct);
   const stream = await ct.events({
     types: settings.events.size > 0 ? [...settings.events] : undefined,
     filter: selection,
@@ -21,8 +21,7 @@ export async function flowEvents(context: Context): Promise<number> {
     stream,
     text: format,
     async *table() {
-      for await (const flows of selected(ct, selection, {}, settings.replay !== undefined))
-        yield flows.map(formatListed);
+      for await (const flows of selected(ct, selection)) yield flows.map(formatListed);
     },
   });
 }

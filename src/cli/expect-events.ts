@@ -5,7 +5,7 @@ import { listen } from './listen.ts';
 
 export async function expectationEvents(context: Context): Promise<number> {
   const { ct, settings } = context;
-  const formatListed = expectationSyncFormat(settings);
+  const formatListed = expectationSyncFormat(settings, context.ct);
   return await listen(context, {
     noun: 'expectation events',
     stream: await ct.expectations.events(),

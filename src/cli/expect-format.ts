@@ -5,17 +5,17 @@ import { formatExpectationEvent, formatExpectationEventXML } from '../format/eve
 import { formatExpectation, formatExpectationXML } from '../format/expectation.ts';
 import { formatExpectationEventJSON, formatExpectationJSON, formatSyncJSON } from '../format/json.ts';
 import { expectationTimeval } from '../format/time.ts';
-import { now, SYNC } from './event-format.ts';
-import { isJSON } from './formats.ts';
+import { SYNC } from './event-format.ts';
+import { type Clock, isJSON, now } from './formats.ts';
 import { programNames } from './program-names.ts';
 import type { Settings } from './settings.ts';
 
-export function expectationFormat(settings: Settings): (expectation: Expectation) => string {
+export function expectationFormat(settings: Settings, clock: Clock): (expectation: Expectation) => string {
   const { output } = settings;
   if (isJSON(settings)) return formatExpectationJSON;
   const time = output.has('timestamp');
-  if (output.has('xml')) return (expectation) => formatExpectationXML(expectation, { time });
-  return (expectation) => formatExpectation(expectation, { received: time ? now() : undefined });
+  if (output.has('xml')) return (expectation) => formatExpectationXML(expectation, { time, now: now(clock) });
+  return (expectation) => formatExpectation(expectation, { received: time ? now(clock) : undefined });
 }
 
 export function expectationEventFormat(settings: Settings): (event: ExpectationEvent) => string {
@@ -26,14 +26,14 @@ export function expectationEventFormat(settings: Settings): (event: ExpectationE
   }
   const time = output.has('timestamp');
   if (output.has('xml')) return (event) => formatExpectationEventXML(event, { time });
-  return (event) => formatExpectationEvent(event, { received: time ? now() : undefined });
+  return (event) => formatExpectationEvent(event, { received: time ? now(event) : undefined });
 }
 
 /** Of one that was listed after an overrun: see syncFormat. */
-export function expectationSyncFormat(settings: Settings): (expectation: Expectation) => string {
+export function expectationSyncFormat(settings: Settings, clock: Clock): (expectation: Expectation) => string {
   const { output } = settings;
   if (isJSON(settings)) return (expectation) => formatSyncJSON({ expectation });
-  if (output.has('xml')) return expectationFormat(settings);
+  if (output.has('xml')) return expectationFormat(settings, clock);
   const time = output.has('timestamp');
-  return (expectation) => (time ? `[${expectationTimeval(now())}]\t` : '') + SYNC + formatExpectation(expectation);
+  return (expectation) => (time ? `[${expectationTimeval(now(clock))}]\t` : '') + SYNC + formatExpectation(expectation);
 }

@@ -21,15 +21,30 @@ export function plainOptions({ command, output, labels, labelsAdd, labelsDelete 
   };
 }
 
+/** When what was read last was captured: a Conntrack on a replay, or an event of one. */
+export interface Clock {
+  /** Milliseconds since 1970, fractions included; undefined of a kernel. */
+  readonly time: number | undefined;
+}
+
+/** The same, or what the clock says now. */
+export function now({ time = performance.timeOrigin + performance.now() }: Clock): number {
+  return time;
+}
+
 /** The text of a flow, without a newline. */
-export function flowFormat(settings: Settings): (flow: Flow) => string {
+export function flowFormat(settings: Settings, clock: Clock): (flow: Flow) => string {
   const { output, command } = settings;
   if (isJSON(settings)) return formatFlowJSON;
   // What would do it again.
   if (output.has('save')) return command === 'delete' ? (flow) => formatFlowSave(flow, '-D') : formatFlowSave;
   const options = plainOptions(settings);
-  if (output.has('xml')) return (flow) => formatFlowXML(flow, options);
-  return (flow) => formatFlow(flow, options);
+  const format = output.has('xml') ? formatFlowXML : formatFlow;
+  if (settings.replay === undefined) return (flow) => format(flow, options);
+  return (flow) => {
+    options.now = now(clock);
+    return format(flow, options);
+  };
 }
 
 export function isJSON({ output }: Settings): boolean {

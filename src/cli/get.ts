@@ -26,7 +26,7 @@ function named(asked: Flow): Flow {
 export async function getFlow({ ct, settings, output }: Context): Promise<number> {
   const flow = await ct.get(named(settings.flow));
   if (flow === undefined) throw new KernelError(ENOENT, { operation: 'get', sequence: 0 });
-  const listing = new Listing(settings, output, flowFormat(settings), 'begun');
+  const listing = new Listing(settings, output, flowFormat(settings, ct), 'begun');
   if (new Selection(settings).matches(flow)) listing.add(flow);
   await listing.end();
   complain(`${listing.count} flow entries have been shown.`);

@@ -343,10 +343,23 @@ export const OPTIONS: readonly Option[] = [
     placeholder: 'FILE',
     ours: true,
     ofRun: true,
-    help: 'ask this capture instead of the kernel, without privilege',
+    help: 'ask this capture instead of the kernel, without privilege; - is standard input',
     with: { conntrack: `${SELECTING}FCSR`, expect: 'LGDIEFCS' },
     apply: (settings, value) => {
       settings.replay = value;
+    },
+  },
+  {
+    long: ['replay-release'],
+    argument: 'required',
+    placeholder: 'RELEASE',
+    ours: true,
+    ofRun: true,
+    help: 'of the kernel that was captured, such as 6.1.0',
+    with: { conntrack: `${SELECTING}FCSR`, expect: 'LGDIEFCS' },
+    apply: (settings, value) => {
+      if (!/^\d+\.\d+/.test(value!)) throw new UsageError(`'${value}' is no release, such as 6.1.0`);
+      settings.replayRelease = value;
     },
   },
   {

@@ -1,11 +1,12 @@
 /** Carries out what a command line says. */
+import { readFileSync } from 'node:fs';
 import { Conntrack } from '../conntrack/conntrack.ts';
 import { ORIG } from '../ctnetlink/tuple.ts';
 import { NetlinkError } from '../netlink/errors.ts';
 import type { TransportFactory } from '../netlink/transport.ts';
+import { replay } from '../replay/replay.ts';
 import type { OpenOptions } from '../transport/open.ts';
 import { type Recorder, record } from '../transport/record.ts';
-import { replay } from '../transport/replay.ts';
 import { deleteFlows, updateFlows } from './change.ts';
 import { completionScript } from './completion.ts';
 import type { Run } from './context.ts';
@@ -82,7 +83,7 @@ export async function run(settings: Settings, surroundings: Surroundings = {}): 
   let recorder: Recorder | undefined;
   /** The command is carried out even if the file cannot be written, and then fails. */
   let recordStatus = 0;
-  if (settings.replay !== undefined) transport = openCapture(settings.replay);
+  if (settings.replay !== undefined) transport = openCapture(settings.replay, settings.replayRelease);
   if (settings.record !== undefined) {
     const onError = (error: Error): void => {
       recordStatus = report(error);
@@ -100,9 +101,11 @@ export async function run(settings: Settings, surroundings: Surroundings = {}): 
 }
 
 /** The decoder's errors say which byte is wrong, not of what. */
-function openCapture(path: string): TransportFactory {
+function openCapture(path: string, release: string | undefined): TransportFactory {
   try {
-    return replay(path);
+    const capture = path === '-' ? new Uint8Array(readFileSync(0)) : path;
+    // The command is seldom written as it was when the capture was made, nor by the same program.
+    return replay(capture, { match: 'meaning', ...(release !== undefined && { release }) });
   } catch (error) {
     if (!(error instanceof NetlinkError)) throw error;
     throw new NetlinkError(error.code, `${path}: ${error.message}`, { cause: error });

@@ -89,6 +89,8 @@ export class Settings {
   /** -R: a path, or '-'. */
   file: string | undefined;
   replay: string | undefined;
+  /** Of the kernel that was captured. */
+  replayRelease: string | undefined;
   record: string | undefined;
   resync = false;
   eventsMayAbort = false;

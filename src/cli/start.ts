@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { Conntrack } from '../conntrack/conntrack.ts';
 import type { GlobalStats } from '../ctnetlink/stats.ts';
 import { NetlinkError } from '../netlink/errors.ts';
-import { replay } from '../transport/replay.ts';
+import { replay } from '../replay/replay.ts';
 import { report } from './errors.ts';
 import { overview } from './overview.ts';
 import { withoutFfiWarning } from './warnings.ts';

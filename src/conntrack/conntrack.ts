@@ -5,11 +5,12 @@ import type { FlowInit } from '../ctnetlink/properties.ts';
 import { buildCreate, buildFlush, buildStats, type ChangeQuery } from '../ctnetlink/request.ts';
 import { type CpuStats, decodeCpuStats, decodeGlobalStats, type GlobalStats } from '../ctnetlink/stats.ts';
 import { kernelSupport } from '../ctnetlink/support.ts';
+import { millisecondsOf } from '../format/time.ts';
 import { checkOptions } from '../netlink/check.ts';
 import { Lease } from '../netlink/lease.ts';
 import type { TrackerCounts } from '../netlink/sequence.ts';
 import { NetlinkSocket } from '../netlink/socket.ts';
-import { checkOpenOptions, type OpenOptions, openTransport } from '../transport/open.ts';
+import { checkOpenOptions, forOne, type OpenOptions, openTransport } from '../transport/open.ts';
 import { ask, type CallOptions, checkCall, collect, isGone } from './call.ts';
 import { checkLabels } from './created-labels.ts';
 import { Dump } from './dump.ts';
@@ -67,8 +68,9 @@ export class Conntrack {
    * Opens the request socket.
    * @throws UnsupportedError when no transport runs here, with what was tried; TransportError
    */
-  static async open(options: ConntrackOptions = {}): Promise<Conntrack> {
-    checkOpenOptions(options);
+  static async open(given: ConntrackOptions = {}): Promise<Conntrack> {
+    checkOpenOptions(given);
+    const options = forOne(given);
     // The request socket has the largest buffer there is: an answer that does not fit is lost.
     const forRequests = { ...options, receiveBuffer: undefined, events: false };
     const socket = new NetlinkSocket(await openTransport(forRequests), explainKernelError);
@@ -91,6 +93,14 @@ export class Conntrack {
    */
   get portid(): number {
     return this.#lease.transport.portid;
+  }
+
+  /**
+   * When the answer that was read last was captured, in milliseconds since 1970 (UTC), fractions included: of a replay. Undefined of a kernel, and where
+   * the capture does not say. `event.time` is that of an event.
+   */
+  get time(): number | undefined {
+    return millisecondsOf(this.#lease.time);
   }
 
   /** What the request socket saw that belonged to no request. */

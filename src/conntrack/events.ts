@@ -25,8 +25,8 @@ export interface EventSource<E> {
   readonly groups: readonly number[];
   /** A socket filter for a transport that has such: lets through all that `take` wants. */
   readonly program?: Uint8Array;
-  /** What happened, or undefined when it is not wanted. */
-  take(header: nlmsghdr, view: DataView, offset: number, end: number): E | undefined;
+  /** What happened, or undefined when it is not wanted. @param time when it was captured, in nanoseconds since the epoch */
+  take(header: nlmsghdr, view: DataView, offset: number, end: number, time: bigint | undefined): E | undefined;
 }
 
 /** A check for an array of these types of events. */
@@ -103,7 +103,7 @@ export class EventQueue<E> implements EventSink {
   }
 
   message(header: nlmsghdr, view: DataView, offset: number, end: number): void {
-    const event = this.#source.take(header, view, offset, end);
+    const event = this.#source.take(header, view, offset, end, this.#socket.time);
     if (event !== undefined) this.#push(event);
   }
 

@@ -1,6 +1,7 @@
 /** Events of expectations. */
 import type { Expectation } from '../ctnetlink/expectation.ts';
 import { decodeExpectation, expectationEventTypeOf } from '../ctnetlink/message.ts';
+import { millisecondsOf } from '../format/time.ts';
 import { type Checks, checkOptions } from '../netlink/check.ts';
 import { NFNLGRP_CONNTRACK_EXP_DESTROY, NFNLGRP_CONNTRACK_EXP_NEW } from '../uapi/nfnetlink.ts';
 import { EVENT_SOCKET_OPTIONS, type EventSocketOptions } from './event-sockets.ts';
@@ -22,6 +23,8 @@ export interface ExpectationEvent {
   expectation: Expectation;
   /** nlmsg_pid: the socket whose request caused it, 0 for the kernel itself. */
   portid: number;
+  /** When it was captured, in milliseconds since 1970 (UTC), fractions included; undefined of a kernel, and where the capture does not say. */
+  time: number | undefined;
 }
 
 export type ExpectEvent = ExpectationEvent | OverrunEvent;
@@ -34,10 +37,15 @@ export function expectationEvents(options: ExpectationEventOptions): EventSource
   const { types = ['new', 'destroy'] } = options;
   return {
     groups: types.map((type) => GROUPS[type]),
-    take(header, view, offset, end) {
+    take(header, view, offset, end, time) {
       const type = expectationEventTypeOf(header);
       if (type !== 'new' && type !== 'destroy') return undefined;
-      return { type, expectation: decodeExpectation(view, offset, end), portid: header.nlmsg_pid };
+      return {
+        type,
+        expectation: decodeExpectation(view, offset, end),
+        portid: header.nlmsg_pid,
+        time: millisecondsOf(time),
+      };
     },
   };
 }

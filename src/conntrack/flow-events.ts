@@ -2,6 +2,8 @@
 import { CompiledFilter, type Filter } from '../ctnetlink/filter.ts';
 import type { Flow } from '../ctnetlink/flow.ts';
 import { decodeFlow, type EventType, eventTypeOf } from '../ctnetlink/message.ts';
+import { slotOfProperty } from '../ctnetlink/tuple.ts';
+import { millisecondsOf } from '../format/time.ts';
 import { type Checks, checkOptions } from '../netlink/check.ts';
 import { NFNLGRP_CONNTRACK_DESTROY, NFNLGRP_CONNTRACK_NEW, NFNLGRP_CONNTRACK_UPDATE } from '../uapi/nfnetlink.ts';
 import { EVENT_SOCKET_OPTIONS, type EventSocketOptions } from './event-sockets.ts';
@@ -34,6 +36,11 @@ export interface FlowEvent {
   flow: Flow;
   /** nlmsg_pid: the socket whose request caused it (`ct.portid`, where it was this program's), 0 for the kernel itself. */
   portid: number;
+  /**
+   * When it happened, in milliseconds since 1970 (UTC), fractions included: of a replay, when it was captured; else what the kernel says (CTA_TIMESTAMP_EVENT,
+   * Linux 6.14 with nf_conntrack_timestamp=1; `flow.timestamp.event` has the nanoseconds). Undefined where neither says it.
+   */
+  time: number | undefined;
 }
 
 export type ConntrackEvent = FlowEvent | OverrunEvent;
@@ -45,6 +52,13 @@ const EVENT_OPTIONS: Checks<EventOptions> = {
   filter: () => {},
 };
 
+const EVENT_TIME = slotOfProperty('timestamp.event');
+
+function eventTimeOf({ slots }: Flow): bigint | undefined {
+  const time = slots[EVENT_TIME] as number | bigint | undefined;
+  return time === undefined ? undefined : BigInt(time);
+}
+
 /** @throws TypeError, RangeError naming the option */
 export function flowEvents(options: EventOptions): EventSource<FlowEvent> {
   checkOptions(options, EVENT_OPTIONS);
@@ -53,11 +67,12 @@ export function flowEvents(options: EventOptions): EventSource<FlowEvent> {
   return {
     groups: types.map((type) => GROUPS[type]),
     program: compiled.forEvents(),
-    take(header, view, offset, end) {
+    take(header, view, offset, end, time) {
       const type = eventTypeOf(header);
       if (type === undefined) return undefined;
       const flow = decodeFlow(view, offset, end);
-      return compiled.matches(flow) ? { type, flow, portid: header.nlmsg_pid } : undefined;
+      if (!compiled.matches(flow)) return undefined;
+      return { type, flow, portid: header.nlmsg_pid, time: millisecondsOf(time ?? eventTimeOf(flow)) };
     },
   };
 }

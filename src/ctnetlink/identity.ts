@@ -14,7 +14,7 @@ const MIRRORED: readonly (readonly [from: number, to: number])[] = (
 ).map((name) => [ORIG[name], REPLY[name]]);
 
 /** Any zone but 0: it keeps the kernel from comparing reply tuples, and is looked at for nothing else. */
-const SOME_ZONE = 0xffff;
+export const SOME_ZONE = 0xffff;
 
 /**
  * How a flow is named. 'usual' is what the C library sends, and finds any flow with that tuple and zone in either direction: of a flow with a

@@ -21,17 +21,29 @@ export interface KernelSupport {
   flushTuple: boolean;
 }
 
+/** The release that each came with. */
+export const SINCE: Readonly<Record<keyof KernelSupport, string>> = {
+  directionZone: '4.3',
+  dumpFamily: '4.20',
+  dumpTuple: '5.8',
+  status: '5.15',
+  zone: '6.9',
+  flushFamily: '5.3',
+  flushTuple: '6.13',
+};
+
+const NUMBERS = Object.entries(SINCE).map(
+  ([name, release]) => [name as keyof KernelSupport, numberOf(release)] as const,
+);
+
 /** From a release such as '6.18.0-generic'; anything else counts as the oldest kernel. */
 export function kernelSupport(release: string | undefined): KernelSupport {
+  const version = numberOf(release);
+  return Object.fromEntries(NUMBERS.map(([name, since]) => [name, version >= since])) as unknown as KernelSupport;
+}
+
+/** What sorts releases; 0 of anything else. */
+export function numberOf(release: string | undefined): number {
   const match = /^(\d+)\.(\d+)/.exec(release ?? '');
-  const version = match === null ? 0 : Number(match[1]) * 1000 + Number(match[2]);
-  return {
-    directionZone: version >= 4003,
-    dumpFamily: version >= 4020,
-    dumpTuple: version >= 5008,
-    status: version >= 5015,
-    zone: version >= 6009,
-    flushFamily: version >= 5003,
-    flushTuple: version >= 6013,
-  };
+  return match === null ? 0 : Number(match[1]) * 1000 + Number(match[2]);
 }

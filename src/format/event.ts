@@ -18,6 +18,8 @@ export interface FlowEvent {
   readonly flow: Flow;
   /** nl_pid of the socket whose request caused it; 0 (or undefined): the kernel itself. */
   readonly portid?: number;
+  /** When it happened, in milliseconds since 1970, fractions included: what `received` and `now` are for, where it is known. */
+  readonly time?: number | undefined;
 }
 
 export interface EventOptions extends Omit<PlainOptions, 'type'> {
@@ -46,8 +48,9 @@ const checkExpectationXml = checkOf<Omit<ExpectationXmlOptions, 'type'>>({ time,
 export function formatEvent(event: FlowEvent, options: EventOptions = {}): string {
   check(options);
   const { received, programName } = options;
-  const arrival = received === undefined ? '' : `[${eventTimeval(event.flow, received)}]\t`;
-  const flow = flowText(event.flow, options);
+  const at = event.time ?? options.now;
+  const arrival = received === undefined ? '' : `[${eventTimeval(event.flow, at ?? received)}]\t`;
+  const flow = flowText(event.flow, at === options.now ? options : { ...options, now: at });
   return (
     arrival +
     (flow === '' ? '' : PREFIXES[event.type]) +
@@ -65,7 +68,7 @@ function eventTimeval({ slots }: Flow, received: number): string {
 /** The same in XML, which does not say which program caused it: so conntrack(8) does since 1.4.9. */
 export function formatEventXML(event: FlowEvent, options: EventXmlOptions = {}): string {
   checkXml(options);
-  return flowXML(event.flow, { ...options, type: event.type });
+  return flowXML(event.flow, { ...options, type: event.type, now: event.time ?? options.now });
 }
 
 /** What conntrack(8) would be asked for to make the same happen again. */
@@ -98,22 +101,27 @@ export interface ExpectationEvent {
   readonly expectation: Expectation;
   /** nl_pid of the socket whose request caused it; 0 (or undefined): the kernel itself. Only JSON shows it. */
   readonly portid?: number;
+  /** When it happened, in milliseconds since 1970, fractions included: what `received` and `now` are for, where it is known. */
+  readonly time?: number | undefined;
 }
 
 /** The line of an event, without a newline. conntrack(8) says of flows alone which program it was; so do we. */
 export function formatExpectationEvent(
-  { type, expectation }: ExpectationEvent,
+  event: ExpectationEvent,
   options: Omit<ExpectationOptions, 'type'> = {},
 ): string {
   checkExpectation(options);
-  return expectationText(expectation, { ...options, type });
+  const { type, expectation } = event;
+  const received = options.received && (event.time ?? options.received);
+  return expectationText(expectation, { ...options, type, received });
 }
 
 /** The same in XML. */
 export function formatExpectationEventXML(
-  { type, expectation }: ExpectationEvent,
+  event: ExpectationEvent,
   options: Omit<ExpectationXmlOptions, 'type'> = {},
 ): string {
   checkExpectationXml(options);
-  return expectationXML(expectation, { ...options, type });
+  const { type, expectation } = event;
+  return expectationXML(expectation, { ...options, type, now: event.time ?? options.now });
 }

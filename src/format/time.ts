@@ -14,6 +14,13 @@ export function seconds(nanoseconds: SlotValue): number {
   return Number(BigInt(nanoseconds as number | bigint) / BigInt(NANOSECONDS));
 }
 
+/** Milliseconds, to a microsecond, from nanoseconds: a number of milliseconds since 1970 has no room for more. */
+export function millisecondsOf(nanoseconds: bigint): number;
+export function millisecondsOf(nanoseconds: bigint | undefined): number | undefined;
+export function millisecondsOf(nanoseconds: bigint | undefined): number | undefined {
+  return nanoseconds === undefined ? undefined : Number(nanoseconds / 1000n) / 1000;
+}
+
 /**
  * Seconds from start to stop, or to `now` (milliseconds, default the clock) for what has not stopped. As in C: both ends are cut to
  * whole seconds before they are subtracted, a stop of 0 is none, and a clock that was set back wraps in 64 bits.

@@ -107,6 +107,18 @@ export class TransportError extends NetlinkError {
   }
 }
 
+/** The transport has no answer to one request: what `receive` throws where it is read. Everything else goes on. */
+export class RequestError extends TransportError {
+  override name = 'RequestError';
+  /** nlmsg_seq of the request. */
+  readonly sequence: number;
+
+  constructor(syscall: string, message: string, sequence: number) {
+    super(syscall, 0, message);
+    this.sequence = sequence;
+  }
+}
+
 /** This runtime, transport or kernel cannot do what was asked; the message says what can. */
 export class UnsupportedError extends NetlinkError {
   override name = 'UnsupportedError';

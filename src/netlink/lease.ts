@@ -72,6 +72,10 @@ export class Lease {
     return this.#socket.transport;
   }
 
+  get time(): bigint | undefined {
+    return this.#socket.time;
+  }
+
   get counts(): Readonly<TrackerCounts> {
     return this.#socket.counts;
   }

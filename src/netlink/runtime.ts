@@ -3,7 +3,7 @@
  * was collected. All of it goes through this one object, so that a simulation can decide it: the simulated kernel of the tests replaces
  * the functions, and a seed then gives the whole run.
  */
-import { clearImmediate, clearInterval, clearTimeout, setImmediate, setInterval, setTimeout } from 'node:timers';
+import { builtin } from './platform.ts';
 
 /** A timer or an immediate: what the function that made it returned. */
 export type Handle = unknown;
@@ -32,27 +32,73 @@ export interface Runtime {
   warn(code: string, message: string, stack: string): void;
 }
 
+/** A timer that may let the process end: Node.js and its like have such. */
+type Timer = unknown;
+
+interface Timers {
+  setImmediate(callback: () => void): Handle;
+  clearImmediate(handle: never): void;
+  setTimeout(callback: () => void, milliseconds: number): Timer;
+  clearTimeout(timer: never): void;
+  setInterval(callback: () => void, milliseconds: number): Timer;
+  clearInterval(timer: never): void;
+}
+
+/** In a browser, which has no immediates, a message to itself is one. */
+function webTimers(): Timers {
+  const waiting = new Map<object, () => void>();
+  const { port1, port2 } = new MessageChannel();
+  (port1 as unknown as { onmessage(): void }).onmessage = () => {
+    const [next] = waiting;
+    if (next === undefined) return;
+    waiting.delete(next[0]);
+    next[1]();
+  };
+  return {
+    setImmediate(callback) {
+      const handle = {};
+      waiting.set(handle, callback);
+      port2.postMessage(undefined);
+      return handle;
+    },
+    clearImmediate: (handle) => void waiting.delete(handle),
+    setTimeout: (callback, milliseconds) => globalThis.setTimeout(callback, milliseconds),
+    clearTimeout: (timer) => globalThis.clearTimeout(timer),
+    setInterval: (callback, milliseconds) => globalThis.setInterval(callback, milliseconds),
+    clearInterval: (timer) => globalThis.clearInterval(timer),
+  };
+}
+
+// Not the global ones of Deno, whose timers always keep the process alive.
+const timers: Timers = builtin('node:timers') ?? webTimers();
+
+function release(timer: Timer): Timer {
+  (timer as Partial<NodeJS.Timeout>).unref?.();
+  return timer;
+}
+
 const collections = new FinalizationRegistry<() => void>((collected) => collected());
 
 export const runtime: Runtime = {
-  setImmediate: (callback) => setImmediate(callback),
-  clearImmediate: (handle) => clearImmediate(handle as NodeJS.Immediate),
+  setImmediate: (callback) => timers.setImmediate(callback),
+  clearImmediate: (handle) => timers.clearImmediate(handle as never),
   setTimeout: (callback, milliseconds, keepsAlive = true) => {
-    const timer = setTimeout(callback, milliseconds);
-    if (!keepsAlive) timer.unref();
-    return timer;
+    const timer = timers.setTimeout(callback, milliseconds);
+    return keepsAlive ? timer : release(timer);
   },
-  clearTimeout: (handle) => clearTimeout(handle as NodeJS.Timeout),
+  clearTimeout: (handle) => timers.clearTimeout(handle as never),
   setInterval: (callback, milliseconds, keepsAlive = true) => {
-    const timer = setInterval(callback, milliseconds);
-    if (!keepsAlive) timer.unref();
-    return timer;
+    const timer = timers.setInterval(callback, milliseconds);
+    return keepsAlive ? timer : release(timer);
   },
-  clearInterval: (handle) => clearInterval(handle as NodeJS.Timeout),
+  clearInterval: (handle) => timers.clearInterval(handle as never),
   now: () => performance.now(),
   random: () => Math.random(),
   onCollected: (target, collected, token) => collections.register(target, collected, token),
   forget: (token) => void collections.unregister(token),
-  onExit: (callback) => void process.once('exit', callback),
-  warn: (code, message, stack) => process.emitWarning(message, { type: 'CtnetlinkWarning', code, detail: stack }),
+  onExit: (callback) => void globalThis.process?.once?.('exit', callback),
+  warn: (code, message, stack) => {
+    if (globalThis.process?.emitWarning === undefined) console.warn(`${code}: ${message}\n${stack}`);
+    else process.emitWarning(message, { type: 'CtnetlinkWarning', code, detail: stack });
+  },
 };

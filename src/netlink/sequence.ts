@@ -220,9 +220,13 @@ export class SequenceTracker {
     if (entry !== undefined) this.#settle(entry, undefined);
   }
 
+  /** When the last datagram was captured, in nanoseconds since the epoch; undefined of a kernel's. */
+  time: bigint | undefined;
+
   /** Gives every message of a datagram to whom it belongs. */
   dispatch(datagram: Datagram): void {
     this.#datagrams++;
+    this.time = datagram.time;
     if (this.#datagrams % LOOK === 0) this.#loseOlder(this.#datagrams - this.queueLimit);
     if (datagram.sender !== 0) {
       this.counts.foreign++;
@@ -253,6 +257,17 @@ export class SequenceTracker {
       offset = align4(end);
     }
     this.#touch(undefined);
+  }
+
+  /** The transport has no answer to this request, or no more of it. */
+  fail(sequence: number, error: Error): void {
+    const entry = this.#entries.get(sequence);
+    if (entry === undefined) {
+      this.#batches.answer(sequence, () => error);
+      return;
+    }
+    this.#remove(sequence, entry);
+    this.#settle(entry, error);
   }
 
   /** Messages were lost and nobody can tell whose: every request that waits is rejected, the event stream is told. */

@@ -3,7 +3,7 @@ import { unwatch, watch } from './aborts.ts';
 import { type Batch, type PendingBatch, stampBatch } from './batch.ts';
 import { HOST_LITTLE_ENDIAN, viewOf } from './byteorder.ts';
 import { ACK_CHARGE, REPLY_CHARGE } from './charges.ts';
-import { ClosedError, OverrunError } from './errors.ts';
+import { ClosedError, OverrunError, RequestError } from './errors.ts';
 import { Queue } from './queue.ts';
 import { type Operation, Request } from './request.ts';
 import { runtime } from './runtime.ts';
@@ -81,6 +81,11 @@ export class NetlinkSocket {
 
   get counts(): Readonly<TrackerCounts> {
     return this.#tracker.counts;
+  }
+
+  /** When the datagram that was read last was captured, in nanoseconds since the epoch; undefined where a kernel answers. */
+  get time(): bigint | undefined {
+    return this.#tracker.time;
   }
 
   /** Requests that wait for their answer, queued ones included. */
@@ -258,6 +263,8 @@ export class NetlinkSocket {
     };
     const onAbort = (): void => stop(signal!.reason, true);
     const settle = (error: Error | undefined, replied: boolean): void => {
+      // A capture has no second answer: what is to be told is that the first was lost.
+      if (lost !== undefined && error instanceof RequestError) error = lost;
       if (again === undefined || replied || repeats === REPEATS || !(error instanceof OverrunError)) {
         finish(error, error !== undefined);
         return;
@@ -359,6 +366,10 @@ export class NetlinkSocket {
           this.#congest();
           this.#tracker.doubt(error);
         }
+        return true;
+      }
+      if (error instanceof RequestError) {
+        this.#tracker.fail(error.sequence, error);
         return true;
       }
       this.#close(new ClosedError(`the socket failed: ${(error as Error).message}`, { cause: error }), error as Error);

@@ -11,6 +11,8 @@ export interface Datagram {
   sender: number;
   /** MSG_TRUNC: the datagram was longer than the read buffer and its tail is lost. */
   truncated: boolean;
+  /** When it was captured, in nanoseconds since the epoch: of a replay whose capture says it. */
+  time?: bigint;
 }
 
 /** What a transport tells of itself; each may be called at any time after `start`, never from inside `send` or `receive`. */
@@ -64,6 +66,7 @@ export interface Transport {
   /**
    * The next datagram that is there, without waiting.
    * @throws OverrunError when messages were lost (ENOBUFS); the socket stays usable and what is still queued follows.
+   * @throws RequestError when there is no answer to one request, or no more of it; what is still queued follows.
    * @throws TransportError
    */
   receive(): Datagram | undefined;
@@ -110,4 +113,8 @@ export interface TransportOptions {
 }
 
 /** Opens sockets of one kind: the same options give sockets that see the same kernel (or the same capture). */
-export type TransportFactory = (options?: TransportOptions) => Promise<Transport>;
+export interface TransportFactory {
+  (options?: TransportOptions): Promise<Transport>;
+  /** Called once for each Conntrack and nfct handle, whose sockets the result opens. Not there: all of them share one. */
+  forOne?(): TransportFactory;
+}

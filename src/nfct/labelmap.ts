@@ -1,8 +1,8 @@
 /** Names of connection labels, from a file. */
 
-import { readFileSync } from 'node:fs';
 import { CONNLABEL_CONF, LabelMap } from '../format/labelmap.ts';
 import { checkInteger, describe } from '../netlink/check.ts';
+import { files } from '../netlink/platform.ts';
 
 /** struct nfct_labelmap: opaque, for the nfct_labelmap_ functions. */
 export type nfct_labelmap = LabelMap;
@@ -25,7 +25,7 @@ export function nfct_labelmap_new(mapfile?: string | null): nfct_labelmap | null
     throw new TypeError(`mapfile must be the path of a file or null, not ${describe(mapfile)}`);
   let text: string;
   try {
-    text = readFileSync(path, 'latin1');
+    text = files().readFileSync(path, 'latin1');
   } catch {
     return null;
   }

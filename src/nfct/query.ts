@@ -3,7 +3,7 @@
 import type { Flow } from '../ctnetlink/flow.ts';
 import { checkInteger, describe } from '../netlink/check.ts';
 import type { Transport } from '../netlink/transport.ts';
-import { checkOpenOptions, type OpenOptions, openTransport } from '../transport/open.ts';
+import { checkOpenOptions, forOne, type OpenOptions, openTransport } from '../transport/open.ts';
 import { CONNTRACK, EXPECT } from './constants.ts';
 import type { nfct_filter_dump } from './filter-dump.ts';
 import { checkHandle, NfctHandle } from './handle.ts';
@@ -28,7 +28,7 @@ export async function nfct_open(
   checkSubsystem(subsys_id);
   checkInteger(subscriptions, GROUPS, 'subscriptions');
   checkOpenOptions(options);
-  const transport = await openTransport({ ...options, events: subscriptions !== 0 });
+  const transport = await openTransport({ ...forOne(options), events: subscriptions !== 0 });
   return nfct_open_nfnl(transport, subsys_id, subscriptions);
 }
 

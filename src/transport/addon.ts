@@ -3,12 +3,10 @@
  * the process, so it joins groups only for who says that this is understood.
  */
 
-import { release } from 'node:os';
-import { setImmediate } from 'node:timers';
-import { isMainThread } from 'node:worker_threads';
 import { viewOf } from '../netlink/byteorder.ts';
 import { ACK_CHARGE, DUMP_CHARGE } from '../netlink/charges.ts';
 import { OverrunError, TransportError, UnsupportedError } from '../netlink/errors.ts';
+import { builtin, isMainThread } from '../netlink/platform.ts';
 import { runtime } from '../netlink/runtime.ts';
 import type { Datagram, Transport, TransportListener, TransportOptions } from '../netlink/transport.ts';
 import { ENOBUFS } from '../uapi/errno.ts';
@@ -67,7 +65,7 @@ function attempt<T>(syscall: string, call: () => T): T {
 class AddonTransport implements Transport {
   readonly name = 'addon';
   readonly portid: number;
-  readonly release = release();
+  readonly release = builtin('node:os')?.release();
   readonly ended = false;
   readonly window: number;
   readonly #socket: RawNetlinkSocket;
@@ -144,7 +142,7 @@ class AddonTransport implements Transport {
     this.#head = 0;
     // Inside of its own callback, which promises that it settles still belong to, the addon would go on with what it has just closed and
     // abort the process. No immediate runs in there.
-    setImmediate(() => {
+    runtime.setImmediate(() => {
       // The process ended in between.
       if (open.delete(this.#socket)) this.#socket.close();
     });
@@ -158,7 +156,7 @@ class AddonTransport implements Transport {
     try {
       this.#listener?.readable();
     } catch (error) {
-      setImmediate(() => {
+      runtime.setImmediate(() => {
         throw error;
       });
     }

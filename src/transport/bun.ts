@@ -1,6 +1,6 @@
 /** libc through bun:ffi. */
-import { isMainThread } from 'node:worker_threads';
 import { TransportError, UnsupportedError } from '../netlink/errors.ts';
+import { isMainThread } from '../netlink/platform.ts';
 import type { Transport, TransportOptions } from '../netlink/transport.ts';
 import { AF_UNIX, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM } from '../uapi/socket.ts';
 import { attempt } from './libc/call.ts';

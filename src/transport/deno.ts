@@ -2,8 +2,8 @@
  * libc through Deno.dlopen, which needs --allow-ffi, or --allow-ffi=PATH with the path of the C library. Nothing of Deno.UnsafePointer is used,
  * which the latter does not allow: memcpy(3) reads errno and returns addresses.
  */
-import { isMainThread } from 'node:worker_threads';
 import { UnsupportedError } from '../netlink/errors.ts';
+import { isMainThread } from '../netlink/platform.ts';
 import type { Transport, TransportOptions } from '../netlink/transport.ts';
 import { EFD_CLOEXEC, EFD_NONBLOCK, POLLIN } from '../uapi/socket.ts';
 import { attempt } from './libc/call.ts';

@@ -1,6 +1,6 @@
 /** libc through the npm package `koffi` (prebuilt): Node.js 20 to 24, Electron, and wherever there is nothing of the runtime's own. */
-import { isMainThread } from 'node:worker_threads';
 import { UnsupportedError } from '../netlink/errors.ts';
+import { isMainThread } from '../netlink/platform.ts';
 import type { Transport, TransportOptions } from '../netlink/transport.ts';
 import { bindAio, type CType, FUNCTIONS, LIBC_PATH, type Libc, type LibcFunctions, type Poll } from './libc/libc.ts';
 import { allocate, free } from './libc/owned.ts';

@@ -1,6 +1,6 @@
 /** libc through `node:ffi`, which is a part of Node.js since 26.1. */
-import { isMainThread } from 'node:worker_threads';
 import { TransportError, UnsupportedError } from '../netlink/errors.ts';
+import { isMainThread } from '../netlink/platform.ts';
 import type { Transport, TransportOptions } from '../netlink/transport.ts';
 import { bindAio, type CType, FUNCTIONS, LIBC_PATH, type Libc, type LibcFunctions, type Poll } from './libc/libc.ts';
 import { allocate, free, own } from './libc/owned.ts';

@@ -32,13 +32,14 @@ export interface OpenOptions extends TransportOptions {
 function candidates(): readonly TransportName[] {
   if ('Deno' in globalThis) return ['deno', 'koffi'];
   if ('Bun' in globalThis) return ['bun', 'koffi'];
+  if (globalThis.process === undefined) return [];
   if (process.versions.electron !== undefined) return ['koffi'];
   return ['node:ffi', 'koffi', 'addon'];
 }
 
 /** The one command that mends it, after these errors of the candidates. */
 function remedy(refusals: readonly Error[]): string {
-  if (process.platform !== 'linux')
+  if (globalThis.process?.platform !== 'linux')
     return 'The live kernel needs Linux; captures are replayed anywhere (ctnetlink/replay)';
   if ('Deno' in globalThis) return 'What mends it: deno run --allow-ffi ...';
   if (refusals.some(({ cause }) => refusesAllAddons(cause))) return 'What mends it: start Node.js without --no-addons';
@@ -81,6 +82,13 @@ export const OPEN_OPTIONS: Checks<OpenOptions> = {
 /** @throws TypeError, RangeError naming the option */
 export function checkOpenOptions(options: OpenOptions): void {
   checkOptions(options, OPEN_OPTIONS);
+}
+
+/** The same options for all sockets of one Conntrack, or of one handle: see TransportFactory.forOne. */
+export function forOne<O extends OpenOptions>(options: O): O {
+  const { transport } = options;
+  if (typeof transport !== 'function' || typeof transport.forOne !== 'function') return options;
+  return { ...options, transport: transport.forOne() };
 }
 
 const METHODS = ['start', 'send', 'receive', 'joinGroup', 'leaveGroup', 'ref', 'unref', 'close'] as const;

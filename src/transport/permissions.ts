@@ -28,7 +28,7 @@ export function denoFlags(...needed: readonly DenoPermission[]): string[] {
 
 /** The value of an environment variable; undefined where Deno may not read it. */
 export function environmentVariable(name: string): string | undefined {
-  return denoAllows({ name: 'env', variable: name }) ? process.env[name] : undefined;
+  return denoAllows({ name: 'env', variable: name }) ? globalThis.process?.env[name] : undefined;
 }
 
 function codeOf(error: unknown): unknown {

@@ -1,12 +1,11 @@
-import { closeSync, constants, fchmodSync, fstatSync, ftruncateSync, openSync, writeSync } from 'node:fs';
+import { wholeMessages } from '../capture/messages.ts';
+import { overrunNote, releaseNote } from '../capture/notes.ts';
+import { pcapFileHeader, pcapRecord } from '../capture/pcap.ts';
 import { type Checks, checkFunction, checkOptions, describe } from '../netlink/check.ts';
 import { OverrunError, TransportError } from '../netlink/errors.ts';
-import { walkDatagram } from '../netlink/nlmsg.ts';
+import { files } from '../netlink/platform.ts';
 import type { Datagram, Transport, TransportFactory, TransportListener } from '../netlink/transport.ts';
-import { Writer } from '../netlink/writer.ts';
-import { NLMSG_NOOP, NLMSG_OVERRUN } from '../uapi/netlink.ts';
-import { OPEN_OPTIONS, type OpenOptions, openTransport } from './open.ts';
-import { pcapFileHeader, pcapRecord } from './pcap.ts';
+import { forOne, OPEN_OPTIONS, type OpenOptions, openTransport } from './open.ts';
 
 /** The owner may read and write: what a network talks to is nobody else's business. */
 const PRIVATE = 0o600;
@@ -74,10 +73,10 @@ export function record(path: string, options: RecordOptions = {}): Recorder {
   const openOptions: OpenOptions = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   const file = new CaptureFile(path);
   let failure: RecordError | undefined;
-  const write = (fromKernel: boolean, bytes: Uint8Array): void => {
+  const write: Write = (fromKernel, bytes, socket, time = now()) => {
     if (!file.open) return;
     try {
-      file.append(pcapRecord({ fromKernel, time: now(), bytes }));
+      file.append(pcapRecord({ fromKernel, time, bytes, socket }));
     } catch (error) {
       const failed = error as RecordError;
       if (onError === undefined) failure = failed;
@@ -85,13 +84,16 @@ export function record(path: string, options: RecordOptions = {}): Recorder {
     }
   };
   let released = false;
-  const factory = async (socketOptions?: OpenOptions): Promise<Transport> => {
-    const inner = await openTransport({ ...socketOptions, ...openOptions, transport: openOptions.transport });
-    if (!released && inner.release !== undefined) write(true, note(NLMSG_NOOP, `release=${inner.release}`));
-    released = true;
-    return new RecordTransport(inner, write);
+  const recording = (transport: OpenOptions['transport']): TransportFactory => {
+    return async (socketOptions?: OpenOptions) => {
+      const inner = await openTransport({ ...socketOptions, ...openOptions, transport });
+      if (!released && inner.release !== undefined) write(true, releaseNote(inner.release).bytes);
+      released = true;
+      return new RecordTransport(inner, write);
+    };
   };
-  return Object.assign(factory, {
+  return Object.assign(recording(openOptions.transport), {
+    forOne: () => recording(forOne(openOptions).transport),
     close: (): void => {
       file.close();
       const error = failure;
@@ -115,11 +117,11 @@ class CaptureFile {
     this.#descriptor = openFile(path);
     const given = DESCRIPTOR.test(path);
     try {
-      const stat = fstatSync(this.#descriptor);
+      const stat = files().fstatSync(this.#descriptor);
       this.#regular = stat.isFile();
       if (this.#regular && !given) this.#makePrivate(stat.mode);
       // Not before the mode: what is refused stays as it was.
-      if (this.#regular) ftruncateSync(this.#descriptor, 0);
+      if (this.#regular) files().ftruncateSync(this.#descriptor, 0);
       this.append(pcapFileHeader());
     } catch (error) {
       this.close();
@@ -136,7 +138,7 @@ class CaptureFile {
     const descriptor = this.#descriptor!;
     try {
       // A disk that becomes full takes the first part of a record before it refuses the rest.
-      for (let written = 0; written < bytes.length; ) written += writeSync(descriptor, bytes, written);
+      for (let written = 0; written < bytes.length; ) written += files().writeSync(descriptor, bytes, written);
       this.#length += bytes.length;
     } catch (error) {
       const left = this.#cut();
@@ -148,14 +150,14 @@ class CaptureFile {
   close(): void {
     const descriptor = this.#descriptor;
     this.#descriptor = undefined;
-    if (descriptor !== undefined) closeSync(descriptor);
+    if (descriptor !== undefined) files().closeSync(descriptor);
   }
 
   /** Takes a part of a record away again. What an error message says of the file then. */
   #cut(): string {
     if (!this.#regular) return '; recording has ended';
     try {
-      ftruncateSync(this.#descriptor!, this.#length);
+      files().ftruncateSync(this.#descriptor!, this.#length);
       return '; recording has ended, and the file has every datagram before that';
     } catch (error) {
       return `; recording has ended, inside of a datagram, since the file cannot be cut: ${(error as Error).message}`;
@@ -165,7 +167,7 @@ class CaptureFile {
   #makePrivate(mode: number): void {
     if ((mode & OTHERS) === 0) return;
     try {
-      fchmodSync(this.#descriptor!, PRIVATE);
+      files().fchmodSync(this.#descriptor!, PRIVATE);
     } catch (error) {
       const reason = `${this.#path} is there already and cannot be made private: ${(error as Error).message}`;
       throw new RecordError(this.#path, `${reason}; remove it or name another file`, error);
@@ -175,11 +177,11 @@ class CaptureFile {
 
 /** Not truncated. @throws RecordError for a symbolic link, the errors of node:fs */
 function openFile(path: string): number {
-  const { O_WRONLY, O_CREAT, O_NOFOLLOW } = constants;
+  const { O_WRONLY, O_CREAT, O_NOFOLLOW } = files().constants;
   // Windows has no O_NOFOLLOW.
   const follow = DESCRIPTOR.test(path) ? 0 : (O_NOFOLLOW ?? 0);
   try {
-    return openSync(path, O_WRONLY | O_CREAT | follow, PRIVATE);
+    return files().openSync(path, O_WRONLY | O_CREAT | follow, PRIVATE);
   } catch (error) {
     if (follow === 0 || (error as NodeJS.ErrnoException).code !== 'ELOOP') throw error;
     const reason = `${path} is a symbolic link, which could redirect the capture onto another file`;
@@ -187,26 +189,22 @@ function openFile(path: string): number {
   }
 }
 
+/** Nanoseconds since the epoch. A number of milliseconds has no room for those. */
 function now(): bigint {
-  return BigInt(Math.round((performance.timeOrigin + performance.now()) * 1000)) * 1000n;
+  return BigInt(Math.round(performance.timeOrigin * 1000)) * 1000n + BigInt(Math.round(performance.now() * 1e6));
 }
 
-/** A control message of our own making: see pcap.ts. */
-function note(type: number, text: string): Uint8Array {
-  const writer = new Writer(64);
-  const at = writer.beginMessage(type, 0, 0);
-  const bytes = new TextEncoder().encode(text);
-  writer.bytes.set(bytes, writer.reserve(bytes.length));
-  writer.endMessage(at);
-  return writer.finish();
-}
+/** @param socket whose it is; undefined of what concerns none. @param time when it was captured; default: now */
+type Write = (fromKernel: boolean, bytes: Uint8Array, socket?: number, time?: bigint) => void;
 
 class RecordTransport implements Transport {
   readonly name: string;
   readonly #inner: Transport;
-  readonly #write: (fromKernel: boolean, bytes: Uint8Array) => void;
+  readonly #write: Write;
+  /** Of what is recorded of a replay, when it was captured at first. */
+  #time: bigint | undefined;
 
-  constructor(inner: Transport, write: (fromKernel: boolean, bytes: Uint8Array) => void) {
+  constructor(inner: Transport, write: Write) {
     this.name = inner.name;
     this.#inner = inner;
     this.#write = write;
@@ -242,7 +240,7 @@ class RecordTransport implements Transport {
 
   send(bytes: Uint8Array, takesLong?: boolean): ReturnType<Transport['send']> {
     const queued = this.#inner.send(bytes, takesLong);
-    this.#write(false, bytes);
+    this.#write(false, bytes, this.portid, this.#time);
     return queued;
   }
 
@@ -253,8 +251,7 @@ class RecordTransport implements Transport {
       if (datagram !== undefined && datagram.sender === 0) this.#record(datagram);
       return datagram;
     } catch (error) {
-      if (error instanceof OverrunError)
-        this.#write(true, note(NLMSG_OVERRUN, error.lost === undefined ? '' : `lost=${error.lost}`));
+      if (error instanceof OverrunError) this.#write(true, overrunNote(error.lost).bytes, this.portid, this.#time);
       throw error;
     }
   }
@@ -284,26 +281,15 @@ class RecordTransport implements Transport {
     this.#inner.close();
   }
 
-  #record({ bytes, view, truncated }: Datagram): void {
+  #record({ bytes, truncated, time }: Datagram): void {
+    this.#time = time;
     if (!truncated) {
-      this.#write(true, bytes);
+      this.#write(true, bytes, this.portid, this.#time);
       return;
     }
     // The rest of it is lost, and a capture that ended inside of a message could not be read again.
-    this.#write(true, note(NLMSG_OVERRUN, ''));
-    this.#write(true, bytes.subarray(0, wholeMessages(view)));
+    this.#write(true, overrunNote().bytes, this.portid, this.#time);
+    const whole = wholeMessages(bytes);
+    if (whole > 0) this.#write(true, bytes.subarray(0, whole), this.portid, this.#time);
   }
-}
-
-/** Where the last message that is there to its end ends. */
-function wholeMessages(view: DataView): number {
-  let whole = 0;
-  try {
-    walkDatagram(view, (_header, _view, _offset, end) => {
-      whole = end;
-    });
-  } catch {
-    // The one that was cut.
-  }
-  return whole;
 }

@@ -102,7 +102,7 @@ async function tryLines(world: World, release: string, random: Random, rounds: n
 
     await using listing = (await contextOf(world, release, ['-L', ...wordsOf(line)])).ct;
     const listed: string[] = [];
-    for await (const flows of selected(listing, new Selection(parse(['-L', ...wordsOf(line)])), {}, false))
+    for await (const flows of selected(listing, new Selection(parse(['-L', ...wordsOf(line)])), {}))
       listed.push(...flows.map((flow) => keyOf(entryOf(flow))));
     expect(listed, what).to.have.members(wanted);
 

@@ -4,7 +4,7 @@ import { flowEvents } from '../../src/cli/events.ts';
 import { Output } from '../../src/cli/output.ts';
 import { parse } from '../../src/cli/parse.ts';
 import { Conntrack } from '../../src/conntrack/conntrack.ts';
-import { replay } from '../../src/transport/replay.ts';
+import { replay } from '../../src/replay/replay.ts';
 
 /** What -E prints of a capture, from inside of this process: standard output and standard error. */
 export async function replayed(capture: string, ...args: string[]): Promise<{ stdout: string; stderr: string }> {

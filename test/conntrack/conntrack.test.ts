@@ -3,7 +3,7 @@ import { Conntrack } from '../../src/conntrack/conntrack.ts';
 import { Flow } from '../../src/ctnetlink/flow.ts';
 import type { FlowInit } from '../../src/ctnetlink/properties.ts';
 import { ClosedError, DecodeError, KernelError, TransportError, UnsupportedError } from '../../src/netlink/errors.ts';
-import { replay } from '../../src/transport/replay.ts';
+import { replay } from '../../src/replay/replay.ts';
 import { EBUSY, EEXIST, EINVAL, ENOENT, EPERM } from '../../src/uapi/errno.ts';
 import {
   ack,

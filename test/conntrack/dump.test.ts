@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { Conntrack } from '../../src/conntrack/conntrack.ts';
 import type { Flow } from '../../src/ctnetlink/flow.ts';
 import { ClosedError, DecodeError, DumpInterruptedError, KernelError, OverrunError } from '../../src/netlink/errors.ts';
-import { replay } from '../../src/transport/replay.ts';
+import { replay } from '../../src/replay/replay.ts';
 import { ENOBUFS, EOPNOTSUPP, EPERM } from '../../src/uapi/errno.ts';
 import { NLM_F_DUMP_INTR, NLM_F_MULTI } from '../../src/uapi/netlink.ts';
 import { passTime } from '../support/clock.ts';

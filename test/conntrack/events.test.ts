@@ -11,7 +11,7 @@ import {
   UnsupportedError,
 } from '../../src/netlink/errors.ts';
 import type { TransportOptions } from '../../src/netlink/transport.ts';
-import { replay } from '../../src/transport/replay.ts';
+import { replay } from '../../src/replay/replay.ts';
 import { EPERM } from '../../src/uapi/errno.ts';
 import { FakeTransport, headerOf, message, rejection, settled, watch } from '../support/fake-transport.ts';
 import { came, fixturePath, overrun, pcap } from '../transport/captures.ts';

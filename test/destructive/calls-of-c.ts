@@ -118,7 +118,7 @@ async function withCommand(
 }
 
 async function zeroed({ ct, settings }: Context): Promise<void> {
-  for await (const _batch of selected(ct, new Selection(settings), { reset: true }, false));
+  for await (const _batch of selected(ct, new Selection(settings), { reset: true }));
 }
 
 function refusal(parsed: () => unknown): Given {

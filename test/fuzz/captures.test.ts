@@ -1,8 +1,8 @@
 /** Broken capture files end in datagrams, a DecodeError or an UnsupportedError, whether they are read or replayed. */
 import { expect } from 'chai';
+import { readCapture } from '../../src/capture/capture.ts';
 import { DecodeError, UnsupportedError } from '../../src/netlink/errors.ts';
-import { readPcap } from '../../src/transport/pcap.ts';
-import { replay } from '../../src/transport/replay.ts';
+import { replay } from '../../src/replay/replay.ts';
 import { Random, seedFromEnvironment } from '../support/random.ts';
 import { captureFiles } from './corpus.ts';
 import { Canvas } from './mutate.ts';
@@ -23,7 +23,7 @@ describe('fuzz: captures', () => {
   function take(file: Uint8Array): boolean {
     try {
       let bytes = 0;
-      for (const datagram of readPcap(file)) bytes += datagram.bytes.length;
+      for (const datagram of readCapture(file).datagrams) bytes += datagram.bytes.length;
       if (bytes > file.length) throw new Error(`${bytes} bytes of datagrams in a file of ${file.length}`);
       replay(file);
       return true;

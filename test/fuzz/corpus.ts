@@ -1,10 +1,10 @@
 /** What is mutated: every datagram of the recorded fixtures, and messages that no kernel here sends. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { readCapture } from '../../src/capture/capture.ts';
 import { ATTRIBUTES } from '../../src/ctnetlink/attributes.ts';
 import { viewOf } from '../../src/netlink/byteorder.ts';
 import { walkDatagram } from '../../src/netlink/nlmsg.ts';
-import { readPcap } from '../../src/transport/pcap.ts';
 import { encodeExpectation, randomExpectation } from '../ctnetlink/expectations.ts';
 import { encode, inNests, NESTS, randomFlow } from '../ctnetlink/samples.ts';
 import { ack, concat, datagram, done, error, int32, message, nlattr } from '../support/fake-transport.ts';
@@ -15,13 +15,13 @@ const FIXTURES = fileURLToPath(new URL('../../fixtures/', import.meta.url));
 /** The capture files themselves. */
 export function captureFiles(): Uint8Array[] {
   return readdirSync(FIXTURES, { recursive: true, encoding: 'utf8' })
-    .filter((file) => file.endsWith('.pcap') && !file.startsWith('captures'))
+    .filter((file) => file.endsWith('.pcap'))
     .sort()
     .map((file) => new Uint8Array(readFileSync(`${FIXTURES}/${file}`)));
 }
 
 export function capturedDatagrams(): Uint8Array[] {
-  return captureFiles().flatMap((file) => readPcap(file).map(({ bytes }) => bytes.slice()));
+  return captureFiles().flatMap((file) => readCapture(file).datagrams.map(({ bytes }) => bytes.slice()));
 }
 
 function synthesised(): Uint8Array[] {

@@ -1,11 +1,11 @@
 /** What a callback finds in its object, against what the C library parses from the same message. */
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
+import { readCapture } from '../../src/capture/capture.ts';
 import { decodeFlow, eventTypeOf } from '../../src/ctnetlink/message.ts';
 import { viewOf } from '../../src/netlink/byteorder.ts';
 import { walkDatagram } from '../../src/netlink/nlmsg.ts';
 import { nfct_attr_is_set, nfct_get_attr } from '../../src/nfct/index.ts';
-import { readPcap } from '../../src/transport/pcap.ts';
 import { attrs } from '../oracle/oracle.ts';
 import { describeOracle } from '../support/oracle.ts';
 import { ALL_IDS, hex, valueInC, widthOf } from './memory.ts';
@@ -13,9 +13,9 @@ import { ALL_IDS, hex, valueInC, widthOf } from './memory.ts';
 /** Every message about a flow that the kernel sent in a scenario. */
 function messagesOf(scenario: string): Uint8Array[] {
   const messages: Uint8Array[] = [];
-  for (const { fromKernel, bytes } of readPcap(
+  for (const { fromKernel, bytes } of readCapture(
     readFileSync(new URL(`../../fixtures/${scenario}/capture.pcap`, import.meta.url)),
-  )) {
+  ).datagrams) {
     if (!fromKernel) continue;
     walkDatagram(viewOf(bytes), (header, _view, offset, end) => {
       if (eventTypeOf(header) !== undefined) messages.push(bytes.slice(offset, end));

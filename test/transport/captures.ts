@@ -1,8 +1,9 @@
 /** Captures that a test makes: datagrams in memory, and the fixtures. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import type { CapturedDatagram } from '../../src/capture/datagram.ts';
+import { pcapFileHeader, pcapRecord } from '../../src/capture/pcap.ts';
 import type { Transport } from '../../src/netlink/transport.ts';
-import { type CapturedDatagram, pcapFileHeader, pcapRecord } from '../../src/transport/pcap.ts';
 import { NLMSG_NOOP, NLMSG_OVERRUN } from '../../src/uapi/netlink.ts';
 import { concat, datagram, message } from '../support/fake-transport.ts';
 

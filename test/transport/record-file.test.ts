@@ -14,10 +14,10 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { readCapture } from '../../src/capture/capture.ts';
 import { TransportError } from '../../src/netlink/errors.ts';
-import { readPcap } from '../../src/transport/pcap.ts';
+import { replay } from '../../src/replay/replay.ts';
 import { RecordError, type RecordOptions, record } from '../../src/transport/record.ts';
-import { replay } from '../../src/transport/replay.ts';
 import { MAIN, ROOT, run } from '../cli/support.ts';
 import { FakeTransport, message, settled } from '../support/fake-transport.ts';
 import { describeKernel, describeUnless, onPath } from '../support/kernel.ts';
@@ -102,7 +102,7 @@ describe('record: the file', () => {
     started(await recorder()).send(message(1, [1, 2, 3, 4], { flags: 1 }));
     recorder.close();
     await end;
-    expect(readPcap(Buffer.concat(pieces))).to.have.length(1);
+    expect(readCapture(Buffer.concat(pieces)).datagrams).to.have.length(1);
     expect(mode(path)).to.equal(0o644);
   });
 
@@ -163,7 +163,7 @@ describe('record: the file', () => {
         expect([sent, received], `${bytes} bytes`).to.deep.equal([10, 10]);
         const whole = Math.floor((bytes - FILE_HEADER) / 100);
         expect(statSync(path).size, `${bytes} bytes`).to.equal(FILE_HEADER + 100 * whole);
-        expect(readPcap(readFileSync(path))).to.have.length(whole);
+        expect(readCapture(readFileSync(path)).datagrams).to.have.length(whole);
         replay(path);
         let thrown: unknown;
         try {
@@ -224,7 +224,7 @@ describeKernel('record: a full disk', ['root', 'unshare', 'mount'], function () 
       expect(status).to.equal(1);
       const left = readFileSync(join(folder, 'full.pcap'));
       expect(left.length).to.be.below(4096);
-      expect(readPcap(left).length).to.be.above(1);
+      expect(readCapture(left).datagrams.length).to.be.above(1);
       replay(left);
     } finally {
       rmSync(folder, { recursive: true });

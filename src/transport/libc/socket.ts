@@ -2,9 +2,9 @@
  * A netlink socket by system calls. The answer to a request is in the queue when sendmsg returns, and a dump goes on inside of recvmsg: only
  * events need to be told of.
  */
-import { isMainThread } from 'node:worker_threads';
 import { DUMP_CHARGE } from '../../netlink/charges.ts';
 import { ClosedError, errnoName, OverrunError, TransportError } from '../../netlink/errors.ts';
+import { isMainThread } from '../../netlink/platform.ts';
 import { runtime } from '../../netlink/runtime.ts';
 import type { Datagram, Transport, TransportListener, TransportOptions } from '../../netlink/transport.ts';
 import { EAFNOSUPPORT, EAGAIN, EINTR, ENOBUFS, EPROTONOSUPPORT } from '../../uapi/errno.ts';

@@ -3,13 +3,15 @@
  * implementation that walks the capture for each of them needs many times what mocha allows for a test.
  */
 import { expect } from 'chai';
+import type { CapturedDatagram } from '../../src/capture/datagram.ts';
+import { pcapFileHeader, pcapRecord } from '../../src/capture/pcap.ts';
 import type { Transport } from '../../src/netlink/transport.ts';
-import { type CapturedDatagram, pcapFileHeader, pcapRecord } from '../../src/transport/pcap.ts';
-import { ReplayError, replay } from '../../src/transport/replay.ts';
+import { ReplayError } from '../../src/replay/error.ts';
+import { replay } from '../../src/replay/replay.ts';
 import { NLM_F_CREATE, NLM_F_EXCL } from '../../src/uapi/netlink.ts';
 import { NFNLGRP_CONNTRACK_DESTROY, NFNLGRP_CONNTRACK_NEW } from '../../src/uapi/nfnetlink.ts';
 import { ack, done, message } from '../support/fake-transport.ts';
-import { started } from './captures.ts';
+import { started } from '../transport/captures.ts';
 
 const MANY = 60_000;
 const TIME = 1_700_000_000_000_000_000n;
@@ -76,7 +78,7 @@ describe('replay: a capture of 60,000', () => {
     for (let n = MANY - 1; n >= 0; n--) {
       answers += exchange(transport, ask(n + 1, n));
       try {
-        transport.send(ask(n + 1, n, 0x104));
+        exchange(transport, ask(n + 1, n, 0x104));
       } catch (error) {
         if (error instanceof ReplayError) refusals++;
       }

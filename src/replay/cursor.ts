@@ -1,0 +1,199 @@
+/** What of a capture has been used, by the sockets that share it. */
+import { describeBytes, describeRequest, operationOf } from '../ctnetlink/describe-request.ts';
+import { NLMSG_HDRLEN } from '../uapi/netlink.ts';
+import type { Exchange } from './conversations.ts';
+import { ReplayError } from './error.ts';
+import { type Keeps, Meaning } from './meaning.ts';
+import type { ReplayOptions } from './options.ts';
+import type { Script } from './script.ts';
+
+/** Requests that an error message names, and those that it chooses from. */
+const NAMED = 5;
+const LOOKED_AT = 50;
+
+/** Exchanges that may answer one request, in the order of the capture. */
+interface Alike {
+  readonly exchanges: Exchange[];
+  /** All before it are used. */
+  next: number;
+}
+
+/** The answer to a request. */
+export interface Answer {
+  readonly exchange: Exchange;
+  /** Undefined: all of it. */
+  readonly keeps: Keeps | undefined;
+}
+
+export interface Waker {
+  /** There may be something to receive. */
+  wake(): void;
+}
+
+export class Cursor {
+  readonly script: Script;
+  readonly options: ReplayOptions;
+  /** The sockets that joined a group. */
+  readonly listening = new Set<Waker>();
+  readonly #byMeaning: boolean;
+  /** By what equal requests have in common; and by what those have that may have one meaning. */
+  readonly #equal = new Map<string, Alike>();
+  readonly #alike = new Map<string, Alike>();
+  readonly #used: Uint8Array;
+  /** The first exchange that is not used. */
+  #first = 0;
+  /** How many of the events may come. */
+  #due = 0;
+  /** Requests that the program is not expected to make: those of other programs. */
+  readonly #foreign = new Set<Exchange>();
+
+  constructor(script: Script, options: ReplayOptions) {
+    this.script = script;
+    this.options = options;
+    this.#byMeaning = (options.match ?? (script.ours ? 'exact' : 'meaning')) === 'meaning';
+    this.#used = new Uint8Array(script.exchanges.length);
+    for (const exchange of script.exchanges) {
+      add(this.#equal, keyOf(exchange.request), exchange);
+      if (this.#byMeaning) for (const key of exchange.meaning.keys) add(this.#alike, key, exchange);
+    }
+    this.#proceed();
+  }
+
+  /** The recorded answer to this request. @throws ReplayError */
+  answer(request: Uint8Array, sequence: number): Answer {
+    const answer = this.#find(request);
+    if (answer === undefined) throw new ReplayError(this.#explain(request), sequence);
+    this.#use(answer.exchange);
+    return answer;
+  }
+
+  #find(request: Uint8Array): Answer | undefined {
+    const equal = this.#equal.get(keyOf(request));
+    const exchange = equal && this.#next(equal);
+    if (exchange !== undefined) return { exchange, keeps: undefined };
+    const last = this.options.repeat === true ? equal?.exchanges.at(-1) : undefined;
+    if (last !== undefined) return { exchange: last, keeps: undefined };
+    return this.#byMeaning ? this.#findByMeaning(new Meaning(request)) : undefined;
+  }
+
+  #findByMeaning(asked: Meaning): Answer | undefined {
+    const groups = asked.keys.map((key) => this.#alike.get(key)).filter((alike) => alike !== undefined);
+    let wider: Exchange | undefined;
+    for (const alike of groups) {
+      this.#next(alike);
+      for (let at = alike.next; at < alike.exchanges.length; at++) {
+        const exchange = alike.exchanges[at];
+        if (this.#used[exchange.index] === 1) continue;
+        const likeness = exchange.meaning.answers(asked);
+        if (likeness === 'same') return { exchange, keeps: undefined };
+        if (likeness === 'wider') wider ??= exchange;
+      }
+    }
+    if (wider !== undefined) return { exchange: wider, keeps: asked.keeps };
+    if (this.options.repeat !== true) return undefined;
+    for (const { exchanges } of groups) {
+      const exchange = exchanges.findLast(({ meaning }) => meaning.answers(asked) !== undefined);
+      if (exchange === undefined) continue;
+      return { exchange, keeps: exchange.meaning.answers(asked) === 'same' ? undefined : asked.keeps };
+    }
+    return undefined;
+  }
+
+  /** The first of these that is not used. */
+  #next(alike: Alike): Exchange | undefined {
+    const { exchanges } = alike;
+    while (alike.next < exchanges.length && this.#used[exchanges[alike.next].index] === 1) alike.next++;
+    return exchanges[alike.next];
+  }
+
+  #use(exchange: Exchange): void {
+    this.#used[exchange.index] = 1;
+    while (this.#used[this.#first] === 1) this.#first++;
+    // An event may have waited for this request.
+    if (this.#proceed() && this.options.events === 'recorded') for (const socket of this.listening) socket.wake();
+  }
+
+  /** How many of the events may come: of all that there are, the first. */
+  get due(): number {
+    return this.options.events === 'recorded' ? this.#due : this.script.events.length;
+  }
+
+  /**
+   * The program waits for events and for nothing else: the request that the next event waits for is another program's.
+   * @returns false where no event waits, or where all requests are the program's own
+   */
+  giveUp(): boolean {
+    const cause = this.#causeOf(this.#due);
+    if (this.script.ofOne || cause === undefined) return false;
+    this.#foreign.add(cause);
+    this.#proceed();
+    return true;
+  }
+
+  /** Finds out which events are due now. True when there are more than before. */
+  #proceed(): boolean {
+    const before = this.#due;
+    const { events, ofOne } = this.script;
+    const waits = (index: number): boolean =>
+      ofOne ? events[index].after > this.#first : this.#causeOf(index) !== undefined;
+    while (this.#due < events.length && !waits(this.#due)) this.#due++;
+    return this.#due > before;
+  }
+
+  /** The request that the kernel reports an event with, while it has not been made. */
+  #causeOf(index: number): Exchange | undefined {
+    const event = this.script.events.at(index);
+    if (event === undefined) return undefined;
+    const cause = this.script.causeOf(event);
+    return cause === undefined || this.#used[cause.index] === 1 || this.#foreign.has(cause) ? undefined : cause;
+  }
+
+  #explain(request: Uint8Array): string {
+    const asked = describeRequest(request);
+    const recorded = this.#equal.get(keyOf(request))?.exchanges.length ?? 0;
+    if (recorded > 0) {
+      const times = recorded === 1 ? 'once, and that is' : `${recorded} times, and they are`;
+      return `the capture answers ${asked} ${times} used up (repeat: true gives the last again)`;
+    }
+    const offered = this.#offered(request);
+    if (offered.size === 0) return `the capture has no answer to ${asked}, nor any that is not used`;
+    // What differs is in no word: a flag, or an attribute that stands elsewhere.
+    const alike = offered.get(asked)?.request;
+    const bytes = alike === undefined ? '' : ` (${describeBytes(request)}, but it has ${describeBytes(alike)})`;
+    const names = [...offered].slice(0, NAMED).map(([words, { count }]) => `${words}${count > 1 ? ` (${count})` : ''}`);
+    if (offered.size > NAMED) names.push('...');
+    return `the capture has no answer to ${asked}${bytes}. The capture has: ${names.join('; ')}`;
+  }
+
+  /** By their words the first requests that are not used, those of the operation that was asked for before the others. */
+  #offered(request: Uint8Array): Map<string, { request: Uint8Array; count: number }> {
+    const operation = operationOf(request);
+    const same = new Map<string, { request: Uint8Array; count: number }>();
+    const others = new Map(same);
+    const { exchanges } = this.script;
+    for (let looked = 0, index = this.#first; looked < LOOKED_AT && index < exchanges.length; index++) {
+      if (this.#used[index] === 1) continue;
+      looked++;
+      const next = exchanges[index];
+      const { words } = next;
+      const group = operationOf(next.request) === operation ? same : others;
+      const known = group.get(words);
+      if (known === undefined) group.set(words, { request: next.request, count: 1 });
+      else known.count++;
+    }
+    return new Map([...same, ...others]);
+  }
+}
+
+function add(map: Map<string, Alike>, key: string, exchange: Exchange): void {
+  const alike = map.get(key);
+  if (alike === undefined) map.set(key, { exchanges: [exchange], next: 0 });
+  else alike.exchanges.push(exchange);
+}
+
+const LATIN1 = new TextDecoder('latin1');
+
+/** What equal requests have in common: all but nlmsg_seq and nlmsg_pid, which are another socket's. */
+function keyOf(request: Uint8Array): string {
+  return LATIN1.decode(request.subarray(4, 8)) + LATIN1.decode(request.subarray(NLMSG_HDRLEN));
+}
