@@ -1,9 +1,11 @@
 /** What the entry points say to arguments that cannot be: which one, and what it must be. Methods have their own tests. */
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { formatFlow } from '../src/format/index.ts';
 import { CompiledFilter, Conntrack, Flow, openTransport } from '../src/index.ts';
 import {
+  anonymize,
   fileSource,
   memorySource,
   messages,
@@ -61,6 +63,23 @@ const REFUSED: [name: string, call: () => unknown, type: typeof TypeError | type
   ],
   ['replay, options', () => replay(CAPTURE, any(null)), TypeError, /^options must be an object, not null$/],
   ['record(5)', () => record(any(5)), TypeError, /^path must be a string, not 5$/],
+  ["anonymize('x')", () => anonymize(any('x')), TypeError, /^capture must be a Uint8Array, not 'x'$/],
+  ...Object.entries({
+    key: [5, '', new Uint8Array(0)],
+    keep: ['private', ['bogus'], [5], ['10.0.0.0/33']],
+    drop: ['labels', ['marks'], [5]],
+    format: ['xml', 5],
+    onDropped: [5],
+  }).flatMap(([name, values]) =>
+    values.map((value): (typeof REFUSED)[number] => [
+      `anonymize, ${name} ${JSON.stringify(value)}`,
+      () => anonymize(readFileSync(CAPTURE), { [name]: value }),
+      value === 5 || (Array.isArray(value) && value[0] === 5) || (typeof value === 'string' && /keep|drop/.test(name))
+        ? TypeError
+        : RangeError,
+      new RegExp(`^options\\.${name}(\\[0\\])? must `),
+    ]),
+  ),
   ["readCapture('x')", () => readCapture(any('x')), TypeError, /^capture must be a Uint8Array, not 'x'$/],
   ['writeCapture, a number', () => writeCapture(any([5])), TypeError, /^datagrams\[0\] must be an object, not 5$/],
   ...(

@@ -22,14 +22,15 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   nfnetlink: ['uapi', 'netlink'],
   ctnetlink: ['uapi', 'netlink', 'nfnetlink'],
   capture: ['uapi', 'netlink'],
+  anonymize: ['uapi', 'netlink', 'nfnetlink', 'ctnetlink', 'capture'],
   transport: ['uapi', 'netlink', 'capture'],
   // A recorded request is found by what it asks.
   replay: ['uapi', 'netlink', 'nfnetlink', 'ctnetlink', 'capture'],
   format: ['uapi', 'netlink', 'nfnetlink', 'ctnetlink'],
   conntrack: ['uapi', 'netlink', 'nfnetlink', 'ctnetlink', 'format', 'transport/open.ts'],
   nfct: ['uapi', 'netlink', 'nfnetlink', 'ctnetlink', 'format', 'transport/open.ts'],
-  cli: ['uapi', 'netlink', 'nfnetlink', 'ctnetlink', 'capture', 'format', 'conntrack', 'transport', 'replay'],
-  '': ['uapi', 'netlink', 'nfnetlink', 'ctnetlink', 'capture', 'format', 'conntrack', 'nfct', 'transport', 'replay'],
+  cli: ['uapi', 'netlink', 'nfnetlink', 'ctnetlink', 'capture', 'anonymize', 'format', 'conntrack', 'transport', 'replay'],
+  '': ['uapi', 'netlink', 'nfnetlink', 'ctnetlink', 'capture', 'anonymize', 'format', 'conntrack', 'nfct', 'transport', 'replay'],
 };
 
 /** These import no module of the platform: they run wherever JavaScript does, and ask for one where it is needed (netlink/platform.ts). */

@@ -1,5 +1,5 @@
 /** Every public function that takes options: unknown names and what cannot be are refused, by an error that names the option. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -79,6 +79,10 @@ const TABLE: Readonly<Record<string, Entry>> = {
   'Expectations#stats': [CALL, ct((each, options) => each.expectations.stats(options))],
   openTransport: [OPEN, (options) => index.openTransport(over(options))],
   record: [[...OPEN, 'onError'], (options) => replaying.record(join(folder, 'capture.pcap'), options).close()],
+  anonymize: [
+    ['key', 'keep', 'drop', 'format', 'onDropped'],
+    (options) => void replaying.anonymize(readFileSync(CAPTURE), options),
+  ],
   writeCapture: [['format'], (options) => void replaying.writeCapture([], options)],
   replay: [['events', 'repeat'], (options) => replaying.replay(CAPTURE, options)],
   nfct_open: [OPEN, async (options) => nfct.nfct_close(await nfct.nfct_open(0, 0, over(options)))],

@@ -74,7 +74,7 @@ export function writeCapture(datagrams: Iterable<CapturedDatagram>, options: Wri
 }
 
 /** The last second that pcap has, in nanoseconds. */
-const LAST = 0xffff_ffffn * 1_000_000_000n + 999_999_999n;
+export const LATEST_TIME = 0xffff_ffffn * 1_000_000_000n + 999_999_999n;
 
 /** @throws TypeError, RangeError naming the argument */
 function checkDatagram(datagram: CapturedDatagram, argument: string): void {
@@ -85,8 +85,8 @@ function checkDatagram(datagram: CapturedDatagram, argument: string): void {
   if (socket !== undefined) checkInteger(socket, 0xffff_ffff, `${argument}.socket`);
   if (time === undefined) return;
   if (typeof time !== 'bigint') throw new TypeError(`${argument}.time must be a bigint, not ${describe(time)}`);
-  if (time < 0n || time > LAST)
-    throw new RangeError(`${argument}.time must be nanoseconds from 0 to ${LAST}, not ${time}`);
+  if (time < 0n || time > LATEST_TIME)
+    throw new RangeError(`${argument}.time must be nanoseconds from 0 to ${LATEST_TIME}, not ${time}`);
 }
 
 function concat(pieces: readonly Uint8Array[]): Uint8Array {
