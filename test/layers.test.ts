@@ -29,8 +29,31 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   format: ['uapi', 'netlink', 'nfnetlink', 'ctnetlink'],
   conntrack: ['uapi', 'netlink', 'nfnetlink', 'ctnetlink', 'format', 'transport/open.ts'],
   nfct: ['uapi', 'netlink', 'nfnetlink', 'ctnetlink', 'format', 'transport/open.ts'],
-  cli: ['uapi', 'netlink', 'nfnetlink', 'ctnetlink', 'capture', 'anonymize', 'format', 'conntrack', 'transport', 'replay'],
-  '': ['uapi', 'netlink', 'nfnetlink', 'ctnetlink', 'capture', 'anonymize', 'format', 'conntrack', 'nfct', 'transport', 'replay'],
+  cli: [
+    'uapi',
+    'netlink',
+    'nfnetlink',
+    'ctnetlink',
+    'capture',
+    'anonymize',
+    'format',
+    'conntrack',
+    'transport',
+    'replay',
+  ],
+  '': [
+    'uapi',
+    'netlink',
+    'nfnetlink',
+    'ctnetlink',
+    'capture',
+    'anonymize',
+    'format',
+    'conntrack',
+    'nfct',
+    'transport',
+    'replay',
+  ],
 };
 
 /** These import no module of the platform: they run wherever JavaScript does, and ask for one where it is needed (netlink/platform.ts). */
