@@ -44,6 +44,8 @@ export class ReplayTransport implements Transport {
   /** Of events at their own pace: what the clock of the capture and that of this process said at the first, and what waits for the next. */
   #pace: { captured: bigint; now: number } | undefined;
   #timer: Handle;
+  /** When it fires. */
+  #due = 0;
 
   constructor(cursor: Cursor, portid: number) {
     this.#cursor = cursor;
@@ -212,18 +214,19 @@ export class ReplayTransport implements Transport {
     this.#pace ??= { captured: time, now };
     const due = this.#pace.now + Number(time - this.#pace.captured) / 1e6 / speed;
     if (due <= now) return true;
-    this.#wakeIn(due - now);
+    this.#wakeAt(due);
     return false;
   }
 
-  #wakeIn(milliseconds: number): void {
+  #wakeAt(due: number): void {
     runtime.clearTimeout(this.#timer);
+    this.#due = due;
     this.#timer = runtime.setTimeout(
       () => {
         this.#timer = undefined;
         this.#listener?.readable();
       },
-      Math.min(milliseconds, LONGEST),
+      Math.min(Math.max(0, due - runtime.now()), LONGEST),
       this.#referenced,
     );
   }
@@ -249,8 +252,9 @@ export class ReplayTransport implements Transport {
   }
 
   #reference(referenced: boolean): void {
+    if (referenced === this.#referenced) return;
     this.#referenced = referenced;
-    if (this.#timer !== undefined) this.#wakeIn(0);
+    if (this.#timer !== undefined) this.#wakeAt(this.#due);
   }
 
   close(): void {

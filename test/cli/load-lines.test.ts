@@ -33,7 +33,7 @@ describe('cli/load: lines', () => {
     for (const [line, option] of [
       [`-D --replay ${CAPTURE}`, 'replay'],
       [`-F --replay=${CAPTURE}`, 'replay'],
-      [`${A} --repla ${CAPTURE}`, 'replay'],
+      [`${A} --replay-rel 6.1.0`, 'replay-release'],
       [`${A} --record ${folder}/x`, 'record'],
       [`-U --recor=${folder}/x -m 5 -p udp`, 'record'],
       ['-E --resync', 'resync'],
@@ -45,7 +45,7 @@ describe('cli/load: lines', () => {
     expect([stdout, status]).to.deep.equal(['', 2]);
     expect(stderr).to.match(new RegExp(`^${path}:3:\nctnetlink v[\\d.]+: .*the option \`--replay'.*\n`));
     const ofRun = OPTIONS.filter((row) => row.ofRun === true).map(({ long }) => long[0]);
-    expect(ofRun).to.deep.equal(['labelmap', 'replay', 'record', 'resync', 'events-may-abort']);
+    expect(ofRun).to.deep.equal(['labelmap', 'replay', 'replay-release', 'record', 'resync', 'events-may-abort']);
     for (const { long, ours, ofRun } of OPTIONS) if (ours === true) expect(ofRun, long[0]).to.equal(true);
   });
 
