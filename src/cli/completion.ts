@@ -4,7 +4,7 @@ import { OPTIONS, PROTOCOL } from './options.ts';
 import { PROTOCOL_OPTIONS } from './protocols.ts';
 import type { Shell } from './settings.ts';
 import type { Option } from './table.ts';
-import { TOOLS, type ToolRow } from './tools.ts';
+import { TOOLS, type ToolOption, type ToolRow } from './tools.ts';
 
 /** A command or an option, as the shells see it. */
 interface Entry {
@@ -102,7 +102,9 @@ complete -F _ctnetlink ctnetlink
 
 /** Files, or its options. */
 function bashTool({ name, options }: ToolRow): string {
-  const cases = options.map(({ long, values = [] }) => `        --${long}) values="${values.join(' ')}" ;;\n`).join('');
+  const cases = options
+    .map(({ long, ...option }) => `        --${long}) ${bashAction(toolArgument(option))} ;;\n`)
+    .join('');
   const names = options.map(({ long }) => `--${long}`).join(' ');
   return `    ${name})
       if ((COMP_CWORD > 1)); then
@@ -114,8 +116,19 @@ ${cases}          *) if [[ $cur != -* ]]; then file=1; fi ;;
 `;
 }
 
+/** What completion asks of an option's argument. */
+function toolArgument({
+  values = [],
+  file = false,
+  list = false,
+}: Pick<ToolOption, 'values' | 'file' | 'list'>): Argument {
+  return { values, file, list };
+}
+
+type Argument = Pick<Entry, 'values' | 'file' | 'list'>;
+
 /** What the word behind an option is. */
-function bashAction({ values, file, list }: Entry): string {
+function bashAction({ values, file, list }: Argument): string {
   if (file) return 'file=1';
   if (values.length === 0) return 'return';
   return `values="${values.join(' ')}"${list ? ' list=1' : ''}`;
@@ -151,8 +164,8 @@ _arguments -s : $specs
 }
 
 function zshTool({ name, options }: ToolRow): string {
-  const specs = options.map(({ long, placeholder = '', values = [], help }) =>
-    quote(`--${long}=[${help}]:${placeholder}:(${values.join(' ')})`),
+  const specs = options.map(({ long, placeholder = '', help, ...option }) =>
+    quote(`--${long}=[${help}]:${placeholder}:${zshAction(toolArgument(option), placeholder)}`),
   );
   return `  ${name}) _arguments '1:tool:(${name})' ${specs.join(' ')} '*:file:_files'; return ;;\n`;
 }
@@ -161,13 +174,16 @@ function zshSpec({ names, help, argument, placeholder, values, file, list }: Ent
   const others = names.length > 1 ? `(${names.join(' ')})` : '';
   const takes = argument === undefined ? '' : name.startsWith('--') ? '=' : '+';
   const what = placeholder.replaceAll(':', '\\:');
-  let action = ' ';
-  if (file) action = '_files';
-  else if (list) action = ` _values -s , ${placeholder.replace(',...', '')} ${values.join(' ')}`;
-  else if (values.length > 0) action = `(${values.join(' ')})`;
+  const action = zshAction({ values, file, list }, placeholder);
   const value = argument === undefined ? '' : `${argument === 'optional' ? '::' : ':'}${what}:${action}`;
   // A list is given in pieces, or more than once.
   return `${list ? '*' : others}${name}${takes}[${help.replace(/[[\]\\]/g, '\\$&')}]${value}`;
+}
+
+function zshAction({ values, file, list }: Argument, placeholder: string): string {
+  if (file) return '_files';
+  if (list) return ` _values -s , ${placeholder.replace(',...', '')} ${values.join(' ')}`;
+  return values.length > 0 ? `(${values.join(' ')})` : ' ';
 }
 
 function fish(): string {
@@ -187,7 +203,7 @@ ${TOOLS.map(fishTool).join('')}${lines(GENERAL)}${protocols}`;
 function fishTool({ name, help, options }: ToolRow): string {
   const seen = `complete -c ctnetlink -n '__fish_seen_subcommand_from ${name}'`;
   const rows = options.map(
-    ({ long, values = [], help: what }) => `${seen} -l ${long} -x -a ${quote(values.join(' '))} -d ${quote(what)}\n`,
+    ({ long, help: what, ...option }) => `${seen} -l ${long}${fishArgument(toolArgument(option))} -d ${quote(what)}\n`,
   );
   return `complete -c ctnetlink -n 'test (count (commandline -opc)) -eq 1' -a ${name} -d ${quote(help)}\n${seen} -F\n${rows.join('')}`;
 }
@@ -200,11 +216,15 @@ function fishNext({ names, argument, values }: Entry): string {
 
 function fishOptions({ names, help, argument, values, file, list }: Entry): string {
   const options = names.map((name) => (name.startsWith('--') ? ` -l ${name.slice(2)}` : ` -s ${name.slice(1)}`));
-  let takes = argument === 'required' ? ' -x' : '';
-  if (file) takes = ' -r -F';
-  else if (list) takes += ` -a "(__fish_append , ${values.join(' ')})"`;
-  else if (values.length > 0) takes += ` -a ${quote(values.join(' '))}`;
+  const takes = fishArgument({ values, file, list }, argument === 'required');
   return `${options.join('')}${takes} -d ${quote(help)}`;
+}
+
+function fishArgument({ values, file, list }: Argument, required = true): string {
+  if (file) return ' -r -F';
+  const takes = required ? ' -x' : '';
+  if (list) return `${takes} -a "(__fish_append , ${values.join(' ')})"`;
+  return values.length > 0 ? `${takes} -a ${quote(values.join(' '))}` : takes;
 }
 
 /** A word of any of the three; no text of the tables has a backslash in front of a quote, which only fish would mind. */

@@ -1,6 +1,7 @@
-/** `ctnetlink convert IN OUT`: a capture in another format, in constant memory where it is a file. */
+/** `ctnetlink convert IN OUT`: a capture in another format or with other contents, in constant memory where it is a file. */
 import { closeSync, fstatSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
 import { capturedDatagrams } from '../capture/capture.ts';
+import type { CapturedDatagram } from '../capture/datagram.ts';
 import { fileSource } from '../capture/file-source.ts';
 import { type Scan, scan } from '../capture/scan.ts';
 import type { Skipped } from '../capture/skipped.ts';
@@ -9,6 +10,7 @@ import { WRITERS, WRITTEN_FORMATS, type WrittenFormat } from '../capture/writers
 import { NetlinkError } from '../netlink/errors.ts';
 import { complain } from './output.ts';
 import { UsageError } from './settings.ts';
+import type { ToolName } from './tools.ts';
 
 /** What is written at once. */
 const PIECE = 1 << 18;
@@ -30,9 +32,28 @@ export interface ConvertSettings {
   format: WrittenFormat;
 }
 
+/** What becomes of the datagrams on their way. */
+export interface Change {
+  datagrams(datagram: CapturedDatagram): Iterable<CapturedDatagram>;
+  /** Of the kernel, for the header of the file. */
+  release(release: string | undefined): string | undefined;
+  /** What was not written, a line for each reason. Asked at the end. */
+  leftOut(): string[];
+}
+
+const NO_CHANGE: Change = {
+  datagrams: (datagram) => [datagram],
+  release: (release) => release,
+  leftOut: () => [],
+};
+
 /** @throws UsageError */
-export function convertSettings(operands: readonly string[], given: string | undefined): ConvertSettings {
-  if (operands.length !== 2) throw new UsageError('convert takes two files: IN and OUT');
+export function convertSettings(
+  tool: ToolName,
+  operands: readonly string[],
+  given: string | undefined,
+): ConvertSettings {
+  if (operands.length !== 2) throw new UsageError(`${tool} takes two files: IN and OUT`);
   const [from, to] = operands;
   if (given !== undefined && !WRITTEN_FORMATS.includes(given as WrittenFormat))
     throw new UsageError(`\`${given}' is no format: there are ${WRITTEN_FORMATS.join(', ')}`);
@@ -44,7 +65,7 @@ export function convertSettings(operands: readonly string[], given: string | und
 }
 
 /** Writes the capture and says on standard error what was left out. @returns the exit status */
-export async function convert({ from, to, format }: ConvertSettings): Promise<number> {
+export async function convert({ from, to, format }: ConvertSettings, change = NO_CHANGE): Promise<number> {
   const file = from === STANDARD || !statSync(from).isFile() ? undefined : fileSource(from);
   try {
     const source = file ?? memorySource(from === STANDARD ? await standardInput() : readFileSync(from));
@@ -53,15 +74,15 @@ export async function convert({ from, to, format }: ConvertSettings): Promise<nu
     const { header, record } = WRITERS[format];
     const output = to === STANDARD ? standardOutput() : fileOutput(to);
     try {
-      await output.write(header(format === 'pcapng' ? releaseOf(read) : undefined));
+      await output.write(header(format === 'pcapng' ? change.release(releaseOf(read)) : undefined));
       for (const datagram of capturedDatagrams(read)) {
-        if (output.add(record(datagram))) await output.flush();
+        for (const each of change.datagrams(datagram)) if (output.add(record(each))) await output.flush();
       }
       await output.flush();
     } finally {
       output.close();
     }
-    for (const line of leftOut(read.skipped)) complain(`${from}: ${line}`);
+    for (const line of [...leftOut(read.skipped), ...change.leftOut()]) complain(`${from}: ${line}`);
     return 0;
   } finally {
     file?.close();

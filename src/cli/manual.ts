@@ -124,6 +124,7 @@ const EXAMPLES = [
     'ctnetlink convert trace.log flows.pcap',
     'Make a capture of a log of strace -e trace=network -e read=all -e write=all.',
   ],
+  ['ctnetlink anonymize flows.pcap report.pcap', 'Make a capture with other addresses, for a public report.'],
   ['ctnetlink -L --record flows.pcap', 'Keep what the kernel said, for --replay and Wireshark.'],
 ] as const;
 

@@ -1,8 +1,16 @@
 /** Reads and carries out the command line of a tool. */
+import { anonymizeFile } from './anonymize.ts';
 import { convert, convertSettings } from './convert.ts';
 import { UsageError } from './settings.ts';
 import { toolHelp } from './tool-help.ts';
-import type { ToolOption, ToolRow } from './tools.ts';
+import type { ToolName, ToolOption, ToolRow } from './tools.ts';
+
+type Run = (operands: readonly string[], values: ReadonlyMap<string, string>) => Promise<number>;
+
+const RUN: Readonly<Record<ToolName, Run>> = {
+  convert: (operands, values) => convert(convertSettings('convert', operands, values.get('format'))),
+  anonymize: anonymizeFile,
+};
 
 /** @returns the exit status @throws UsageError */
 export async function runTool(tool: ToolRow, args: readonly string[]): Promise<number> {
@@ -11,7 +19,7 @@ export async function runTool(tool: ToolRow, args: readonly string[]): Promise<n
     process.stdout.write(toolHelp(tool));
     return 0;
   }
-  return convert(convertSettings(operands, values.get('format')));
+  return await RUN[tool.name](operands, values);
 }
 
 interface ToolArguments {

@@ -59,6 +59,9 @@ describe('cli/completion', () => {
       expect(offered('convert', '--format', 'p')).to.have.members(['pcap', 'pcapng']);
       expect(offered('convert', '--format', '=', 'h')).to.have.members(['hex']);
       expect(offered('convert', '')).to.include('bash');
+      expect(offered('anonymize', '--')).to.have.members(['--format', '--key-file', '--keep', '--drop', '--help']);
+      expect(offered('anonymize', '--keep', 'private,s')).to.deep.equal(['private,secctx']);
+      expect(offered('anonymize', '--key-file', '')).to.include('bash');
     });
 
     it('offers tables, shells and names, several with commas', () => {
