@@ -53,7 +53,7 @@ export class Conntrack {
 
   readonly #lease: Lease;
   readonly #sockets: DumpSockets;
-  readonly #expectations: Expectations;
+  #expectations: Expectations | undefined;
   readonly #events: EventSockets;
 
   private constructor(socket: NetlinkSocket, sockets: DumpSockets, options: ConntrackOptions) {
@@ -61,7 +61,6 @@ export class Conntrack {
     this.#lease = lease;
     this.#sockets = sockets;
     this.#events = new EventSockets(lease, options);
-    this.#expectations = new Expectations(lease, sockets, this.#events);
   }
 
   /**
@@ -79,6 +78,7 @@ export class Conntrack {
 
   /** The flows that helpers expect. */
   get expectations(): Expectations {
+    this.#expectations ??= new Expectations(this.#lease, this.#sockets, this.#events);
     return this.#expectations;
   }
 
@@ -137,8 +137,8 @@ export class Conntrack {
    * up behind the answer, with a second request, and the call rejects with a LabelsError where they are missing: the flow is there then.
    * @throws TypeError, RangeError naming the argument; KernelError EEXIST when there is such a flow; LabelsError
    */
-  async create(flow: FlowInit | Flow, options: CallOptions = {}): Promise<void> {
-    await this.#create(flow, 'create', checkCall(options));
+  async create(flow: FlowInit | Flow, options?: CallOptions): Promise<void> {
+    await this.#create(flow, 'create', options);
   }
 
   /**
@@ -153,8 +153,8 @@ export class Conntrack {
   }
 
   /** Creates the flow, or changes it when it exists. @throws as `create`, LabelsError only where the flow was created */
-  async createOrUpdate(flow: FlowInit | Flow, options: CallOptions = {}): Promise<void> {
-    await this.#create(flow, 'createOrUpdate', checkCall(options));
+  async createOrUpdate(flow: FlowInit | Flow, options?: CallOptions): Promise<void> {
+    await this.#create(flow, 'createOrUpdate', options);
   }
 
   /**
@@ -249,10 +249,11 @@ export class Conntrack {
     await this.close();
   }
 
-  async #create(given: FlowInit | Flow, query: 'create' | 'createOrUpdate', options: CallOptions): Promise<void> {
+  async #create(given: FlowInit | Flow, query: 'create' | 'createOrUpdate', options?: CallOptions): Promise<void> {
+    if (options !== undefined) checkCall(options);
     const flow = Flow.from(given);
     await this.#lease.request(buildCreate(flow, query), options);
-    await checkLabels(this.#lease, flow, query, options);
+    if (flow.labels !== undefined) await checkLabels(this.#lease, flow, query, options);
   }
 
   async #many(query: ChangeQuery, flows: Flows, options: ManyOptions): Promise<ManyResult> {

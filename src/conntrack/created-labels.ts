@@ -56,7 +56,12 @@ function wasDropped(found: Flow): boolean {
 }
 
 /** @throws LabelsError */
-export async function checkLabels(lease: Lease, flow: Flow, operation: string, options: CallOptions): Promise<void> {
+export async function checkLabels(
+  lease: Lease,
+  flow: Flow,
+  operation: string,
+  options: CallOptions = {},
+): Promise<void> {
   if (!givesLabels(flow)) return;
   const request = lookup(flow);
   const found = await findOne(lease, request, options, decodeFlow);

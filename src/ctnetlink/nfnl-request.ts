@@ -1,4 +1,4 @@
-import { type Operation, Request } from '../netlink/request.ts';
+import { type Operation, operation, type Request } from '../netlink/request.ts';
 import type { Writer } from '../netlink/writer.ts';
 import { nfnlType, writeNfgenmsg } from '../nfnetlink/nfgenmsg.ts';
 import { NFNETLINK_V0 } from '../uapi/nfnetlink.ts';
@@ -15,7 +15,7 @@ export function operations<Name extends string>(
 ): Readonly<Record<Name, Operation>> {
   const entries = Object.entries<Row>(messages).map(([name, [message, flags, answers = {}]]) => {
     const { replies = false, repeatable = replies } = answers;
-    return [name, { name, type: nfnlType(subsystem, message), flags, replies, repeatable }];
+    return [name, operation({ name, type: nfnlType(subsystem, message), flags, replies, repeatable })];
   });
   return Object.fromEntries(entries);
 }
@@ -24,7 +24,8 @@ export function operations<Name extends string>(
  * A request of either subsystem with exactly these attributes, and no check. An array is written one after the other, for an order that is not
  * that of the rows.
  */
-export class NfnlRequest extends Request {
+export class NfnlRequest implements Request {
+  readonly kind: Operation;
   readonly codec: Codec;
   readonly family: number;
   readonly attributes: SlotHolder | readonly SlotHolder[];
@@ -37,7 +38,7 @@ export class NfnlRequest extends Request {
     attributes: SlotHolder | readonly SlotHolder[],
     version: number = NFNETLINK_V0,
   ) {
-    super(kind);
+    this.kind = kind;
     this.codec = codec;
     this.family = family;
     this.attributes = attributes;
@@ -45,17 +46,21 @@ export class NfnlRequest extends Request {
   }
 
   /** Of a dump with a filter or of one family: the kernel walks the table until it has a datagram full of what passes. */
-  override get takesLong(): boolean {
-    return this.dump && (this.family !== AF_UNSPEC || isAny(this.attributes));
+  get takesLong(): boolean {
+    return this.kind.dump && (this.family !== AF_UNSPEC || isAny(this.attributes));
   }
 
-  override write(writer: Writer, sequence: number): void {
+  write(writer: Writer, sequence: number): void {
     const attributes = this.attributes;
     const at = writer.beginMessage(this.kind.type, this.kind.flags, sequence);
     writeNfgenmsg(writer, this.family, this.version);
     if ('slots' in attributes) this.codec.write(writer, attributes);
     else for (const part of attributes) this.codec.write(writer, part);
     writer.endMessage(at);
+  }
+
+  subject(): string | undefined {
+    return undefined;
   }
 }
 

@@ -43,8 +43,8 @@ export const QUERIES = operations(NFNL_SUBSYS_CTNETLINK, MESSAGES);
 
 class FlowRequest extends NfnlRequest {
   override subject(): string | undefined {
-    const { attributes, kind, dump } = this;
-    if (!(attributes instanceof Flow) || dump || kind === QUERIES.flush) return undefined;
+    const { attributes, kind } = this;
+    if (!(attributes instanceof Flow) || kind.dump || kind === QUERIES.flush) return undefined;
     const { slots } = attributes;
     return describeEntry(slots, hasTuple(slots, ORIG) ? ORIG : REPLY, slots[ZONE], slots[ID]);
   }
@@ -67,6 +67,7 @@ const ZONE = slotOfProperty('zone');
 const ID = slotOfProperty('id');
 const STATUS = slotOfProperty('status');
 const TIMEOUT = slotOfProperty('timeout');
+const TCP_STATE = slotOfProperty('tcp.state');
 const LABELS = slotOfProperty('labels');
 const LABELS_MASK = slotOfProperty('labelsMask');
 /** What may name a flow. */
@@ -116,7 +117,8 @@ export function buildCreate(flow: Flow, query: 'create' | 'createOrUpdate', argu
   if (slots[LABELS_MASK] !== undefined) checkLabelsMask(slots, argument);
   if (slots[TIMEOUT] === undefined)
     throw new TypeError(`${argument}.timeout is required: seconds until the flow expires`);
-  setTcpFlags(slots);
+  const state = slots[TCP_STATE];
+  if (state !== undefined) setTcpFlags(slots, state as number);
   confirm(attributes);
   return buildMessage(query, familyOf(attributes), attributes);
 }

@@ -32,13 +32,11 @@ export function beLiberal(slots: SlotValue[]): void {
 }
 
 /**
- * The flags of a flow that is created. Where it is beyond its handshake and has neither flags nor window scales: liberal. In SYN_SENT2, the handshake of
+ * The flags of a flow in this TCP state that is created. Where it is beyond its handshake and has neither flags nor window scales: liberal. In SYN_SENT2, the handshake of
  * two that open at once, the kernel learns the windows itself. Flags with a mask of 0, which is how the kernel dumps them, would be ignored, and the
  * window scales with them: they are set as they were. Not for a flow that is changed: the kernel may know its windows.
  */
-export function setTcpFlags(slots: SlotValue[]): void {
-  const state = slots[STATE] as number | undefined;
-  if (state === undefined) return;
+export function setTcpFlags(slots: SlotValue[], state: number): void {
   if (isAnyGiven(slots, FLAGS)) {
     for (const [flags, mask] of DIRECTIONS) if (slots[flags] !== undefined && slots[mask] === 0) slots[mask] = LASTING;
   } else if (state > TCP_STATES.SYN_RECV && state < TCP_STATES.SYN_SENT2) {

@@ -50,7 +50,7 @@ export class Batch {
       writer.truncate(at);
       throw error;
     }
-    this.#operation = request.operation;
+    this.#operation = request.kind.name;
     this.#count++;
   }
 

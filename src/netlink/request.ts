@@ -1,14 +1,16 @@
 import { NLM_F_DUMP } from '../uapi/netlink.ts';
 import { Writer } from './writer.ts';
 
-/** What all requests of one kind have in common. */
+/** What all requests of one kind have in common: made once, by `operation`. */
 export interface Operation {
   /** What errors call it, such as 'create' or 'dump'. */
   readonly name: string;
   /** nlmsg_type */
   readonly type: number;
-  /** nlmsg_flags. With NLM_F_DUMP it ends with DONE, and one at a time runs on a socket; others wait for their turn. */
+  /** nlmsg_flags */
   readonly flags: number;
+  /** The flags have NLM_F_DUMP: it ends with DONE, and one at a time runs on a socket; others wait for their turn. */
+  readonly dump: boolean;
   /** Something comes before its ACK, such as the flow of a `get`. An ACK alone is then a lost answer, and so is a lost ACK none. */
   readonly replies: boolean;
   /**
@@ -18,42 +20,28 @@ export interface Operation {
   readonly repeatable: boolean;
 }
 
+/** An operation: whether it dumps is what its flags say. */
+export function operation(kind: Omit<Operation, 'dump'>): Operation {
+  return { ...kind, dump: (kind.flags & NLM_F_DUMP) === NLM_F_DUMP };
+}
+
 /** One request to the kernel, as a value: what it is called, how it is answered and how it is written. */
-export abstract class Request {
+export interface Request {
   readonly kind: Operation;
-
-  constructor(kind: Operation) {
-    this.kind = kind;
-  }
-
   /**
    * The kernel may need milliseconds before it returns from the system call, as for a dump of which few entries pass. A transport that can
    * sends it in another thread.
    */
-  get takesLong(): boolean {
-    return false;
-  }
-
-  get operation(): string {
-    return this.kind.name;
-  }
-
-  get dump(): boolean {
-    return (this.kind.flags & NLM_F_DUMP) === NLM_F_DUMP;
-  }
-
+  readonly takesLong: boolean;
   /** Writes one whole message with this sequence number. */
-  abstract write(writer: Writer, sequence: number): void;
-
+  write(writer: Writer, sequence: number): void;
   /** What it is about, for messages of errors: a tuple in words, made when it is asked for. Undefined: no entry in particular. */
-  subject(): string | undefined {
-    return undefined;
-  }
+  subject(): string | undefined;
+}
 
-  /** The message by itself. */
-  bytes(sequence = 0): Uint8Array {
-    const writer = new Writer();
-    this.write(writer, sequence);
-    return writer.finish();
-  }
+/** The message of a request by itself. */
+export function bytesOf(request: Request, sequence = 0): Uint8Array {
+  const writer = new Writer();
+  request.write(writer, sequence);
+  return writer.finish();
 }

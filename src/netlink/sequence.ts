@@ -40,7 +40,7 @@ export type Explain = (operation: string, errno: number, extack: ExtendedAck | u
 
 /** One request on its way. */
 export interface PendingRequest {
-  readonly request: Pick<Request, 'kind' | 'operation' | 'dump' | 'subject'>;
+  readonly request: Pick<Request, 'kind' | 'subject'>;
   /** Something comes before its ACK: an ACK alone is no answer, and with that the ACK may be missing. */
   readonly replies?: boolean;
   /** Bytes of the receive buffer that its answer takes at the most; a dump's are not counted. */
@@ -162,7 +162,7 @@ export class SequenceTracker {
   register(sequence: number, pending: PendingRequest): void {
     const entry: Entry = {
       pending,
-      dump: pending.request.dump,
+      dump: pending.request.kind.dump,
       order: ++this.#order,
       since: this.#datagrams,
       later: false,
@@ -313,7 +313,7 @@ export class SequenceTracker {
     this.#remove(sequence, entry);
     const { replies = false, request } = entry.pending;
     if (entry.dump) this.#halted = true;
-    this.#settle(entry, replies && entry.replied ? undefined : lostAnswer(request.operation, request.kind.repeatable));
+    this.#settle(entry, replies && entry.replied ? undefined : lostAnswer(request.kind.name, request.kind.repeatable));
   }
 
   /** The socket is gone: rejects everything that is pending and ends the event stream. */
@@ -390,10 +390,9 @@ export class SequenceTracker {
   #finish(sequence: number, entry: Entry, view: DataView, offset: number, end: number): void {
     if ((this.#header.nlmsg_flags & NLM_F_DUMP_INTR) !== 0) entry.interrupted = true;
     const { replies = false, request } = entry.pending;
-    const { operation, kind } = request;
-    const { repeatable } = kind;
+    const { name: operation, repeatable } = request.kind;
     const { dump } = entry;
-    let error = this.#outcome(request, view, offset, end, repeatable);
+    let error = this.#outcome(operation, request, view, offset, end, repeatable);
     if (dump) {
       // Its first datagram did not fit. It goes on when something else is read, and only an empty queue says that it does not.
       if (error instanceof OverrunError && this.queues) return;
@@ -413,7 +412,7 @@ export class SequenceTracker {
 
   #answerBatch(sequence: number, view: DataView, offset: number, end: number): void {
     const answered = this.#batches.answer(sequence, (batch, index) =>
-      this.#outcome({ operation: batch.operation, subject: () => batch.subject?.(index) }, view, offset, end, false),
+      this.#outcome(batch.operation, { subject: () => batch.subject?.(index) }, view, offset, end, false),
     );
     if (answered === undefined) this.counts.strays++;
     else this.#loseBefore(answered.order);
@@ -421,13 +420,13 @@ export class SequenceTracker {
 
   /** What an NLMSG_ERROR or NLMSG_DONE says; undefined for an ACK. */
   #outcome(
-    request: Pick<Request, 'operation' | 'subject'>,
+    operation: string,
+    request: Pick<Request, 'subject'>,
     view: DataView,
     offset: number,
     end: number,
     repeatable: boolean,
   ): Error | undefined {
-    const { operation } = request;
     const { nlmsg_type, nlmsg_flags, nlmsg_seq } = this.#header;
     const done = nlmsg_type === NLMSG_DONE;
     try {

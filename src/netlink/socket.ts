@@ -5,7 +5,7 @@ import { HOST_LITTLE_ENDIAN, viewOf } from './byteorder.ts';
 import { ACK_CHARGE, REPLY_CHARGE } from './charges.ts';
 import { ClosedError, OverrunError, RequestError } from './errors.ts';
 import { Queue } from './queue.ts';
-import { type Operation, Request } from './request.ts';
+import { operation, type Request } from './request.ts';
 import { runtime } from './runtime.ts';
 import { type EventSink, type Explain, type ReplySink, SequenceTracker, type TrackerCounts } from './sequence.ts';
 import type { Transport } from './transport.ts';
@@ -191,7 +191,7 @@ export class NetlinkSocket {
     if (this.transport.drained === undefined) {
       // The queue is first in, first out: what answers this, be it an error, is behind all events.
       const end = (): void => this.#tracker.endEvents();
-      void this.request(new Drain()).then(end, end);
+      void this.request(DRAIN).then(end, end);
     } else {
       this.#draining = true;
       this.read();
@@ -225,8 +225,7 @@ export class NetlinkSocket {
     reject: (error: unknown) => void,
   ): () => void {
     this.assertOpen();
-    const { dump } = request;
-    const { repeatable } = request.kind;
+    const { dump, repeatable } = request.kind;
     const { sink, signal, filtered = false } = options;
     const replies = request.kind.replies && !filtered;
     let { settled } = options;
@@ -445,24 +444,21 @@ export class NetlinkSocket {
   }
 }
 
-const DRAIN: Operation = {
-  name: 'drain',
-  type: NLMSG_NOOP,
-  flags: NLM_F_REQUEST | NLM_F_ACK,
-  replies: false,
-  repeatable: false,
-};
-
 /** The kernel only acknowledges it. */
-class Drain extends Request {
-  constructor() {
-    super(DRAIN);
-  }
-
-  override write(writer: Writer, sequence: number): void {
-    writer.endMessage(writer.beginMessage(DRAIN.type, DRAIN.flags, sequence));
-  }
-}
+const DRAIN: Request = {
+  kind: operation({
+    name: 'drain',
+    type: NLMSG_NOOP,
+    flags: NLM_F_REQUEST | NLM_F_ACK,
+    replies: false,
+    repeatable: false,
+  }),
+  takesLong: false,
+  write(writer, sequence) {
+    writer.endMessage(writer.beginMessage(this.kind.type, this.kind.flags, sequence));
+  },
+  subject: () => undefined,
+};
 
 /** Bytes of the receive buffer that the answer to a request takes at the most, a dump's aside. @param replies something comes before it */
 function chargeOf(replies: boolean): number {

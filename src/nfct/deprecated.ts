@@ -8,6 +8,7 @@ import { type Flow, flowCodec } from '../ctnetlink/flow.ts';
 import { eventTypeOf, expectationEventTypeOf } from '../ctnetlink/message.ts';
 import { NfnlRequest } from '../ctnetlink/nfnl-request.ts';
 import { checkInteger } from '../netlink/check.ts';
+import { bytesOf, operation } from '../netlink/request.ts';
 import { nfnlType } from '../nfnetlink/nfgenmsg.ts';
 import { NFNL_SUBSYS_CTNETLINK, NFNL_SUBSYS_CTNETLINK_EXP } from '../uapi/nfnetlink.ts';
 import { IPCTNL_MSG_CT_GET } from '../uapi/nfnetlink_conntrack.ts';
@@ -41,7 +42,7 @@ export function nfct_build_conntrack(type: number, flags: number, ct: Flow): Uin
 export function nfct_build_query(query: number, data: Flow | number | nfct_filter_dump, release?: string): Uint8Array {
   const dumps = query === NFCT_Q_DUMP_FILTER;
   if (dumps) wholeFilter(data, IPCTNL_MSG_CT_GET, release);
-  return buildQuery(query, data, dumps ? (release ?? NEWEST) : release).request.bytes();
+  return bytesOf(buildQuery(query, data, dumps ? (release ?? NEWEST) : release).request);
 }
 
 /**
@@ -72,7 +73,7 @@ export function nfexp_build_expect(type: number, flags: number, exp: Expectation
 
 /** The whole message that nfexp_query() sends. @throws TypeError, RangeError naming the argument */
 export function nfexp_build_query(qt: number, data: Expectation | number): Uint8Array {
-  return buildExpectQuery(qt, data).request.bytes();
+  return bytesOf(buildExpectQuery(qt, data).request);
 }
 
 /**
@@ -95,12 +96,12 @@ function build(
   codec: Codec,
   { family, attributes }: { family: number; attributes: SlotHolder },
 ): Uint8Array {
-  const kind = {
+  const kind = operation({
     name: 'by hand',
     type: nfnlType(subsystem, checkInteger(type, 0xff, 'type')),
     flags: checkInteger(flags, 0xffff, 'flags'),
     replies: false,
     repeatable: false,
-  };
-  return new NfnlRequest(kind, codec, family, attributes).bytes();
+  });
+  return bytesOf(new NfnlRequest(kind, codec, family, attributes));
 }

@@ -18,6 +18,7 @@ import { type FilteringTransport, filtering } from '../netlink/filtering.ts';
 import { notDropped, stackOf, whenDropped } from '../netlink/lease.ts';
 import { newNlmsghdr, type nlmsghdr, readNlmsghdr } from '../netlink/nlmsg.ts';
 import { Queue } from '../netlink/queue.ts';
+import { bytesOf } from '../netlink/request.ts';
 import type { EventSink, ReplySink } from '../netlink/sequence.ts';
 import { NetlinkSocket, type RequestHandle } from '../netlink/socket.ts';
 import type { Transport } from '../netlink/transport.ts';
@@ -128,7 +129,7 @@ export class NfctHandle {
   /** @param query makes the request, for a kernel of this release */
   async send(query: (release: string | undefined) => Query): Promise<number> {
     const { request: asked, filter } = this.#prepare(query);
-    const { length } = asked.bytes();
+    const { length } = bytesOf(asked);
     const arrivals = this.#arrivals;
     let sending = true;
     let failure: unknown;
@@ -180,7 +181,7 @@ export class NfctHandle {
   #prepare(query: (release: string | undefined) => Query): Query {
     this.#socket.assertOpen();
     const asked = query(this.#socket.transport.release);
-    if (asked.request.dump && this.#filtered) throw new UnsupportedError(NO_DUMP_UNDER_FILTER);
+    if (asked.request.kind.dump && this.#filtered) throw new UnsupportedError(NO_DUMP_UNDER_FILTER);
     return asked;
   }
 

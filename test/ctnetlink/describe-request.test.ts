@@ -8,7 +8,7 @@ import { Flow } from '../../src/ctnetlink/flow.ts';
 import type { FlowInit } from '../../src/ctnetlink/properties.ts';
 import * as requests from '../../src/ctnetlink/request.ts';
 import { kernelSupport } from '../../src/ctnetlink/support.ts';
-import type { Request } from '../../src/netlink/request.ts';
+import { bytesOf, type Request } from '../../src/netlink/request.ts';
 import { message } from '../support/fake-transport.ts';
 
 const UDP = { src: '192.0.2.1', dst: '198.51.100.2', proto: 'udp', sport: 5353, dport: 53 } as const;
@@ -92,7 +92,7 @@ const CASES: readonly (readonly [Request, string])[] = [
 describe('describe-request', () => {
   for (const [request, words] of CASES) {
     it(words, () => {
-      expect(describeRequest(request.bytes(1))).to.equal(words);
+      expect(describeRequest(bytesOf(request, 1))).to.equal(words);
     });
   }
 

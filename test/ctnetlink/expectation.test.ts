@@ -14,7 +14,7 @@ import {
 import { decodeExpectation, eventTypeOf, expectationEventTypeOf } from '../../src/ctnetlink/message.ts';
 import { decodeExpectationCpuStats } from '../../src/ctnetlink/stats.ts';
 import { viewOf } from '../../src/netlink/byteorder.ts';
-import type { Request } from '../../src/netlink/request.ts';
+import { bytesOf, type Request } from '../../src/netlink/request.ts';
 import { NLM_F_CREATE } from '../../src/uapi/netlink.ts';
 import * as cta from '../../src/uapi/nfnetlink_conntrack.ts';
 import { AF_INET, AF_INET6, AF_UNSPEC } from '../../src/uapi/socket.ts';
@@ -30,7 +30,7 @@ const MASTER = { src: '10.0.0.1', dst: '10.0.0.2', proto: 'tcp', sport: 1000, dp
 
 /** A request as it is sent. */
 function sent(request: Request): { bytes: Uint8Array; expectation: Expectation; type: number; flags: number } {
-  const bytes = request.bytes(7);
+  const bytes = bytesOf(request, 7);
   const { nlmsg_type: type, nlmsg_flags: flags } = headerOf(bytes);
   return { bytes, expectation: decodeExpectation(viewOf(bytes), 0, bytes.length), type, flags };
 }

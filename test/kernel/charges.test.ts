@@ -5,7 +5,7 @@ import { Flow } from '../../src/ctnetlink/flow.ts';
 import type { FlowInit } from '../../src/ctnetlink/properties.ts';
 import { buildCreate, buildDelete, buildDump, buildGet, buildStats, buildUpdate } from '../../src/ctnetlink/request.ts';
 import { ACK_CHARGE, DUMP_CHARGE, REPLY_CHARGE } from '../../src/netlink/charges.ts';
-import type { Request } from '../../src/netlink/request.ts';
+import { bytesOf, type Request } from '../../src/netlink/request.ts';
 import { sendmsg } from '../../src/transport/libc/call.ts';
 import { SocketOptions } from '../../src/transport/libc/options.ts';
 import { Outgoing } from '../../src/transport/libc/outgoing.ts';
@@ -47,7 +47,7 @@ describeKernel('charges of the receive buffer', ['nft'], () => {
   /** Bytes that are charged for what is answered to these requests. */
   function charged(...requests: Request[]): number {
     for (const request of requests) {
-      const outgoing = new Outgoing(libc, request.bytes(1));
+      const outgoing = new Outgoing(libc, bytesOf(request, 1));
       sendmsg(libc, fd, outgoing);
       outgoing.free();
     }

@@ -12,7 +12,7 @@ import { errnoName, KernelError } from '../../src/netlink/errors.ts';
 import { walkAttributes } from '../../src/netlink/nlattr.ts';
 import { newNlmsghdr, type nlmsghdr, readNlmsghdr, walkDatagram } from '../../src/netlink/nlmsg.ts';
 import { readErrno } from '../../src/netlink/nlmsgerr.ts';
-import type { Request } from '../../src/netlink/request.ts';
+import { type Request, bytesOf as written } from '../../src/netlink/request.ts';
 import { NetlinkSocket } from '../../src/netlink/socket.ts';
 import type { Transport } from '../../src/netlink/transport.ts';
 import { attributesOf } from '../../src/nfnetlink/nfgenmsg.ts';
@@ -156,7 +156,7 @@ function edited(request: Request, edit: Edit | undefined): Request {
 
 /** The bytes of a request. */
 export function bytesOf(request: Request, sequence: number, edit?: Edit): Uint8Array {
-  return edited(request, edit).bytes(sequence);
+  return written(edited(request, edit), sequence);
 }
 
 /**

@@ -14,11 +14,11 @@ import {
 } from '../../src/ctnetlink/request.ts';
 import { kernelSupport } from '../../src/ctnetlink/support.ts';
 import type { FlowInit } from '../../src/index.ts';
-import type { Request } from '../../src/netlink/request.ts';
+import { bytesOf, type Request } from '../../src/netlink/request.ts';
 import { type Likeness, Meaning } from '../../src/replay/meaning.ts';
 import { AF_INET, AF_INET6, AF_UNSPEC } from '../../src/uapi/socket.ts';
 
-const meaningOf = (request: Request): Meaning => new Meaning(request.bytes());
+const meaningOf = (request: Request): Meaning => new Meaning(bytesOf(request));
 
 /** How far `recorded` answers `asked`, as a replay finds it: by a key that both have. */
 function likeness(recorded: Request, asked: Request): Likeness | undefined {

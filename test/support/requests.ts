@@ -1,5 +1,5 @@
 /** Requests of tests, which are written by a function. */
-import { type Operation, Request } from '../../src/netlink/request.ts';
+import { type Operation, operation as operationOf, type Request } from '../../src/netlink/request.ts';
 import type { RequestOptions } from '../../src/netlink/socket.ts';
 import type { Writer } from '../../src/netlink/writer.ts';
 import { NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST } from '../../src/uapi/netlink.ts';
@@ -13,19 +13,25 @@ export interface Kind extends Partial<Pick<Operation, 'replies' | 'repeatable'>>
   dump?: boolean;
 }
 
-class Written extends Request {
-  override readonly write: Write;
+class Written implements Request {
+  readonly kind: Operation;
+  readonly takesLong = false;
+  readonly write: Write;
 
   constructor(kind: Operation, write: Write) {
-    super(kind);
+    this.kind = kind;
     this.write = write;
+  }
+
+  subject(): string | undefined {
+    return undefined;
   }
 }
 
 export function written(write: Write, kind: Kind = {}): Request {
   const { operation: name = 'create', dump = false, replies = false, repeatable = false } = kind;
   const flags = NLM_F_REQUEST | (dump ? NLM_F_DUMP : NLM_F_ACK);
-  return new Written({ name, type: 0x101, flags, replies, repeatable }, write);
+  return new Written(operationOf({ name, type: 0x101, flags, replies, repeatable }), write);
 }
 
 /** The arguments of NetlinkSocket.request: what is said of the request, and the options. */

@@ -2,6 +2,7 @@
 import { strict as assert } from 'node:assert';
 import { buildDump } from '../../../src/ctnetlink/request.ts';
 import type { ConntrackEvent } from '../../../src/index.ts';
+import { bytesOf } from '../../../src/netlink/request.ts';
 import { NLMSG_DONE } from '../../../src/uapi/netlink.ts';
 import { NFNLGRP_CONNTRACK_NEW } from '../../../src/uapi/nfnetlink.ts';
 import { until } from '../../support/kernel.ts';
@@ -25,7 +26,7 @@ const dumpBetweenEvents: Case = {
       async (bare) => {
         bare.transport.joinGroup(NFNLGRP_CONNTRACK_NEW);
         const count = await fill();
-        bare.send(buildDump('dump').bytes(DUMP));
+        bare.send(bytesOf(buildDump('dump'), DUMP));
         const answers = (): number[] =>
           bare.headers.filter(({ nlmsg_seq }) => nlmsg_seq === DUMP).map(({ nlmsg_type }) => nlmsg_type);
         await until(

@@ -3,6 +3,7 @@ import { strict as assert } from 'node:assert';
 import { Flow } from '../../../src/ctnetlink/flow.ts';
 import { buildCreate } from '../../../src/ctnetlink/request.ts';
 import type { ConntrackEvent } from '../../../src/index.ts';
+import { bytesOf } from '../../../src/netlink/request.ts';
 import { NFNLGRP_CONNTRACK_NEW } from '../../../src/uapi/nfnetlink.ts';
 import { until } from '../../support/kernel.ts';
 import { tcpConnection, tracking } from '../../support/traffic.ts';
@@ -71,7 +72,7 @@ export const EVENTS: readonly Case[] = [
         context,
         async (bare) => {
           const create = async (n: number): Promise<void> => {
-            bare.send(buildCreate(Flow.from(flow(n)), 'create').bytes(n));
+            bare.send(bytesOf(buildCreate(Flow.from(flow(n)), 'create'), n));
             assert.equal(await bare.errno(n), 0);
           };
           const events = (): number => bare.headers.filter(({ nlmsg_seq }) => nlmsg_seq === 0).length;

@@ -4,6 +4,7 @@ import { release } from 'node:os';
 import { Flow } from '../../../src/ctnetlink/flow.ts';
 import { buildCreate, buildStats } from '../../../src/ctnetlink/request.ts';
 import { Conntrack, type FlowInit } from '../../../src/index.ts';
+import { bytesOf } from '../../../src/netlink/request.ts';
 import { sh } from '../../support/kernel.ts';
 import type { Case } from './case.ts';
 import { flow } from './flows.ts';
@@ -52,11 +53,11 @@ export const REQUESTS: readonly Case[] = [
     run: async (context) => {
       await withBare(context, async (bare) => {
         assert.equal(bare.transport.receive(), undefined);
-        const bytes = buildCreate(Flow.from(flow(1)), 'create').bytes(1);
+        const bytes = bytesOf(buildCreate(Flow.from(flow(1)), 'create'), 1);
         bare.send(bytes);
         bytes.fill(0xff);
         assert.equal(await bare.errno(1), 0);
-        bare.send(buildStats('stats').bytes(2));
+        bare.send(bytesOf(buildStats('stats'), 2));
         assert.equal(await bare.errno(2), 0);
         for (const header of bare.headers) assert.equal(header.nlmsg_pid, bare.transport.portid);
         assert.equal(Number(sh('conntrack', '-C')), 1);
