@@ -22,3 +22,16 @@ export const WRITERS: Readonly<Record<WrittenFormat, CaptureWriter>> = {
   pcapng: { header: pcapngFileHeader, record: pcapngRecord },
   hex: { header: () => encoder.encode(HEX_HEADER), record: (datagram) => encoder.encode(hexLine(datagram)) },
 };
+
+const ENDINGS: Readonly<Record<string, WrittenFormat>> = {
+  pcap: 'pcap',
+  cap: 'pcap',
+  pcapng: 'pcapng',
+  hex: 'hex',
+  txt: 'hex',
+};
+
+/** The format that the end of a file's name says; undefined where it says none. */
+export function formatOfName(path: string): WrittenFormat | undefined {
+  return ENDINGS[/\.([^./]+)$/.exec(path)?.[1].toLowerCase() ?? ''];
+}

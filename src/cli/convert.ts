@@ -6,7 +6,7 @@ import { fileSource } from '../capture/file-source.ts';
 import { type Scan, scan } from '../capture/scan.ts';
 import type { Skipped } from '../capture/skipped.ts';
 import { memorySource } from '../capture/source.ts';
-import { WRITERS, WRITTEN_FORMATS, type WrittenFormat } from '../capture/writers.ts';
+import { formatOfName, WRITERS, WRITTEN_FORMATS, type WrittenFormat } from '../capture/writers.ts';
 import { NetlinkError } from '../netlink/errors.ts';
 import { complain } from './output.ts';
 import { UsageError } from './settings.ts';
@@ -17,14 +17,6 @@ const PIECE = 1 << 18;
 /** As of what record() writes: what a network talks to is nobody else's business. */
 const PRIVATE = 0o600;
 const STANDARD = '-';
-
-const ENDINGS: Readonly<Record<string, WrittenFormat>> = {
-  pcap: 'pcap',
-  cap: 'pcap',
-  pcapng: 'pcapng',
-  hex: 'hex',
-  txt: 'hex',
-};
 
 export interface ConvertSettings {
   from: string;
@@ -57,8 +49,7 @@ export function convertSettings(
   const [from, to] = operands;
   if (given !== undefined && !WRITTEN_FORMATS.includes(given as WrittenFormat))
     throw new UsageError(`\`${given}' is no format: there are ${WRITTEN_FORMATS.join(', ')}`);
-  const ending = /\.([^./]+)$/.exec(to)?.[1].toLowerCase() ?? '';
-  const format = (given as WrittenFormat | undefined) ?? (to === STANDARD ? 'hex' : ENDINGS[ending]);
+  const format = (given as WrittenFormat | undefined) ?? (to === STANDARD ? 'hex' : formatOfName(to));
   if (format === undefined)
     throw new UsageError(`the name ${to} does not say which format: add --format ${WRITTEN_FORMATS.join(', ')}`);
   return { from, to, format };

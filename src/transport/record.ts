@@ -1,7 +1,7 @@
 import { wholeMessages } from '../capture/messages.ts';
 import { overrunNote, releaseNote } from '../capture/notes.ts';
-import { pcapFileHeader, pcapRecord } from '../capture/pcap.ts';
-import { type Checks, checkFunction, checkOptions, describe } from '../netlink/check.ts';
+import { formatOfName, WRITERS, WRITTEN_FORMATS, type WrittenFormat } from '../capture/writers.ts';
+import { type Checks, checkFunction, checkOptions, describe, oneOf } from '../netlink/check.ts';
 import { OverrunError, TransportError } from '../netlink/errors.ts';
 import { files } from '../netlink/platform.ts';
 import type { Datagram, Transport, TransportFactory, TransportListener } from '../netlink/transport.ts';
@@ -32,9 +32,15 @@ export interface RecordOptions extends OpenOptions {
    * a send or receive. Default: `close` of the recorder throws the error.
    */
   onError?(error: RecordError): void;
+  /** Default: 'pcapng' for a path that ends with .pcapng, 'hex' (text) for .hex and .txt, else 'pcap'. */
+  format?: WrittenFormat;
 }
 
-const RECORD_OPTIONS: Checks<RecordOptions> = { ...OPEN_OPTIONS, onError: checkFunction };
+const RECORD_OPTIONS: Checks<RecordOptions> = {
+  ...OPEN_OPTIONS,
+  onError: checkFunction,
+  format: oneOf(...WRITTEN_FORMATS),
+};
 
 /** Opens sockets whose traffic goes into one capture file. */
 export interface Recorder extends TransportFactory {
@@ -68,26 +74,34 @@ export function record(path: string, options: RecordOptions = {}): Recorder {
   // A number would be taken for a file descriptor of somebody else's.
   if (typeof path !== 'string') throw new TypeError(`path must be a string, not ${describe(path)}`);
   checkOptions(options, RECORD_OPTIONS);
-  const { onError, ...given } = options;
+  const { onError, format = formatOfName(path) ?? 'pcap', ...given } = options;
+  const writer = WRITERS[format];
   // What is undefined takes nothing away from what a socket is opened with.
   const openOptions: OpenOptions = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-  const file = new CaptureFile(path);
+  const file = new CaptureFile(path, writer.header());
   let failure: RecordError | undefined;
-  const write: Write = (fromKernel, bytes, socket, time = now()) => {
+  const append = (bytes: Uint8Array): void => {
     if (!file.open) return;
     try {
-      file.append(pcapRecord({ fromKernel, time, bytes, socket }));
+      file.append(bytes);
     } catch (error) {
       const failed = error as RecordError;
       if (onError === undefined) failure = failed;
       else queueMicrotask(() => onError(failed));
     }
   };
+  const write: Write = (fromKernel, bytes, socket, time = now()) =>
+    append(writer.record({ fromKernel, time, bytes, socket }));
+  const noteRelease = (release: string): void => {
+    // It is not known before a socket is open: in pcapng, another section says it.
+    if (format === 'pcapng') append(writer.header(release));
+    write(true, releaseNote(release).bytes);
+  };
   let released = false;
   const recording = (transport: OpenOptions['transport']): TransportFactory => {
     return async (socketOptions?: OpenOptions) => {
       const inner = await openTransport({ ...socketOptions, ...openOptions, transport });
-      if (!released && inner.release !== undefined) write(true, releaseNote(inner.release).bytes);
+      if (!released && inner.release !== undefined) noteRelease(inner.release);
       released = true;
       return new RecordTransport(inner, write);
     };
@@ -112,7 +126,7 @@ class CaptureFile {
   #length = 0;
 
   /** @throws RecordError, the errors of node:fs */
-  constructor(path: string) {
+  constructor(path: string, header: Uint8Array) {
     this.#path = path;
     this.#descriptor = openFile(path);
     const given = DESCRIPTOR.test(path);
@@ -122,7 +136,7 @@ class CaptureFile {
       if (this.#regular && !given) this.#makePrivate(stat.mode);
       // Not before the mode: what is refused stays as it was.
       if (this.#regular) files().ftruncateSync(this.#descriptor, 0);
-      this.append(pcapFileHeader());
+      this.append(header);
     } catch (error) {
       this.close();
       throw error;

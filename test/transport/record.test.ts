@@ -59,6 +59,26 @@ describe('record', () => {
   const recorded = (): CapturedDatagram[] => readCapture(readFileSync(path)).datagrams;
   const types = (): number[] => recorded().map(({ bytes }) => headerOf(bytes).nlmsg_type);
 
+  for (const ending of ['pcapng', 'hex'])
+    it(`is a file of the format that its name says: .${ending}`, async () => {
+      const file = `${path}.${ending}`;
+      for (const format of [undefined, ending as 'pcapng' | 'hex']) {
+        const recorder = record(format === undefined ? file : path, {
+          transport: replay(fixturePath('mixed')),
+          format,
+        });
+        const ct = await Conntrack.open({ transport: recorder });
+        const flows = await ct.dump().toArray();
+        await ct.close();
+        recorder.close();
+        const read = readCapture(readFileSync(format === undefined ? file : path));
+        expect(read.format).to.equal(ending);
+        expect(read.release).to.equal(readCapture(fixtureBytes('mixed')).release);
+        await using again = await Conntrack.open({ transport: replay(format === undefined ? file : path) });
+        expect((await again.dump().toArray()).length).to.equal(flows.length);
+      }
+    });
+
   for (const { name, run } of SCENARIOS) {
     it(`of a replay of ${name} is that capture again`, async () => {
       const recorder = record(path, { transport: replay(fixturePath(name), { events: 'recorded' }) });
