@@ -28,6 +28,26 @@ const PRINTS_TRANSPORT = `const ct = await Conntrack.open();
 console.log(ct.transport);
 await ct.close();`;
 
+/** What somebody could not find, or found with two numbers. */
+describe('README and guide', () => {
+  const read = (page: string): string => readFileSync(join(ROOT, page), 'utf8');
+
+  it('have one number for how many events wait in 8 MiB', () => {
+    // Linux charges an event 1,280 bytes of twice the buffer: test/kernel/charges.test.ts.
+    const number = Math.floor((2 * 8 * 1024 * 1024) / 1280).toLocaleString('en');
+    for (const page of ['README.md', 'docs/guide.md']) {
+      const numbers = [...read(page).matchAll(/holds ([\d,]+) events by default/g)].map(([, each]) => each);
+      expect(numbers, page).to.deep.equal([number]);
+    }
+  });
+
+  it('have a word on each thing that is needed', () => {
+    const words = ['CommonJS', 'Electron', 'bundle', 'reset', 'table', 'cpuStats', 'CompiledFilter', 'updateMany'];
+    for (const word of words) expect(read('README.md'), word).to.include(word);
+    expect(read('README.md')).to.match(/npm test +#.* minutes/);
+  });
+});
+
 describeKernel('README', ['conntrack'], () => {
   let app = '';
   before(() => {
