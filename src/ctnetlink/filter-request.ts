@@ -10,13 +10,14 @@ import { RangeSet } from './ranges.ts';
 import type { KernelSupport } from './support.ts';
 import { ORIG, REPLY, slotOfProperty, type TupleSlots } from './tuple.ts';
 
-const ZONE = slotOfProperty('zone');
-const MARK = slotOfProperty('mark');
-const MARK_MASK = slotOfProperty('markMask');
-const STATUS = slotOfProperty('status');
-const STATUS_MASK = slotOfProperty('statusMask');
-const FILTER_ORIG = slotOfProperty('filter.origFlags');
-const FILTER_REPLY = slotOfProperty('filter.replyFlags');
+// Of the attributes that a filter is sent in.
+export const ZONE = slotOfProperty('zone');
+export const MARK = slotOfProperty('mark');
+export const MARK_MASK = slotOfProperty('markMask');
+export const STATUS = slotOfProperty('status');
+export const STATUS_MASK = slotOfProperty('statusMask');
+export const FILTER_ORIG = slotOfProperty('filter.origFlags');
+export const FILTER_REPLY = slotOfProperty('filter.replyFlags');
 
 /** What goes to the kernel of a filter. */
 export interface KernelFilter {

@@ -2,19 +2,12 @@
 import { NFNETLINK_V0 } from '../uapi/nfnetlink.ts';
 import * as cta from '../uapi/nfnetlink_conntrack.ts';
 import { AF_UNSPEC } from '../uapi/socket.ts';
+import { FILTER_ORIG, FILTER_REPLY, MARK, MARK_MASK, STATUS, STATUS_MASK, ZONE } from './filter-request.ts';
 import { type Comparison, comparisonsOf, FilterTerms, type Masked } from './filter-terms.ts';
 import type { Flow } from './flow.ts';
 import { sameValue } from './kinds.ts';
 import { RangeSet } from './ranges.ts';
-import { ORIG, REPLY, slotOfProperty, type TupleSlots } from './tuple.ts';
-
-const ZONE = slotOfProperty('zone');
-const MARK = slotOfProperty('mark');
-const MARK_MASK = slotOfProperty('markMask');
-const STATUS = slotOfProperty('status');
-const STATUS_MASK = slotOfProperty('statusMask');
-const FILTER_ORIG = slotOfProperty('filter.origFlags');
-const FILTER_REPLY = slotOfProperty('filter.replyFlags');
+import { ORIG, REPLY, type TupleSlots } from './tuple.ts';
 
 /** The flag of each part of a tuple. Those of IPv6 addresses are missing: the kernel keeps what differs. */
 const FLAGS: readonly (readonly [part: Exclude<keyof TupleSlots, 'group' | 'all'>, flags: number])[] = [

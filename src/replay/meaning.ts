@@ -7,6 +7,7 @@ import { ATTRIBUTES } from '../ctnetlink/attributes.ts';
 import { operationOf } from '../ctnetlink/describe-request.ts';
 import { EXPECTED, expectationSlot } from '../ctnetlink/expectation.ts';
 import { CompiledFilter } from '../ctnetlink/filter.ts';
+import { FILTER_ORIG, FILTER_REPLY, MARK_MASK, ZONE } from '../ctnetlink/filter-request.ts';
 import type { FilterTerms } from '../ctnetlink/filter-terms.ts';
 import { SOME_ZONE } from '../ctnetlink/identity.ts';
 import { completeFrom } from '../ctnetlink/inverse.ts';
@@ -30,9 +31,7 @@ import { NFNL_SUBSYS_CTNETLINK, NFNL_SUBSYS_CTNETLINK_EXP } from '../uapi/nfnetl
 import * as cta from '../uapi/nfnetlink_conntrack.ts';
 import { AF_UNSPEC } from '../uapi/socket.ts';
 
-const ZONE = slotOfProperty('zone');
 const ID = slotOfProperty('id');
-const MARK_MASK = slotOfProperty('markMask');
 const EXPECTATION_ID = expectationSlot('id');
 
 /** What names a flow, or is the kernel's to say: no part of what a change changes. */
@@ -229,9 +228,6 @@ export class Meaning {
     return 1 + (filter.matches(decodeFlow(view, offset, end)) ? 2 : 0) + (agrees ? 1 : 0);
   }
 }
-
-const FILTER_ORIG = slotOfProperty('filter.origFlags');
-const FILTER_REPLY = slotOfProperty('filter.replyFlags');
 
 /** Text of a tuple and its zone. */
 function nameOf(slots: readonly SlotValue[], tuple: TupleSlots): string {
