@@ -25,8 +25,9 @@ export class AddressMap {
   readonly #kept: Readonly<Record<AddressSize, readonly KeptPrefix[]>>;
   /** The key, the size of the address, the count of its bytes that follow, and those. */
   readonly #input = new Uint8Array(32 + 2 + 15);
-  readonly #trees = new Map<string, Uint8Array>();
-  readonly #addresses = new Map<string, Uint8Array>();
+  /** By the size of the address, then the prefix. */
+  readonly #trees: Readonly<Record<AddressSize, Map<Name, Uint8Array>>> = { 4: new Map(), 16: new Map() };
+  readonly #addresses = new Map<Name, Uint8Array>();
 
   /** @param key any bytes */
   constructor(key: Uint8Array, kept: readonly KeptPrefix[]) {
@@ -37,14 +38,13 @@ export class AddressMap {
 
   /** Replaces the address at this place. */
   replace(bytes: Uint8Array, at: number, size: AddressSize): void {
-    const address = bytes.subarray(at, at + size);
-    const name = nameOf(address);
+    const name = nameOf(bytes, at, size);
     let mapped = this.#addresses.get(name);
     if (mapped === undefined) {
-      mapped = this.#map(address, size);
+      mapped = this.#map(bytes.subarray(at, at + size), size);
       remember(this.#addresses, name, mapped);
     }
-    bytes.set(mapped, at);
+    for (let index = 0; index < size; index++) bytes[at + index] = mapped[index];
   }
 
   #map(address: Uint8Array, size: AddressSize): Uint8Array {
@@ -62,24 +62,31 @@ export class AddressMap {
 
   /** A bit for each of the 255 prefixes that begin with these bytes and are up to 7 bits longer. */
   #tree(prefix: Uint8Array, size: AddressSize): Uint8Array {
-    const name = String.fromCharCode(size) + nameOf(prefix);
-    let tree = this.#trees.get(name);
+    const trees = this.#trees[size];
+    const name = nameOf(prefix, 0, prefix.length);
+    let tree = trees.get(name);
     if (tree === undefined) {
       this.#input.fill(0, 32);
       this.#input.set([size, prefix.length], 32);
       this.#input.set(prefix, 34);
       tree = sha256(this.#input);
-      remember(this.#trees, name, tree);
+      remember(trees, name, tree);
     }
     return tree;
   }
 }
 
-function nameOf(bytes: Uint8Array): string {
-  return String.fromCharCode(...bytes);
+type Name = number | string;
+
+/** A key for these bytes. An IPv4 address is a number, which costs no allocation. */
+function nameOf(bytes: Uint8Array, at: number, length: number): Name {
+  if (length === 4) return (bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3];
+  let name = '';
+  for (let index = at; index < at + length; index++) name += String.fromCharCode(bytes[index]);
+  return name;
 }
 
-function remember(map: Map<string, Uint8Array>, name: string, value: Uint8Array): void {
+function remember(map: Map<Name, Uint8Array>, name: Name, value: Uint8Array): void {
   if (map.size >= MOST) map.clear();
   map.set(name, value);
 }
