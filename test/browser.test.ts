@@ -11,6 +11,7 @@ import { createContext, runInContext } from 'node:vm';
 import { gzipSync } from 'node:zlib';
 import { expect } from 'chai';
 import { type BuildResult, build } from 'esbuild';
+import { anonymize, readCapture, writeCapture } from '../src/replay.ts';
 import { CAPTURES, captureBytes } from './capture/support.ts';
 import { Page } from './support/chromium.ts';
 import { describeUnless, onPath, until } from './support/kernel.ts';
@@ -140,7 +141,15 @@ describe('in a browser', () => {
       expect(await inContext<string[]>(program, captureBytes('E.pcapng'))).to.deep.equal(printed('E'));
     });
 
-    it('the C names print a flow', async () => {
+    it('a capture is anonymized as elsewhere, also with a key of its own', async () => {
+      const bytes = captureBytes('L.pcapng');
+      const keyed = await inContext<number[]>("[...bundled.e1.anonymize(bytes, { key: 'a key' })]", bytes);
+      expect(keyed).to.deep.equal([...anonymize(bytes, { key: 'a key' })]);
+      const other = await inContext<number[]>('[...bundled.e1.anonymize(bytes)]', bytes);
+      expect(other).to.have.lengthOf(keyed.length).and.not.deep.equal(keyed);
+    });
+
+    it('the C names set and get', async () => {
       const program = `(() => {
         const { nfct_new, nfct_set_attr_u32, nfct_get_attr_u32, ATTR_MARK } = bundled.e3;
         const ct = nfct_new();
@@ -287,6 +296,19 @@ suite(NO_CHROMIUM, 'in Chromium', () => {
     await filter('mark=5 ');
     expect(await lines('Dump 1: flows')).to.deep.equal(printed('L').filter((line) => line.includes('mark=5 ')));
     await filter('');
+  });
+
+  it('a long list is shown piece by piece', async () => {
+    const { datagrams } = readCapture(captureBytes('L.pcap'));
+    const at = datagrams.findIndex(({ fromKernel }) => fromKernel);
+    const flows = printed('L').length;
+    const times = Math.ceil(2500 / flows);
+    await choose('long.pcap', writeCapture(datagrams.toSpliced(at, 1, ...Array(times).fill(datagrams[at]))));
+    expect(await lines('Dump 1: flows')).to.have.lengthOf(2000);
+    expect(await text('.more')).to.equal(`Show more: ${times * flows - 2000} lines left`);
+    await page.evaluate(`document.querySelector('.more').click()`);
+    expect(await lines('Dump 1: flows')).to.have.lengthOf(times * flows);
+    expect(await text('.more')).to.equal('');
   });
 
   it('what cannot be read is said in words, and what was left out', async () => {
