@@ -1,6 +1,7 @@
 import { describe } from '../netlink/check.ts';
 import { UnsupportedError } from '../netlink/errors.ts';
-import type { Source } from './source.ts';
+import { builtin } from '../netlink/platform.ts';
+import { memorySource, type Source } from './source.ts';
 
 /** Captures are read mostly forwards, datagram by datagram: one system call gives many. */
 const WINDOW = 1 << 18;
@@ -23,13 +24,17 @@ export function fileSource(path: string | URL): FileSource {
   // A number would be taken for a file descriptor of somebody else's.
   if (typeof path !== 'string' && !(path instanceof URL))
     throw new TypeError(`path must be a string or a URL, not ${describe(path)}`);
-  const fs = globalThis.process?.getBuiltinModule?.('node:fs');
+  const fs = builtin('node:fs');
   if (fs === undefined) throw new UnsupportedError('there are no files here; give the bytes of the capture');
   const descriptor = fs.openSync(path, 'r');
   const stat = fs.fstatSync(descriptor);
   if (!stat.isFile()) {
-    fs.closeSync(descriptor);
-    throw new UnsupportedError(`${String(path)} is no regular file; read it and give its bytes`);
+    // A FIFO or a terminal gives its bytes once. A folder is EISDIR.
+    try {
+      return { ...memorySource(fs.readFileSync(descriptor)), close: () => {} };
+    } finally {
+      fs.closeSync(descriptor);
+    }
   }
   let window = new Uint8Array(0);
   let start = 0;

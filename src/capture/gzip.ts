@@ -1,4 +1,5 @@
 import { DecodeError, UnsupportedError } from '../netlink/errors.ts';
+import { builtin } from '../netlink/platform.ts';
 import { memorySource, type Source } from './source.ts';
 
 const SMALLEST = 18;
@@ -21,7 +22,7 @@ export interface Decompressed {
  * @throws UnsupportedError where the runtime has no decompression that answers at once, as in a browser
  */
 export function gunzip(source: Source): Decompressed {
-  const zlib = globalThis.process?.getBuiltinModule?.('node:zlib');
+  const zlib = builtin('node:zlib');
   if (zlib === undefined) {
     const remedy = "decompress it first, in a browser by new DecompressionStream('gzip')";
     throw new UnsupportedError(`the capture is compressed by gzip, which is not read here; ${remedy}`);

@@ -59,6 +59,12 @@ describe('captures of conntrack(8)', () => {
         }
       });
 
+  it('-L --replay reads what is no file of its own, also compressed', () => {
+    const command = `"${process.execPath}" "${join(ROOT, 'dist/cli/main.js')}" -L --replay <(gzip -c "${CAPTURES}L.pcapng")`;
+    const { stdout, status } = spawnSync('bash', ['-c', command], { encoding: 'utf8' });
+    expect([printed(stdout), status]).to.deep.equal([expected('L'), 0]);
+  });
+
   async function listed(name: string, filter: Filter | CompiledFilter = {}): Promise<string[]> {
     await using ct = await Conntrack.open({ transport: replay(captureBytes(name)) });
     const lines: string[] = [];
