@@ -1,7 +1,7 @@
 /** Datagrams one after another, anonymised. Only what is known to be harmless, or to be an address, leaves: all else is zeros. */
 import { LATEST_TIME } from '../capture/capture.ts';
 import type { CapturedDatagram } from '../capture/datagram.ts';
-import { lossOf, overrunNote, releaseOf } from '../capture/notes.ts';
+import { isListensNote, lossOf, overrunNote, releaseOf } from '../capture/notes.ts';
 import { HOST_LITTLE_ENDIAN, viewOf } from '../netlink/byteorder.ts';
 import { DecodeError } from '../netlink/errors.ts';
 import { nlattrLength } from '../netlink/nlattr.ts';
@@ -118,7 +118,7 @@ export class Anonymizer {
     const conversation = `${portid}:${sequence}`;
     switch (type) {
       case NLMSG_NOOP:
-        return isRelease(releaseOf(this.#bytes.subarray(offset, end))) ? 'kept' : 'otherSubsystems';
+        return isNote(this.#bytes.subarray(offset, end)) ? 'kept' : 'otherSubsystems';
       case NLMSG_OVERRUN:
         return /^(?:lost=\d{1,15})?$/.test(lossOf(this.#bytes.subarray(offset, end))!) ? 'kept' : 'broken';
       case NLMSG_ERROR:
@@ -249,4 +249,8 @@ function isPrefixMask(mask: Uint8Array): boolean {
   if (ones < 0) return true;
   const inverted = ~mask[ones] & 0xff;
   return (inverted & (inverted + 1)) === 0 && mask.subarray(ones + 1).every((byte) => byte === 0);
+}
+
+function isNote(message: Uint8Array): boolean {
+  return isListensNote(message) || isRelease(releaseOf(message));
 }

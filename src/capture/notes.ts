@@ -1,6 +1,6 @@
 /**
  * Two control messages of netlink say in a capture what its format has no field for: NLMSG_NOOP with "release=..." says which kernel
- * was recorded, NLMSG_OVERRUN stands where messages were lost, with "lost=..." where their number is known.
+ * was recorded, and with "listens" that its socket joined a group; NLMSG_OVERRUN is where messages were lost, with "lost=..." where their number is known.
  */
 import { HOST_LITTLE_ENDIAN, viewOf } from '../netlink/byteorder.ts';
 import { checkInteger, checkString } from '../netlink/check.ts';
@@ -10,6 +10,7 @@ import type { CapturedDatagram } from './datagram.ts';
 
 const RELEASE = 'release=';
 const LOST = 'lost=';
+const LISTENS = 'listens';
 
 /**
  * A datagram for a capture that says which kernel it was recorded on: the first one. What a program sends depends on it.
@@ -31,6 +32,16 @@ export function releaseNote(release: string): CapturedDatagram {
 export function overrunNote(lost?: number): CapturedDatagram {
   if (lost !== undefined) checkInteger(lost, Number.MAX_SAFE_INTEGER, 'lost');
   return { fromKernel: true, time: undefined, bytes: note(NLMSG_OVERRUN, lost === undefined ? '' : LOST + lost) };
+}
+
+/** A datagram for a capture that says that its socket listens to events from here on. */
+export function listensNote(): CapturedDatagram {
+  return { fromKernel: true, time: undefined, bytes: note(NLMSG_NOOP, LISTENS) };
+}
+
+/** Whether this datagram is such a note. */
+export function isListensNote(datagram: Uint8Array): boolean {
+  return textOf(datagram, NLMSG_NOOP) === LISTENS;
 }
 
 /** The kernel's release, when this datagram is such a note. */

@@ -96,6 +96,11 @@ export class Duplicates {
     return socket === undefined ? this.#isFirst(event, flow, unique) : this.#isFirstOf(event, socket);
   }
 
+  /** A socket listens from here on. */
+  listens(socket: number): void {
+    this.#behind.set(socket, new Behind([]));
+  }
+
   /** Events were lost: what comes next may be equal to what came last, and another. */
   forget(): void {
     this.#lastOf.clear();
@@ -124,7 +129,7 @@ export class Duplicates {
   #isFirstOf(event: number, socket: number): boolean {
     let behind = this.#behind.get(socket);
     if (behind === undefined) {
-      // It began to listen at some time before this.
+      // It began to listen at some time before this, and the capture does not say when.
       const at = this.#recent.lastIndexOf(event);
       behind = new Behind(at < 0 ? [] : this.#recent.slice(at));
       this.#behind.set(socket, behind);

@@ -1,4 +1,4 @@
-import { lossOf, releaseOf } from '../capture/notes.ts';
+import { isListensNote, lossOf, releaseOf } from '../capture/notes.ts';
 import type { Scan, Scanned } from '../capture/scan.ts';
 import type { Source } from '../capture/source.ts';
 import { viewOf } from '../netlink/byteorder.ts';
@@ -92,6 +92,7 @@ class Reader {
       const { nlmsg_type } = header;
       if (nlmsg_type === NLMSG_NOOP) {
         this.release ??= releaseOf(bytes.subarray(offset, end));
+        if (socket !== undefined && isListensNote(bytes.subarray(offset, end))) this.#duplicates.listens(socket);
       } else if (nlmsg_type === NLMSG_OVERRUN) {
         const lost = /^lost=(\d+)$/.exec(lossOf(bytes.subarray(offset, end)) ?? '');
         this.#lose(lost === null ? undefined : Number(lost[1]), time);

@@ -1,5 +1,5 @@
 import { wholeMessages } from '../capture/messages.ts';
-import { overrunNote, releaseNote } from '../capture/notes.ts';
+import { listensNote, overrunNote, releaseNote } from '../capture/notes.ts';
 import { formatOfName, WRITERS, WRITTEN_FORMATS, type WrittenFormat } from '../capture/writers.ts';
 import { type Checks, checkFunction, checkOptions, describe, oneOf } from '../netlink/check.ts';
 import { OverrunError, TransportError } from '../netlink/errors.ts';
@@ -217,6 +217,7 @@ class RecordTransport implements Transport {
   readonly #write: Write;
   /** Of what is recorded of a replay, when it was captured at first. */
   #time: bigint | undefined;
+  #listens = false;
 
   constructor(inner: Transport, write: Write) {
     this.name = inner.name;
@@ -272,6 +273,10 @@ class RecordTransport implements Transport {
 
   joinGroup(group: number): void {
     this.#inner.joinGroup(group);
+    if (this.#listens) return;
+    this.#listens = true;
+    // Where several sockets listen, a replay finds out by it what each has been given.
+    this.#write(true, listensNote().bytes, this.portid, this.#time);
   }
 
   leaveGroup(group: number): void {

@@ -39,17 +39,23 @@ describe('events of a capture', () => {
     const random = new Random(seed);
     for (let round = 0; round < 300; round++) {
       const sent = history(random, random.between(1, 60));
-      // Each socket has all from some moment on, and reads when it likes. What is its first comes once, so that it can be told.
-      const starts = [...sent.keys()].filter((at) => sent[at].unique);
+      // Each socket has all from some moment on, and reads when it likes.
       const sockets = Array.from({ length: random.between(1, 4) }, (_, index) => {
-        const start = index === 0 ? 0 : random.pick(starts);
-        return { portid: 100 + index, start, at: start };
+        const start = index === 0 ? 0 : random.below(sent.length);
+        return { portid: 100 + index, start, at: start, listens: false };
       });
       const duplicates = new Duplicates();
       const given: number[] = [];
       while (sockets.some(({ at }) => at < sent.length)) {
-        const read = Math.max(...sockets.map(({ start, at }) => (at > start ? at : 0)));
-        const socket = random.pick(sockets.filter(({ start, at }) => at < sent.length && start <= read));
+        // Whoever begins to listen has read nothing, and all others what came before.
+        const read = Math.min(...sockets.filter(({ listens }) => listens).map(({ at }) => at));
+        for (const each of sockets) {
+          if (each.listens || each.start > (read === Number.POSITIVE_INFINITY ? 0 : read)) continue;
+          each.listens = true;
+          duplicates.listens(each.portid);
+        }
+        const waiting = Math.min(...sockets.filter(({ listens }) => !listens).map(({ start }) => start));
+        const socket = random.pick(sockets.filter(({ listens, at }) => listens && at < Math.min(sent.length, waiting)));
         const { event, flow, unique } = sent[socket.at++];
         if (duplicates.isNew(event, flow, unique, socket.portid)) given.push(event);
       }

@@ -9,7 +9,7 @@ import { expect } from 'chai';
 import { readCapture, writeCapture } from '../../src/capture/capture.ts';
 import type { CapturedDatagram } from '../../src/capture/datagram.ts';
 import { messages } from '../../src/capture/messages.ts';
-import { releaseOf } from '../../src/capture/notes.ts';
+import { isListensNote, releaseOf } from '../../src/capture/notes.ts';
 import { Conntrack, type Filter, type FlowInit, NetlinkError } from '../../src/index.ts';
 import { HOST_LITTLE_ENDIAN, viewOf } from '../../src/netlink/byteorder.ts';
 import { align4 } from '../../src/netlink/nlmsg.ts';
@@ -175,7 +175,8 @@ function isEvent({ fromKernel, bytes }: CapturedDatagram): boolean {
 function seenByNlmon(datagrams: readonly CapturedDatagram[], listeners: number, random: Random): Uint8Array {
   const first = datagrams.find(isEvent)?.socket;
   const kept = datagrams.filter(
-    (each) => releaseOf(each.bytes) === undefined && (!isEvent(each) || each.socket === first),
+    (each) =>
+      releaseOf(each.bytes) === undefined && !isListensNote(each.bytes) && (!isEvent(each) || each.socket === first),
   );
   const seen = renumbered(kept).flatMap((each) =>
     isEvent(each) ? Array<CapturedDatagram>(listeners).fill(each) : [each],
