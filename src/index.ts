@@ -66,6 +66,7 @@ export {
   KernelError,
   NetlinkError,
   OverrunError,
+  RequestError,
   TransportError,
   UnsupportedError,
 } from './netlink/errors.ts';

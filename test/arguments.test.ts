@@ -56,6 +56,12 @@ const REFUSED: [name: string, call: () => unknown, type: typeof TypeError | type
     /^options\.events must be free, recorded or timed, not 'x'$/,
   ],
   [
+    'replay, release',
+    () => replay(CAPTURE, { release: 'abc' }),
+    RangeError,
+    /^options\.release must be the release of a kernel, such as '6\.1\.0', not 'abc'$/,
+  ],
+  [
     'replay, repeat',
     () => replay(CAPTURE, { repeat: any(1) }),
     TypeError,

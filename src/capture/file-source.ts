@@ -12,6 +12,23 @@ export interface FileSource extends Source {
   close(): void;
 }
 
+interface FileName {
+  dev: number;
+  ino: number;
+}
+
+/** How many sources each file has: overwriting one would pull it from under a replay. */
+const opened = new Map<string, number>();
+
+function nameOf({ dev, ino }: FileName): string {
+  return `${dev} ${ino}`;
+}
+
+/** Whether somebody reads this file as a source: what fs.stat says of it. */
+export function isSource(stat: FileName): boolean {
+  return (opened.get(nameOf(stat)) ?? 0) > 0;
+}
+
 /**
  * Opens a file for reading, to be read piece by piece. Works in Node.js, Deno and Bun.
  *
@@ -36,6 +53,8 @@ export function fileSource(path: string | URL): FileSource {
       fs.closeSync(descriptor);
     }
   }
+  const file = nameOf(stat);
+  opened.set(file, (opened.get(file) ?? 0) + 1);
   let window = new Uint8Array(0);
   let start = 0;
   let open = true;
@@ -60,8 +79,10 @@ export function fileSource(path: string | URL): FileSource {
       return window.subarray(offset - start, offset - start + length);
     },
     close: () => {
-      if (open) fs.closeSync(descriptor);
+      if (!open) return;
       open = false;
+      fs.closeSync(descriptor);
+      opened.set(file, opened.get(file)! - 1);
     },
   };
 }

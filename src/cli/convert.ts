@@ -1,5 +1,5 @@
 /** `ctnetlink convert IN OUT`: a capture in another format or with other contents, in constant memory where it is a file. */
-import { closeSync, fstatSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
 import { capturedDatagrams } from '../capture/capture.ts';
 import type { CapturedDatagram } from '../capture/datagram.ts';
 import { fileSource } from '../capture/file-source.ts';
@@ -9,6 +9,7 @@ import { memorySource } from '../capture/source.ts';
 import { formatOfName, WRITERS, WRITTEN_FORMATS, type WrittenFormat } from '../capture/writers.ts';
 import { NetlinkError } from '../netlink/errors.ts';
 import { complain } from './output.ts';
+import { refuseSame, STANDARD } from './same-file.ts';
 import { UsageError } from './settings.ts';
 import type { ToolName } from './tools.ts';
 
@@ -16,7 +17,6 @@ import type { ToolName } from './tools.ts';
 const PIECE = 1 << 18;
 /** As of what record() writes: what a network talks to is nobody else's business. */
 const PRIVATE = 0o600;
-const STANDARD = '-';
 
 export interface ConvertSettings {
   from: string;
@@ -88,14 +88,6 @@ function named<T>(path: string, run: () => T): T {
     if (!(error instanceof NetlinkError)) throw error;
     throw new NetlinkError(error.code, `${path}: ${error.message}`, { cause: error });
   }
-}
-
-/** Opening the output would empty it. */
-function refuseSame(from: string, to: string): void {
-  const target = to === STANDARD ? fstatSync(1) : statSync(to, { throwIfNoEntry: false });
-  const { dev, ino } = statSync(from);
-  if (target?.isFile() && target.dev === dev && target.ino === ino)
-    throw new UsageError(`${to} is the file that is read; name another one`);
 }
 
 /** It is in the header, before the datagrams. */

@@ -8,11 +8,7 @@ import { complain } from './output.ts';
 export async function listExpectations(context: Context): Promise<number> {
   const { settings, output } = context;
   const listing = new Listing(settings, output, expectationFormat(settings, context.ct));
-  for await (const batch of listed(context)) {
-    for (const expectation of batch) listing.add(expectation);
-    await listing.flushIfFull();
-  }
-  await listing.end();
+  await listing.addAll(listed(context));
   complain(`${listing.count} expectations have been shown.`);
   return 0;
 }

@@ -92,6 +92,20 @@ export class Listing<T> {
     this.#output.add(this.#format(entry));
   }
 
+  /** Adds what a dump brings, and ends. What came before a dump failed is printed too. */
+  async addAll(batches: AsyncIterable<readonly T[]>): Promise<void> {
+    try {
+      for await (const batch of batches) {
+        for (const entry of batch) this.add(entry);
+        await this.flushIfFull();
+      }
+    } catch (error) {
+      if (this.count > 0) await this.end();
+      throw error;
+    }
+    await this.end();
+  }
+
   /** What has been gathered is enough to be written. */
   async flushIfFull(): Promise<void> {
     if (this.#output.full) await this.#output.flush();

@@ -15,6 +15,11 @@ export function useLabelMap(file: string = CONNLABEL_CONF): void {
   map = undefined;
 }
 
+/** The file that names are looked up in. */
+export function labelMapPath(): string {
+  return path;
+}
+
 /** The names of that file, read once; undefined, with the reason on standard error, where there are none. */
 export function labelMap(): LabelMap | undefined {
   if (map !== undefined) return map.empty ? undefined : map;

@@ -13,11 +13,7 @@ export async function list({ ct, settings, output }: Context): Promise<number> {
   const selection = new Selection(settings);
   const options = { reset: zero && table === 'conntrack', table: table === 'expect' ? undefined : table };
   const listing = new Listing(settings, output, flowFormat(settings, ct));
-  for await (const batch of selected(ct, selection, options)) {
-    for (const flow of batch) listing.add(flow);
-    await listing.flushIfFull();
-  }
-  await listing.end();
+  await listing.addAll(selected(ct, selection, options));
   complain(`${listing.count} flow entries have been shown.`);
   return 0;
 }

@@ -21,9 +21,11 @@ import { countExpectations, listExpectations } from './expect-list.ts';
 import { flushExpectations, flushFlows } from './flush.ts';
 import { getFlow } from './get.ts';
 import { helpText } from './help.ts';
+import { labelMapPath } from './labels.ts';
 import { list } from './list.ts';
 import { load } from './load.ts';
 import { complainPlainly, Output } from './output.ts';
+import { refuseSame } from './same-file.ts';
 import type { Command, Settings } from './settings.ts';
 import { expectationStats, flowStats } from './stats.ts';
 import { NAME } from './version.ts';
@@ -85,6 +87,8 @@ export async function run(settings: Settings, surroundings: Surroundings = {}): 
   let recordStatus = 0;
   if (settings.replay !== undefined) transport = openCapture(settings.replay, settings.replayRelease);
   if (settings.record !== undefined) {
+    const { record: to, replay: from, file } = settings;
+    for (const read of [from, file, labelMapPath()]) if (read !== undefined) refuseSame(read, to);
     const onError = (error: Error): void => {
       recordStatus = report(error);
     };

@@ -35,12 +35,18 @@ export interface ReplayOptions {
 
 export const REPLAY_OPTIONS: Checks<ReplayOptions> = {
   match: oneOf('exact', 'meaning'),
-  release: checkString,
+  release: checkRelease,
   events: oneOf('free', 'recorded', 'timed'),
   speed: checkSpeed,
   repeat: checkBoolean,
   perSocket: checkBoolean,
 };
+
+function checkRelease(value: unknown, argument: string): void {
+  checkString(value, argument);
+  if (!/^\d+\.\d+/.test(value as string))
+    throw new RangeError(`${argument} must be the release of a kernel, such as '6.1.0', not ${describe(value)}`);
+}
 
 function checkSpeed(value: unknown, argument: string): void {
   if (typeof value !== 'number') throw new TypeError(`${argument} must be a number, not ${describe(value)}`);

@@ -1,3 +1,4 @@
+import { isSource } from '../capture/file-source.ts';
 import { wholeMessages } from '../capture/messages.ts';
 import { listensNote, overrunNote, releaseNote } from '../capture/notes.ts';
 import { formatOfName, WRITERS, WRITTEN_FORMATS, type WrittenFormat } from '../capture/writers.ts';
@@ -128,10 +129,17 @@ class CaptureFile {
   /** @throws RecordError, the errors of node:fs */
   constructor(path: string, header: Uint8Array) {
     this.#path = path;
-    this.#descriptor = openFile(path);
     const given = DESCRIPTOR.test(path);
+    this.#descriptor = openFile(path);
     try {
-      const stat = files().fstatSync(this.#descriptor);
+      let stat = files().fstatSync(this.#descriptor);
+      if (!given && stat.isFile() && isSource(stat)) {
+        // A replay of this process reads it on: it keeps that file, and another one gets the name.
+        this.close();
+        files().unlinkSync(path);
+        this.#descriptor = openFile(path);
+        stat = files().fstatSync(this.#descriptor);
+      }
       this.#regular = stat.isFile();
       if (this.#regular && !given) this.#makePrivate(stat.mode);
       // Not before the mode: what is refused stays as it was.

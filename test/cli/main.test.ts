@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -28,6 +28,24 @@ describe('cli', () => {
       stderr: `${NAME}: unknown option \`--bogus'\n${TRY}`,
       status: 2,
     });
+  });
+
+  it('records over no file that it reads', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'ctnetlink-same-'));
+    const path = join(folder, 'file');
+    for (const [text, args] of [
+      ['-F\n', ['-R', path]],
+      ['1 one\n', ['-L', '--labelmap', path]],
+    ] as const) {
+      writeFileSync(path, text);
+      const { stderr, status } = ctnetlink(...args, '--record', path);
+      expect([status, stderr.split('\n')[0]]).to.deep.equal([
+        2,
+        `${NAME}: ${path} is the file that is read; name another one`,
+      ]);
+      expect(readFileSync(path, 'utf8')).to.equal(text);
+    }
+    rmSync(folder, { recursive: true });
   });
 
   it('says in one line which file cannot be read or written', () => {

@@ -9,6 +9,7 @@ const {
   KernelError,
   NetlinkError,
   OverrunError,
+  RequestError,
   TransportError,
   UnsupportedError,
 } = errors;
@@ -20,6 +21,7 @@ describe('errors', () => {
       [new KernelError(2, { operation: 'get', sequence: 1 }), 'KernelError', 'ENOENT'],
       [new TransportError('sendmsg', 105, 'text'), 'TransportError', 'ENOBUFS'],
       [new TransportError('socket', 0, 'text'), 'TransportError', 'ERR_TRANSPORT'],
+      [new RequestError('replay', 'text', 7), 'RequestError', 'ERR_TRANSPORT'],
       [new UnsupportedError('text'), 'UnsupportedError', 'ERR_UNSUPPORTED'],
       [new OverrunError('text'), 'OverrunError', 'ENOBUFS'],
       [new DumpInterruptedError('dump'), 'DumpInterruptedError', 'ERR_DUMP_INTERRUPTED'],

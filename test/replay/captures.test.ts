@@ -6,8 +6,9 @@ import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { formatFlow } from '../../src/format/plain.ts';
 import { type CompiledFilter, Conntrack, type Filter, type Flow } from '../../src/index.ts';
-import { replay } from '../../src/replay.ts';
+import { ReplayError, readCapture, replay, writeCapture } from '../../src/replay.ts';
 import { CAPTURES, captureBytes } from '../capture/support.ts';
+import { rejection } from '../support/fake-transport.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -63,6 +64,35 @@ describe('captures of conntrack(8)', () => {
     const command = `"${process.execPath}" "${join(ROOT, 'dist/cli/main.js')}" -L --replay <(gzip -c "${CAPTURES}L.pcapng")`;
     const { stdout, status } = spawnSync('bash', ['-c', command], { encoding: 'utf8' });
     expect([printed(stdout), status]).to.deep.equal([expected('L'), 0]);
+  });
+
+  it('-L --replay prints what there is in front of the end of a capture, and fails', () => {
+    const file = captureBytes('L.pcap').subarray(0, 2300);
+    for (const [output, lines] of [
+      [[], 7],
+      [['-o', 'json'], 9],
+    ] as const) {
+      const { stdout, stderr, status } = spawnSync(
+        process.execPath,
+        [join(ROOT, 'dist/cli/main.js'), '-L', ...output, '--replay', '-'],
+        { encoding: 'utf8', input: file },
+      );
+      expect(stdout.trim().split('\n')).to.have.length(lines);
+      expect([status, stderr]).to.deep.equal([
+        1,
+        stderr.match(/.*the capture ends before the answer to dump does\n/)?.[0],
+      ]);
+    }
+  });
+
+  it('an answer whose ACK was not read is whole', async () => {
+    // conntrack(8) reads no more than the flow.
+    const { datagrams } = readCapture(captureBytes('G.pcap'));
+    const orig = { src: '10.0.0.1', dst: '10.1.0.1', proto: 'tcp', sport: 1001, dport: 80 } as const;
+    await using ct = await Conntrack.open({ transport: replay(writeCapture(datagrams.slice(0, 2))) });
+    expect((await ct.get({ orig }))?.mark).to.equal(5);
+    await using none = await Conntrack.open({ transport: replay(writeCapture(datagrams.slice(0, 1))) });
+    expect((await rejection(none.get({ orig }))) as Error).to.be.instanceOf(ReplayError);
   });
 
   async function listed(name: string, filter: Filter | CompiledFilter = {}): Promise<string[]> {

@@ -15,13 +15,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { readCapture } from '../../src/capture/capture.ts';
+import { Conntrack } from '../../src/index.ts';
 import { TransportError } from '../../src/netlink/errors.ts';
 import { replay } from '../../src/replay/replay.ts';
 import { RecordError, type RecordOptions, record } from '../../src/transport/record.ts';
 import { MAIN, ROOT, run } from '../cli/support.ts';
 import { FakeTransport, message, settled } from '../support/fake-transport.ts';
 import { describeKernel, describeUnless, onPath } from '../support/kernel.ts';
-import { fixturePath, started } from './captures.ts';
+import { fixtureBytes, fixturePath, started } from './captures.ts';
 
 const FILE_HEADER = 24;
 /** pcap's and the cooked header, and nlmsghdr. */
@@ -63,6 +64,15 @@ describe('record: the file', () => {
     } finally {
       process.umask(umask);
     }
+  });
+
+  it('is another where one of that name is being replayed', async () => {
+    writeFileSync(path, fixtureBytes('mixed'));
+    const transport = replay(path);
+    record(path).close();
+    expect(readFileSync(path).length).to.equal(24);
+    await using ct = await Conntrack.open({ transport });
+    expect((await ct.dump().toArray()).length).to.be.above(30);
   });
 
   it('is no symbolic link, and what that leads to stays as it was', () => {
