@@ -82,3 +82,49 @@ function translated(slots: readonly SlotValue[], end: NatEnd, icmpId?: Pair): Tr
 function differs(slots: readonly SlotValue[], [orig, reply]: Pair): boolean {
   return slots[orig] !== undefined && slots[reply] !== undefined && slots[orig] !== slots[reply];
 }
+
+/** Where a request says to what an end is translated: from one address and port to another. */
+interface Range {
+  readonly ipv4: readonly number[];
+  readonly ipv6: readonly number[];
+  readonly ports: readonly number[];
+}
+
+function rangeOf(group: 'snat' | 'dnat'): Range {
+  const addresses = (kind: string): number[] =>
+    ['minAddress', 'maxAddress'].map((name) => slotOfProperty(`${group}.${name}`, kind));
+  const ports = ['minPort', 'maxPort'].map((name) => slotOfProperty(`${group}.${name}`));
+  return { ipv4: addresses('ipv4'), ipv6: addresses('ipv6'), ports };
+}
+
+const RANGES: Readonly<Record<'src' | 'dst', Range>> = { src: rangeOf('snat'), dst: rangeOf('dnat') };
+const ALL_RANGES: readonly number[] = Object.values(RANGES).flatMap(({ ipv4, ipv6, ports }) => [
+  ...ipv4,
+  ...ipv6,
+  ...ports,
+]);
+
+/**
+ * Makes of a flow that the kernel translates one that asks the kernel to translate: to the address and port that it has now, from a reply direction
+ * that is not translated yet. The kernel takes no status for it, and a reply that differs is no NAT. What says it already stays.
+ */
+export function requestNat(slots: SlotValue[]): void {
+  const status = (slots[STATUS] ?? 0) as number;
+  if ((status & (IPS_SRC_NAT | IPS_DST_NAT)) === 0 || ALL_RANGES.some((slot) => slots[slot] !== undefined)) return;
+  for (const name of ['src', 'dst'] as const) {
+    const end = NAT_ENDS[name];
+    const icmpId = name === 'src' ? ICMP_ID : undefined;
+    if (translated(slots, end, icmpId) === undefined) continue;
+    const range = RANGES[name];
+    for (const [pair, to] of [
+      [end.ipv4, range.ipv4],
+      [end.ipv6, range.ipv6],
+      [end.port, range.ports],
+      [icmpId, range.ports],
+    ] as const) {
+      if (pair === undefined || slots[pair[1]] === undefined) continue;
+      for (const slot of to) slots[slot] = slots[pair[1]];
+      slots[pair[1]] = slots[pair[0]];
+    }
+  }
+}

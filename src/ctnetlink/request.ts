@@ -11,6 +11,7 @@ import type { KernelFilter } from './filter.ts';
 import { Flow, flowCodec } from './flow.ts';
 import { identity, type Naming } from './identity.ts';
 import { completeFrom } from './inverse.ts';
+import { requestNat } from './nat.ts';
 import { NfnlRequest, operations } from './nfnl-request.ts';
 import { setTcpFlags } from './tcp-flags.ts';
 import { checkTuple, hasAddress, hasTuple, ORIG, REPLY, slotOfProperty } from './tuple.ts';
@@ -102,6 +103,7 @@ function writable(flow: Flow, owned: boolean): Flow {
 /**
  * One direction, or part of it, may be missing: it is the inverse of the other. A TCP flow beyond its handshake gets flags that make the kernel
  * liberal about its windows, unless it has flags or window scales: see tcp-flags.ts.
+ * A dumped flow behind NAT is translated again ('create' only: the kernel refuses NAT for a flow that exists, EOPNOTSUPP).
  * @param owned the flow is nobody else's, and may be changed
  * @throws TypeError when no direction is whole or the timeout is missing (the kernel would say EINVAL); RangeError for a mask of labels of another length
  */
@@ -109,6 +111,8 @@ export function buildCreate(flow: Flow, query: 'create' | 'createOrUpdate', argu
   const known = flow.slots[ID] !== undefined;
   const attributes = writable(flow, owned);
   const { slots } = attributes;
+  // A new flow is translated by what a request asks for, and a dump has what came of it.
+  if (known && query === 'create') requestNat(slots);
   const given = hasAddress(slots, ORIG) || !hasAddress(slots, REPLY) ? ORIG : REPLY;
   const other = given === ORIG ? REPLY : ORIG;
   checkTuple(slots, given, argument, known);

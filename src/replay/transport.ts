@@ -124,7 +124,8 @@ export class ReplayTransport implements Transport {
     if (exchange.broken)
       throw new ReplayError(`a part of the answer to ${describeRequest(request)} is missing in the capture`, sequence);
     // Whoever recorded it did without.
-    if (!replies.wantsAck || replies.ended || exchange.dumps) return undefined;
+    const acknowledged = replies.ended || (exchange.finished && exchange.wantsAck);
+    if (!replies.wantsAck || acknowledged || exchange.dumps) return undefined;
     return this.#datagram(this.#acknowledge(replies));
   }
 

@@ -55,6 +55,21 @@ describeKernel('flow.nat', ['conntrack', 'nft'], () => {
       { src: { address: '10.0.0.1', icmpId: 77 } },
     ],
   ];
+  for (const [name, init, nat] of cases)
+    it(`is ${name}, again when the dumped flow is created again`, async () => {
+      await ct.create({ ...init, timeout: 600 });
+      const [before] = await ct.dump().toArray();
+      await ct.delete(before);
+      expect(await ct.createMany([before])).to.deep.equal({ succeeded: 1, failed: 0 });
+      const [after] = await ct.dump().toArray();
+      expect(after.nat).to.deep.equal(nat);
+      for (const part of ['orig', 'reply', 'status'] as const)
+        expect(JSON.stringify(after[part]), part).to.equal(JSON.stringify(before[part]));
+      // An update changes no NAT, and is no reason to refuse it.
+      await ct.createOrUpdate(after.with({ mark: 5 }));
+      expect((await ct.get(after))?.mark).to.equal(5);
+    });
+
   for (const [name, init, nat] of cases) {
     it(`is ${name}`, async () => {
       await ct.create({ ...init, timeout: 600 });
