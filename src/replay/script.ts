@@ -1,7 +1,7 @@
 import { isListensNote, lossOf, releaseOf } from '../capture/notes.ts';
 import type { Scan, Scanned } from '../capture/scan.ts';
 import type { Source } from '../capture/source.ts';
-import { viewOf } from '../netlink/byteorder.ts';
+import { HOST_LITTLE_ENDIAN, viewOf } from '../netlink/byteorder.ts';
 import { align4, type nlmsghdr, walkDatagram } from '../netlink/nlmsg.ts';
 import { nfnlMessage } from '../nfnetlink/nfgenmsg.ts';
 import { NLA_HDRLEN, NLM_F_CREATE, NLMSG_HDRLEN, NLMSG_NOOP, NLMSG_OVERRUN } from '../uapi/netlink.ts';
@@ -98,7 +98,7 @@ class Reader {
         this.#lose(lost === null ? undefined : Number(lost[1]), time);
       } else if (isEvent(header)) {
         events = true;
-        this.#event(header, bytes, offset, end, scanned, tapped);
+        this.#event(header, bytes, view, offset, end, scanned, tapped);
       } else {
         whose = header.nlmsg_pid;
         this.conversations.reply({ header, view, offset, end, at: at + offset, time, first: offset === 0 });
@@ -119,6 +119,7 @@ class Reader {
   #event(
     header: Readonly<nlmsghdr>,
     bytes: Uint8Array,
+    view: DataView,
     offset: number,
     end: number,
     { at, time, socket }: Scanned,
@@ -129,7 +130,8 @@ class Reader {
     // A log of one program, or a text, has an event as often as somebody wrote it.
     if (tapped) {
       const attribute = offset + NLMSG_HDRLEN + NFGENMSG_LEN;
-      const first = end - attribute < NLA_HDRLEN ? end : attribute + align4(viewOf(bytes).getUint16(attribute, true));
+      const first =
+        end - attribute < NLA_HDRLEN ? end : attribute + align4(view.getUint16(attribute, HOST_LITTLE_ENDIAN));
       const flow = hashOf(bytes, attribute - NFGENMSG_LEN, Math.min(first, end));
       const destroys = nfnlMessage(header.nlmsg_type) === IPCTNL_MSG_CT_DELETE;
       const unique = destroys || (header.nlmsg_flags & NLM_F_CREATE) !== 0;
