@@ -1,4 +1,4 @@
-import { fstatSync, statSync } from 'node:fs';
+import { fstatSync, type Stats, statSync } from 'node:fs';
 import { UsageError } from './settings.ts';
 
 /** Standard input, or output. */
@@ -6,9 +6,18 @@ export const STANDARD = '-';
 
 /** Opening what is written would empty what is read. @throws UsageError */
 export function refuseSame(from: string, to: string): void {
-  const source = from === STANDARD ? fstatSync(0) : statSync(from, { throwIfNoEntry: false });
-  const target = to === STANDARD ? fstatSync(1) : statSync(to, { throwIfNoEntry: false });
+  const source = look(from, 0);
+  const target = look(to, 1);
   if (source === undefined || target?.isFile() !== true) return;
   if (target.dev === source.dev && target.ino === source.ino)
     throw new UsageError(`${to} is the file that is read; name another one`);
+}
+
+/** Undefined where there is no file, or none that this program may look at: who opens it says why. */
+function look(path: string, standard: number): Stats | undefined {
+  try {
+    return path === STANDARD ? fstatSync(standard) : statSync(path);
+  } catch {
+    return undefined;
+  }
 }
