@@ -6,6 +6,7 @@ import { type SlotValue, sameValue } from '../ctnetlink/kinds.ts';
 import { labelBits, labelWords } from '../ctnetlink/labels.ts';
 import { beLiberal } from '../ctnetlink/tcp-flags.ts';
 import { ORIG, slotOfProperty } from '../ctnetlink/tuple.ts';
+import { KernelError } from '../netlink/errors.ts';
 import { IPPROTO_TCP } from '../uapi/in.ts';
 import type { Context } from './context.ts';
 import { Refusals } from './errors.ts';
@@ -97,26 +98,34 @@ export async function updateFlows(context: Context): Promise<number> {
   return refusals.any ? 1 : statusOf(count);
 }
 
-/** Changes what matches, prints it as it is then, and gives how many were changed. */
-export async function changeFlows(context: Context, onRefused: (error: Error) => void): Promise<number> {
+/** Changes what matches, prints it as it is then, and gives how many were changed. Goes on after what the kernel refuses. */
+export async function changeFlows(context: Context, onRefused: (error: KernelError) => void): Promise<number> {
   const { settings } = context;
   const change = new Change(settings);
+  let failed: Error | undefined;
   const apply = async (ct: Conntrack, batch: Flow[]): Promise<Flow[]> => {
+    if (failed !== undefined) return [];
     const requests = batch.map((flow) => change.of(flow)).filter((request) => request !== undefined);
     const unchanged = new Set<Flow>();
-    // The kernel compares no id in an update: it may find another flow, whose reply has the tuple of this one.
     await ct.updateMany(requests, {
-      exact: true,
+      // The kernel compares no id in an update: it may find another flow, whose reply has the tuple of this one. A capture finds none, and
+      // conntrack(8) did not ask.
+      exact: settings.replay === undefined,
       onError: ({ item, error }) => {
         unchanged.add(item as Flow);
-        if (!isGone(error)) onRefused(error);
+        if (isGone(error)) return;
+        if (error instanceof KernelError) onRefused(error);
+        else failed ??= error;
       },
     });
     const done = requests.filter((request) => !unchanged.has(request));
-    const changed = await Promise.all(done.map((request) => ct.get(request)));
-    return changed.filter((flow) => flow !== undefined);
+    const found = await Promise.allSettled(done.map((request) => ct.get(request)));
+    failed ??= found.find((each) => each.status === 'rejected')?.reason;
+    return found.flatMap((each) => (each.status === 'fulfilled' && each.value !== undefined ? [each.value] : []));
   };
-  return await work(context, new Selection(settings, true), 'updated', apply);
+  const count = await work(context, new Selection(settings, true), 'updated', apply);
+  if (failed !== undefined) throw failed;
+  return count;
 }
 
 const MARK = slotOfProperty('mark');

@@ -72,9 +72,7 @@ export class Refusals {
     return this.#explained.size > 0;
   }
 
-  /** @throws error when it is not the kernel's */
-  add(error: Error): void {
-    if (!(error instanceof KernelError)) throw error;
+  add(error: KernelError): void {
     if (!this.#explained.has(error.errno)) explain(error);
     this.#explained.add(error.errno);
     complainPlainly(failureLine(error, this.#settings));

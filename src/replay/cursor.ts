@@ -6,6 +6,7 @@ import { ReplayError } from './error.ts';
 import { type Keeps, Meaning } from './meaning.ts';
 import type { ReplayOptions } from './options.ts';
 import type { Script } from './script.ts';
+import { Writes } from './writes.ts';
 
 /** Requests that an error message names, and those that it chooses from. */
 const NAMED = 5;
@@ -40,6 +41,8 @@ export class Cursor {
   readonly #equal = new Map<string, Alike>();
   readonly #alike = new Map<string, Alike>();
   readonly #used: Uint8Array;
+  /** Those that the program made. Undefined where it makes the requests of the capture as they were made. */
+  readonly #writes: Writes | undefined;
   /** The first exchange that is not used. */
   #first = 0;
   /** How many of the events may come. */
@@ -51,6 +54,7 @@ export class Cursor {
     this.script = script;
     this.options = options;
     this.#byMeaning = (options.match ?? (script.ours ? 'exact' : 'meaning')) === 'meaning';
+    this.#writes = this.#byMeaning ? new Writes() : undefined;
     this.#used = new Uint8Array(script.exchanges.length);
     for (const exchange of script.exchanges) {
       add(this.#equal, keyOf(exchange.request), exchange);
@@ -70,33 +74,46 @@ export class Cursor {
   #find(request: Uint8Array): Answer | undefined {
     const equal = this.#equal.get(keyOf(request));
     const exchange = equal && this.#next(equal);
-    if (exchange !== undefined) return { exchange, keeps: undefined };
-    const last = this.options.repeat === true ? equal?.exchanges.at(-1) : undefined;
+    if (exchange !== undefined && !this.#isOutdated(exchange)) return { exchange, keeps: undefined };
+    const last = exchange === undefined && this.options.repeat === true ? equal?.exchanges.at(-1) : undefined;
     if (last !== undefined) return { exchange: last, keeps: undefined };
     return this.#byMeaning ? this.#findByMeaning(new Meaning(request)) : undefined;
   }
 
+  /**
+   * The first that asks the same, or that asks for more. What was answered before the program changed something serves only where nothing later does:
+   * it may have left out a request that the recorded one made before its change, or made both at once and in another order.
+   */
   #findByMeaning(asked: Meaning): Answer | undefined {
-    const groups = asked.keys.map((key) => this.#alike.get(key)).filter((alike) => alike !== undefined);
-    let wider: Exchange | undefined;
-    for (const alike of groups) {
+    let outdated: Answer | undefined;
+    let wider: Answer | undefined;
+    for (const alike of this.#groupsOf(asked)) {
       this.#next(alike);
       for (let at = alike.next; at < alike.exchanges.length; at++) {
         const exchange = alike.exchanges[at];
         if (this.#used[exchange.index] === 1) continue;
-        const likeness = exchange.meaning.answers(asked);
-        if (likeness === 'same') return { exchange, keeps: undefined };
-        if (likeness === 'wider') wider ??= exchange;
+        const answer = answerOf(exchange, asked);
+        if (answer === undefined) continue;
+        if (this.#isOutdated(exchange)) outdated = better(outdated, answer);
+        else if (answer.keeps === undefined) return answer;
+        else wider ??= answer;
       }
     }
-    if (wider !== undefined) return { exchange: wider, keeps: asked.keeps };
-    if (this.options.repeat !== true) return undefined;
-    for (const { exchanges } of groups) {
+    const found = wider ?? outdated;
+    if (found !== undefined || this.options.repeat !== true) return found;
+    for (const { exchanges } of this.#groupsOf(asked)) {
       const exchange = exchanges.findLast(({ meaning }) => meaning.answers(asked) !== undefined);
-      if (exchange === undefined) continue;
-      return { exchange, keeps: exchange.meaning.answers(asked) === 'same' ? undefined : asked.keeps };
+      if (exchange !== undefined) return answerOf(exchange, asked);
     }
     return undefined;
+  }
+
+  #groupsOf(asked: Meaning): Alike[] {
+    return asked.keys.map((key) => this.#alike.get(key)).filter((alike) => alike !== undefined);
+  }
+
+  #isOutdated(exchange: Exchange): boolean {
+    return this.#writes?.outdate(exchange) === true;
   }
 
   /** The first of these that is not used. */
@@ -108,6 +125,7 @@ export class Cursor {
 
   #use(exchange: Exchange): void {
     this.#used[exchange.index] = 1;
+    this.#writes?.add(exchange);
     while (this.#used[this.#first] === 1) this.#first++;
     // An event may have waited for this request.
     if (this.#proceed() && this.options.events === 'recorded') for (const socket of this.listening) socket.wake();
@@ -183,6 +201,16 @@ export class Cursor {
     }
     return new Map([...same, ...others]);
   }
+}
+
+function answerOf(exchange: Exchange, asked: Meaning): Answer | undefined {
+  const likeness = exchange.meaning.answers(asked);
+  return likeness === undefined ? undefined : { exchange, keeps: likeness === 'same' ? undefined : asked.keeps };
+}
+
+/** The first, but rather the same than more. */
+function better(known: Answer | undefined, other: Answer): Answer {
+  return known === undefined || (known.keeps !== undefined && other.keeps === undefined) ? other : known;
 }
 
 function add(map: Map<string, Alike>, key: string, exchange: Exchange): void {

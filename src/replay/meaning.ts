@@ -92,6 +92,8 @@ export class Meaning {
   readonly operation: string;
   /** Equal where two requests may have one meaning. A request about one flow has as many as it has tuples. */
   readonly keys: readonly string[];
+  /** Of the flow or the expectation that it is about: a text for each tuple. None where it is about many. */
+  readonly names: readonly string[];
   readonly #request: Uint8Array;
   readonly #holder: SlotHolder | undefined;
   /** nfgen_family */
@@ -109,6 +111,7 @@ export class Meaning {
     this.flags = view.getUint16(6, HOST_LITTLE_ENDIAN);
     this.operation = operationOf(request);
     this.keys = [`${this.type} ${this.operation}`];
+    this.names = [];
     this.#family = AF_UNSPEC;
     this.#changes = false;
     this.#dumps = isDump(request);
@@ -122,8 +125,9 @@ export class Meaning {
       if (subsystem === NFNL_SUBSYS_CTNETLINK_EXP) {
         const expectation = decodeExpectation(view, 0, request.length);
         this.#holder = expectation;
-        if (hasTuple(expectation.slots, EXPECTED))
-          this.keys = [`${this.keys[0]} ${nameOf(expectation.slots, EXPECTED)}`];
+        if (!hasTuple(expectation.slots, EXPECTED)) return;
+        this.names = [`expectation ${nameOf(expectation.slots, EXPECTED)}`];
+        this.keys = [`${this.keys[0]} ${this.names[0]}`];
         return;
       }
       const flow = decodeFlow(view, 0, request.length);
@@ -138,7 +142,8 @@ export class Meaning {
       } else if (named.length > 0) {
         this.#named = true;
         this.#changes = message === cta.IPCTNL_MSG_CT_NEW;
-        this.keys = named.map((tuple) => `${this.keys[0]} ${nameOf(slots, tuple)}`);
+        this.names = named.map((tuple) => nameOf(slots, tuple));
+        this.keys = this.names.map((name) => `${this.keys[0]} ${name}`);
       }
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error;
@@ -168,8 +173,16 @@ export class Meaning {
 
   #answersExpectation(one: SlotHolder, two: SlotHolder, asked: Meaning): Likeness | undefined {
     if (!sameHolders(one, two, (slot) => slot === EXPECTATION_ID)) return undefined;
-    if (this.#family === asked.#family || hasTuple(one.slots, EXPECTED)) return 'same';
+    // ctnetlink_del_expect reads no family where no tuple is given.
+    const some = this.writes || hasTuple(one.slots, EXPECTED);
+    if (this.#family === asked.#family || some) return 'same';
     return this.#dumps && this.#family === AF_UNSPEC ? 'wider' : undefined;
+  }
+
+  /** Answers from before it may say what is no longer so. NEW and DELETE have one number in both subsystems. */
+  get writes(): boolean {
+    const message = nfnlMessage(this.type);
+    return message === cta.IPCTNL_MSG_CT_NEW || message === cta.IPCTNL_MSG_CT_DELETE;
   }
 
   /** What a kernel must understand to be asked this. */
