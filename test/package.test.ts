@@ -72,10 +72,12 @@ describe('package', () => {
       expect(broken).to.deep.equal([]);
     });
 
-  it('has a source map with its source for every script', () => {
+  it('has a source map with its sources for every script', () => {
     for (const script of files.filter((file) => file.startsWith('dist/') && file.endsWith('.js'))) {
-      expect(files).to.include(`${script}.map`);
-      expect(files).to.include(script.replace(/^dist/, 'src').replace(/\.js$/, '.ts'));
+      const map = `${script}.map`;
+      expect(files).to.include(map);
+      const { sources } = JSON.parse(readFileSync(join(folder, 'app/node_modules/ctnetlink', map), 'utf8'));
+      for (const source of sources) expect(files).to.include(posix.join(posix.dirname(map), source));
     }
   });
 

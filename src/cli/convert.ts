@@ -11,7 +11,7 @@ import { NetlinkError } from '../netlink/errors.ts';
 import { complain } from './output.ts';
 import { refuseSame, STANDARD } from './same-file.ts';
 import { UsageError } from './settings.ts';
-import type { ToolName } from './tools.ts';
+import type { ToolName } from './tool-names.ts';
 
 /** What is written at once. */
 const PIECE = 1 << 18;

@@ -1,7 +1,7 @@
 /** What a failure looks like to who typed the command: a line or two, and never a stack. */
-import { inspect } from 'node:util';
 import { IncompleteTupleError } from '../ctnetlink/tuple.ts';
 import { KernelError, NetlinkError, UnsupportedError } from '../netlink/errors.ts';
+import { builtin } from '../netlink/platform.ts';
 import { environmentVariable, permissionRefused } from '../transport/permissions.ts';
 import { EEXIST, EINVAL } from '../uapi/errno.ts';
 import { failureLine } from './failures.ts';
@@ -31,7 +31,11 @@ export class CommandFailure extends Error {
  */
 export function report(error: unknown, settings?: Asked): number {
   if (error instanceof CommandFailure) return report(error.cause, error.settings);
-  if (environmentVariable('CTNETLINK_DEBUG')) for (const line of inspect(error).split('\n')) complainPlainly(line);
+  if (environmentVariable('CTNETLINK_DEBUG')) {
+    // An import of node:util loads all that it can do: a tenth of a start.
+    const text = builtin('node:util')?.inspect(error) ?? String(error);
+    for (const line of text.split('\n')) complainPlainly(line);
+  }
   if (error instanceof UsageError) {
     if (error.hint !== undefined) complain(error.hint);
     complain(error.message);

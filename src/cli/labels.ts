@@ -1,7 +1,8 @@
 /** Names of labels on the command line: connlabel.conf. */
-import { readFileSync } from 'node:fs';
+
 import { LABEL_BITS } from '../ctnetlink/labels.ts';
 import { CONNLABEL_CONF, LabelMap } from '../format/labelmap.ts';
+import { files } from '../netlink/platform.ts';
 import { complainPlainly } from './output.ts';
 import { UsageError } from './settings.ts';
 
@@ -24,7 +25,7 @@ export function labelMapPath(): string {
 export function labelMap(): LabelMap | undefined {
   if (map !== undefined) return map.empty ? undefined : map;
   try {
-    map = LabelMap.parse(readFileSync(path, 'utf8'));
+    map = LabelMap.parse(files().readFileSync(path, 'utf8'));
   } catch (error) {
     map = new LabelMap([]);
     const { code } = error as NodeJS.ErrnoException;

@@ -2,10 +2,9 @@
  * -E: what happens is printed until the end of a replay, or until SIGINT or SIGTERM, and then what had arrived by that time. What is lost is
  * reported, and the table listed again where wanted.
  */
-import { constants, setPriority } from 'node:os';
-import { setFlagsFromString } from 'node:v8';
 import type { EventSocketOptions } from '../conntrack/event-sockets.ts';
 import type { Events, OverrunEvent } from '../conntrack/events.ts';
+import { builtin } from '../netlink/platform.ts';
 import { denoAllows } from '../transport/permissions.ts';
 import type { Context } from './context.ts';
 import { EventDocument } from './event-document.ts';
@@ -49,12 +48,13 @@ export function buffering({
 /** The threads that compile for us must not come before the one that receives, and it must not wait for those that would help it to collect. */
 function hurry(): void {
   try {
-    if (denoAllows({ name: 'sys', kind: 'setPriority' })) setPriority(0, constants.priority.PRIORITY_HIGHEST);
+    const os = builtin('node:os');
+    if (denoAllows({ name: 'sys', kind: 'setPriority' })) os?.setPriority(0, os.constants.priority.PRIORITY_HIGHEST);
   } catch {
     // Refused, as in a user namespace.
   }
   try {
-    setFlagsFromString('--no-parallel-scavenge');
+    builtin('node:v8')?.setFlagsFromString('--no-parallel-scavenge');
   } catch {
     // Not V8.
   }

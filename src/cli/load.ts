@@ -3,8 +3,9 @@
  * kernel refuses ends it, and nothing is said of what went well. Other than there, a line is no other for what the lines behind it say. Lines
  * with -A or -I that follow each other go to the kernel many in a datagram.
  */
-import { createReadStream } from 'node:fs';
+
 import { KernelError } from '../netlink/errors.ts';
+import { files } from '../netlink/platform.ts';
 import { changeFlows, removeFlows } from './change.ts';
 import { COMMANDS } from './commands.ts';
 import type { Context } from './context.ts';
@@ -147,7 +148,7 @@ function refusalOf({ command, table }: Settings): string {
  * too long is not gathered: its beginning, which is too long as well, is the last that comes.
  */
 async function* linesOf(file: string): AsyncGenerator<string[]> {
-  const input = file === '-' ? process.stdin : createReadStream(file);
+  const input = file === '-' ? process.stdin : files().createReadStream(file);
   let rest = '';
   for await (const text of input.setEncoding('utf8')) {
     const lines = (text as string).split('\n');

@@ -4,8 +4,7 @@ import { report } from './errors.ts';
 import { parse } from './parse.ts';
 import { run } from './run.ts';
 import type { Settings } from './settings.ts';
-import { runTool } from './tool.ts';
-import { toolOf } from './tools.ts';
+import { isToolName } from './tool-names.ts';
 import { withoutFfiWarning } from './warnings.ts';
 
 withoutFfiWarning();
@@ -15,9 +14,10 @@ process.on('uncaughtException', (error) => process.exit(report(error, settings))
 let settings: Settings | undefined;
 try {
   const args = process.argv.slice(2);
-  const tool = toolOf(args[0]);
-  if (tool !== undefined) {
-    process.exitCode = await runTool(tool, args.slice(1));
+  const [name, ...rest] = args;
+  if (isToolName(name)) {
+    const { runTool } = await import('./extras.ts');
+    process.exitCode = await runTool(name, rest);
   } else {
     settings = parse(args);
     process.exitCode = await run(settings);

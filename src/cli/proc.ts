@@ -1,6 +1,7 @@
 /** What the kernel tells everybody: conntrack(8) prints it where netlink is refused (-C and -S without privilege), and fails all the same. */
-import { readFileSync } from 'node:fs';
+
 import { KernelError } from '../netlink/errors.ts';
+import { files } from '../netlink/platform.ts';
 import type { Context } from './context.ts';
 import { isJSON } from './formats.ts';
 
@@ -34,12 +35,13 @@ function readable(read: () => string): string {
 }
 
 export function countOfProc(): string {
-  return readFileSync(COUNT, 'latin1');
+  return files().readFileSync(COUNT, 'latin1');
 }
 
 /** A line for each CPU, with the names of the head of the table, whose numbers are hexadecimal. */
 export function statsOfProc(): string {
-  const [head, ...rows] = readFileSync(STATS, 'latin1')
+  const [head, ...rows] = files()
+    .readFileSync(STATS, 'latin1')
     .trimEnd()
     .split('\n')
     .map((line) => line.trim().split(/\s+/));

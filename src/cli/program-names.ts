@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { files } from '../netlink/platform.ts';
 import { denoAllows } from '../transport/permissions.ts';
 import { NETLINK_NETFILTER } from '../uapi/netlink.ts';
 import type { Settings } from './settings.ts';
@@ -54,7 +54,7 @@ const SOCKETS = '/proc/net/netlink';
 /** From it: `sk Eth Pid Groups Rmem Wmem Dump Locks Drops Inode`. */
 function inodeOf(portid: number): string | undefined {
   if (!denoAllows({ name: 'read', path: SOCKETS })) return undefined;
-  const lines = attempt(() => readFileSync(SOCKETS, 'utf8'))?.split('\n') ?? [];
+  const lines = attempt(() => files().readFileSync(SOCKETS, 'utf8'))?.split('\n') ?? [];
   for (const line of lines) {
     const fields = line.trim().split(/\s+/);
     if (Number(fields[1]) === NETLINK_NETFILTER && Number(fields[2]) === portid) return fields[9];
@@ -65,9 +65,9 @@ function inodeOf(portid: number): string | undefined {
 function nameOf(inode: string, portid: number): string | undefined {
   const socket = `socket:[${inode}]`;
   for (const pid of processes(portid)) {
-    for (const fd of attempt(() => readdirSync(`/proc/${pid}/fd`)) ?? []) {
-      if (attempt(() => readlinkSync(`/proc/${pid}/fd/${fd}`)) === socket)
-        return attempt(() => readFileSync(`/proc/${pid}/comm`, 'utf8'))?.trim();
+    for (const fd of attempt(() => files().readdirSync(`/proc/${pid}/fd`)) ?? []) {
+      if (attempt(() => files().readlinkSync(`/proc/${pid}/fd/${fd}`)) === socket)
+        return attempt(() => files().readFileSync(`/proc/${pid}/comm`, 'utf8'))?.trim();
     }
   }
   return undefined;
@@ -75,7 +75,7 @@ function nameOf(inode: string, portid: number): string | undefined {
 
 /** The likely ones first, because many do not run for long: by habit, then the youngest. */
 function processes(portid: number): string[] {
-  const pids = (attempt(() => readdirSync('/proc')) ?? []).filter((name) => /^\d+$/.test(name));
+  const pids = (attempt(() => files().readdirSync('/proc')) ?? []).filter((name) => /^\d+$/.test(name));
   return [String(portid), ...pids.sort((a, b) => Number(b) - Number(a))];
 }
 

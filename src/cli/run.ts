@@ -1,14 +1,9 @@
 /** Carries out what a command line says. */
-import { readFileSync } from 'node:fs';
 import { Conntrack } from '../conntrack/conntrack.ts';
 import { ORIG } from '../ctnetlink/tuple.ts';
-import { NetlinkError } from '../netlink/errors.ts';
-import type { TransportFactory } from '../netlink/transport.ts';
-import { replay } from '../replay/replay.ts';
 import type { OpenOptions } from '../transport/open.ts';
-import { type Recorder, record } from '../transport/record.ts';
+import type { Recorder } from '../transport/record.ts';
 import { deleteFlows, updateFlows } from './change.ts';
-import { completionScript } from './completion.ts';
 import type { Run } from './context.ts';
 import { countFlows } from './count.ts';
 import { addFlow, createFlow } from './create.ts';
@@ -20,12 +15,9 @@ import { getExpectation } from './expect-get.ts';
 import { countExpectations, listExpectations } from './expect-list.ts';
 import { flushExpectations, flushFlows } from './flush.ts';
 import { getFlow } from './get.ts';
-import { helpText } from './help.ts';
-import { labelMapPath } from './labels.ts';
 import { list } from './list.ts';
 import { load } from './load.ts';
 import { complainPlainly, Output } from './output.ts';
-import { refuseSame } from './same-file.ts';
 import type { Command, Settings } from './settings.ts';
 import { expectationStats, flowStats } from './stats.ts';
 import { NAME } from './version.ts';
@@ -58,10 +50,15 @@ const ON_EXPECTATIONS: Runs = {
 };
 
 /** What a command prints that asks no kernel. */
-function textOf({ command, shell, flow }: Settings): string | undefined {
-  if (command === undefined || command === 'help') return helpText(flow.slots[ORIG.proto] as number | undefined);
+async function textOf({ command, shell, flow }: Settings): Promise<string | undefined> {
+  if (command === undefined || command === 'help') {
+    const { helpText } = await import('./extras.ts');
+    return helpText(flow.slots[ORIG.proto] as number | undefined);
+  }
   if (command === 'version') return `${NAME}\n`;
-  return command === 'completion' ? completionScript(shell!) : undefined;
+  if (command !== 'completion') return undefined;
+  const { completionScript } = await import('./extras.ts');
+  return completionScript(shell!);
 }
 
 /** What a command works on, where that is not the kernel and standard output. */
@@ -74,7 +71,7 @@ export interface Surroundings {
 export async function run(settings: Settings, surroundings: Surroundings = {}): Promise<number> {
   for (const warning of settings.warnings) complainPlainly(warning);
   const { output = new Output() } = surroundings;
-  const text = textOf(settings);
+  const text = await textOf(settings);
   if (text !== undefined) {
     output.add(text);
     await output.flush();
@@ -85,14 +82,14 @@ export async function run(settings: Settings, surroundings: Surroundings = {}): 
   let recorder: Recorder | undefined;
   /** The command is carried out even if the file cannot be written, and then fails. */
   let recordStatus = 0;
-  if (settings.replay !== undefined) transport = openCapture(settings.replay, settings.replayRelease);
-  if (settings.record !== undefined) {
-    const { record: to, replay: from, file } = settings;
-    for (const read of [from, file, labelMapPath()]) if (read !== undefined) refuseSame(read, to);
+  const { replay, record } = settings;
+  if (replay !== undefined || record !== undefined) {
+    const { openCapture, openRecorder } = await import('./extras.ts');
+    if (replay !== undefined) transport = openCapture(replay, settings.replayRelease);
     const onError = (error: Error): void => {
       recordStatus = report(error);
     };
-    transport = recorder = record(settings.record, { transport, onError });
+    if (record !== undefined) transport = recorder = openRecorder(record, settings, { transport, onError });
   }
   try {
     const open = () => Conntrack.open({ transport, eventsMayAbortProcess: settings.eventsMayAbort });
@@ -101,17 +98,5 @@ export async function run(settings: Settings, surroundings: Surroundings = {}): 
     return status === 0 ? recordStatus : status;
   } finally {
     recorder?.close();
-  }
-}
-
-/** The decoder's errors say which byte is wrong, not of what. */
-function openCapture(path: string, release: string | undefined): TransportFactory {
-  try {
-    const capture = path === '-' ? new Uint8Array(readFileSync(0)) : path;
-    // The command is seldom written as it was when the capture was made, nor by the same program.
-    return replay(capture, { match: 'meaning', ...(release !== undefined && { release }) });
-  } catch (error) {
-    if (!(error instanceof NetlinkError)) throw error;
-    throw new NetlinkError(error.code, `${path}: ${error.message}`, { cause: error });
   }
 }

@@ -3,7 +3,8 @@ import { anonymizeFile } from './anonymize.ts';
 import { convert, convertSettings } from './convert.ts';
 import { UsageError } from './settings.ts';
 import { toolHelp } from './tool-help.ts';
-import type { ToolName, ToolOption, ToolRow } from './tools.ts';
+import type { ToolName } from './tool-names.ts';
+import { TOOLS, type ToolOption, type ToolRow } from './tools.ts';
 
 type Run = (operands: readonly string[], values: ReadonlyMap<string, string>) => Promise<number>;
 
@@ -13,13 +14,14 @@ const RUN: Readonly<Record<ToolName, Run>> = {
 };
 
 /** @returns the exit status @throws UsageError */
-export async function runTool(tool: ToolRow, args: readonly string[]): Promise<number> {
+export async function runTool(name: ToolName, args: readonly string[]): Promise<number> {
+  const tool = TOOLS.find((each) => each.name === name)!;
   const { operands, values, help } = read(tool, args);
   if (help) {
     process.stdout.write(toolHelp(tool));
     return 0;
   }
-  return await RUN[tool.name](operands, values);
+  return await RUN[name](operands, values);
 }
 
 interface ToolArguments {

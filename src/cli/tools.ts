@@ -1,6 +1,7 @@
 /** What the program does with captures, by a word in place of a command, as data. */
 import { DROP_WORDS, KEEP_WORDS } from '../anonymize/options.ts';
 import { WRITTEN_FORMATS } from '../capture/writers.ts';
+import type { ToolName } from './tool-names.ts';
 
 export interface ToolOption {
   readonly long: string;
@@ -21,8 +22,6 @@ export interface ToolRow {
   readonly about: readonly string[];
   readonly options: readonly ToolOption[];
 }
-
-export type ToolName = 'convert' | 'anonymize';
 
 const FORMAT: ToolOption = {
   long: 'format',
@@ -80,8 +79,3 @@ export const TOOLS: readonly ToolRow[] = [
     ],
   },
 ];
-
-/** The tool that a command line names. */
-export function toolOf(word: string | undefined): ToolRow | undefined {
-  return TOOLS.find(({ name }) => name === word);
-}

@@ -1,9 +1,10 @@
 /** What options take, read as conntrack(8) reads it, with its messages where it complains; but numbers must be whole words, and in range. */
-import { readFileSync } from 'node:fs';
+
 import { parseIpv4, parseIpv6 } from '../ctnetlink/address.ts';
 import type { Family } from '../ctnetlink/names.ts';
 import { prefixMask } from '../ctnetlink/prefix.ts';
 import { compileRanges, type Range, type RangeSet } from '../ctnetlink/ranges.ts';
+import { files } from '../netlink/platform.ts';
 import { type Address, type NatWanted, UsageError } from './settings.ts';
 
 /** What C calls base 0: 0x and a leading 0 mean what they mean in C. */
@@ -176,7 +177,7 @@ function readProtocols(): Map<string, number> {
   const numbers = new Map<string, number>();
   let text: string;
   try {
-    text = readFileSync('/etc/protocols', 'utf8');
+    text = files().readFileSync('/etc/protocols', 'utf8');
   } catch {
     return numbers;
   }

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { files } from '../netlink/platform.ts';
 import { denoAllows } from '../transport/permissions.ts';
 
 /** The same distance from src/cli and from dist/cli. */
@@ -9,7 +9,7 @@ const MANIFEST = fileURLToPath(new URL('../../package.json', import.meta.url));
 function version(): string | undefined {
   if (!denoAllows({ name: 'read', path: MANIFEST })) return undefined;
   try {
-    return (JSON.parse(readFileSync(MANIFEST, 'utf8')) as { version: string }).version;
+    return (JSON.parse(files().readFileSync(MANIFEST, 'utf8')) as { version: string }).version;
   } catch {
     return undefined;
   }

@@ -6,6 +6,8 @@ interface Modules {
   'node:fs': typeof import('node:fs');
   'node:os': typeof import('node:os');
   'node:timers': typeof import('node:timers');
+  'node:util': typeof import('node:util');
+  'node:v8': typeof import('node:v8');
   'node:worker_threads': typeof import('node:worker_threads');
   'node:zlib': typeof import('node:zlib');
 }

@@ -1,0 +1,41 @@
+/**
+ * Bundles the command. Its start is most of what a short command costs, and a start is the compilation of what is loaded, and about a millisecond
+ * for each file. So there are two files of what every command needs, and one of the rest (src/cli/extras.ts); the adapters are not apart.
+ */
+import { readFileSync } from 'node:fs';
+import { chmod } from 'node:fs/promises';
+import { build } from 'esbuild';
+
+/** The adapters' dynamic imports, as static ones. */
+const withAdapters = {
+  name: 'with-adapters',
+  setup({ onLoad }) {
+    onLoad({ filter: /\/transport\/open\.ts$/ }, ({ path }) => {
+      const imports = [];
+      const body = readFileSync(path, 'utf8').replace(/await import\(('[^']+')\)/g, (_all, file) => {
+        const name = `adapter${imports.length}`;
+        imports.push(`import * as ${name} from ${file};`);
+        return name;
+      });
+      if (imports.length === 0) throw new Error(`${path} imports no adapter`);
+      return { contents: `${imports.join('\n')}\n${body}`, loader: 'ts' };
+    });
+  },
+};
+
+const common = {
+  bundle: true,
+  platform: 'node',
+  format: 'esm',
+  target: 'node20.19',
+  minify: true,
+  lineLimit: 160,
+  sourcemap: true,
+  sourcesContent: false,
+  outdir: 'dist/cli',
+  logLevel: 'warning',
+};
+
+await build({ ...common, entryPoints: ['src/cli/main.ts'], splitting: true, chunkNames: '[name]', plugins: [withAdapters] });
+await build({ ...common, entryPoints: ['src/cli/start.ts'] });
+await chmod('dist/cli/main.js', 0o755);
