@@ -1,6 +1,7 @@
 /**
- * Bundles the command. Its start is most of what a short command costs, and a start is the compilation of what is loaded, and about a millisecond
- * for each file. So there are two files of what every command needs, and one of the rest (src/cli/extras.ts); the adapters are not apart.
+ * Bundles the command. Most of the time of a short command is its start: compiling what is loaded, and about a
+ * millisecond for each file. So the code that every command needs is in two files, and the rest (src/cli/extras.ts) in
+ * one. The adapters get no files of their own.
  */
 import { readFileSync } from 'node:fs';
 import { chmod } from 'node:fs/promises';
@@ -36,6 +37,12 @@ const common = {
   logLevel: 'warning',
 };
 
-await build({ ...common, entryPoints: ['src/cli/main.ts'], splitting: true, chunkNames: '[name]', plugins: [withAdapters] });
+await build({
+  ...common,
+  entryPoints: ['src/cli/main.ts'],
+  splitting: true,
+  chunkNames: '[name]',
+  plugins: [withAdapters],
+});
 await build({ ...common, entryPoints: ['src/cli/start.ts'] });
 await chmod('dist/cli/main.js', 0o755);
