@@ -19,21 +19,13 @@ export { Expectations } from './conntrack/expectations.ts';
 export type { DumpOptions, Table } from './conntrack/flow-dump.ts';
 export type { ConntrackEvent, EventOptions, FlowEvent } from './conntrack/flow-events.ts';
 export { type Failure, type Flows, ManyError, type ManyOptions, type ManyResult } from './conntrack/many.ts';
-export type { UnknownAttribute } from './ctnetlink/codec.ts';
-export { Expectation } from './ctnetlink/expectation.ts';
-export type { ExpectationFilter } from './ctnetlink/expectation-filter.ts';
 export type {
   ExpectationInit,
   ExpectationJSON,
   ExpectationProperties,
   ExpectationView,
   ExpectNatProperties,
-} from './ctnetlink/expectation-properties.ts';
-export { CompiledFilter, type Filter, type Masked, type TupleFilter } from './ctnetlink/filter.ts';
-export { Flow } from './ctnetlink/flow.ts';
-export type { EventType } from './ctnetlink/message.ts';
-export type { DccpRole, DccpState, Family, Protocol, SctpState, TcpState } from './ctnetlink/names.ts';
-export type { TranslatedEnd, Translation } from './ctnetlink/nat.ts';
+} from './ctnetlink/attributes/expectation-properties.ts';
 export type {
   CounterProperties,
   DccpProperties,
@@ -53,8 +45,16 @@ export type {
   TupleProperties,
   UnknownInit,
   UnknownJSON,
-} from './ctnetlink/properties.ts';
-export type { Range, Ranges } from './ctnetlink/ranges.ts';
+} from './ctnetlink/attributes/flow-properties.ts';
+export type { UnknownAttribute } from './ctnetlink/codec/codec.ts';
+export { Expectation } from './ctnetlink/expectation.ts';
+export type { ExpectationFilter } from './ctnetlink/filter/expectation.ts';
+export { CompiledFilter, type Filter, type Masked, type TupleFilter } from './ctnetlink/filter/filter.ts';
+export type { Range, Ranges } from './ctnetlink/filter/ranges.ts';
+export { Flow } from './ctnetlink/flow.ts';
+export type { EventType } from './ctnetlink/message.ts';
+export type { DccpRole, DccpState, Family, Protocol, SctpState, TcpState } from './ctnetlink/names.ts';
+export type { TranslatedEnd, Translation } from './ctnetlink/nat.ts';
 export type { CpuStats, ExpectationCpuStats, GlobalStats } from './ctnetlink/stats.ts';
 export { STATUS_BITS, type StatusName, type StatusText, statusBits, statusNames } from './ctnetlink/status.ts';
 export { timestampDate } from './ctnetlink/timestamp.ts';

@@ -56,6 +56,28 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
+/** What each room of a layer may import beside itself and the files that stand in no room. */
+const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
+  ctnetlink: {
+    attributes: [],
+    codec: ['attributes'],
+    accessors: ['attributes', 'codec'],
+    filter: ['attributes', 'accessors'],
+    request: ['attributes', 'codec', 'filter'],
+  },
+  transport: { libc: [], adapters: ['libc'] },
+  cli: {
+    options: [],
+    help: ['options'],
+    formats: ['options'],
+    errors: ['options'],
+    commands: ['options', 'formats', 'errors'],
+    expectations: ['options', 'formats', 'commands'],
+    load: ['options', 'formats', 'errors', 'commands'],
+    tools: ['options', 'help'],
+  },
+};
+
 /** These import no module of the platform: they run wherever JavaScript does, and ask for one where it is needed (netlink/platform.ts). */
 const EVERYWHERE: readonly string[] = Object.keys(ALLOWED).filter((folder) => folder !== 'cli');
 
@@ -89,6 +111,12 @@ function folderOf(path: string): string {
   return path.includes('/') ? path.slice(0, path.indexOf('/')) : '';
 }
 
+/** The folder inside of a layer; undefined for a file that stands in none. */
+function roomOf(path: string): string | undefined {
+  const parts = path.split('/');
+  return parts.length > 2 ? parts[1] : undefined;
+}
+
 function isRelativeTo(graph: Graph, { to }: Import): boolean {
   return graph.has(to) || to.startsWith('.') || to.endsWith('.ts');
 }
@@ -116,6 +144,12 @@ function breaches(graph: Graph): string[] {
         complain(
           `${folder === '' ? 'an entry point' : folder} does not know ${target === '' ? 'entry points' : target}`,
         );
+      const [room, targetRoom] = [roomOf(from), roomOf(to)];
+      if (target === folder && room !== undefined && targetRoom !== undefined && room !== targetRoom) {
+        const rooms = ROOMS[folder]?.[room];
+        if (rooms === undefined) complain(`the room ${room} is in no plan`);
+        else if (!rooms.includes(targetRoom)) complain(`${folder}/${room} does not know ${folder}/${targetRoom}`);
+      }
       const adapter = target === 'transport' && !NOT_ADAPTERS.includes(to);
       const family = folder === 'transport' && from !== 'transport/open.ts' && !NOT_ADAPTERS.includes(from);
       if (adapter && !family && !(from === 'transport/open.ts' && dynamic)) {
@@ -155,7 +189,7 @@ describe('layers', () => {
     expect([...graph.keys()]).to.include.members([
       'index.ts',
       'netlink/socket.ts',
-      'ctnetlink/codec.ts',
+      'ctnetlink/codec/codec.ts',
       'transport/open.ts',
     ]);
     const targets = new Set([...graph.values()].flat().map(({ to }) => to));
@@ -170,7 +204,7 @@ describe('layers', () => {
       'uapi/a.ts': '',
       'netlink/a.ts': '',
       'ctnetlink/a.ts': '',
-      'transport/addon.ts': '',
+      'transport/adapters/addon.ts': '',
       'transport/open.ts': '',
     };
 
@@ -195,12 +229,14 @@ describe('layers', () => {
       ['nfct/b.ts', "import { x } from '../conntrack/b.ts';", 'nfct does not know conntrack'],
       ['index.ts', "export { x } from './cli/main.ts';", 'an entry point does not know cli'],
       ['conntrack/b.ts', "import { x } from '../index.ts';", 'conntrack does not know entry points'],
-      ['transport/open.ts', "import { x } from './addon.ts';", 'only transport/open.ts knows the adapters'],
-      ['transport/record.ts', "import { x } from './addon.ts';", 'only transport/open.ts knows the adapters'],
-      ['cli/main.ts', "await import('../transport/addon.ts');", 'only transport/open.ts knows the adapters'],
+      ['transport/open.ts', "import { x } from './adapters/addon.ts';", 'only transport/open.ts knows the adapters'],
+      ['transport/record.ts', "import { x } from './adapters/addon.ts';", 'only transport/open.ts knows the adapters'],
+      ['cli/main.ts', "await import('../transport/adapters/addon.ts');", 'only transport/open.ts knows the adapters'],
       ['ctnetlink/b.ts', "import { x } from 'node:buffer';", 'ctnetlink knows no platform'],
       ['conntrack/b.ts', "import { x } from 'lodash';", 'packages are loaded by the adapter'],
       ['netlink/b.ts', "import { x } from './gone.ts';", 'no such file'],
+      ['ctnetlink/codec/b.ts', "import { x } from '../filter/b.ts';", 'ctnetlink/codec does not know ctnetlink/filter'],
+      ['ctnetlink/hall/b.ts', "import { x } from '../filter/b.ts';", 'the room hall is in no plan'],
       ['new/b.ts', '', 'the folder new is in no layer'],
       ['netlink/b.ts', "import { x } from './b.ts';", 'netlink/b.ts -> netlink/b.ts: a cycle'],
     ];
@@ -227,8 +263,10 @@ describe('layers', () => {
         'ctnetlink/b.ts':
           "import { x } from './a.ts';\nimport { y } from '../netlink/a.ts';\nexport { z } from '../uapi/a.ts';",
         'netlink/b.ts': "/** import { x } from '../ctnetlink/a.ts'; */\n// import '../ctnetlink/a.ts';",
-        'transport/open.ts': "const open = async () => (await import('./addon.ts')).open();",
-        'transport/ffi.ts': "import { x } from './addon.ts';",
+        'transport/open.ts': "const open = async () => (await import('./adapters/addon.ts')).open();",
+        'transport/adapters/ffi.ts': "import { x } from './addon.ts';",
+        'ctnetlink/filter/b.ts': "import { x } from '../attributes/c.ts';\nimport { y } from '../b.ts';",
+        'ctnetlink/attributes/c.ts': '',
         'conntrack/b.ts': "import { x } from '../transport/open.ts';\nimport { y } from '../ctnetlink/b.ts';",
       });
       expect(found).to.deep.equal([]);

@@ -1,9 +1,9 @@
 /** The counterpart of c/memory.c: the codec without a socket, over a file of concatenated messages. One line of JSON. */
 import { readFileSync } from 'node:fs';
+import type { FlowInit } from '../../src/ctnetlink/attributes/flow-properties.ts';
 import { Flow, flowCodec } from '../../src/ctnetlink/flow.ts';
 import { decodeFlow } from '../../src/ctnetlink/message.ts';
-import type { FlowInit } from '../../src/ctnetlink/properties.ts';
-import { buildCreate } from '../../src/ctnetlink/request.ts';
+import { buildCreate } from '../../src/ctnetlink/request/flow.ts';
 import { viewOf } from '../../src/netlink/byteorder.ts';
 import { walkDatagram } from '../../src/netlink/nlmsg.ts';
 import { Writer } from '../../src/netlink/writer.ts';

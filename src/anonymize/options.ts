@@ -1,6 +1,6 @@
 import { WRITTEN_FORMATS, type WrittenFormat } from '../capture/writers.ts';
 import { parseIpv4, parseIpv6 } from '../ctnetlink/address.ts';
-import { readPrefix, splitPrefix } from '../ctnetlink/prefix.ts';
+import { readPrefix, splitPrefix } from '../ctnetlink/filter/prefix.ts';
 import { type Check, type Checks, checkFunction, checkOptions, describe, oneOf } from '../netlink/check.ts';
 import { AddressMap, type KeptPrefix } from './address-map.ts';
 import type { Dropped } from './dropped.ts';

@@ -1,10 +1,11 @@
 /** What is done to each attribute, made from the rows of the codec. What has no rule is unknown. */
-import { ATTRIBUTES, PADDING } from '../ctnetlink/attributes.ts';
-import { EXPECTATION_ATTRIBUTES } from '../ctnetlink/expectation-attributes.ts';
-import { KINDS, type Kind, type KindName } from '../ctnetlink/kinds.ts';
+
+import { EXPECTATION_ATTRIBUTES } from '../ctnetlink/attributes/expectation.ts';
+import { ATTRIBUTES, PADDING } from '../ctnetlink/attributes/flow.ts';
+import { KINDS, type Kind, type KindName } from '../ctnetlink/attributes/kinds.ts';
+import type { AttributeRow } from '../ctnetlink/attributes/row.ts';
+import type { WirePath } from '../ctnetlink/attributes/wire-path.ts';
 import { LABEL_BITS } from '../ctnetlink/labels.ts';
-import type { AttributeRow } from '../ctnetlink/row.ts';
-import type { WirePath } from '../ctnetlink/wire-path.ts';
 import {
   NLMSGERR_ATTR_MISS_NEST,
   NLMSGERR_ATTR_MISS_TYPE,

@@ -1,11 +1,11 @@
 #!/usr/bin/env node
 /** The command `ctnetlink`: conntrack(8)'s options, output and exit statuses. */
-import { report } from './errors.ts';
-import { parse } from './parse.ts';
+import { report } from './errors/report.ts';
+import { withoutFfiWarning } from './errors/warnings.ts';
+import { parse } from './options/parse.ts';
+import type { Settings } from './options/settings.ts';
+import { isToolName } from './options/tool-names.ts';
 import { run } from './run.ts';
-import type { Settings } from './settings.ts';
-import { isToolName } from './tool-names.ts';
-import { withoutFfiWarning } from './warnings.ts';
 
 withoutFfiWarning();
 // An error that nobody awaits, such as one of a socket's callback.

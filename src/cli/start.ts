@@ -8,9 +8,9 @@ import { Conntrack } from '../conntrack/conntrack.ts';
 import type { GlobalStats } from '../ctnetlink/stats.ts';
 import { NetlinkError } from '../netlink/errors.ts';
 import { replay } from '../replay/replay.ts';
-import { report } from './errors.ts';
+import { report } from './errors/report.ts';
+import { withoutFfiWarning } from './errors/warnings.ts';
 import { overview } from './overview.ts';
-import { withoutFfiWarning } from './warnings.ts';
 
 const CAPTURE = fileURLToPath(new URL('../../fixtures/mixed/capture.pcap', import.meta.url));
 

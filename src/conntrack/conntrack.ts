@@ -1,10 +1,10 @@
+import type { FlowInit } from '../ctnetlink/attributes/flow-properties.ts';
 import { explainKernelError } from '../ctnetlink/explain.ts';
-import { CompiledFilter, type Filter } from '../ctnetlink/filter.ts';
+import { CompiledFilter, type Filter } from '../ctnetlink/filter/filter.ts';
+import { kernelSupport } from '../ctnetlink/filter/support.ts';
 import { Flow } from '../ctnetlink/flow.ts';
-import type { FlowInit } from '../ctnetlink/properties.ts';
-import { buildCreate, buildFlush, buildStats, type ChangeQuery } from '../ctnetlink/request.ts';
+import { buildCreate, buildFlush, buildStats, type ChangeQuery } from '../ctnetlink/request/flow.ts';
 import { type CpuStats, decodeCpuStats, decodeGlobalStats, type GlobalStats } from '../ctnetlink/stats.ts';
-import { kernelSupport } from '../ctnetlink/support.ts';
 import { millisecondsOf } from '../format/time.ts';
 import { checkOptions } from '../netlink/check.ts';
 import { Lease } from '../netlink/lease.ts';

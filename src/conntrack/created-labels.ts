@@ -5,7 +5,7 @@
 import type { Flow } from '../ctnetlink/flow.ts';
 import { completeFrom } from '../ctnetlink/inverse.ts';
 import { decodeFlow } from '../ctnetlink/message.ts';
-import { buildGet } from '../ctnetlink/request.ts';
+import { buildGet } from '../ctnetlink/request/flow.ts';
 import { hasAddress, ORIG, REPLY, slotOfProperty } from '../ctnetlink/tuple.ts';
 import { Batch } from '../netlink/batch.ts';
 import { lostAnswer, NetlinkError } from '../netlink/errors.ts';

@@ -2,7 +2,7 @@
 import type { Flow } from '../ctnetlink/flow.ts';
 import { isSameFlow, mayBeHidden, type Naming } from '../ctnetlink/identity.ts';
 import { decodeFlow } from '../ctnetlink/message.ts';
-import { buildDelete, buildGet, buildUpdate } from '../ctnetlink/request.ts';
+import { buildDelete, buildGet, buildUpdate } from '../ctnetlink/request/flow.ts';
 import { Batch } from '../netlink/batch.ts';
 import { type Checks, checkBoolean } from '../netlink/check.ts';
 import { lostAnswer } from '../netlink/errors.ts';

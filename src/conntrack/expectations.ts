@@ -1,7 +1,9 @@
+import type { ExpectationInit } from '../ctnetlink/attributes/expectation-properties.ts';
+import { KINDS } from '../ctnetlink/attributes/kinds.ts';
 import { Expectation } from '../ctnetlink/expectation.ts';
-import type { ExpectationFilter } from '../ctnetlink/expectation-filter.ts';
-import { CompiledExpectationFilter } from '../ctnetlink/expectation-filter.ts';
-import type { ExpectationInit } from '../ctnetlink/expectation-properties.ts';
+import type { ExpectationFilter } from '../ctnetlink/filter/expectation.ts';
+import { CompiledExpectationFilter } from '../ctnetlink/filter/expectation.ts';
+import { decodeExpectation } from '../ctnetlink/message.ts';
 import {
   buildExpectationCreate,
   buildExpectationDelete,
@@ -9,9 +11,7 @@ import {
   buildExpectationFlush,
   buildExpectationGet,
   buildExpectationStats,
-} from '../ctnetlink/expectation-request.ts';
-import { KINDS } from '../ctnetlink/kinds.ts';
-import { decodeExpectation } from '../ctnetlink/message.ts';
+} from '../ctnetlink/request/expectation.ts';
 import { decodeExpectationCpuStats, type ExpectationCpuStats } from '../ctnetlink/stats.ts';
 import { checkOptions, checkString } from '../netlink/check.ts';
 import type { Lease } from '../netlink/lease.ts';

@@ -1,9 +1,9 @@
 /** Dumps of flows: what of the table, and which list of it. */
-import { CompiledFilter, type Filter } from '../ctnetlink/filter.ts';
+import { CompiledFilter, type Filter } from '../ctnetlink/filter/filter.ts';
+import { kernelSupport } from '../ctnetlink/filter/support.ts';
 import type { Flow } from '../ctnetlink/flow.ts';
 import { decodeFlow } from '../ctnetlink/message.ts';
-import { buildDump, type DumpQuery } from '../ctnetlink/request.ts';
-import { kernelSupport } from '../ctnetlink/support.ts';
+import { buildDump, type DumpQuery } from '../ctnetlink/request/flow.ts';
 import { type Checks, checkBoolean, checkOptions, oneOf } from '../netlink/check.ts';
 import type { Lease } from '../netlink/lease.ts';
 import { CALL_OPTIONS, type CallOptions } from './call.ts';

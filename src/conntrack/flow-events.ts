@@ -1,5 +1,5 @@
 /** Events of flows. */
-import { CompiledFilter, type Filter } from '../ctnetlink/filter.ts';
+import { CompiledFilter, type Filter } from '../ctnetlink/filter/filter.ts';
 import type { Flow } from '../ctnetlink/flow.ts';
 import { decodeFlow, type EventType, eventTypeOf } from '../ctnetlink/message.ts';
 import { slotOfProperty } from '../ctnetlink/tuple.ts';

@@ -1,7 +1,8 @@
 /** Many requests of one kind from an iterable, some hundred in a datagram, in constant memory. */
+
+import type { FlowInit } from '../ctnetlink/attributes/flow-properties.ts';
 import { Flow } from '../ctnetlink/flow.ts';
-import type { FlowInit } from '../ctnetlink/properties.ts';
-import { buildChange, type ChangeQuery } from '../ctnetlink/request.ts';
+import { buildChange, type ChangeQuery } from '../ctnetlink/request/flow.ts';
 import { Batch } from '../netlink/batch.ts';
 import { type Checks, checkFunction, describe } from '../netlink/check.ts';
 import { NetlinkError } from '../netlink/errors.ts';

@@ -2,7 +2,7 @@
 import type { Flow } from '../ctnetlink/flow.ts';
 import { hasId, hasStart, isSameFlow, mayBeHidden, type Naming } from '../ctnetlink/identity.ts';
 import { decodeFlow } from '../ctnetlink/message.ts';
-import { buildDelete, buildGet, buildUpdate } from '../ctnetlink/request.ts';
+import { buildDelete, buildGet, buildUpdate } from '../ctnetlink/request/flow.ts';
 import type { Lease } from '../netlink/lease.ts';
 import { type CallOptions, findOne, isGone, noSuchFlow } from './call.ts';
 

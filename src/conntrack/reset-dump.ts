@@ -3,10 +3,11 @@
  * a flow that does not fit its datagram. So the flows are dumped without it, and each that matches is zeroed by its tuple, which returns its old
  * counters and touches no other flow.
  */
+
+import { kernelSupport } from '../ctnetlink/filter/support.ts';
 import type { Flow } from '../ctnetlink/flow.ts';
 import type { Naming } from '../ctnetlink/identity.ts';
-import { buildReset } from '../ctnetlink/request.ts';
-import { kernelSupport } from '../ctnetlink/support.ts';
+import { buildReset } from '../ctnetlink/request/flow.ts';
 import { Batch } from '../netlink/batch.ts';
 import { OverrunError } from '../netlink/errors.ts';
 import type { Lease } from '../netlink/lease.ts';

@@ -11,8 +11,8 @@ import {
   IPPROTO_UDP,
   IPPROTO_UDPLITE,
 } from '../uapi/in.ts';
+import { type SlotValue, sameValue } from './attributes/kinds.ts';
 import type { Flow } from './flow.ts';
-import { type SlotValue, sameValue } from './kinds.ts';
 import { ORIG, REPLY, slotOfProperty, type TupleSlots } from './tuple.ts';
 
 /** What only one of two has: `ignored`; the second must have all that the `first` has; `both` have the same. */

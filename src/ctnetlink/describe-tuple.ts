@@ -1,6 +1,6 @@
 /** A tuple in one line, for messages. */
 import { formatIpv4, formatIpv6 } from './address.ts';
-import type { SlotValue } from './kinds.ts';
+import type { SlotValue } from './attributes/kinds.ts';
 import { inverse, PROTOCOLS } from './names.ts';
 import type { TupleSlots } from './tuple.ts';
 

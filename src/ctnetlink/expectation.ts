@@ -1,14 +1,14 @@
-import { Codec, type SlotHolder, type UnknownAttribute } from './codec.ts';
-import { EXPECTATION_ATTRIBUTES } from './expectation-attributes.ts';
+import { Schema } from './accessors/schema.ts';
+import { EXPECTATION_ATTRIBUTES } from './attributes/expectation.ts';
 import type {
   ExpectationInit,
   ExpectationJSON,
   ExpectationProperties,
   ExpectationView,
-} from './expectation-properties.ts';
-import type { SlotValue } from './kinds.ts';
+} from './attributes/expectation-properties.ts';
+import type { SlotValue } from './attributes/kinds.ts';
+import { Codec, type SlotHolder, type UnknownAttribute } from './codec/codec.ts';
 import type { Family } from './names.ts';
-import { Schema } from './schema.ts';
 import { slotIn, tupleSlots } from './tuple.ts';
 
 /** The compiled tables of the expectation subsystem. */

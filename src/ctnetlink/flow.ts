@@ -1,12 +1,12 @@
 import { describe } from '../netlink/check.ts';
-import { ATTRIBUTES, COMMON_SLOTS, PADDING, WRITE_ORDER } from './attributes.ts';
-import { Codec, type SlotHolder, type UnknownAttribute } from './codec.ts';
+import { Schema } from './accessors/schema.ts';
+import { ATTRIBUTES, COMMON_SLOTS, PADDING, WRITE_ORDER } from './attributes/flow.ts';
+import type { FlowInit, FlowJSON, FlowProperties, FlowView } from './attributes/flow-properties.ts';
+import type { SlotValue } from './attributes/kinds.ts';
+import { Codec, type SlotHolder, type UnknownAttribute } from './codec/codec.ts';
 import { keyOf } from './key.ts';
-import type { SlotValue } from './kinds.ts';
 import type { Family } from './names.ts';
 import { type Translation, translationOf } from './nat.ts';
-import type { FlowInit, FlowJSON, FlowProperties, FlowView } from './properties.ts';
-import { Schema } from './schema.ts';
 import { MASTER, ORIG, REPLY } from './tuple.ts';
 
 /** The compiled tables of the conntrack subsystem. */

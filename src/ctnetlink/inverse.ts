@@ -1,7 +1,7 @@
 /** One direction of a flow from the other: what an answer to its first packet looks like. */
 import { IPPROTO_ICMP, IPPROTO_ICMPV6 } from '../uapi/in.ts';
+import type { SlotValue } from './attributes/kinds.ts';
 import { ICMP_ANSWERS, ICMPV6_ANSWERS } from './icmp.ts';
-import type { SlotValue } from './kinds.ts';
 import type { TupleSlots } from './tuple.ts';
 
 /**

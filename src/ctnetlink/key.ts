@@ -1,6 +1,6 @@
 /** A text for the tuple and zone that the kernel knows a flow by. */
 import { formatIpv4, formatIpv6 } from './address.ts';
-import type { SlotValue } from './kinds.ts';
+import type { SlotValue } from './attributes/kinds.ts';
 import { checkTuple, ORIG, origZone, partsOf, slotOfProperty } from './tuple.ts';
 
 const ID = slotOfProperty('id');

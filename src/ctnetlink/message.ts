@@ -4,9 +4,9 @@ import { NLM_F_CREATE, NLM_F_EXCL } from '../uapi/netlink.ts';
 import { NFGENMSG_LEN, NFNL_SUBSYS_CTNETLINK, NFNL_SUBSYS_CTNETLINK_EXP } from '../uapi/nfnetlink.ts';
 import { IPCTNL_MSG_CT_DELETE, IPCTNL_MSG_CT_NEW } from '../uapi/nfnetlink_conntrack.ts';
 import { AF_INET, AF_INET6 } from '../uapi/socket.ts';
+import type { SlotValue } from './attributes/kinds.ts';
 import { EXPECT_MASK, EXPECT_MASTER, EXPECT_NAT, EXPECTED, Expectation, expectationCodec } from './expectation.ts';
 import { Flow, flowCodec } from './flow.ts';
-import type { SlotValue } from './kinds.ts';
 import { MASTER, ORIG, REPLY, type TupleSlots } from './tuple.ts';
 
 /** What a message about a flow says of it. */

@@ -1,7 +1,7 @@
 /** What NAT made of a flow: what differs between its two directions. */
 import { IPS_DST_NAT, IPS_SRC_NAT } from '../uapi/nf_conntrack_common.ts';
 import { AF_INET6 } from '../uapi/socket.ts';
-import { KINDS, type SlotValue, sameValue } from './kinds.ts';
+import { KINDS, type SlotValue, sameValue } from './attributes/kinds.ts';
 import { ORIG, REPLY, slotOfProperty } from './tuple.ts';
 
 /** What one end of a flow was translated to. */

@@ -5,7 +5,7 @@ import {
   IP_CT_TCP_FLAG_SACK_PERM,
   IP_CT_TCP_FLAG_WINDOW_SCALE,
 } from '../uapi/nf_conntrack_tcp.ts';
-import type { SlotValue } from './kinds.ts';
+import type { SlotValue } from './attributes/kinds.ts';
 import { TCP_STATES } from './names.ts';
 import { slotOfProperty } from './tuple.ts';
 

@@ -1,4 +1,4 @@
-import { KINDS } from './kinds.ts';
+import { KINDS } from './attributes/kinds.ts';
 
 const IN_A_MILLISECOND = 1_000_000n;
 

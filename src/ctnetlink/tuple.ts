@@ -1,10 +1,10 @@
 /** Where the parts of each tuple lie: the slots that requests, filters and formats name directly. */
 
 import * as ipproto from '../uapi/in.ts';
-import { ATTRIBUTES } from './attributes.ts';
-import type { SlotValue } from './kinds.ts';
+import { ATTRIBUTES } from './attributes/flow.ts';
+import type { SlotValue } from './attributes/kinds.ts';
+import type { AttributeRow } from './attributes/row.ts';
 import { inverse, PROTOCOLS } from './names.ts';
-import type { AttributeRow } from './row.ts';
 
 export interface TupleSlots<Group extends string = string> {
   readonly group: Group;

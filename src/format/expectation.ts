@@ -2,8 +2,9 @@
  * An expectation as text, to the letter what nfexp_snprintf of libnetfilter_conntrack 1.0.9 prints and so what conntrack -L expect lists.
  * It shows neither NAT nor function nor id. Text is escaped as in that of flows.
  */
+
+import type { SlotValue } from '../ctnetlink/attributes/kinds.ts';
 import { EXPECT_MASK, EXPECT_MASTER, EXPECTED, Expectation, expectationSlot } from '../ctnetlink/expectation.ts';
-import type { SlotValue } from '../ctnetlink/kinds.ts';
 import { escapeControls } from '../netlink/escape.ts';
 import { NF_CT_EXPECT_INACTIVE, NF_CT_EXPECT_PERMANENT, NF_CT_EXPECT_USERSPACE } from '../uapi/nf_conntrack_common.ts';
 import { escapeXML, FLOW_BEGIN, layer3Begin, layer4Begin, when } from './elements.ts';

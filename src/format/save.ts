@@ -3,8 +3,8 @@
  * and labels are not in it, because conntrack(8) leaves them out.
  */
 import { formatIpv4, formatIpv6 } from '../ctnetlink/address.ts';
+import { type SlotValue, sameValue } from '../ctnetlink/attributes/kinds.ts';
 import type { Flow } from '../ctnetlink/flow.ts';
-import { type SlotValue, sameValue } from '../ctnetlink/kinds.ts';
 import { PROTOCOLS } from '../ctnetlink/names.ts';
 import { STATUS_BITS } from '../ctnetlink/status.ts';
 import { ORIG, REPLY, slotOfProperty, type TupleSlots } from '../ctnetlink/tuple.ts';

@@ -1,5 +1,5 @@
 /** Times of the kernel, nanoseconds since 1970 in 64 bits, as text. */
-import type { SlotValue } from '../ctnetlink/kinds.ts';
+import type { SlotValue } from '../ctnetlink/attributes/kinds.ts';
 
 const NANOSECONDS = 1_000_000_000;
 /** More than a 64-bit integer loses as a number. */

@@ -3,8 +3,9 @@
  * but for one thing: the library prints text as it is, and a security context with `<` or `&` in it is then no XML, or says something
  * else. Here it is escaped.
  */
+
+import type { SlotValue } from '../ctnetlink/attributes/kinds.ts';
 import type { Flow } from '../ctnetlink/flow.ts';
-import type { SlotValue } from '../ctnetlink/kinds.ts';
 import { labelBits } from '../ctnetlink/labels.ts';
 import { ORIG, REPLY, type TupleSlots } from '../ctnetlink/tuple.ts';
 import { IPS_ASSURED, IPS_SEEN_REPLY } from '../uapi/nf_conntrack_common.ts';

@@ -30,7 +30,7 @@ export interface Transport {
   readonly portid: number;
   /**
    * Release of the kernel behind it as uname(2) has it, such as '6.18.0'; undefined where unknown. What old kernels misread is
-   * decided by it: see ctnetlink/support.ts.
+   * decided by it: see ctnetlink/filter/support.ts.
    */
   readonly release: string | undefined;
   /** True once nothing can come any more without a further `send`: the end of a replay. Never true of a real socket. */

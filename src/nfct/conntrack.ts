@@ -1,8 +1,8 @@
 /** struct nf_conntrack and its attributes by number. The object is a Flow: what one face makes, the other takes. */
 
 import * as attr from '../ctnetlink/attr.ts';
+import type { SlotValue } from '../ctnetlink/attributes/kinds.ts';
 import { Flow, flowCodec, slotOfId } from '../ctnetlink/flow.ts';
-import type { SlotValue } from '../ctnetlink/kinds.ts';
 import { ORIG, REPLY } from '../ctnetlink/tuple.ts';
 import { checkInteger, describe } from '../netlink/check.ts';
 import { icmpAnswer } from './tuple.ts';

@@ -1,4 +1,4 @@
-import { ATTRIBUTES, type AttributeRow } from '../ctnetlink/attributes.ts';
+import { ATTRIBUTES, type AttributeRow } from '../ctnetlink/attributes/flow.ts';
 import { type Flow, flowCodec, slotOfId } from '../ctnetlink/flow.ts';
 import { checkInteger } from '../netlink/check.ts';
 import { checkConntrack, writeAttribute } from './conntrack.ts';

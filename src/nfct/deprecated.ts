@@ -2,11 +2,11 @@
  * The first low-level API, which the header calls deprecated: without its handle, and without a buffer, since what is built is returned.
  * Messages have the sequence number 0.
  */
-import type { Codec, SlotHolder } from '../ctnetlink/codec.ts';
+import type { Codec, SlotHolder } from '../ctnetlink/codec/codec.ts';
 import { type Expectation, expectationCodec } from '../ctnetlink/expectation.ts';
 import { type Flow, flowCodec } from '../ctnetlink/flow.ts';
 import { eventTypeOf, expectationEventTypeOf } from '../ctnetlink/message.ts';
-import { NfnlRequest } from '../ctnetlink/nfnl-request.ts';
+import { NfnlRequest } from '../ctnetlink/request/nfnl.ts';
 import { checkInteger } from '../netlink/check.ts';
 import { bytesOf, operation } from '../netlink/request.ts';
 import { nfnlType } from '../nfnetlink/nfgenmsg.ts';

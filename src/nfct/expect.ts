@@ -1,5 +1,6 @@
 /** struct nf_expect and its attributes by number. The object is an Expectation: what one face makes, the other takes. */
 
+import { KINDS, type SlotValue } from '../ctnetlink/attributes/kinds.ts';
 import * as attr from '../ctnetlink/exp-attr.ts';
 import {
   EXPECT_MASK,
@@ -10,7 +11,6 @@ import {
   expectationSlot,
 } from '../ctnetlink/expectation.ts';
 import { Flow } from '../ctnetlink/flow.ts';
-import { KINDS, type SlotValue } from '../ctnetlink/kinds.ts';
 import { ORIG, type TupleSlots } from '../ctnetlink/tuple.ts';
 import { checkInteger, describe } from '../netlink/check.ts';
 import { checkConntrack } from './conntrack.ts';

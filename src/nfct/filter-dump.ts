@@ -1,8 +1,8 @@
 /** struct nfct_filter_dump: which flows a dump or a flush is about. */
 
-import { ATTRIBUTES } from '../ctnetlink/attributes.ts';
-import { CompiledFilter, type KernelFilter, type Masked } from '../ctnetlink/filter.ts';
-import { comparisonsOf, FilterTerms, familyOf } from '../ctnetlink/filter-terms.ts';
+import { ATTRIBUTES } from '../ctnetlink/attributes/flow.ts';
+import { CompiledFilter, type KernelFilter, type Masked } from '../ctnetlink/filter/filter.ts';
+import { comparisonsOf, FilterTerms, familyOf } from '../ctnetlink/filter/terms.ts';
 import { Flow } from '../ctnetlink/flow.ts';
 import { ORIG, slotOfProperty } from '../ctnetlink/tuple.ts';
 import { checkInteger, describe } from '../netlink/check.ts';

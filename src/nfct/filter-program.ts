@@ -1,5 +1,5 @@
 /** struct nfct_filter as the classic BPF program that libnetfilter_conntrack makes of it, instruction by instruction. */
-import { EventProgram } from '../ctnetlink/event-program.ts';
+import { EventProgram } from '../ctnetlink/filter/event-program.ts';
 import type { Label } from '../netlink/bpf-assembler.ts';
 import { BPF_B, BPF_H, BPF_MISC, BPF_TXA, BPF_W } from '../uapi/filter.ts';
 import { IPPROTO_DCCP, IPPROTO_SCTP, IPPROTO_TCP } from '../uapi/in.ts';

@@ -2,7 +2,7 @@
 
 import type { Expectation } from '../ctnetlink/expectation.ts';
 import { explainKernelError } from '../ctnetlink/explain.ts';
-import type { CompiledFilter } from '../ctnetlink/filter.ts';
+import type { CompiledFilter } from '../ctnetlink/filter/filter.ts';
 import type { Flow } from '../ctnetlink/flow.ts';
 import {
   decodeExpectation,

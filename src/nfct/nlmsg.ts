@@ -2,11 +2,11 @@
  * Messages of flows by hand, as a program over libmnl builds and reads them. A Writer of ctnetlink/netlink stands for the buffer that
  * mnl_nlmsg_put_header begins, one whole message as bytes for the nlmsghdr that is read.
  */
-import type { Codec, SlotHolder } from '../ctnetlink/codec.ts';
-import type { KernelFilter } from '../ctnetlink/filter.ts';
+import type { Codec, SlotHolder } from '../ctnetlink/codec/codec.ts';
+import type { KernelFilter } from '../ctnetlink/filter/filter.ts';
+import { kernelSupport } from '../ctnetlink/filter/support.ts';
 import { type Flow, flowCodec } from '../ctnetlink/flow.ts';
 import { decodeFlow, decodeFlowAttributes } from '../ctnetlink/message.ts';
-import { kernelSupport } from '../ctnetlink/support.ts';
 import { MASTER, ORIG, REPLY, type TupleSlots } from '../ctnetlink/tuple.ts';
 import { HOST_LITTLE_ENDIAN, viewOf } from '../netlink/byteorder.ts';
 import { checkInteger, describe } from '../netlink/check.ts';

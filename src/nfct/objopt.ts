@@ -1,8 +1,8 @@
 /** Options of an object: its tuples turned round, and its NAT undone or told from them. */
 
 import * as attr from '../ctnetlink/attr.ts';
+import { type SlotValue, sameValue } from '../ctnetlink/attributes/kinds.ts';
 import { type Flow, flowCodec, slotOfId } from '../ctnetlink/flow.ts';
-import { type SlotValue, sameValue } from '../ctnetlink/kinds.ts';
 import { ORIG, REPLY, type TupleSlots, turnRound } from '../ctnetlink/tuple.ts';
 import { checkInteger } from '../netlink/check.ts';
 import { IPS_DST_NAT_DONE, IPS_SRC_NAT_DONE } from '../uapi/nf_conntrack_common.ts';

@@ -1,9 +1,9 @@
 /** One request for each NFCT_Q_: type, flags and attributes as C sends them, except where that would do harm. */
 
-import { CompiledFilter, type KernelFilter } from '../ctnetlink/filter.ts';
-import { FilterTerms } from '../ctnetlink/filter-terms.ts';
-import { buildMessage, type QueryName } from '../ctnetlink/request.ts';
-import { kernelSupport } from '../ctnetlink/support.ts';
+import { CompiledFilter, type KernelFilter } from '../ctnetlink/filter/filter.ts';
+import { kernelSupport } from '../ctnetlink/filter/support.ts';
+import { FilterTerms } from '../ctnetlink/filter/terms.ts';
+import { buildMessage, type QueryName } from '../ctnetlink/request/flow.ts';
 import { checkInteger, describe } from '../netlink/check.ts';
 import { UnsupportedError } from '../netlink/errors.ts';
 import type { Request } from '../netlink/request.ts';

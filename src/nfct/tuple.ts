@@ -2,8 +2,8 @@
  * What C knows of tuples: which attributes make one, which protocols have ports, and how the ICMP of a reply follows.
  */
 
+import type { SlotValue } from '../ctnetlink/attributes/kinds.ts';
 import { ICMP_ANSWERS, ICMPV6_ANSWERS } from '../ctnetlink/icmp.ts';
-import type { SlotValue } from '../ctnetlink/kinds.ts';
 import type { TupleSlots } from '../ctnetlink/tuple.ts';
 import {
   IPPROTO_DCCP,

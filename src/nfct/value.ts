@@ -1,9 +1,9 @@
 /** How C has the value of an attribute in memory, and how it lies in its slot. */
 
 import * as attr from '../ctnetlink/attr.ts';
-import { ATTRIBUTES, type AttributeRow } from '../ctnetlink/attributes.ts';
+import { ATTRIBUTES, type AttributeRow } from '../ctnetlink/attributes/flow.ts';
+import { KINDS, type SlotValue } from '../ctnetlink/attributes/kinds.ts';
 import { slotOfId } from '../ctnetlink/flow.ts';
-import { KINDS, type SlotValue } from '../ctnetlink/kinds.ts';
 import { wholeWords } from '../ctnetlink/labels.ts';
 import { checkInteger, describe } from '../netlink/check.ts';
 import { nfct_bitmask } from './bitmask.ts';

@@ -4,10 +4,10 @@
  */
 
 import * as attr from '../ctnetlink/attr.ts';
-import { ATTRIBUTES } from '../ctnetlink/attributes.ts';
-import type { UnknownAttribute } from '../ctnetlink/codec.ts';
+import { ATTRIBUTES } from '../ctnetlink/attributes/flow.ts';
+import type { SlotValue } from '../ctnetlink/attributes/kinds.ts';
+import type { UnknownAttribute } from '../ctnetlink/codec/codec.ts';
 import { Flow, flowCodec, slotOfId } from '../ctnetlink/flow.ts';
-import type { SlotValue } from '../ctnetlink/kinds.ts';
 import { MASTER, ORIG, REPLY, slotOfProperty, type TupleSlots } from '../ctnetlink/tuple.ts';
 import { IPPROTO_DCCP, IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP } from '../uapi/in.ts';
 import { NLA_F_NESTED } from '../uapi/netlink.ts';

@@ -3,7 +3,7 @@
  * number: conntrack(8) takes the time of day. So an answer is what one portid was sent under one sequence number until it ends, and belongs to
  * the oldest request of that number that it fits.
  */
-import { describeRequest } from '../ctnetlink/describe-request.ts';
+import { describeRequest } from '../ctnetlink/request/describe.ts';
 import { HOST_LITTLE_ENDIAN } from '../netlink/byteorder.ts';
 import { align4, type nlmsghdr } from '../netlink/nlmsg.ts';
 import { NLMSG_DONE, NLMSG_ERROR, NLMSG_HDRLEN } from '../uapi/netlink.ts';

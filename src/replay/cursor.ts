@@ -1,5 +1,5 @@
 /** What of a capture has been used, by the sockets that share it. */
-import { describeBytes, describeRequest, operationOf } from '../ctnetlink/describe-request.ts';
+import { describeBytes, describeRequest, operationOf } from '../ctnetlink/request/describe.ts';
 import { NLMSG_HDRLEN } from '../uapi/netlink.ts';
 import type { Exchange } from './conversations.ts';
 import { ReplayError } from './error.ts';

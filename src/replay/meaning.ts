@@ -3,18 +3,18 @@
  * the other does without; and a dump of everything answers whoever asks for a part. So the capture of one program serves another.
  */
 
-import { ATTRIBUTES } from '../ctnetlink/attributes.ts';
-import { operationOf } from '../ctnetlink/describe-request.ts';
+import { ATTRIBUTES } from '../ctnetlink/attributes/flow.ts';
+import { type SlotHolder, type SlotValue, sameValue } from '../ctnetlink/attributes/kinds.ts';
 import { EXPECTED, expectationSlot } from '../ctnetlink/expectation.ts';
-import { CompiledFilter } from '../ctnetlink/filter.ts';
-import { FILTER_ORIG, FILTER_REPLY, MARK_MASK, ZONE } from '../ctnetlink/filter-request.ts';
-import type { FilterTerms } from '../ctnetlink/filter-terms.ts';
+import { FILTER_ORIG, FILTER_REPLY, MARK_MASK, ZONE } from '../ctnetlink/filter/dump.ts';
+import { CompiledFilter } from '../ctnetlink/filter/filter.ts';
+import { isWider, requestedTerms } from '../ctnetlink/filter/requested.ts';
+import type { KernelSupport } from '../ctnetlink/filter/support.ts';
+import type { FilterTerms } from '../ctnetlink/filter/terms.ts';
 import { SOME_ZONE } from '../ctnetlink/identity.ts';
 import { completeFrom } from '../ctnetlink/inverse.ts';
-import { type SlotHolder, type SlotValue, sameValue } from '../ctnetlink/kinds.ts';
 import { decodeExpectation, decodeFlow } from '../ctnetlink/message.ts';
-import { isWider, requestedTerms } from '../ctnetlink/requested-filter.ts';
-import type { KernelSupport } from '../ctnetlink/support.ts';
+import { operationOf } from '../ctnetlink/request/describe.ts';
 import { hasTuple, MASTER, ORIG, REPLY, slotOfProperty, type TupleSlots } from '../ctnetlink/tuple.ts';
 import { HOST_LITTLE_ENDIAN, viewOf } from '../netlink/byteorder.ts';
 import { DecodeError } from '../netlink/errors.ts';

@@ -1,4 +1,4 @@
-import { numberOf, SINCE } from '../ctnetlink/support.ts';
+import { numberOf, SINCE } from '../ctnetlink/filter/support.ts';
 import type { Exchange } from './conversations.ts';
 
 /**

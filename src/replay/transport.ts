@@ -1,4 +1,4 @@
-import { describeRequest } from '../ctnetlink/describe-request.ts';
+import { describeRequest } from '../ctnetlink/request/describe.ts';
 import { HOST_LITTLE_ENDIAN, viewOf } from '../netlink/byteorder.ts';
 import { OverrunError } from '../netlink/errors.ts';
 import { align4, walkDatagram, writeNlmsghdr } from '../netlink/nlmsg.ts';

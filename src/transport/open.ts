@@ -12,11 +12,11 @@ import {
 
 /** Adapters by name. */
 const ADAPTERS = {
-  'node:ffi': async (options: OpenOptions) => (await import('./node-ffi.ts')).openNodeFfi(options),
-  koffi: async (options: OpenOptions) => (await import('./koffi.ts')).openKoffi(options),
-  deno: async (options: OpenOptions) => (await import('./deno.ts')).openDeno(options),
-  bun: async (options: OpenOptions) => (await import('./bun.ts')).openBun(options),
-  addon: async (options: OpenOptions) => (await import('./addon.ts')).openAddon(options),
+  'node:ffi': async (options: OpenOptions) => (await import('./adapters/node-ffi.ts')).openNodeFfi(options),
+  koffi: async (options: OpenOptions) => (await import('./adapters/koffi.ts')).openKoffi(options),
+  deno: async (options: OpenOptions) => (await import('./adapters/deno.ts')).openDeno(options),
+  bun: async (options: OpenOptions) => (await import('./adapters/bun.ts')).openBun(options),
+  addon: async (options: OpenOptions) => (await import('./adapters/addon.ts')).openAddon(options),
 } as const;
 
 export type TransportName = keyof typeof ADAPTERS;

@@ -6,7 +6,7 @@ import { readCapture, writeCapture } from '../../src/capture/capture.ts';
 import type { CapturedDatagram } from '../../src/capture/datagram.ts';
 import { messages } from '../../src/capture/messages.ts';
 import { overrunNote, releaseNote } from '../../src/capture/notes.ts';
-import { ATTRIBUTES } from '../../src/ctnetlink/attributes.ts';
+import { ATTRIBUTES } from '../../src/ctnetlink/attributes/flow.ts';
 import { decodeExpectation, decodeFlow } from '../../src/ctnetlink/message.ts';
 import { formatEvent, formatExpectation, formatFlow } from '../../src/format/index.ts';
 import { Conntrack, type Filter } from '../../src/index.ts';

@@ -1,9 +1,9 @@
 /** What -U changes where the table changes between its dump and its requests. */
 import { Writable } from 'node:stream';
 import { expect } from 'chai';
-import { changeFlows } from '../../src/cli/change.ts';
+import { changeFlows } from '../../src/cli/commands/change.ts';
+import { parse } from '../../src/cli/options/parse.ts';
 import { Output } from '../../src/cli/output.ts';
-import { parse } from '../../src/cli/parse.ts';
 import { Conntrack } from '../../src/conntrack/conntrack.ts';
 import { describeKernel, resetNamespace, sysctl } from '../support/kernel.ts';
 

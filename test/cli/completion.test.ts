@@ -3,10 +3,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { COMMANDS, SHELLS, TABLES } from '../../src/cli/commands.ts';
-import { completionScript } from '../../src/cli/completion.ts';
-import { OPTIONS } from '../../src/cli/options.ts';
-import { PROTOCOL_OPTIONS } from '../../src/cli/protocols.ts';
+import { completionScript } from '../../src/cli/help/completion.ts';
+import { COMMANDS, SHELLS, TABLES } from '../../src/cli/options/commands.ts';
+import { OPTIONS } from '../../src/cli/options/options.ts';
+import { PROTOCOL_OPTIONS } from '../../src/cli/options/protocols.ts';
 import { onPath } from '../support/kernel.ts';
 
 describe('cli/completion', () => {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { expect } from 'chai';
 import { readCapture, writeCapture } from '../../src/capture/capture.ts';
-import { leftOut } from '../../src/cli/convert.ts';
+import { leftOut } from '../../src/cli/tools/convert.ts';
 import { CAPTURES, captureBytes } from '../capture/support.ts';
 import { ctnetlink, MAIN, ROOT } from './support.ts';
 

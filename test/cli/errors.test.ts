@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { CommandFailure, Refusals, report } from '../../src/cli/errors.ts';
-import { parse } from '../../src/cli/parse.ts';
-import { UsageError } from '../../src/cli/settings.ts';
+import { CommandFailure, Refusals, report } from '../../src/cli/errors/report.ts';
+import { parse } from '../../src/cli/options/parse.ts';
+import { UsageError } from '../../src/cli/options/settings.ts';
 import { NAME } from '../../src/cli/version.ts';
 import { explainKernelError } from '../../src/ctnetlink/explain.ts';
 import { KernelError, NetlinkError, UnsupportedError } from '../../src/netlink/errors.ts';

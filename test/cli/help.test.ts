@@ -1,11 +1,11 @@
 import { expect } from 'chai';
-import { COMMANDS, TABLE_HELP } from '../../src/cli/commands.ts';
-import { helpText } from '../../src/cli/help.ts';
-import { OPTIONS } from '../../src/cli/options.ts';
-import { OUTPUTS } from '../../src/cli/outputs.ts';
-import { parse } from '../../src/cli/parse.ts';
-import { PROTOCOL_OPTIONS } from '../../src/cli/protocols.ts';
-import { TOOLS } from '../../src/cli/tools.ts';
+import { helpText } from '../../src/cli/help/help.ts';
+import { COMMANDS, TABLE_HELP } from '../../src/cli/options/commands.ts';
+import { OPTIONS } from '../../src/cli/options/options.ts';
+import { OUTPUTS } from '../../src/cli/options/outputs.ts';
+import { parse } from '../../src/cli/options/parse.ts';
+import { PROTOCOL_OPTIONS } from '../../src/cli/options/protocols.ts';
+import { TOOLS } from '../../src/cli/options/tools.ts';
 
 describe('cli/help', () => {
   const help = helpText();

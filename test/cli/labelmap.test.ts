@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { parse } from '../../src/cli/parse.ts';
+import { parse } from '../../src/cli/options/parse.ts';
 import { describeKernel, resetNamespace, sh } from '../support/kernel.ts';
 import { ctnetlink } from './support.ts';
 

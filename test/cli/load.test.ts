@@ -2,9 +2,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { Progress } from '../../src/cli/progress.ts';
-import { UsageError } from '../../src/cli/settings.ts';
-import { wordsOf } from '../../src/cli/words.ts';
+import { Progress } from '../../src/cli/formats/progress.ts';
+import { wordsOf } from '../../src/cli/load/words.ts';
+import { UsageError } from '../../src/cli/options/settings.ts';
 import { describeKernel, resetNamespace, sh } from '../support/kernel.ts';
 import { conntrack, ctnetlink, ctnetlinkUnder, OUR_NAME, type Result, THEIR_NAME } from './support.ts';
 

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { helpText } from '../../src/cli/help.ts';
+import { helpText } from '../../src/cli/help/help.ts';
 import { describeKernel, resetNamespace } from '../support/kernel.ts';
 import { type Dispose, mixedFlows, storm, tracking } from '../support/traffic.ts';
 import { conntrack, ctnetlink, ctnetlinkUnder, MAIN, OUR_NAME, ROOT, sameAsConntrack, THEIR_NAME } from './support.ts';

@@ -2,11 +2,11 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { COMMANDS } from '../../src/cli/commands.ts';
-import { manualPage } from '../../src/cli/manual.ts';
-import { OPTIONS } from '../../src/cli/options.ts';
-import { PROTOCOL_OPTIONS } from '../../src/cli/protocols.ts';
-import { TOOLS } from '../../src/cli/tools.ts';
+import { manualPage } from '../../src/cli/help/manual.ts';
+import { COMMANDS } from '../../src/cli/options/commands.ts';
+import { OPTIONS } from '../../src/cli/options/options.ts';
+import { PROTOCOL_OPTIONS } from '../../src/cli/options/protocols.ts';
+import { TOOLS } from '../../src/cli/options/tools.ts';
 import { onPath } from '../support/kernel.ts';
 import { ROOT } from './support.ts';
 

@@ -1,9 +1,9 @@
 import { expect } from 'chai';
-import { COMMANDS } from '../../src/cli/commands.ts';
-import { OPTIONS } from '../../src/cli/options.ts';
-import { parse } from '../../src/cli/parse.ts';
-import { PROTOCOL_OPTIONS } from '../../src/cli/protocols.ts';
-import { Settings, UsageError } from '../../src/cli/settings.ts';
+import { COMMANDS } from '../../src/cli/options/commands.ts';
+import { OPTIONS } from '../../src/cli/options/options.ts';
+import { parse } from '../../src/cli/options/parse.ts';
+import { PROTOCOL_OPTIONS } from '../../src/cli/options/protocols.ts';
+import { Settings, UsageError } from '../../src/cli/options/settings.ts';
 import { ORIG, REPLY } from '../../src/ctnetlink/tuple.ts';
 
 function refused(argv: readonly string[]): UsageError {

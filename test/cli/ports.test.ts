@@ -1,13 +1,13 @@
 /** Ranges and lists of ports on the command line: what -D, -U, -L and -E make of them, beside a plain reading of the text. */
 import { expect } from 'chai';
-import { changeFlows, removeFlows } from '../../src/cli/change.ts';
-import type { Context } from '../../src/cli/context.ts';
-import { selected } from '../../src/cli/list.ts';
+import { changeFlows, removeFlows } from '../../src/cli/commands/change.ts';
+import type { Context } from '../../src/cli/commands/context.ts';
+import { selected } from '../../src/cli/commands/list.ts';
+import { Selection } from '../../src/cli/commands/selection.ts';
+import { Shapes } from '../../src/cli/load/shapes.ts';
+import { parse } from '../../src/cli/options/parse.ts';
+import { UsageError } from '../../src/cli/options/settings.ts';
 import { Output } from '../../src/cli/output.ts';
-import { parse } from '../../src/cli/parse.ts';
-import { Selection } from '../../src/cli/selection.ts';
-import { UsageError } from '../../src/cli/settings.ts';
-import { Shapes } from '../../src/cli/shapes.ts';
 import { Conntrack } from '../../src/conntrack/conntrack.ts';
 import { Flow } from '../../src/ctnetlink/flow.ts';
 import { BpfProgram } from '../../src/netlink/bpf.ts';

@@ -1,8 +1,8 @@
 /** -E of a capture, without a process. */
 import { expect } from 'chai';
-import { flowEvents } from '../../src/cli/events.ts';
+import { flowEvents } from '../../src/cli/commands/events.ts';
+import { parse } from '../../src/cli/options/parse.ts';
 import { Output } from '../../src/cli/output.ts';
-import { parse } from '../../src/cli/parse.ts';
 import { Conntrack } from '../../src/conntrack/conntrack.ts';
 import { replay } from '../../src/replay/replay.ts';
 

@@ -1,11 +1,11 @@
 /** How often the command line looks at a flow. */
 import { expect } from 'chai';
-import { changeFlows, removeFlows } from '../../src/cli/change.ts';
+import { changeFlows, removeFlows } from '../../src/cli/commands/change.ts';
+import { Selection } from '../../src/cli/commands/selection.ts';
+import { parse } from '../../src/cli/options/parse.ts';
 import { Output } from '../../src/cli/output.ts';
-import { parse } from '../../src/cli/parse.ts';
-import { Selection } from '../../src/cli/selection.ts';
 import { Conntrack } from '../../src/conntrack/conntrack.ts';
-import { CompiledFilter } from '../../src/ctnetlink/filter.ts';
+import { CompiledFilter } from '../../src/ctnetlink/filter/filter.ts';
 import type { Flow } from '../../src/ctnetlink/flow.ts';
 import { describeKernel, resetNamespace } from '../support/kernel.ts';
 

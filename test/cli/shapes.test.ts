@@ -1,8 +1,8 @@
 import { expect } from 'chai';
-import { Parser } from '../../src/cli/parse.ts';
-import type { Settings } from '../../src/cli/settings.ts';
-import { Shapes } from '../../src/cli/shapes.ts';
-import { wordsOf } from '../../src/cli/words.ts';
+import { Shapes } from '../../src/cli/load/shapes.ts';
+import { wordsOf } from '../../src/cli/load/words.ts';
+import { Parser } from '../../src/cli/options/parse.ts';
+import type { Settings } from '../../src/cli/options/settings.ts';
 import { Random } from '../support/random.ts';
 
 /** What a line says, or why it says nothing. */

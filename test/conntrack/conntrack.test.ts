@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { Conntrack } from '../../src/conntrack/conntrack.ts';
+import type { FlowInit } from '../../src/ctnetlink/attributes/flow-properties.ts';
 import { Flow } from '../../src/ctnetlink/flow.ts';
-import type { FlowInit } from '../../src/ctnetlink/properties.ts';
 import { ClosedError, DecodeError, KernelError, TransportError, UnsupportedError } from '../../src/netlink/errors.ts';
 import { replay } from '../../src/replay/replay.ts';
 import { EBUSY, EEXIST, EINVAL, ENOENT, EPERM } from '../../src/uapi/errno.ts';

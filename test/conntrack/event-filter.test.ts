@@ -6,7 +6,7 @@ import { expect } from 'chai';
 import { Conntrack } from '../../src/conntrack/conntrack.ts';
 import type { Events } from '../../src/conntrack/events.ts';
 import type { ConntrackEvent, EventOptions, FlowEvent } from '../../src/conntrack/flow-events.ts';
-import { CompiledFilter, type Filter } from '../../src/ctnetlink/filter.ts';
+import { CompiledFilter, type Filter } from '../../src/ctnetlink/filter/filter.ts';
 import { decodeFlow, type EventType } from '../../src/ctnetlink/message.ts';
 import { BpfProgram } from '../../src/netlink/bpf.ts';
 import { viewOf } from '../../src/netlink/byteorder.ts';

@@ -1,7 +1,7 @@
 /** A filtered flush goes to the kernel only where it is known to flush that and nothing else. */
 import { expect } from 'chai';
-import type { Filter } from '../../src/ctnetlink/filter.ts';
-import type { FlowInit } from '../../src/ctnetlink/properties.ts';
+import type { FlowInit } from '../../src/ctnetlink/attributes/flow-properties.ts';
+import type { Filter } from '../../src/ctnetlink/filter/filter.ts';
 import { KernelError } from '../../src/netlink/errors.ts';
 import { EBUSY, ENOENT, EPERM } from '../../src/uapi/errno.ts';
 import { done, error, rejection } from '../support/fake-transport.ts';

@@ -1,8 +1,8 @@
 /** A Conntrack over a kernel that the test plays: messages about flows, and what a request said. */
 import { Conntrack, type ConntrackOptions } from '../../src/conntrack/conntrack.ts';
+import type { FlowInit } from '../../src/ctnetlink/attributes/flow-properties.ts';
 import { Flow, flowCodec } from '../../src/ctnetlink/flow.ts';
 import { decodeFlow } from '../../src/ctnetlink/message.ts';
-import type { FlowInit } from '../../src/ctnetlink/properties.ts';
 import { viewOf } from '../../src/netlink/byteorder.ts';
 import { Writer } from '../../src/netlink/writer.ts';
 import { writeNfgenmsg } from '../../src/nfnetlink/nfgenmsg.ts';

@@ -1,8 +1,8 @@
 /** Dumps that reset counters: what is zeroed is what is yielded, and a lost answer is never asked for again. */
 import { expect } from 'chai';
-import type { Filter } from '../../src/ctnetlink/filter.ts';
+import type { FlowInit } from '../../src/ctnetlink/attributes/flow-properties.ts';
+import type { Filter } from '../../src/ctnetlink/filter/filter.ts';
 import type { Flow } from '../../src/ctnetlink/flow.ts';
-import type { FlowInit } from '../../src/ctnetlink/properties.ts';
 import { OverrunError } from '../../src/netlink/errors.ts';
 import { ENOENT, EPERM } from '../../src/uapi/errno.ts';
 import { ack, done, error, type FakeTransport, headerOf, rejection, type Script } from '../support/fake-transport.ts';

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { ATTRIBUTES, PADDING } from '../../src/ctnetlink/attributes.ts';
+import { ATTRIBUTES, PADDING } from '../../src/ctnetlink/attributes/flow.ts';
 import { Flow, flowCodec } from '../../src/ctnetlink/flow.ts';
 import { viewOf } from '../../src/netlink/byteorder.ts';
 import { DecodeError } from '../../src/netlink/errors.ts';

@@ -1,8 +1,8 @@
 /** The rules are those of nfct_cmp, and test/nfct/compare.test.ts holds them against it; here are the options by their names. */
 import { expect } from 'chai';
+import type { FlowInit } from '../../src/ctnetlink/attributes/flow-properties.ts';
 import { type Comparison, flowsMatch } from '../../src/ctnetlink/compare.ts';
 import { Flow } from '../../src/ctnetlink/flow.ts';
-import type { FlowInit } from '../../src/ctnetlink/properties.ts';
 
 const ALL: Comparison = { orig: true, reply: true, rest: true, required: 'ignored' };
 const NOTHING: Comparison = { orig: false, reply: false, rest: false, required: 'both' };

@@ -1,13 +1,13 @@
 /** What requests are called in messages: each as its builder writes it. */
 import { expect } from 'chai';
-import { describeRequest } from '../../src/ctnetlink/describe-request.ts';
+import type { FlowInit } from '../../src/ctnetlink/attributes/flow-properties.ts';
 import { Expectation } from '../../src/ctnetlink/expectation.ts';
-import * as expectations from '../../src/ctnetlink/expectation-request.ts';
-import { CompiledFilter, type Filter } from '../../src/ctnetlink/filter.ts';
+import { CompiledFilter, type Filter } from '../../src/ctnetlink/filter/filter.ts';
+import { kernelSupport } from '../../src/ctnetlink/filter/support.ts';
 import { Flow } from '../../src/ctnetlink/flow.ts';
-import type { FlowInit } from '../../src/ctnetlink/properties.ts';
-import * as requests from '../../src/ctnetlink/request.ts';
-import { kernelSupport } from '../../src/ctnetlink/support.ts';
+import { describeRequest } from '../../src/ctnetlink/request/describe.ts';
+import * as expectations from '../../src/ctnetlink/request/expectation.ts';
+import * as requests from '../../src/ctnetlink/request/flow.ts';
 import { bytesOf, type Request } from '../../src/netlink/request.ts';
 import { message } from '../support/fake-transport.ts';
 

@@ -1,9 +1,9 @@
 /** Filters as socket filters: what a program lets through beside what CompiledFilter.matches takes. */
 import { expect } from 'chai';
-import { CompiledFilter, type Filter, type TupleFilter } from '../../src/ctnetlink/filter.ts';
+import type { FlowInit, TupleInit } from '../../src/ctnetlink/attributes/flow-properties.ts';
+import { CompiledFilter, type Filter, type TupleFilter } from '../../src/ctnetlink/filter/filter.ts';
+import type { Range, Ranges } from '../../src/ctnetlink/filter/ranges.ts';
 import { decodeFlow } from '../../src/ctnetlink/message.ts';
-import type { FlowInit, TupleInit } from '../../src/ctnetlink/properties.ts';
-import type { Range, Ranges } from '../../src/ctnetlink/ranges.ts';
 import { BpfProgram } from '../../src/netlink/bpf.ts';
 import { viewOf } from '../../src/netlink/byteorder.ts';
 import { DESTROY, flow, flowMessage, NEW, UPDATE } from '../conntrack/played.ts';

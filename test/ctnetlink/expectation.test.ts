@@ -1,8 +1,9 @@
 import { expect } from 'chai';
+import { EXPECTATION_ATTRIBUTES } from '../../src/ctnetlink/attributes/expectation.ts';
+import type { ExpectationInit, ExpectationPath } from '../../src/ctnetlink/attributes/expectation-properties.ts';
 import { Expectation, expectationCodec } from '../../src/ctnetlink/expectation.ts';
-import { EXPECTATION_ATTRIBUTES } from '../../src/ctnetlink/expectation-attributes.ts';
-import { CompiledExpectationFilter } from '../../src/ctnetlink/expectation-filter.ts';
-import type { ExpectationInit, ExpectationPath } from '../../src/ctnetlink/expectation-properties.ts';
+import { CompiledExpectationFilter } from '../../src/ctnetlink/filter/expectation.ts';
+import { decodeExpectation, eventTypeOf, expectationEventTypeOf } from '../../src/ctnetlink/message.ts';
 import {
   buildExpectationCreate,
   buildExpectationDelete,
@@ -10,8 +11,7 @@ import {
   buildExpectationFlush,
   buildExpectationGet,
   buildExpectationStats,
-} from '../../src/ctnetlink/expectation-request.ts';
-import { decodeExpectation, eventTypeOf, expectationEventTypeOf } from '../../src/ctnetlink/message.ts';
+} from '../../src/ctnetlink/request/expectation.ts';
 import { decodeExpectationCpuStats } from '../../src/ctnetlink/stats.ts';
 import { viewOf } from '../../src/netlink/byteorder.ts';
 import { bytesOf, type Request } from '../../src/netlink/request.ts';

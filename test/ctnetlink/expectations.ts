@@ -1,8 +1,8 @@
 /** Expectations for tests: random ones, and their attributes as bytes. */
 
+import { EXPECTATION_ATTRIBUTES } from '../../src/ctnetlink/attributes/expectation.ts';
+import type { ExpectationInit } from '../../src/ctnetlink/attributes/expectation-properties.ts';
 import { Expectation, expectationCodec } from '../../src/ctnetlink/expectation.ts';
-import { EXPECTATION_ATTRIBUTES } from '../../src/ctnetlink/expectation-attributes.ts';
-import type { ExpectationInit } from '../../src/ctnetlink/expectation-properties.ts';
 import { viewOf } from '../../src/netlink/byteorder.ts';
 import { Writer } from '../../src/netlink/writer.ts';
 import type { Random } from '../support/random.ts';

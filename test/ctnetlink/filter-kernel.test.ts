@@ -3,12 +3,12 @@
  * gives exactly that, and a flush by it leaves exactly the rest. A flush that takes more than it says cannot be undone.
  */
 import { expect } from 'chai';
-import { CompiledFilter, type Filter } from '../../src/ctnetlink/filter.ts';
+import type { FlowInit, TupleInit } from '../../src/ctnetlink/attributes/flow-properties.ts';
+import { CompiledFilter, type Filter } from '../../src/ctnetlink/filter/filter.ts';
+import { kernelSupport } from '../../src/ctnetlink/filter/support.ts';
 import { Flow } from '../../src/ctnetlink/flow.ts';
 import { decodeFlow } from '../../src/ctnetlink/message.ts';
-import type { FlowInit, TupleInit } from '../../src/ctnetlink/properties.ts';
-import { buildCreate, buildDump, buildFlush } from '../../src/ctnetlink/request.ts';
-import { kernelSupport } from '../../src/ctnetlink/support.ts';
+import { buildCreate, buildDump, buildFlush } from '../../src/ctnetlink/request/flow.ts';
 import { KernelError } from '../../src/netlink/errors.ts';
 import { NetlinkSocket } from '../../src/netlink/socket.ts';
 import { openTransport } from '../../src/transport/open.ts';

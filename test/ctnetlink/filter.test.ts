@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import { formatIpv6, parseIpv6 } from '../../src/ctnetlink/address.ts';
-import { CompiledFilter, type Filter, type KernelFilter } from '../../src/ctnetlink/filter.ts';
+import type { FlowInit } from '../../src/ctnetlink/attributes/flow-properties.ts';
+import { CompiledFilter, type Filter, type KernelFilter } from '../../src/ctnetlink/filter/filter.ts';
+import { kernelSupport } from '../../src/ctnetlink/filter/support.ts';
 import { Flow } from '../../src/ctnetlink/flow.ts';
-import type { FlowInit } from '../../src/ctnetlink/properties.ts';
-import { kernelSupport } from '../../src/ctnetlink/support.ts';
 import * as cta from '../../src/uapi/nfnetlink_conntrack.ts';
 import { Random, seedFromEnvironment } from '../support/random.ts';
 import { encode } from './samples.ts';

@@ -1,8 +1,8 @@
 import { inspect } from 'node:util';
 import { expect } from 'chai';
-import { ATTRIBUTES } from '../../src/ctnetlink/attributes.ts';
+import { ATTRIBUTES } from '../../src/ctnetlink/attributes/flow.ts';
+import type { FlowInit } from '../../src/ctnetlink/attributes/flow-properties.ts';
 import { Flow } from '../../src/ctnetlink/flow.ts';
-import type { FlowInit } from '../../src/ctnetlink/properties.ts';
 import { Random, seedFromEnvironment } from '../support/random.ts';
 import { encode, randomFlow, slotsOf } from './samples.ts';
 

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
+import type { FlowInit, TupleInit } from '../../src/ctnetlink/attributes/flow-properties.ts';
 import { Flow } from '../../src/ctnetlink/flow.ts';
-import type { FlowInit, TupleInit } from '../../src/ctnetlink/properties.ts';
 
 const V4 = { src: '192.0.2.1', dst: '198.51.100.2' };
 const V6 = { src: '2001:db8::1', dst: '2001:db8:0:0::2' };

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { KINDS, type Kind, type KindName, type SlotValue, toHex } from '../../src/ctnetlink/kinds.ts';
+import { KINDS, type Kind, type KindName, type SlotValue, toHex } from '../../src/ctnetlink/attributes/kinds.ts';
 import { checkInteger, describe as describeValue } from '../../src/netlink/check.ts';
 
 function kind(name: KindName): Kind {

@@ -1,8 +1,8 @@
 /** What NAT made of a flow: `flow.nat` and `flow.isNat`. */
 import { expect } from 'chai';
+import type { FlowInit, TupleInit } from '../../src/ctnetlink/attributes/flow-properties.ts';
 import { Flow } from '../../src/ctnetlink/flow.ts';
 import type { Translation } from '../../src/ctnetlink/nat.ts';
-import type { FlowInit, TupleInit } from '../../src/ctnetlink/properties.ts';
 import type { StatusText } from '../../src/ctnetlink/status.ts';
 
 const UDP = { src: '10.0.0.1', dst: '192.0.2.1', proto: 'udp', sport: 1000, dport: 53 } as const;

@@ -16,13 +16,13 @@
 import { expect } from 'chai';
 import { formatIpv6 } from '../../src/ctnetlink/address.ts';
 import * as attr from '../../src/ctnetlink/attr.ts';
-import { ATTRIBUTES, type AttributeRow } from '../../src/ctnetlink/attributes.ts';
+import { ATTRIBUTES, type AttributeRow } from '../../src/ctnetlink/attributes/flow.ts';
+import type { FlowInit, TupleInit } from '../../src/ctnetlink/attributes/flow-properties.ts';
+import { KINDS, type SlotValue } from '../../src/ctnetlink/attributes/kinds.ts';
 import { Flow, slotOfId } from '../../src/ctnetlink/flow.ts';
 import { completeFrom } from '../../src/ctnetlink/inverse.ts';
-import { KINDS, type SlotValue } from '../../src/ctnetlink/kinds.ts';
 import { decodeFlow } from '../../src/ctnetlink/message.ts';
-import type { FlowInit, TupleInit } from '../../src/ctnetlink/properties.ts';
-import { buildUpdate } from '../../src/ctnetlink/request.ts';
+import { buildUpdate } from '../../src/ctnetlink/request/flow.ts';
 import { ORIG, REPLY } from '../../src/ctnetlink/tuple.ts';
 import { HOST_LITTLE_ENDIAN, viewOf } from '../../src/netlink/byteorder.ts';
 import { Writer } from '../../src/netlink/writer.ts';

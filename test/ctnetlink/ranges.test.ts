@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { type Range, RangeSet, type Ranges, readRanges } from '../../src/ctnetlink/ranges.ts';
+import { type Range, RangeSet, type Ranges, readRanges } from '../../src/ctnetlink/filter/ranges.ts';
 import { Random, seedFromEnvironment } from '../support/random.ts';
 
 const MAX = 0xffff;

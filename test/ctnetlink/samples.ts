@@ -1,9 +1,9 @@
 /** Values for every kind of attribute, and messages made of them: what the tests of the table, of the codec and of parity share. */
 import { formatIpv6 } from '../../src/ctnetlink/address.ts';
-import { ATTRIBUTES, type AttributeRow, type WirePath } from '../../src/ctnetlink/attributes.ts';
+import { ATTRIBUTES, type AttributeRow, type WirePath } from '../../src/ctnetlink/attributes/flow.ts';
+import type { FlowInit } from '../../src/ctnetlink/attributes/flow-properties.ts';
+import type { KindName } from '../../src/ctnetlink/attributes/kinds.ts';
 import { Flow, flowCodec } from '../../src/ctnetlink/flow.ts';
-import type { KindName } from '../../src/ctnetlink/kinds.ts';
-import type { FlowInit } from '../../src/ctnetlink/properties.ts';
 import { HOST_LITTLE_ENDIAN, viewOf } from '../../src/netlink/byteorder.ts';
 import { Writer } from '../../src/netlink/writer.ts';
 import { NLA_F_NESTED } from '../../src/uapi/netlink.ts';

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { type KernelSupport, kernelSupport } from '../../src/ctnetlink/support.ts';
+import { type KernelSupport, kernelSupport } from '../../src/ctnetlink/filter/support.ts';
 
 /** The first release that has each, and the last that lacks it. */
 const SINCE: Readonly<Record<keyof KernelSupport, readonly [first: string, before: string]>> = {

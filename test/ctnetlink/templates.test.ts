@@ -1,16 +1,16 @@
 /** The codec writes requests of one shape from a template: always the bytes that the general writer makes. */
 import { expect } from 'chai';
-import { ATTRIBUTES, COMMON_SLOTS, PADDING, WRITE_ORDER } from '../../src/ctnetlink/attributes.ts';
-import type { Codec, SlotHolder } from '../../src/ctnetlink/codec.ts';
-import { Tables } from '../../src/ctnetlink/codec-tables.ts';
-import { Templates } from '../../src/ctnetlink/codec-templates.ts';
-import { writeAttributes } from '../../src/ctnetlink/codec-write.ts';
+import { ATTRIBUTES, COMMON_SLOTS, PADDING, WRITE_ORDER } from '../../src/ctnetlink/attributes/flow.ts';
+import type { FlowInit } from '../../src/ctnetlink/attributes/flow-properties.ts';
+import { KINDS, type SlotValue } from '../../src/ctnetlink/attributes/kinds.ts';
+import type { AttributeRow } from '../../src/ctnetlink/attributes/row.ts';
+import type { Codec, SlotHolder } from '../../src/ctnetlink/codec/codec.ts';
+import { Tables } from '../../src/ctnetlink/codec/tables.ts';
+import { Templates } from '../../src/ctnetlink/codec/templates.ts';
+import { writeAttributes } from '../../src/ctnetlink/codec/write.ts';
 import { Expectation, expectationCodec } from '../../src/ctnetlink/expectation.ts';
 import { Flow, flowCodec } from '../../src/ctnetlink/flow.ts';
-import { KINDS, type SlotValue } from '../../src/ctnetlink/kinds.ts';
-import type { FlowInit } from '../../src/ctnetlink/properties.ts';
-import { buildCreate, buildDelete, buildGet, buildUpdate } from '../../src/ctnetlink/request.ts';
-import type { AttributeRow } from '../../src/ctnetlink/row.ts';
+import { buildCreate, buildDelete, buildGet, buildUpdate } from '../../src/ctnetlink/request/flow.ts';
 import type { Request } from '../../src/netlink/request.ts';
 import { Writer } from '../../src/netlink/writer.ts';
 import { Random, seedFromEnvironment } from '../support/random.ts';

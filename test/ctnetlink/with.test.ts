@@ -2,11 +2,11 @@
 import { inspect } from 'node:util';
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
 import { expect } from 'chai';
-import { ATTRIBUTES } from '../../src/ctnetlink/attributes.ts';
+import type { ExpectationInit } from '../../src/ctnetlink/attributes/expectation-properties.ts';
+import { ATTRIBUTES } from '../../src/ctnetlink/attributes/flow.ts';
+import type { FlowInit } from '../../src/ctnetlink/attributes/flow-properties.ts';
 import { Expectation } from '../../src/ctnetlink/expectation.ts';
-import type { ExpectationInit } from '../../src/ctnetlink/expectation-properties.ts';
 import { Flow } from '../../src/ctnetlink/flow.ts';
-import type { FlowInit } from '../../src/ctnetlink/properties.ts';
 import { Random, seedFromEnvironment } from '../support/random.ts';
 import { randomExpectation } from './expectations.ts';
 import { decode, encode, nested, randomFlow, slotsOf } from './samples.ts';

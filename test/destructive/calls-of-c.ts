@@ -1,17 +1,17 @@
 /** The destructive queries of nfct and the options of the command line, as far as they can say what a filter says. */
-import { changeFlows, removeFlows } from '../../src/cli/change.ts';
-import type { Context } from '../../src/cli/context.ts';
-import { flushFlows } from '../../src/cli/flush.ts';
-import { selected } from '../../src/cli/list.ts';
+import { changeFlows, removeFlows } from '../../src/cli/commands/change.ts';
+import type { Context } from '../../src/cli/commands/context.ts';
+import { flushFlows } from '../../src/cli/commands/flush.ts';
+import { selected } from '../../src/cli/commands/list.ts';
+import { Selection } from '../../src/cli/commands/selection.ts';
+import { parse } from '../../src/cli/options/parse.ts';
+import { UsageError } from '../../src/cli/options/settings.ts';
 import { Output } from '../../src/cli/output.ts';
-import { parse } from '../../src/cli/parse.ts';
-import { Selection } from '../../src/cli/selection.ts';
-import { UsageError } from '../../src/cli/settings.ts';
 import { Conntrack } from '../../src/conntrack/conntrack.ts';
-import type { Filter } from '../../src/ctnetlink/filter.ts';
+import type { TupleInit } from '../../src/ctnetlink/attributes/flow-properties.ts';
+import type { Filter } from '../../src/ctnetlink/filter/filter.ts';
+import type { Ranges } from '../../src/ctnetlink/filter/ranges.ts';
 import { Flow } from '../../src/ctnetlink/flow.ts';
-import type { TupleInit } from '../../src/ctnetlink/properties.ts';
-import type { Ranges } from '../../src/ctnetlink/ranges.ts';
 import { statusBits } from '../../src/ctnetlink/status.ts';
 import { UnsupportedError } from '../../src/netlink/errors.ts';
 import type { TransportFactory } from '../../src/netlink/transport.ts';

@@ -1,6 +1,6 @@
 /** The calls that delete flows, reset counters or change what is there, for the matrix. */
 import type { Conntrack } from '../../src/conntrack/conntrack.ts';
-import type { Filter } from '../../src/ctnetlink/filter.ts';
+import type { Filter } from '../../src/ctnetlink/filter/filter.ts';
 import type { Flow } from '../../src/ctnetlink/flow.ts';
 import type { TransportFactory } from '../../src/netlink/transport.ts';
 import { IPS_FIXED_TIMEOUT } from '../../src/uapi/nf_conntrack_common.ts';

@@ -1,12 +1,12 @@
 /** Every call that deletes expectations, and those on flows that take their expectations along: exactly the wanted ones are left. */
 import { expect } from 'chai';
-import { deleteExpectation } from '../../src/cli/expect-change.ts';
-import { flushExpectations } from '../../src/cli/flush.ts';
+import { flushExpectations } from '../../src/cli/commands/flush.ts';
+import { deleteExpectation } from '../../src/cli/expectations/change.ts';
+import { parse } from '../../src/cli/options/parse.ts';
 import { Output } from '../../src/cli/output.ts';
-import { parse } from '../../src/cli/parse.ts';
 import { Conntrack } from '../../src/conntrack/conntrack.ts';
-import type { ExpectationInit } from '../../src/ctnetlink/expectation-properties.ts';
-import type { FlowInit } from '../../src/ctnetlink/properties.ts';
+import type { ExpectationInit } from '../../src/ctnetlink/attributes/expectation-properties.ts';
+import type { FlowInit } from '../../src/ctnetlink/attributes/flow-properties.ts';
 import { KernelError } from '../../src/netlink/errors.ts';
 import * as nfct from '../../src/nfct/index.ts';
 import { AF_INET } from '../../src/uapi/socket.ts';

@@ -1,7 +1,7 @@
 /** Runs cases of the matrix, and says what is wrong with what they left. */
 import { Conntrack } from '../../src/conntrack/conntrack.ts';
-import { CompiledFilter, type Filter } from '../../src/ctnetlink/filter.ts';
-import { kernelSupport } from '../../src/ctnetlink/support.ts';
+import { CompiledFilter, type Filter } from '../../src/ctnetlink/filter/filter.ts';
+import { kernelSupport } from '../../src/ctnetlink/filter/support.ts';
 import { type Call, NEW_MARK } from './calls.ts';
 import { type Entry, keyOf, packetsOf } from './table.ts';
 import type { World } from './world.ts';

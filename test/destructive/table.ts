@@ -3,10 +3,10 @@
  * package's own filters: it reads flows as JSON, and node:net compares the prefixes of addresses.
  */
 import { BlockList } from 'node:net';
-import type { Filter, Masked, TupleFilter } from '../../src/ctnetlink/filter.ts';
+import type { FlowInit, TupleInit } from '../../src/ctnetlink/attributes/flow-properties.ts';
+import type { Filter, Masked, TupleFilter } from '../../src/ctnetlink/filter/filter.ts';
+import type { Ranges } from '../../src/ctnetlink/filter/ranges.ts';
 import { Flow } from '../../src/ctnetlink/flow.ts';
-import type { FlowInit, TupleInit } from '../../src/ctnetlink/properties.ts';
-import type { Ranges } from '../../src/ctnetlink/ranges.ts';
 import * as nf from '../../src/uapi/nf_conntrack_common.ts';
 
 type Tuple = Record<string, string | number | undefined>;

@@ -1,9 +1,9 @@
 /** Nothing that a kernel, a capture or another program can name drives the terminal that text goes to. */
 import { expect } from 'chai';
-import { wordsOf } from '../../src/cli/words.ts';
-import { ATTRIBUTES } from '../../src/ctnetlink/attributes.ts';
+import { wordsOf } from '../../src/cli/load/words.ts';
+import { EXPECTATION_ATTRIBUTES } from '../../src/ctnetlink/attributes/expectation.ts';
+import { ATTRIBUTES } from '../../src/ctnetlink/attributes/flow.ts';
 import { Expectation, expectationSlot } from '../../src/ctnetlink/expectation.ts';
-import { EXPECTATION_ATTRIBUTES } from '../../src/ctnetlink/expectation-attributes.ts';
 import { Flow } from '../../src/ctnetlink/flow.ts';
 import { slotOfProperty } from '../../src/ctnetlink/tuple.ts';
 import * as format from '../../src/format/index.ts';

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { Expectation } from '../../src/ctnetlink/expectation.ts';
-import { buildExpectationDump } from '../../src/ctnetlink/expectation-request.ts';
+import { buildExpectationDump } from '../../src/ctnetlink/request/expectation.ts';
 import { formatOptions, NFCT_O_PLAIN, NFCT_O_XML } from '../../src/format/flags.ts';
 import {
   formatExpectation,

@@ -1,6 +1,7 @@
 /** Expectations for the formatters: random ones, and messages of what the kernel says. */
+
+import { EXPECTATION_ATTRIBUTES } from '../../src/ctnetlink/attributes/expectation.ts';
 import { Expectation, expectationCodec } from '../../src/ctnetlink/expectation.ts';
-import { EXPECTATION_ATTRIBUTES } from '../../src/ctnetlink/expectation-attributes.ts';
 import { decodeExpectation } from '../../src/ctnetlink/message.ts';
 import { viewOf } from '../../src/netlink/byteorder.ts';
 import { Writer } from '../../src/netlink/writer.ts';

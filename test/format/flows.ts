@@ -1,9 +1,9 @@
 /** Flows for the formatters: random ones of every attribute, and messages of what the kernel says. */
 
-import { ATTRIBUTES } from '../../src/ctnetlink/attributes.ts';
+import { ATTRIBUTES } from '../../src/ctnetlink/attributes/flow.ts';
+import { KINDS, type SlotValue } from '../../src/ctnetlink/attributes/kinds.ts';
 import { Flow, flowCodec } from '../../src/ctnetlink/flow.ts';
-import { KINDS, type SlotValue } from '../../src/ctnetlink/kinds.ts';
-import { buildDump } from '../../src/ctnetlink/request.ts';
+import { buildDump } from '../../src/ctnetlink/request/flow.ts';
 import { slotOfProperty } from '../../src/ctnetlink/tuple.ts';
 import type { nlmsghdr } from '../../src/netlink/nlmsg.ts';
 import type { Request } from '../../src/netlink/request.ts';

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { ATTRIBUTES } from '../../src/ctnetlink/attributes.ts';
+import { ATTRIBUTES } from '../../src/ctnetlink/attributes/flow.ts';
 import { Flow } from '../../src/ctnetlink/flow.ts';
 import { slotOfProperty } from '../../src/ctnetlink/tuple.ts';
 import { NFCT_O_XML, NFCT_OF_TIME, NFCT_OF_TIMESTAMP } from '../../src/format/flags.ts';

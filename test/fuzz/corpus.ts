@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { readCapture } from '../../src/capture/capture.ts';
-import { ATTRIBUTES } from '../../src/ctnetlink/attributes.ts';
+import { ATTRIBUTES } from '../../src/ctnetlink/attributes/flow.ts';
 import { viewOf } from '../../src/netlink/byteorder.ts';
 import { walkDatagram } from '../../src/netlink/nlmsg.ts';
 import { encodeExpectation, randomExpectation } from '../ctnetlink/expectations.ts';

@@ -1,9 +1,16 @@
 /** What the kernel charges a receive buffer for answers: never more than the window counts. */
 import { expect } from 'chai';
 import { Conntrack } from '../../src/conntrack/conntrack.ts';
+import type { FlowInit } from '../../src/ctnetlink/attributes/flow-properties.ts';
 import { Flow } from '../../src/ctnetlink/flow.ts';
-import type { FlowInit } from '../../src/ctnetlink/properties.ts';
-import { buildCreate, buildDelete, buildDump, buildGet, buildStats, buildUpdate } from '../../src/ctnetlink/request.ts';
+import {
+  buildCreate,
+  buildDelete,
+  buildDump,
+  buildGet,
+  buildStats,
+  buildUpdate,
+} from '../../src/ctnetlink/request/flow.ts';
 import { ACK_CHARGE, DUMP_CHARGE, REPLY_CHARGE } from '../../src/netlink/charges.ts';
 import { bytesOf, type Request } from '../../src/netlink/request.ts';
 import { sendmsg } from '../../src/transport/libc/call.ts';

@@ -1,8 +1,8 @@
 /** Everything that Conntrack does, against the real kernel; conntrack(8) is the witness that it happened. */
 import { expect } from 'chai';
 import { Conntrack } from '../../src/conntrack/conntrack.ts';
+import type { FlowInit } from '../../src/ctnetlink/attributes/flow-properties.ts';
 import type { Flow } from '../../src/ctnetlink/flow.ts';
-import type { FlowInit } from '../../src/ctnetlink/properties.ts';
 import { code } from '../support/code.ts';
 import { describeKernel, resetNamespace, sh, sysctl } from '../support/kernel.ts';
 import { tcpConnection, tracking } from '../support/traffic.ts';

@@ -4,13 +4,13 @@
  */
 import { expect } from 'chai';
 import { Conntrack } from '../../src/conntrack/conntrack.ts';
+import type { FlowInit, TupleInit } from '../../src/ctnetlink/attributes/flow-properties.ts';
 import { explainKernelError } from '../../src/ctnetlink/explain.ts';
-import { CompiledFilter, type Filter } from '../../src/ctnetlink/filter.ts';
+import { CompiledFilter, type Filter } from '../../src/ctnetlink/filter/filter.ts';
+import { kernelSupport } from '../../src/ctnetlink/filter/support.ts';
 import { Flow } from '../../src/ctnetlink/flow.ts';
 import { decodeFlow } from '../../src/ctnetlink/message.ts';
-import type { FlowInit, TupleInit } from '../../src/ctnetlink/properties.ts';
-import { buildDump, buildMessage } from '../../src/ctnetlink/request.ts';
-import { kernelSupport } from '../../src/ctnetlink/support.ts';
+import { buildDump, buildMessage } from '../../src/ctnetlink/request/flow.ts';
 import { KernelError } from '../../src/netlink/errors.ts';
 import type { Request } from '../../src/netlink/request.ts';
 import { NetlinkSocket } from '../../src/netlink/socket.ts';

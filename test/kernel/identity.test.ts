@@ -2,8 +2,8 @@
 import { expect } from 'chai';
 import { Conntrack } from '../../src/conntrack/conntrack.ts';
 import { ManyError } from '../../src/conntrack/many.ts';
+import type { FlowInit } from '../../src/ctnetlink/attributes/flow-properties.ts';
 import { Flow } from '../../src/ctnetlink/flow.ts';
-import type { FlowInit } from '../../src/ctnetlink/properties.ts';
 import { slotOfProperty } from '../../src/ctnetlink/tuple.ts';
 import { KernelError } from '../../src/netlink/errors.ts';
 import { rejection } from '../support/fake-transport.ts';

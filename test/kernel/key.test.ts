@@ -1,8 +1,8 @@
 /** Two flows have one key exactly if the kernel takes the second for the first. */
 import { expect } from 'chai';
 import { Conntrack } from '../../src/conntrack/conntrack.ts';
+import type { FlowInit, TupleInit } from '../../src/ctnetlink/attributes/flow-properties.ts';
 import { Flow } from '../../src/ctnetlink/flow.ts';
-import type { FlowInit, TupleInit } from '../../src/ctnetlink/properties.ts';
 import { KernelError } from '../../src/netlink/errors.ts';
 import { describeKernel, resetNamespace } from '../support/kernel.ts';
 

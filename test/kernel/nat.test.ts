@@ -1,8 +1,8 @@
 /** NAT as the kernel sets it up: `flow.nat` says what was asked for. */
 import { expect } from 'chai';
 import { Conntrack } from '../../src/conntrack/conntrack.ts';
+import type { FlowInit } from '../../src/ctnetlink/attributes/flow-properties.ts';
 import type { Translation } from '../../src/ctnetlink/nat.ts';
-import type { FlowInit } from '../../src/ctnetlink/properties.ts';
 import { describeKernel, resetNamespace } from '../support/kernel.ts';
 
 const UDP = { src: '10.0.0.1', dst: '10.1.0.1', proto: 'udp', sport: 1000, dport: 53 } as const;

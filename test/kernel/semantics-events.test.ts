@@ -3,9 +3,9 @@
  * takes them; the addon is allowed to abort this process, which a handful of events does not bring it to.
  */
 import { expect } from 'chai';
+import type { FlowInit, TupleInit } from '../../src/ctnetlink/attributes/flow-properties.ts';
 import { Flow } from '../../src/ctnetlink/flow.ts';
 import { eventTypeOf } from '../../src/ctnetlink/message.ts';
-import type { FlowInit, TupleInit } from '../../src/ctnetlink/properties.ts';
 import {
   buildCreate,
   buildDelete,
@@ -13,7 +13,7 @@ import {
   buildGet,
   buildStats,
   buildUpdate,
-} from '../../src/ctnetlink/request.ts';
+} from '../../src/ctnetlink/request/flow.ts';
 import { HOST_LITTLE_ENDIAN } from '../../src/netlink/byteorder.ts';
 import { NetlinkSocket } from '../../src/netlink/socket.ts';
 import { openTransport } from '../../src/transport/open.ts';

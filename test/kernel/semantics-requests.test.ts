@@ -4,9 +4,9 @@
  */
 import { endianness } from 'node:os';
 import { expect } from 'chai';
+import type { FlowInit, TupleInit } from '../../src/ctnetlink/attributes/flow-properties.ts';
 import { Flow, flowCodec } from '../../src/ctnetlink/flow.ts';
-import type { FlowInit, TupleInit } from '../../src/ctnetlink/properties.ts';
-import { buildDelete, buildUpdate } from '../../src/ctnetlink/request.ts';
+import { buildDelete, buildUpdate } from '../../src/ctnetlink/request/flow.ts';
 import type { Request } from '../../src/netlink/request.ts';
 import { Writer } from '../../src/netlink/writer.ts';
 import { nfnlType, writeNfgenmsg } from '../../src/nfnetlink/nfgenmsg.ts';

@@ -4,9 +4,9 @@
  * compared in objects that were read from messages.)
  */
 import { expect } from 'chai';
+import type { FlowInit } from '../../src/ctnetlink/attributes/flow-properties.ts';
 import { Flow } from '../../src/ctnetlink/flow.ts';
 import { decodeFlow } from '../../src/ctnetlink/message.ts';
-import type { FlowInit } from '../../src/ctnetlink/properties.ts';
 import { viewOf } from '../../src/netlink/byteorder.ts';
 import * as nfct from '../../src/nfct/index.ts';
 import { IPPROTO_ICMP, IPPROTO_TCP } from '../../src/uapi/in.ts';

@@ -1,6 +1,6 @@
 /** struct nfct_filter on the kernel: every kind under both logics on real events, and what it does to queries. */
 import { expect } from 'chai';
-import { buildMessage } from '../../src/ctnetlink/request.ts';
+import { buildMessage } from '../../src/ctnetlink/request/flow.ts';
 import { BpfProgram } from '../../src/netlink/bpf.ts';
 import { HOST_LITTLE_ENDIAN, viewOf } from '../../src/netlink/byteorder.ts';
 import { TransportError, UnsupportedError } from '../../src/netlink/errors.ts';

@@ -1,6 +1,6 @@
 /** struct nfct_filter: its programs beside those of the C library, and what callers get wrong. */
 import { expect } from 'chai';
-import type { FlowInit } from '../../src/ctnetlink/properties.ts';
+import type { FlowInit } from '../../src/ctnetlink/attributes/flow-properties.ts';
 import { BpfProgram } from '../../src/netlink/bpf.ts';
 import { HOST_LITTLE_ENDIAN, viewOf } from '../../src/netlink/byteorder.ts';
 import { ClosedError, TransportError } from '../../src/netlink/errors.ts';

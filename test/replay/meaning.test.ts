@@ -1,8 +1,9 @@
 /** Which recorded request answers which: the same in other words, a wider dump, and none that asks for something else. */
 import { expect } from 'chai';
-import { buildExpectationMessage } from '../../src/ctnetlink/expectation-request.ts';
-import { CompiledFilter, type Filter } from '../../src/ctnetlink/filter.ts';
+import { CompiledFilter, type Filter } from '../../src/ctnetlink/filter/filter.ts';
+import { kernelSupport } from '../../src/ctnetlink/filter/support.ts';
 import { Flow } from '../../src/ctnetlink/flow.ts';
+import { buildExpectationMessage } from '../../src/ctnetlink/request/expectation.ts';
 import {
   buildChange,
   buildDump,
@@ -11,8 +12,7 @@ import {
   buildMessage,
   buildStats,
   type ChangeQuery,
-} from '../../src/ctnetlink/request.ts';
-import { kernelSupport } from '../../src/ctnetlink/support.ts';
+} from '../../src/ctnetlink/request/flow.ts';
 import type { FlowInit } from '../../src/index.ts';
 import { bytesOf, type Request } from '../../src/netlink/request.ts';
 import { type Likeness, Meaning } from '../../src/replay/meaning.ts';

@@ -5,8 +5,8 @@
  * of expectations there are none.
  */
 
+import type { SlotValue } from '../../src/ctnetlink/attributes/kinds.ts';
 import { type Flow, flowCodec } from '../../src/ctnetlink/flow.ts';
-import type { SlotValue } from '../../src/ctnetlink/kinds.ts';
 import { decodeFlow } from '../../src/ctnetlink/message.ts';
 import { ORIG, REPLY, slotOfProperty, type TupleSlots } from '../../src/ctnetlink/tuple.ts';
 import { HOST_LITTLE_ENDIAN, viewOf } from '../../src/netlink/byteorder.ts';

@@ -2,7 +2,7 @@
  * The hash table of nf_conntrack_core.c: each flow stands in it by both of its tuples, and each tuple in the zone of its direction. What is looked up
  * is found by either.
  */
-import type { SlotValue } from '../../src/ctnetlink/kinds.ts';
+import type { SlotValue } from '../../src/ctnetlink/attributes/kinds.ts';
 import { ORIG, REPLY, slotOfProperty, type TupleSlots } from '../../src/ctnetlink/tuple.ts';
 
 const ZONE = slotOfProperty('zone');

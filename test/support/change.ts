@@ -1,5 +1,5 @@
 import { Conntrack } from '../../src/conntrack/conntrack.ts';
-import type { Filter } from '../../src/ctnetlink/filter.ts';
+import type { Filter } from '../../src/ctnetlink/filter/filter.ts';
 import type { FlowInit } from '../../src/ctnetlink/flow.ts';
 import type { TransportFactory } from '../../src/netlink/transport.ts';
 

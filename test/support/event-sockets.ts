@@ -1,6 +1,6 @@
 /** Sockets of the kernel's with socket filters, and events of every kind for them. */
 import type { Transport, TransportFactory } from '../../src/netlink/transport.ts';
-import { openKoffi } from '../../src/transport/koffi.ts';
+import { openKoffi } from '../../src/transport/adapters/koffi.ts';
 import {
   NFNLGRP_CONNTRACK_DESTROY,
   NFNLGRP_CONNTRACK_NEW,

@@ -1,7 +1,7 @@
 /** What each example does: what stands in the tables before, what it prints, and what conntrack(8) lists afterwards. */
 import type { Conntrack } from '../../src/conntrack/conntrack.ts';
-import type { ExpectationInit } from '../../src/ctnetlink/expectation-properties.ts';
-import type { FlowInit } from '../../src/ctnetlink/properties.ts';
+import type { ExpectationInit } from '../../src/ctnetlink/attributes/expectation-properties.ts';
+import type { FlowInit } from '../../src/ctnetlink/attributes/flow-properties.ts';
 
 interface Example {
   args?: string[];

@@ -1,7 +1,7 @@
 /** Packets with any addresses, sent into the tests' own namespace: what counts on flows that a request created. */
 import { isIPv6 } from 'node:net';
 import koffi from 'koffi';
-import type { TupleInit } from '../../src/ctnetlink/properties.ts';
+import type { TupleInit } from '../../src/ctnetlink/attributes/flow-properties.ts';
 import { sh, sysctl } from './kernel.ts';
 
 const AF_INET = 2;

@@ -17,9 +17,9 @@ import { EAGAIN, ECANCELED, ENOBUFS } from '../../uapi/errno.ts';
 import { AioChain } from './aio.ts';
 import { sendmsg } from './call.ts';
 import type { Chain } from './chain.ts';
+import { Ring } from './io_uring/ring.ts';
 import type { Libc } from './libc.ts';
 import { Outgoing } from './outgoing.ts';
-import { Ring } from './ring.ts';
 import { DATAGRAM_SIZE, Slots } from './slots.ts';
 
 /** Receives in a chain: of a dump some 5 ms of the kernel's work, half a megabyte. */

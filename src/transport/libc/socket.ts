@@ -28,7 +28,7 @@ import {
 } from '../../uapi/socket.ts';
 import { Ahead } from './ahead.ts';
 import { attempt, failure, sendmsg } from './call.ts';
-import { MOST as INBOX_SLOTS, Inbox } from './inbox.ts';
+import { MOST as INBOX_SLOTS, Inbox } from './io_uring/inbox.ts';
 import { checkPlatform, type Libc } from './libc.ts';
 import { Losses } from './losses.ts';
 import { allocateAll, Memory, SOCKADDR_NL_PID, SOCKADDR_NL_SIZE } from './memory.ts';

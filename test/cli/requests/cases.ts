@@ -1,9 +1,9 @@
 /** The command lines that are compared: made from the tables of commands and options, so that an option without a case is none that passes. */
-import { COMMANDS } from '../../../src/cli/commands.ts';
-import { ADDRESSES, OPTIONS } from '../../../src/cli/options.ts';
-import { PROTOCOL_OPTIONS, type ProtocolOptions } from '../../../src/cli/protocols.ts';
-import type { TableName } from '../../../src/cli/settings.ts';
-import type { Alternatives, Commands, Letter, Option } from '../../../src/cli/table.ts';
+import { COMMANDS } from '../../../src/cli/options/commands.ts';
+import { ADDRESSES, OPTIONS } from '../../../src/cli/options/options.ts';
+import { PROTOCOL_OPTIONS, type ProtocolOptions } from '../../../src/cli/options/protocols.ts';
+import type { TableName } from '../../../src/cli/options/settings.ts';
+import type { Alternatives, Commands, Letter, Option } from '../../../src/cli/options/table.ts';
 import { PROTOCOLS } from '../../../src/ctnetlink/names.ts';
 import { MIXED } from '../differential/state.ts';
 import { words } from '../differential/topic.ts';

@@ -1,7 +1,8 @@
 /** Requests taken apart, for comparing and for showing: everything but sequence number, portid and lengths. */
-import { ATTRIBUTES } from '../../../src/ctnetlink/attributes.ts';
-import { EXPECTATION_ATTRIBUTES } from '../../../src/ctnetlink/expectation-attributes.ts';
-import type { AttributeRow } from '../../../src/ctnetlink/row.ts';
+
+import { EXPECTATION_ATTRIBUTES } from '../../../src/ctnetlink/attributes/expectation.ts';
+import { ATTRIBUTES } from '../../../src/ctnetlink/attributes/flow.ts';
+import type { AttributeRow } from '../../../src/ctnetlink/attributes/row.ts';
 import { HOST_LITTLE_ENDIAN, viewOf } from '../../../src/netlink/byteorder.ts';
 import { nlattrLength } from '../../../src/netlink/nlattr.ts';
 import { align4, walkDatagram } from '../../../src/netlink/nlmsg.ts';

@@ -1,6 +1,6 @@
 /** Sockets that receive events ahead do all that others do, and lose none of those that come while JavaScript works. */
 import { strict as assert } from 'node:assert';
-import { buildDump } from '../../../src/ctnetlink/request.ts';
+import { buildDump } from '../../../src/ctnetlink/request/flow.ts';
 import type { ConntrackEvent } from '../../../src/index.ts';
 import { bytesOf } from '../../../src/netlink/request.ts';
 import { NLMSG_DONE } from '../../../src/uapi/netlink.ts';

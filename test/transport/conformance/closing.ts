@@ -1,6 +1,6 @@
 /** Closing, at whatever moment. */
 import { strict as assert } from 'node:assert';
-import { buildDump, buildStats } from '../../../src/ctnetlink/request.ts';
+import { buildDump, buildStats } from '../../../src/ctnetlink/request/flow.ts';
 import { Conntrack, type Events, type FlowEvent, type FlowInit } from '../../../src/index.ts';
 import { NetlinkSocket } from '../../../src/netlink/socket.ts';
 import { NFNLGRP_CONNTRACK_NEW } from '../../../src/uapi/nfnetlink.ts';

@@ -2,7 +2,7 @@
 import { strict as assert } from 'node:assert';
 import { readFile } from 'node:fs/promises';
 import { decodeFlow } from '../../../src/ctnetlink/message.ts';
-import { buildCreate, buildDump, buildGet } from '../../../src/ctnetlink/request.ts';
+import { buildCreate, buildDump, buildGet } from '../../../src/ctnetlink/request/flow.ts';
 import { Conntrack, type ConntrackEvent, type Events, Flow, type FlowEvent } from '../../../src/index.ts';
 import { KernelError, OverrunError } from '../../../src/netlink/errors.ts';
 import { NetlinkSocket } from '../../../src/netlink/socket.ts';

@@ -1,7 +1,7 @@
 /** Events. */
 import { strict as assert } from 'node:assert';
 import { Flow } from '../../../src/ctnetlink/flow.ts';
-import { buildCreate } from '../../../src/ctnetlink/request.ts';
+import { buildCreate } from '../../../src/ctnetlink/request/flow.ts';
 import type { ConntrackEvent } from '../../../src/index.ts';
 import { bytesOf } from '../../../src/netlink/request.ts';
 import { NFNLGRP_CONNTRACK_NEW } from '../../../src/uapi/nfnetlink.ts';

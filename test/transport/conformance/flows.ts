@@ -1,7 +1,7 @@
 /** Flows that cases create, by number. */
 import { strict as assert } from 'node:assert';
 import { Flow } from '../../../src/ctnetlink/flow.ts';
-import { buildCreate } from '../../../src/ctnetlink/request.ts';
+import { buildCreate } from '../../../src/ctnetlink/request/flow.ts';
 import type { FlowInit } from '../../../src/index.ts';
 import { HOST_LITTLE_ENDIAN, viewOf } from '../../../src/netlink/byteorder.ts';
 import type { Transport } from '../../../src/netlink/transport.ts';

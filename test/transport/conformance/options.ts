@@ -1,7 +1,7 @@
 /** Socket options: what the kernel adds to its errors, and filters. */
 import { strict as assert } from 'node:assert';
 import { Flow } from '../../../src/ctnetlink/flow.ts';
-import { buildMessage } from '../../../src/ctnetlink/request.ts';
+import { buildMessage } from '../../../src/ctnetlink/request/flow.ts';
 import { HOST_LITTLE_ENDIAN, viewOf } from '../../../src/netlink/byteorder.ts';
 import type { KernelError } from '../../../src/netlink/errors.ts';
 import { NFNLGRP_CONNTRACK_NEW } from '../../../src/uapi/nfnetlink.ts';

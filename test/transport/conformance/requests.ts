@@ -2,7 +2,7 @@
 import { strict as assert } from 'node:assert';
 import { release } from 'node:os';
 import { Flow } from '../../../src/ctnetlink/flow.ts';
-import { buildCreate, buildStats } from '../../../src/ctnetlink/request.ts';
+import { buildCreate, buildStats } from '../../../src/ctnetlink/request/flow.ts';
 import { Conntrack, type FlowInit } from '../../../src/index.ts';
 import { bytesOf } from '../../../src/netlink/request.ts';
 import { sh } from '../../support/kernel.ts';

@@ -57,7 +57,7 @@ export function portids(): number[] {
 }
 
 /**
- * What this process has open, by descriptor. Without the rings, which are kept for the next who needs one (see libc/ring.ts), and without Unix
+ * What this process has open, by descriptor. Without the rings, which are kept for the next who needs one (see io_uring/ring.ts), and without Unix
  * sockets, of which this package has none: Deno makes itself a pair of them, with a thread that waits for signals, at a time of its own.
  */
 function descriptors(): Map<string, string> {

@@ -1,14 +1,14 @@
 /** Sending ahead: what was sent is done, whatever comes after it. Receiving ahead where the kernel refuses io_uring. */
 import { expect } from 'chai';
 import { Flow } from '../../../src/ctnetlink/flow.ts';
-import { buildCreate } from '../../../src/ctnetlink/request.ts';
+import { buildCreate } from '../../../src/ctnetlink/request/flow.ts';
 import { Batch, stampBatch } from '../../../src/netlink/batch.ts';
 import { Ahead } from '../../../src/transport/libc/ahead.ts';
 import { AioChain } from '../../../src/transport/libc/aio.ts';
+import { Ring } from '../../../src/transport/libc/io_uring/ring.ts';
 import type { AioFunctions, Libc } from '../../../src/transport/libc/libc.ts';
 import { Memory } from '../../../src/transport/libc/memory.ts';
 import { Outgoing } from '../../../src/transport/libc/outgoing.ts';
-import { Ring } from '../../../src/transport/libc/ring.ts';
 import { DATAGRAM_SIZE } from '../../../src/transport/libc/slots.ts';
 import { openTransport } from '../../../src/transport/open.ts';
 import { EAGAIN, EBUSY, ENOBUFS, EPERM } from '../../../src/uapi/errno.ts';

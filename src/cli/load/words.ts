@@ -1,0 +1,35 @@
+/** The words of a line of a file, as conntrack(8) finds them. */
+import { UsageError } from '../options/settings.ts';
+
+/** What conntrack(8) has room for, without the name of the program; and in a word. */
+const MOST_WORDS = 253;
+const MOST_CHARACTERS = 1023;
+
+/** A word ends with white space, or with what stands in double quotes, in which a backslash takes the next character as it is. */
+const WORD = /([^ \t"]*)(?:"((?:[^"\\]|\\.)*)(?:"|\\?$))?/gs;
+
+/** Between spaces and tabs. A line that begins with # has none. @throws UsageError for more than conntrack(8) takes */
+export function wordsOf(line: string): string[] {
+  const nul = line.indexOf('\0');
+  const text = nul < 0 ? line : line.slice(0, nul);
+  const words = text.includes('"') ? quotedWords(text) : spacedWords(text);
+  if (words[0] === '' && !text.startsWith('"')) words.shift();
+  if (words.at(-1) === '' && !text.endsWith('"')) words.pop();
+  if (words[0]?.startsWith('#') && !/^[ \t]*"/.test(text)) return [];
+  if (words.length > MOST_WORDS) throw new UsageError('too many arguments');
+  if (text.length > MOST_CHARACTERS && words.some((word) => word.length > MOST_CHARACTERS))
+    throw new UsageError('Parameter too long!');
+  return words;
+}
+
+/** A regular expression costs as much as all else that is done with a line. */
+function spacedWords(text: string): string[] {
+  return text.includes('\t') || text.includes('  ') ? text.split(/[ \t]+/) : text.split(' ');
+}
+
+function quotedWords(text: string): string[] {
+  const words: string[] = [];
+  for (const [whole, plain, quoted = ''] of text.matchAll(WORD))
+    if (whole !== '') words.push(plain + quoted.replace(/\\(.)/gs, '$1'));
+  return words;
+}

@@ -1,0 +1,65 @@
+/** Reads and carries out the command line of a tool. */
+
+import { UsageError } from '../options/settings.ts';
+import type { ToolName } from '../options/tool-names.ts';
+import { TOOLS, type ToolOption, type ToolRow } from '../options/tools.ts';
+import { anonymizeFile } from './anonymize.ts';
+import { convert, convertSettings } from './convert.ts';
+import { toolHelp } from './help.ts';
+
+type Run = (operands: readonly string[], values: ReadonlyMap<string, string>) => Promise<number>;
+
+const RUN: Readonly<Record<ToolName, Run>> = {
+  convert: (operands, values) => convert(convertSettings('convert', operands, values.get('format'))),
+  anonymize: anonymizeFile,
+};
+
+/** @returns the exit status @throws UsageError */
+export async function runTool(name: ToolName, args: readonly string[]): Promise<number> {
+  const tool = TOOLS.find((each) => each.name === name)!;
+  const { operands, values, help } = read(tool, args);
+  if (help) {
+    process.stdout.write(toolHelp(tool));
+    return 0;
+  }
+  return await RUN[name](operands, values);
+}
+
+interface ToolArguments {
+  operands: string[];
+  values: Map<string, string>;
+  help: boolean;
+}
+
+function read({ options }: ToolRow, args: readonly string[]): ToolArguments {
+  const found: ToolArguments = { operands: [], values: new Map(), help: false };
+  let operandsOnly = false;
+  for (let at = 0; at < args.length; at++) {
+    const arg = args[at];
+    if (operandsOnly || !arg.startsWith('-') || arg === '-') {
+      found.operands.push(arg);
+    } else if (arg === '--') {
+      operandsOnly = true;
+    } else if (arg === '-h' || arg === '--help') {
+      found.help = true;
+    } else {
+      const [name, attached] = split(arg);
+      const option = optionOf(options, name, arg);
+      const value = attached ?? args[++at];
+      if (value === undefined) throw new UsageError(`option \`--${option.long}' needs an argument`);
+      found.values.set(option.long, value);
+    }
+  }
+  return found;
+}
+
+function split(arg: string): [name: string, value: string | undefined] {
+  const at = arg.indexOf('=');
+  return at < 0 ? [arg, undefined] : [arg.slice(0, at), arg.slice(at + 1)];
+}
+
+function optionOf(options: readonly ToolOption[], name: string, arg: string): ToolOption {
+  const option = options.find(({ long }) => `--${long}` === name);
+  if (option === undefined) throw new UsageError(`unknown option \`${arg}'`);
+  return option;
+}

@@ -1,0 +1,101 @@
+/** One row of an attribute table, and the rows that every tuple has. */
+
+import type { TupleProperties } from './flow-properties.ts';
+import type { KindName } from './kinds.ts';
+import type { WirePath } from './wire-path.ts';
+
+export interface AttributeRow {
+  /** ATTR_*, where libnetfilter_conntrack has the attribute. */
+  readonly id?: number;
+  /** 'mark', 'orig.src': a property, with its group where it is in one. */
+  readonly property: string;
+  readonly kind: KindName;
+  /** Empty: it is not an attribute of its own but follows from the message (nfgen_family). */
+  readonly path: WirePath;
+  /** Stands here instead when the tuple's protocol is ICMPv6. */
+  readonly icmpv6?: WirePath;
+  /** Was 32 bits wide and stood here in old kernels: read, never written. */
+  readonly narrow?: WirePath;
+  /** C keeps it in network byte order in memory: nfct_get_attr_u16 and _u32 give it so. */
+  readonly networkOrder?: boolean;
+  /** The byte of the attribute, where two properties share one (struct nf_ct_tcp_flags). */
+  readonly byte?: 0 | 1;
+  /** The kernel tells it and takes it from nobody: not part of a request (nfct_nlmsg_build does not write it either). */
+  readonly readOnly?: boolean;
+  /** An empty attribute of this type only pads and must not count (semantics: 64-bit alignment). */
+  readonly emptyPads?: boolean;
+}
+
+/** The numbers of libnetfilter_conntrack for the parts of a tuple, where it has them. */
+export type TupleIds = { [K in 'v4src' | 'v4dst' | 'v6src' | 'v6dst' | 'sport' | 'dport' | 'l3' | 'l4']?: number } & {
+  icmp?: { type: number; code: number; id: number };
+  zone?: number;
+};
+
+export interface TupleRow<Group extends string> extends AttributeRow {
+  readonly property: `${Group}.${keyof TupleProperties}`;
+}
+
+/** The rows of the tuple that stands in these nests. */
+export function tupleRows<Group extends string>(group: Group, outer: WirePath, ids: TupleIds): TupleRow<Group>[] {
+  const { icmp } = ids;
+  const ip = [...outer, 'CTA_TUPLE_IP'] as const;
+  const proto = [...outer, 'CTA_TUPLE_PROTO'] as const;
+  return [
+    { id: ids.l3, property: `${group}.family`, kind: 'family', path: [] },
+    {
+      id: ids.v4src,
+      property: `${group}.src`,
+      kind: 'ipv4',
+      path: [...ip, 'CTA_IP_V4_SRC'],
+      networkOrder: true,
+    },
+    {
+      id: ids.v4dst,
+      property: `${group}.dst`,
+      kind: 'ipv4',
+      path: [...ip, 'CTA_IP_V4_DST'],
+      networkOrder: true,
+    },
+    { id: ids.v6src, property: `${group}.src`, kind: 'ipv6', path: [...ip, 'CTA_IP_V6_SRC'] },
+    { id: ids.v6dst, property: `${group}.dst`, kind: 'ipv6', path: [...ip, 'CTA_IP_V6_DST'] },
+    { id: ids.l4, property: `${group}.proto`, kind: 'proto', path: [...proto, 'CTA_PROTO_NUM'] },
+    {
+      id: ids.sport,
+      property: `${group}.sport`,
+      kind: 'u16',
+      path: [...proto, 'CTA_PROTO_SRC_PORT'],
+      networkOrder: true,
+    },
+    {
+      id: ids.dport,
+      property: `${group}.dport`,
+      kind: 'u16',
+      path: [...proto, 'CTA_PROTO_DST_PORT'],
+      networkOrder: true,
+    },
+    {
+      id: icmp?.code,
+      property: `${group}.icmpCode`,
+      kind: 'u8',
+      path: [...proto, 'CTA_PROTO_ICMP_CODE'],
+      icmpv6: [...proto, 'CTA_PROTO_ICMPV6_CODE'],
+    },
+    {
+      id: icmp?.type,
+      property: `${group}.icmpType`,
+      kind: 'u8',
+      path: [...proto, 'CTA_PROTO_ICMP_TYPE'],
+      icmpv6: [...proto, 'CTA_PROTO_ICMPV6_TYPE'],
+    },
+    {
+      id: icmp?.id,
+      property: `${group}.icmpId`,
+      kind: 'u16',
+      path: [...proto, 'CTA_PROTO_ICMP_ID'],
+      icmpv6: [...proto, 'CTA_PROTO_ICMPV6_ID'],
+      networkOrder: true,
+    },
+    { id: ids.zone, property: `${group}.zone`, kind: 'u16', path: [...outer, 'CTA_TUPLE_ZONE'] },
+  ];
+}

@@ -1,0 +1,97 @@
+/** The filter that a dump or a flush asks the kernel for, read back from the request. */
+import { NFNETLINK_V0 } from '../../uapi/nfnetlink.ts';
+import * as cta from '../../uapi/nfnetlink_conntrack.ts';
+import { AF_UNSPEC } from '../../uapi/socket.ts';
+import { sameValue } from '../attributes/kinds.ts';
+import type { Flow } from '../flow.ts';
+import { ORIG, REPLY, type TupleSlots } from '../tuple.ts';
+import { FILTER_ORIG, FILTER_REPLY, MARK, MARK_MASK, STATUS, STATUS_MASK, ZONE } from './dump.ts';
+import { RangeSet } from './ranges.ts';
+import { type Comparison, comparisonsOf, FilterTerms, type Masked } from './terms.ts';
+
+/** The flag of each part of a tuple. Those of IPv6 addresses are missing: the kernel keeps what differs. */
+const FLAGS: readonly (readonly [part: Exclude<keyof TupleSlots, 'group' | 'all'>, flags: number])[] = [
+  ['src4', cta.CTA_FILTER_F_CTA_IP_SRC],
+  ['dst4', cta.CTA_FILTER_F_CTA_IP_DST],
+  ['proto', cta.CTA_FILTER_F_CTA_PROTO_NUM],
+  ['sport', cta.CTA_FILTER_F_CTA_PROTO_SRC_PORT],
+  ['dport', cta.CTA_FILTER_F_CTA_PROTO_DST_PORT],
+  ['icmpType', cta.CTA_FILTER_F_CTA_PROTO_ICMP_TYPE | cta.CTA_FILTER_F_CTA_PROTO_ICMPV6_TYPE],
+  ['icmpCode', cta.CTA_FILTER_F_CTA_PROTO_ICMP_CODE | cta.CTA_FILTER_F_CTA_PROTO_ICMPV6_CODE],
+  ['icmpId', cta.CTA_FILTER_F_CTA_PROTO_ICMP_ID | cta.CTA_FILTER_F_CTA_PROTO_ICMPV6_ID],
+];
+
+/**
+ * @param family nfgen_family
+ * @param version of the nfgenmsg: in version 0, a flush ignores the family
+ * @returns undefined where it is not known what the kernel makes of it
+ */
+export function requestedTerms(
+  purpose: 'dump' | 'flush',
+  { slots, unknown }: Flow,
+  family: number,
+  version: number,
+): FilterTerms | undefined {
+  if (unknown !== undefined) return undefined;
+  const compared: Comparison[] = [];
+  for (const [tuple, slot] of [
+    [ORIG, FILTER_ORIG],
+    [REPLY, FILTER_REPLY],
+  ] as const) {
+    const parts = partsOf(tuple, (slots[slot] ?? 0) as number);
+    if (parts === undefined) return undefined;
+    for (const each of comparisonsOf(tuple, slots)) if (parts.has(each.slot)) compared.push(each);
+  }
+  const ignored = purpose === 'flush' && version === NFNETLINK_V0 && compared.length === 0;
+  return new FilterTerms({
+    family: family === AF_UNSPEC || ignored ? undefined : family,
+    mark: masked(slots[MARK], slots[MARK_MASK] ?? -1),
+    status: masked(slots[STATUS], slots[STATUS_MASK] ?? slots[STATUS]),
+    zone: slots[ZONE] as number | undefined,
+    compared,
+  });
+}
+
+/** The slots of what is compared; undefined for flags of which that is not known. */
+function partsOf(tuple: TupleSlots, flags: number): Set<number> | undefined {
+  const parts = new Set<number>();
+  let left = flags;
+  for (const [part, flag] of FLAGS) {
+    if ((left & flag) !== 0) parts.add(tuple[part]);
+    left &= ~flag;
+  }
+  return left === 0 ? parts : undefined;
+}
+
+function masked(value: unknown, mask: unknown): Masked | undefined {
+  if (value === undefined) return undefined;
+  return { value: (value as number) >>> 0, mask: (mask as number) >>> 0 };
+}
+
+/** Whatever is one of `narrow` is one of `wide`. */
+export function isWider(wide: FilterTerms, narrow: FilterTerms): boolean {
+  return (
+    (wide.family === undefined || wide.family === narrow.family) &&
+    (wide.zone === undefined || wide.zone === narrow.zone) &&
+    bitsAreWider(wide.mark, narrow.mark) &&
+    bitsAreWider(wide.status, narrow.status) &&
+    wide.compared.every((each) =>
+      narrow.compared.some((other) => other.slot === each.slot && sameRequested(other.value, each.value)),
+    )
+  );
+}
+
+/** A request has no ranges. */
+function sameRequested(a: Comparison['value'], b: Comparison['value']): boolean {
+  return !(a instanceof RangeSet) && !(b instanceof RangeSet) && sameValue(a, b);
+}
+
+function bitsAreWider(wide: Masked | undefined, narrow: Masked | undefined): boolean {
+  if (wide === undefined) return true;
+  return (
+    narrow !== undefined &&
+    (wide.mask & ~narrow.mask) === 0 &&
+    ((wide.value ^ narrow.value) & wide.mask) === 0 &&
+    (wide.value & ~wide.mask) === 0
+  );
+}

@@ -1,0 +1,199 @@
+/** One function a query makes its request: what each sends, and what is refused before it can do harm. */
+import type { Request } from '../../netlink/request.ts';
+import { NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REQUEST } from '../../uapi/netlink.ts';
+import { IPS_CONFIRMED } from '../../uapi/nf_conntrack_common.ts';
+import { NFNETLINK_V1, NFNL_SUBSYS_CTNETLINK } from '../../uapi/nfnetlink.ts';
+import * as cta from '../../uapi/nfnetlink_conntrack.ts';
+import { AF_UNSPEC } from '../../uapi/socket.ts';
+import { ATTRIBUTES } from '../attributes/flow.ts';
+import { describeEntry } from '../describe-tuple.ts';
+import type { KernelFilter } from '../filter/filter.ts';
+import { Flow, flowCodec } from '../flow.ts';
+import { identity, type Naming } from '../identity.ts';
+import { completeFrom } from '../inverse.ts';
+import { requestNat } from '../nat.ts';
+import { setTcpFlags } from '../tcp-flags.ts';
+import { checkTuple, hasAddress, hasTuple, ORIG, REPLY, slotOfProperty } from '../tuple.ts';
+import { NfnlRequest, operations } from './nfnl.ts';
+
+const ACK = NLM_F_REQUEST | NLM_F_ACK;
+const DUMP = NLM_F_REQUEST | NLM_F_DUMP;
+const READ = { replies: true };
+const REPEATABLE = { repeatable: true };
+
+/** Message and flags of every query, as libnetfilter_conntrack sends them; the statistics are ours. */
+const MESSAGES = {
+  create: [cta.IPCTNL_MSG_CT_NEW, ACK | NLM_F_CREATE | NLM_F_EXCL],
+  createOrUpdate: [cta.IPCTNL_MSG_CT_NEW, ACK | NLM_F_CREATE],
+  update: [cta.IPCTNL_MSG_CT_NEW, ACK],
+  get: [cta.IPCTNL_MSG_CT_GET, ACK, READ],
+  reset: [cta.IPCTNL_MSG_CT_GET_CTRZERO, ACK, { replies: true, repeatable: false }],
+  delete: [cta.IPCTNL_MSG_CT_DELETE, ACK],
+  flush: [cta.IPCTNL_MSG_CT_DELETE, ACK],
+  dump: [cta.IPCTNL_MSG_CT_GET, DUMP, REPEATABLE],
+  dumpReset: [cta.IPCTNL_MSG_CT_GET_CTRZERO, DUMP],
+  dumpDying: [cta.IPCTNL_MSG_CT_GET_DYING, DUMP, REPEATABLE],
+  dumpUnconfirmed: [cta.IPCTNL_MSG_CT_GET_UNCONFIRMED, DUMP, REPEATABLE],
+  stats: [cta.IPCTNL_MSG_CT_GET_STATS, ACK, READ],
+  cpuStats: [cta.IPCTNL_MSG_CT_GET_STATS_CPU, DUMP, REPEATABLE],
+} as const;
+
+export type QueryName = keyof typeof MESSAGES;
+
+export const QUERIES = operations(NFNL_SUBSYS_CTNETLINK, MESSAGES);
+
+class FlowRequest extends NfnlRequest {
+  override subject(): string | undefined {
+    const { attributes, kind } = this;
+    if (!(attributes instanceof Flow) || kind.dump || kind === QUERIES.flush) return undefined;
+    const { slots } = attributes;
+    return describeEntry(slots, hasTuple(slots, ORIG) ? ORIG : REPLY, slots[ZONE], slots[ID]);
+  }
+}
+
+/**
+ * A request with exactly these attributes, or none, and no check: the functions below are for who has a flow. An array is written one
+ * after the other, for an order that is not that of the rows.
+ */
+export function buildMessage(
+  query: QueryName,
+  family: number,
+  attributes: Flow | readonly Flow[] = [],
+  version?: number,
+): Request {
+  return new FlowRequest(QUERIES[query], flowCodec, family, attributes, version);
+}
+
+const ZONE = slotOfProperty('zone');
+const ID = slotOfProperty('id');
+const STATUS = slotOfProperty('status');
+const TIMEOUT = slotOfProperty('timeout');
+const TCP_STATE = slotOfProperty('tcp.state');
+const LABELS = slotOfProperty('labels');
+const LABELS_MASK = slotOfProperty('labelsMask');
+/** What may name a flow. */
+const NAMES = [ORIG.family, ...ORIG.all, REPLY.family, ...REPLY.all, ZONE];
+const READ_ONLY = [...ATTRIBUTES.keys()].filter((slot) => ATTRIBUTES[slot].readOnly === true);
+
+function familyOf(flow: Flow): number {
+  return (flow.slots[ORIG.family] ?? flow.slots[REPLY.family] ?? AF_UNSPEC) as number;
+}
+
+/** The kernel refuses another length in an update (EINVAL), and creates a flow without its labels. @throws RangeError */
+function checkLabelsMask(slots: Flow['slots'], argument: string): void {
+  const labels = slots[LABELS] as Uint8Array | undefined;
+  const mask = slots[LABELS_MASK] as Uint8Array | undefined;
+  if (labels === undefined || mask === undefined) return;
+  if (mask.length === 0) throw new RangeError(`${argument}.labelsMask must be whole 32-bit words, not 0 bytes`);
+  if (mask.length !== labels.length)
+    throw new RangeError(
+      `${argument}.labelsMask must have the length of ${argument}.labels, ${labels.length} bytes, not ${mask.length}`,
+    );
+}
+
+/** What of a flow a NEW request carries: all that the kernel takes, also what this package does not know. A copy, unless it is `owned`. */
+function writable(flow: Flow, owned: boolean): Flow {
+  const copy = owned ? flow : new Flow(flow.slots.slice());
+  const { slots } = copy;
+  for (let i = 0; i < READ_ONLY.length; i++) if (slots[READ_ONLY[i]] !== undefined) slots[READ_ONLY[i]] = undefined;
+  copy.unknown = flow.unknown;
+  return copy;
+}
+
+/**
+ * One direction, or part of it, may be missing: it is the inverse of the other. A TCP flow beyond its handshake gets flags that make the kernel
+ * liberal about its windows, unless it has flags or window scales: see tcp-flags.ts.
+ * A dumped flow behind NAT is translated again ('create' only: the kernel refuses NAT for a flow that exists, EOPNOTSUPP).
+ * @param owned the flow is nobody else's, and may be changed
+ * @throws TypeError when no direction is whole or the timeout is missing (the kernel would say EINVAL); RangeError for a mask of labels of another length
+ */
+export function buildCreate(flow: Flow, query: 'create' | 'createOrUpdate', argument = 'flow', owned = false): Request {
+  const known = flow.slots[ID] !== undefined;
+  const attributes = writable(flow, owned);
+  const { slots } = attributes;
+  // A new flow is translated by what a request asks for, and a dump has what came of it.
+  if (known && query === 'create') requestNat(slots);
+  const given = hasAddress(slots, ORIG) || !hasAddress(slots, REPLY) ? ORIG : REPLY;
+  const other = given === ORIG ? REPLY : ORIG;
+  checkTuple(slots, given, argument, known);
+  completeFrom(slots, given, other);
+  checkTuple(slots, other, argument, known);
+  if (slots[LABELS_MASK] !== undefined) checkLabelsMask(slots, argument);
+  if (slots[TIMEOUT] === undefined)
+    throw new TypeError(`${argument}.timeout is required: seconds until the flow expires`);
+  const state = slots[TCP_STATE];
+  if (state !== undefined) setTcpFlags(slots, state as number);
+  confirm(attributes);
+  return buildMessage(query, familyOf(attributes), attributes);
+}
+
+/**
+ * @param owned the flow is nobody else's, and may be changed
+ * @throws TypeError when there is no whole tuple, or a second one that is not whole; RangeError for a mask of labels of another length
+ */
+export function buildUpdate(flow: Flow, argument = 'flow', owned = false, naming: Naming = 'usual'): Request {
+  const { slots } = flow;
+  const known = slots[ID] !== undefined;
+  const hasOrig = hasTuple(slots, ORIG);
+  if (hasOrig) checkTuple(slots, ORIG, argument, known);
+  if (!hasOrig || hasTuple(slots, REPLY)) checkTuple(slots, REPLY, argument, known);
+  if (slots[LABELS_MASK] !== undefined) checkLabelsMask(slots, argument);
+  const family = familyOf(flow);
+  const names = naming === 'exact' ? identity(flow, argument, naming).slots : undefined;
+  const attributes = writable(flow, owned);
+  if (names !== undefined) for (let i = 0; i < NAMES.length; i++) attributes.slots[NAMES[i]] = names[NAMES[i]];
+  confirm(attributes);
+  return buildMessage('update', family, attributes);
+}
+
+/** The kernel answers EBUSY to a status without CONFIRMED, which every flow in the table has. */
+function confirm(flow: Flow): void {
+  const status = flow.slots[STATUS];
+  if (status !== undefined) flow.slots[STATUS] = (status as number) | IPS_CONFIRMED;
+}
+
+/** @throws TypeError when there is no whole tuple */
+export function buildGet(flow: Flow, naming?: Naming): Request {
+  return buildMessage('get', familyOf(flow), identity(flow, 'flow', naming));
+}
+
+/** Asks for the flow, and sets its counters to zero. The kernel compares no id here. @throws TypeError when there is no whole tuple */
+export function buildReset(flow: Flow, naming: Naming): Request {
+  return buildMessage('reset', familyOf(flow), identity(flow, 'flow', naming));
+}
+
+/**
+ * With an id, nothing is deleted when the flow with this tuple has another one.
+ * @throws TypeError when there is no whole tuple: without one the kernel would empty the table
+ */
+export function buildDelete(flow: Flow, naming?: Naming): Request {
+  const attributes = identity(flow, 'flow', naming);
+  attributes.slots[ID] = flow.slots[ID];
+  return buildMessage('delete', familyOf(flow), attributes);
+}
+
+/** A flush of everything, or with a filter of what matches, which must then be exact. Version 1 makes the kernel honour the family. */
+export function buildFlush(filter?: KernelFilter): Request {
+  if (filter === undefined) return buildMessage('flush', AF_UNSPEC);
+  if (!filter.exact) throw new RangeError('the kernel would flush more than the filter says');
+  return buildMessage('flush', filter.family, filter.attributes, NFNETLINK_V1);
+}
+
+/** The query of these that an item of a batch is for. */
+export type ChangeQuery = 'create' | 'createOrUpdate' | 'update' | 'delete';
+
+/** @param owned the flow is nobody else's, and may be changed. @throws as the function of each */
+export function buildChange(query: ChangeQuery, flow: Flow, owned: boolean): Request {
+  if (query === 'delete') return buildDelete(flow);
+  return query === 'update' ? buildUpdate(flow, 'flow', owned) : buildCreate(flow, query, 'flow', owned);
+}
+
+export type DumpQuery = 'dump' | 'dumpReset' | 'dumpDying' | 'dumpUnconfirmed';
+
+export function buildDump(query: DumpQuery, filter?: KernelFilter): Request {
+  return buildMessage(query, filter?.family ?? AF_UNSPEC, filter?.attributes);
+}
+
+export function buildStats(query: 'stats' | 'cpuStats'): Request {
+  return buildMessage(query, AF_UNSPEC);
+}
