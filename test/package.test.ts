@@ -51,7 +51,10 @@ describe('package', () => {
   for (const page of [
     'README.md',
     'CONTRIBUTING.md',
+    'CHANGELOG.md',
+    'docs/tour.md',
     'docs/guide.md',
+    'docs/support.md',
     'docs/libnetfilter_conntrack.md',
     'docs/performance.md',
     'docs/architecture.md',

@@ -1,4 +1,4 @@
-/** Every program in the README runs as a reader would paste it: plain JavaScript, on the oldest Node.js, where the package is installed. */
+/** Every program of the README and the tour runs as a reader would paste it, where the package is installed. */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,30 +12,35 @@ import { RUNTIMES, runtime, whyNoRuntime } from './support/runtimes.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
-/** What each prints, in the order of the README: enough to see that it did its work. */
-const PRINTS: readonly RegExp[] = [
-  /^192\.0\.2\.7 -> 192\.0\.2\.8:53, expires in \d+ s, mark 0\n\{ entries: 1, maxEntries: \d+ \}\n$/,
-  /mark: 23[\s\S]*create: EEXIST: a flow with one of these tuples exists already/,
-  /^\{ succeeded: 50000, failed: 0 \}\n\{ succeeded: 25000, failed: 0 \}\n$/,
-  /^new \{[\s\S]*src: '10\.0\.0\.1'[\s\S]*\} by \d+\n$/,
-  /^ftp expects 192\.0\.2\.1 5000\n$/,
-  /^\[ 1, 0 \]\n$/,
-  /^$/,
-  /^192\.0\.2\.7\n$/,
-];
+const DUMP = /^192\.0\.2\.7 -> 192\.0\.2\.8:53, expires in \d+ s, mark 0\n\{ entries: 1, maxEntries: \d+ \}\n$/;
+
+/** By page, what each of its programs prints, in their order: enough to see that it did its work. */
+const PRINTS: Readonly<Record<string, readonly RegExp[]>> = {
+  'README.md': [DUMP],
+  'docs/tour.md': [
+    DUMP,
+    /mark: 23[\s\S]*create: EEXIST: a flow with one of these tuples exists already/,
+    /^\{ succeeded: 50000, failed: 0 \}\n\{ succeeded: 25000, failed: 0 \}\n$/,
+    /^new \{[\s\S]*src: '10\.0\.0\.1'[\s\S]*\} by \d+\n$/,
+    /^ftp expects 192\.0\.2\.1 5000\n$/,
+    /^\[ 1, 0 \]\n$/,
+    /^$/,
+    /^192\.0\.2\.7\n$/,
+  ],
+};
 
 const PRINTS_TRANSPORT = `const ct = await Conntrack.open();
 console.log(ct.transport);
 await ct.close();`;
 
-/** What somebody could not find, or found with two numbers. */
-describe('README and guide', () => {
+/** Facts that a reader could not find, or found with two values. */
+describe('README and docs', () => {
   const read = (page: string): string => readFileSync(join(ROOT, page), 'utf8');
 
   it('have one number for how many events wait in 8 MiB', () => {
     // Linux charges an event 1,280 bytes of twice the buffer: test/kernel/charges.test.ts.
     const number = Math.floor((2 * 8 * 1024 * 1024) / 1280).toLocaleString('en');
-    for (const page of ['README.md', 'docs/guide.md']) {
+    for (const page of ['docs/tour.md', 'docs/guide.md']) {
       const numbers = [...read(page).matchAll(/holds ([\d,]+) events by default/g)].map(([, each]) => each);
       expect(numbers, page).to.deep.equal([number]);
     }
@@ -43,12 +48,13 @@ describe('README and guide', () => {
 
   it('have a word on each thing that is needed', () => {
     const words = ['CommonJS', 'Electron', 'bundle', 'reset', 'table', 'cpuStats', 'CompiledFilter', 'updateMany'];
-    for (const word of words) expect(read('README.md'), word).to.include(word);
+    const pages = ['README.md', 'docs/tour.md', 'docs/support.md'].map(read).join('');
+    for (const word of words) expect(pages, word).to.include(word);
     expect(read('README.md')).to.match(/npm test +#.* minutes/);
   });
 });
 
-describeKernel('README', ['conntrack'], () => {
+describeKernel('README and tour', ['conntrack'], () => {
   let app = '';
   before(() => {
     app = mkdtempSync(join(tmpdir(), 'ctnetlink-'));
@@ -71,16 +77,18 @@ describeKernel('README', ['conntrack'], () => {
     });
   }
 
-  const programs = programsOf('README.md', 'js');
-  it('has a program for each thing that it promises, all of them plain JavaScript', () => {
-    expect(programs).to.have.length(PRINTS.length);
-    expect(programsOf('README.md', 'ts')).to.deep.equal([]);
-  });
-
-  for (const [index, pattern] of PRINTS.entries())
-    it(`has a program number ${index + 1} that runs`, () => {
-      expect(runs(runtime('node20') ?? process.execPath, 'main.mjs', programs[index])).to.match(pattern);
+  for (const [page, prints] of Object.entries(PRINTS)) {
+    const programs = programsOf(page, 'js');
+    it(`has a pattern for each program of ${page}, and all are plain JavaScript`, () => {
+      expect(programs).to.have.length(prints.length);
+      expect(programsOf(page, 'ts')).to.deep.equal([]);
     });
+
+    for (const [index, pattern] of prints.entries())
+      it(`runs program number ${index + 1} of ${page}`, () => {
+        expect(runs(runtime('node20') ?? process.execPath, 'main.mjs', programs[index])).to.match(pattern);
+      });
+  }
 
   for (const name of RUNTIMES.filter((each) => each.startsWith('node')))
     describeUnless(whyNoRuntime(name), name, () => {
@@ -94,7 +102,7 @@ describeKernel('README', ['conntrack'], () => {
 
       it('runs a bundle of it', () => {
         writeFileSync(join(app, 'main.mjs'), `import { Conntrack } from 'ctnetlink';\n${PRINTS_TRANSPORT}`);
-        const [, options] = /`esbuild main\.mjs ([^`]+)`/.exec(readFileSync(join(ROOT, 'README.md'), 'utf8'))!;
+        const [, options] = /`esbuild main\.mjs ([^`]+)`/.exec(readFileSync(join(ROOT, 'docs/support.md'), 'utf8'))!;
         const esbuild = join(ROOT, 'node_modules/.bin/esbuild');
         const args = ['main.mjs', ...options.split(' '), '--outfile=bundle.mjs', '--log-level=warning'];
         execFileSync(esbuild, args, { cwd: app });
