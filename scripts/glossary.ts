@@ -57,7 +57,6 @@ export const NOT_YET: readonly string[] = [
   'bench/run.ts',
   'bench/timed',
   'docs/architecture.md',
-  'docs/guide.md',
   'docs/libnetfilter_conntrack.md',
   'docs/performance.md',
   'examples/browser',
