@@ -56,7 +56,6 @@ export const NOT_YET: readonly string[] = [
   'bench/rounds.ts',
   'bench/run.ts',
   'bench/timed',
-  'docs/libnetfilter_conntrack.md',
   'docs/performance.md',
   'examples/browser',
   'examples/create-groups.ts',
