@@ -14,7 +14,7 @@ function buckets(): number {
   return Number(read('/proc/sys/net/netfilter/nf_conntrack_buckets'));
 }
 
-/** Seconds that the kernel takes to go through its one hash table, of which nothing is this namespace's. */
+/** Seconds that the kernel takes to walk its one hash table while this namespace has no entry in it. */
 function walk(): number {
   return runC('receive', '0.2').seconds;
 }
@@ -59,7 +59,7 @@ function version(executable: string): string {
   return /\d+\.\d+\.\d+/.exec(firstLine(executable, '--version'))?.[0] ?? 'unknown';
 }
 
-/** As its pkg-config file says, which stands beside what gcc links with. */
+/** From its pkg-config file, which is installed beside the library that gcc links with. */
 function libraryVersion(): string {
   const library = firstLine('gcc', '-print-file-name=libnetfilter_conntrack.so');
   const description = read(join(dirname(library), 'pkgconfig/libnetfilter_conntrack.pc'));

@@ -1,11 +1,11 @@
-/** The programs that take part: C beside JavaScript, each a process that tells its result in one line of JSON. */
+/** The programs that take part: C beside JavaScript, each a process that prints its result in one line of JSON. */
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { CONTAINER, refusing } from '../test/support/refuse.ts';
 import { runtime } from '../test/support/runtimes.ts';
 import { binary, type Program } from './c/build.ts';
 
-/** What all of them tell. */
+/** What each of them prints. */
 export interface Result {
   count: number;
   seconds: number;

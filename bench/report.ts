@@ -18,12 +18,12 @@ Written by a script, never by hand. ${verdict(tables)}
 |---|---|
 ${lines.join('\n')}
 
-Every row is a process of its own, in one network namespace; the start of a runtime is not timed. The programs take turns, a round after the
-other. Times are the median over the rounds, ratios the median of the ratios within a round, memory and lateness the worst of all rounds. What
-is behind ✓ or ✗ is the goal. JavaScript begins cold where nothing else is said. "No io_uring" means that a seccomp filter refuses it, as
-the default profiles of Docker (since 25) and containerd do. To make it anew, on a quiet machine with two processors at
-least and no flows in its other namespaces, which share the kernel's one hash table: \`.ci/runtimes\`, then as root
-\`npm run bench -- --write\`. The programs are in bench/ of the repository.
+Every row is a process of its own, in one network namespace; the start of a runtime is not timed. The programs take turns within each round. Times
+are medians over the rounds, ratios are medians of the ratios within a round, and memory and lateness are the worst of all rounds. The goal is after ✓
+or ✗. JavaScript starts cold unless the row says otherwise. "No io_uring" means that a seccomp filter refuses it, as
+the default profiles of Docker (since 25) and containerd do. To write this page
+again, run \`.ci/runtimes\`, and then as root \`npm run bench -- --write\`. Use a quiet machine with at least two processors and no flows in its other
+namespaces, which share the kernel's one hash table. The programs are in bench/ of the repository.
 
 ${tables.map(toMarkdown).join('\n')}`,
   );

@@ -13,7 +13,9 @@ export interface Contest<T> {
 /** By name, one of each round. */
 export type Results<T> = Readonly<Record<string, T[]>>;
 
-/** The programs take turns, so that what disturbs the machine for a while disturbs all. @throws when one counted wrongly */
+/**
+ * The programs take turns, so that what disturbs the machine for a while disturbs all. @throws when one counted wrongly
+ */
 export async function takeTurns<T extends { count: number }>(contest: Contest<T>): Promise<Results<T>> {
   const { title, rounds, programs, count, before } = contest;
   const results: Record<string, T[]> = Object.fromEntries(Object.keys(programs).map((name) => [name, []]));

@@ -1,6 +1,7 @@
 /**
- * `npm run bench [-- --flows N --rounds N --only dump,create --write]`: this package beside the C programs, in one run, in a network namespace of
- * its own. Needs root, gcc and libnetfilter_conntrack's headers. --write also makes docs/performance.md of it.
+ * `npm run bench [-- --flows N --rounds N --only dump,create --write]`: this package beside the C programs, in one run,
+ * in a network namespace of its own. Needs root, gcc and libnetfilter_conntrack's headers. --write also makes
+ * docs/performance.md of it.
  */
 import { parseArgs } from 'node:util';
 import { whyNoRefusal } from '../test/support/refuse.ts';

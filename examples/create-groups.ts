@@ -1,4 +1,5 @@
-// Creates an IPv6 flow from groups of properties, and reads it in groups: they are plain objects. Counterpart of conntrack_grp_create.
+// Creates an IPv6 flow from groups of properties, and reads it in groups: they are plain objects. Counterpart of
+// conntrack_grp_create.
 import { Conntrack } from 'ctnetlink';
 
 const ct = await Conntrack.open();
@@ -10,5 +11,5 @@ await ct.create({ orig, timeout: 100, tcp: { state: 'SYN_SENT' } });
 const { reply, tcp, snat } = (await ct.get({ orig })) ?? {};
 console.log('reply:', reply);
 console.log('tcp.state:', tcp?.state);
-console.log('snat:', snat); // a group of which the kernel told nothing is undefined
+console.log('snat:', snat); // a group is undefined if the kernel reported nothing of it
 await ct.close();

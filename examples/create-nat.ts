@@ -1,4 +1,5 @@
-// Creates a flow with source NAT, which shows in its reply direction and its status only. Counterpart of conntrack_create_nat.
+// Creates a flow with source NAT, which shows in its reply direction and its status only. Counterpart of
+// conntrack_create_nat.
 import { Conntrack, statusNames } from 'ctnetlink';
 
 const ct = await Conntrack.open();

@@ -1,5 +1,5 @@
-// Prints which HTTPS connections of a network begin and end, ten events or as many as the argument says. The kernel filters, by a BPF
-// program on the socket: other events do not even reach the process. Counterpart of conntrack_filter.
+// Prints which HTTPS connections of a network begin and end, ten events or as many as the argument says. The kernel
+// filters, by a BPF program on the socket: other events do not even reach the process. Counterpart of conntrack_filter.
 import { Conntrack } from 'ctnetlink';
 
 let left = Number(process.argv[2] ?? 10);

@@ -1,4 +1,5 @@
-// Expects as a helper in user space does, which names itself and the class of its policy. Counterpart of expect_create_userspace.
+// Expects as a helper in user space does, which names itself and the class of its policy. Counterpart of
+// expect_create_userspace.
 import { Conntrack } from 'ctnetlink';
 import { NF_CT_EXPECT_USERSPACE } from 'ctnetlink/uapi';
 

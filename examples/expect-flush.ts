@@ -1,4 +1,5 @@
-// Deletes every expectation; `expectations.flush({ helper: 'ftp' })` would delete those of a helper. Counterpart of expect_flush.
+// Deletes every expectation; `expectations.flush({ helper: 'ftp' })` would delete those of a helper. Counterpart of
+// expect_flush.
 import { Conntrack } from 'ctnetlink';
 
 const ct = await Conntrack.open();

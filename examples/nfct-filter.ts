@@ -1,5 +1,5 @@
-// Counterpart of conntrack_filter in libnetfilter_conntrack's own names: events of TCP connections that are established, and are not
-// those of 192.0.2.9; ten or as many as the argument says.
+// Counterpart of conntrack_filter in libnetfilter_conntrack's own names: events of TCP connections that are
+// established, and are not those of 192.0.2.9; ten or as many as the argument says.
 import * as nfct from 'ctnetlink/nfct';
 import { IPPROTO_TCP, TCP_CONNTRACK_ESTABLISHED } from 'ctnetlink/uapi';
 

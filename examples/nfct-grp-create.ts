@@ -1,4 +1,5 @@
-// Counterpart of conntrack_grp_create in libnetfilter_conntrack's own names: attributes that belong together are set in one call.
+// Counterpart of conntrack_grp_create in libnetfilter_conntrack's own names: attributes that belong together are set in
+// one call.
 import * as nfct from 'ctnetlink/nfct';
 import { AF_INET, IPPROTO_TCP, TCP_CONNTRACK_SYN_SENT } from 'ctnetlink/uapi';
 

@@ -19,9 +19,10 @@ export function proseOf(file: string, source: string): Prose[] {
     const [text] = match;
     line += newlines(source.slice(at, match.index));
     at = match.index;
-    // A regular expression that is only skipped has no group.
-    if (match.groups?.comment !== undefined || match.groups?.string !== undefined)
-      pieces.push({ line, text, comment: match.groups.comment !== undefined });
+    const comment = match.groups?.comment !== undefined;
+    // A regular expression is neither.
+    if (comment || match.groups?.string !== undefined)
+      pieces.push({ line, text: comment ? text : text.replace(/\$\{[^{}]*\}/g, blank), comment });
   }
   return joined(pieces);
 }
@@ -62,8 +63,11 @@ export function flat({ line, text }: Prose): { text: string; lines: number[] } {
 }
 
 function withoutCode(page: string): string {
-  const blank = (code: string): string => code.replace(/[^\n]/g, ' ');
   return page.replace(/^```[\s\S]*?^```/gm, blank).replace(/`[^`]*`/g, blank);
+}
+
+function blank(code: string): string {
+  return code.replace(/[^\n]/g, ' ');
 }
 
 function newlines(text: string): number {

@@ -57,6 +57,7 @@ describe('the check of words and widths', () => {
       '1 "anew"',
       '2 "anew"',
     ]);
+    expect(messages('a.ts', 'throw new Error(`status $' + '{told.status}, told`);')).to.deep.equal(['1 "told"']);
     expect(messages('a.md', '`anew`\n```ts\nanew;\n```\nanew')).to.deep.equal(['5 "anew"']);
     expect(messages('.ci/run', 'anew # anew')).to.deep.equal(['1 "anew"']);
   });

@@ -1,6 +1,6 @@
 /*
  * receive [SECONDS]: the floor of any dump: a bare socket, 64 KiB reads, count the messages up to DONE. One dump; or
- * dumps until SECONDS are over, three at least, of which the median is told. One line of JSON.
+ * dumps until SECONDS are over, at least three, and their median is printed. One line of JSON.
  */
 #include <errno.h>
 #include <stdio.h>

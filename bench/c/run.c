@@ -1,6 +1,6 @@
 /*
- * run COMMAND [ARG...]: runs a command with its standard output thrown away, and tells in one line of JSON how long it took from its start
- * to its end, the peak of its resident memory, and its exit status.
+ * run COMMAND [ARG...]: runs a command with its standard output thrown away, and prints in one line of JSON how long it
+ * took from its start to its end, the peak of its resident memory, and its exit status.
  */
 #include <fcntl.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /*
- * storm N: N new flows as fast as one socket sends, 127.0.0.2:45000 -> 127.(64 + a).b.c:9, each of one datagram that nobody answers. Packets, not
- * requests: the kernel's own events. One line of JSON.
+ * storm N: N new flows as fast as one socket sends, 127.0.0.2:45000 -> 127.(64 + a).b.c:9, each of one datagram that
+ * nobody answers. Packets, not requests: the kernel's own events. One line of JSON.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -19,7 +19,10 @@ export async function measureScale({ flows, rounds }: Size): Promise<Table> {
     ...sides.map((side) => [side.name, () => runOurs(side, 'dump', 'flows', SECONDS)]),
   ]);
   const names = Object.keys(programs);
-  /** Seconds a dump, by name: of the empty table, then of the sizes. The best round: here small differences count, in no round of their own. */
+  /**
+   * Seconds a dump, by name: of the empty table, then of the sizes. The best round: here small differences count, in no
+   * round of their own.
+   */
   const times: Record<string, number[]> = Object.fromEntries(names.map((name) => [name, []]));
   for (const count of [0, ...sizes]) {
     await fill(count);

@@ -1,6 +1,7 @@
 /**
- * The counterpart of c/dump.c and c/receive.c: `dump.js flows|batches [SECONDS]`, Conntrack.dump() reading three attributes of each flow. One
- * dump; or dumps until SECONDS are over, three at least, of which the median is told. One line of JSON.
+ * The counterpart of c/dump.c and c/receive.c: `dump.js flows|batches [SECONDS]`, Conntrack.dump() reading three
+ * attributes of each flow. One dump; or dumps until SECONDS are over, at least three, and their median is printed. One
+ * line of JSON.
  */
 import { Conntrack } from '../../src/index.ts';
 import { peakKib } from './peak.ts';

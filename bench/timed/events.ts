@@ -1,6 +1,7 @@
 /**
- * The counterpart of c/drain.c: `events.js N FILL`. N events wait in the receive buffer, then it is timed how long it takes to read them. Twice:
- * in a program that has just begun, and in one that has read events before. One line of JSON.
+ * The counterpart of c/drain.c: `events.js N FILL`. N events wait in the receive buffer, then it is timed how long it
+ * takes to read them. Twice: in a program that has just begun, and in one that has read events before. One line of
+ * JSON.
  */
 import { execFileSync } from 'node:child_process';
 import { Conntrack } from '../../src/index.ts';

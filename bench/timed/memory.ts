@@ -1,4 +1,6 @@
-/** The counterpart of c/memory.c: the codec without a socket, over a file of concatenated messages. One line of JSON. */
+/**
+ * The counterpart of c/memory.c: the codec without a socket, over a file of concatenated messages. One line of JSON.
+ */
 import { readFileSync } from 'node:fs';
 import type { FlowInit } from '../../src/ctnetlink/attributes/flow-properties.ts';
 import { Flow, flowCodec } from '../../src/ctnetlink/flow.ts';

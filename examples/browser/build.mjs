@@ -1,4 +1,7 @@
-/** Writes bundle.js: the page's modules and what they use of ctnetlink, in one script that a page from file:// may load too. */
+/**
+ * Writes bundle.js: the page's modules and what they use of ctnetlink, in one script that a page from file:// may load
+ * too.
+ */
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 

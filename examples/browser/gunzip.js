@@ -1,5 +1,6 @@
 /**
- * The bytes of a file, decompressed where they are gzip. Of a broken or short file, what can be decompressed, and `problem` says so.
+ * The bytes of a file, decompressed where they are gzip. Of a broken or short file, what can be decompressed, and
+ * `problem` says so.
  */
 export async function gunzip(bytes) {
   if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return { bytes, problem: undefined };

@@ -1,4 +1,7 @@
-/** A capture that is dropped on the page, or chosen, is shown as lines. What is in it goes into the page as text only (textContent). */
+/**
+ * A capture that is dropped on the page, or chosen, is shown as lines. What is in it goes into the page as text only
+ * (textContent).
+ */
 import { gunzip } from './gunzip.js';
 import { readAll } from './read.js';
 

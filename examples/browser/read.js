@@ -32,8 +32,9 @@ const DUMPS = new Map(
 );
 
 /**
- * Lists the dumps and the events of a capture. `sections` has one entry for each dump and one for the events of each kind, with rows of
- * `{ time, text, type }`, time in milliseconds since 1970, and `error` where something of it is missing.
+ * Lists the dumps and the events of a capture. `sections` has one entry for each dump and one for the events of each
+ * kind, with rows of `{ time, text, type }`, time in milliseconds since 1970, and `error` where something of it is
+ * missing.
  *
  * @param bytes pcap, pcapng, a log of strace or hexadecimal text; not compressed
  */
@@ -88,8 +89,8 @@ async function collect(section, entries, toRow) {
 }
 
 /**
- * A replay answers what is asked, and this page does not know what the program of the capture asked for. So every dump is made one of everything:
- * each then gives all that was recorded of it, in turn.
+ * A replay answers what is asked, and this page does not know what the program of the capture asked for. So every dump
+ * is made one of everything: each then gives all that was recorded of it, in turn.
  */
 function withoutFilters(datagrams) {
   const dumps = [];

@@ -1,5 +1,5 @@
-// A minimal main process of Electron: `npm install ctnetlink electron`, then, with CAP_NET_ADMIN, `npx electron .` in this folder. The socket
-// is koffi's; it belongs into the main process, never into a renderer. Not run by our CI.
+// A minimal main process of Electron: `npm install ctnetlink electron`, then, with CAP_NET_ADMIN, `npx electron .` in
+// this folder. The socket is koffi's; it belongs into the main process, never into a renderer. Not run by our CI.
 import { Conntrack } from 'ctnetlink';
 import { app, BrowserWindow } from 'electron';
 
