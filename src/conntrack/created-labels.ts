@@ -3,10 +3,9 @@
  * flow, drops its labels and reports success. So the flow is looked up where labels were given.
  */
 import type { Flow } from '../ctnetlink/flow.ts';
-import { completeFrom } from '../ctnetlink/inverse.ts';
 import { decodeFlow } from '../ctnetlink/message.ts';
 import { buildGet } from '../ctnetlink/request/flow.ts';
-import { hasAddress, ORIG, REPLY, slotOfProperty } from '../ctnetlink/tuple.ts';
+import { completeFrom, hasAddress, ORIG, REPLY, slotOfProperty } from '../ctnetlink/tuple.ts';
 import { Batch } from '../netlink/batch.ts';
 import { lostAnswer, NetlinkError } from '../netlink/errors.ts';
 import type { Lease } from '../netlink/lease.ts';

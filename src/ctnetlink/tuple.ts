@@ -4,6 +4,7 @@ import * as ipproto from '../uapi/in.ts';
 import { ATTRIBUTES } from './attributes/flow.ts';
 import type { SlotValue } from './attributes/kinds.ts';
 import type { AttributeRow } from './attributes/row.ts';
+import { ICMP_ANSWERS, ICMPV6_ANSWERS } from './icmp.ts';
 import { inverse, PROTOCOLS } from './names.ts';
 
 export interface TupleSlots<Group extends string = string> {
@@ -69,6 +70,34 @@ export function turnRound(slots: SlotValue[], from: TupleSlots, to: TupleSlots):
   slots[to.dst4] = slots[from.src4];
   slots[to.src6] = slots[from.dst6];
   slots[to.dst6] = slots[from.src6];
+}
+
+/**
+ * Sets what is not set of the tuple `to` to what it is as the inverse of `from`, as an answer to the first packet has it: the addresses and
+ * ports swapped, the same protocol, and of ICMP the same code and identifier and the type that answers. A zone is a direction's own, and
+ * addresses are those of one family.
+ */
+export function completeFrom(slots: SlotValue[], from: TupleSlots, to: TupleSlots): void {
+  slots[to.family] ??= slots[from.family];
+  if (slots[to.family] === slots[from.family]) {
+    slots[to.src4] ??= slots[from.dst4];
+    slots[to.dst4] ??= slots[from.src4];
+    slots[to.src6] ??= slots[from.dst6];
+    slots[to.dst6] ??= slots[from.src6];
+  }
+  slots[to.proto] ??= slots[from.proto];
+  slots[to.sport] ??= slots[from.dport];
+  slots[to.dport] ??= slots[from.sport];
+  slots[to.icmpId] ??= slots[from.icmpId];
+  slots[to.icmpCode] ??= slots[from.icmpCode];
+  slots[to.icmpType] ??= answerTo(slots[from.proto], slots[from.icmpType]);
+}
+
+function answerTo(proto: SlotValue, type: SlotValue): SlotValue {
+  if (typeof type !== 'number') return undefined;
+  const answers =
+    proto === ipproto.IPPROTO_ICMPV6 ? ICMPV6_ANSWERS : proto === ipproto.IPPROTO_ICMP ? ICMP_ANSWERS : {};
+  return answers[type] ?? type;
 }
 
 /** True when an address of the tuple is set. */

@@ -20,10 +20,9 @@ import { ATTRIBUTES, type AttributeRow } from '../../src/ctnetlink/attributes/fl
 import type { FlowInit, TupleInit } from '../../src/ctnetlink/attributes/flow-properties.ts';
 import { KINDS, type SlotValue } from '../../src/ctnetlink/attributes/kinds.ts';
 import { Flow, slotOfId } from '../../src/ctnetlink/flow.ts';
-import { completeFrom } from '../../src/ctnetlink/inverse.ts';
 import { decodeFlow } from '../../src/ctnetlink/message.ts';
 import { buildUpdate } from '../../src/ctnetlink/request/flow.ts';
-import { ORIG, REPLY } from '../../src/ctnetlink/tuple.ts';
+import { completeFrom, ORIG, REPLY } from '../../src/ctnetlink/tuple.ts';
 import { HOST_LITTLE_ENDIAN, viewOf } from '../../src/netlink/byteorder.ts';
 import { Writer } from '../../src/netlink/writer.ts';
 import { type Attr, attrs, build, print } from '../oracle/oracle.ts';

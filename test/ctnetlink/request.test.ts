@@ -3,7 +3,6 @@ import type { FlowInit } from '../../src/ctnetlink/attributes/flow-properties.ts
 import { CompiledFilter, type Filter } from '../../src/ctnetlink/filter/filter.ts';
 import { kernelSupport } from '../../src/ctnetlink/filter/support.ts';
 import { Flow } from '../../src/ctnetlink/flow.ts';
-import { completeFrom } from '../../src/ctnetlink/inverse.ts';
 import { decodeFlow } from '../../src/ctnetlink/message.ts';
 import {
   buildCreate,
@@ -16,7 +15,7 @@ import {
   buildUpdate,
   type DumpQuery,
 } from '../../src/ctnetlink/request/flow.ts';
-import { ORIG as ORIG_SLOTS, REPLY as REPLY_SLOTS } from '../../src/ctnetlink/tuple.ts';
+import { completeFrom, ORIG as ORIG_SLOTS, REPLY as REPLY_SLOTS } from '../../src/ctnetlink/tuple.ts';
 import { viewOf } from '../../src/netlink/byteorder.ts';
 import type { Request } from '../../src/netlink/request.ts';
 import { Writer } from '../../src/netlink/writer.ts';

@@ -3,11 +3,10 @@
 import type { FlowInit } from '../../src/ctnetlink/attributes/flow-properties.ts';
 import { explainKernelError } from '../../src/ctnetlink/explain.ts';
 import { Flow } from '../../src/ctnetlink/flow.ts';
-import { completeFrom } from '../../src/ctnetlink/inverse.ts';
 import { decodeFlow } from '../../src/ctnetlink/message.ts';
 import { FAMILIES } from '../../src/ctnetlink/names.ts';
 import { buildCreate, buildGet, buildMessage, type QueryName } from '../../src/ctnetlink/request/flow.ts';
-import { ORIG, REPLY } from '../../src/ctnetlink/tuple.ts';
+import { completeFrom, ORIG, REPLY } from '../../src/ctnetlink/tuple.ts';
 import { viewOf } from '../../src/netlink/byteorder.ts';
 import { errnoName, KernelError } from '../../src/netlink/errors.ts';
 import { walkAttributes } from '../../src/netlink/nlattr.ts';

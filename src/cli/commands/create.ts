@@ -2,9 +2,8 @@
 import { LabelsError } from '../../conntrack/created-labels.ts';
 import type { SlotValue } from '../../ctnetlink/attributes/kinds.ts';
 import { Flow } from '../../ctnetlink/flow.ts';
-import { completeFrom } from '../../ctnetlink/inverse.ts';
 import { beLiberal } from '../../ctnetlink/tcp-flags.ts';
-import { hasAddress, ORIG, REPLY, slotOfProperty, type TupleSlots } from '../../ctnetlink/tuple.ts';
+import { completeFrom, hasAddress, ORIG, REPLY, slotOfProperty, type TupleSlots } from '../../ctnetlink/tuple.ts';
 import { KernelError } from '../../netlink/errors.ts';
 import { EEXIST, EINVAL } from '../../uapi/errno.ts';
 import * as ipproto from '../../uapi/in.ts';

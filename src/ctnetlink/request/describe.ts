@@ -11,10 +11,9 @@ import { AF_UNSPEC } from '../../uapi/socket.ts';
 import { type SlotHolder, type SlotValue, sameValue } from '../attributes/kinds.ts';
 import { describeTuple } from '../describe-tuple.ts';
 import { EXPECTED } from '../expectation.ts';
-import { completeFrom } from '../inverse.ts';
 import { decodeExpectation, decodeFlow } from '../message.ts';
 import { FAMILIES, inverse } from '../names.ts';
-import { hasTuple, ORIG, REPLY, type TupleSlots } from '../tuple.ts';
+import { completeFrom, hasTuple, ORIG, REPLY, type TupleSlots } from '../tuple.ts';
 import { EXPECTATION_QUERIES } from './expectation.ts';
 import { QUERIES } from './flow.ts';
 

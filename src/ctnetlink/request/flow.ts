@@ -10,10 +10,9 @@ import { describeEntry } from '../describe-tuple.ts';
 import type { KernelFilter } from '../filter/filter.ts';
 import { Flow, flowCodec } from '../flow.ts';
 import { identity, type Naming } from '../identity.ts';
-import { completeFrom } from '../inverse.ts';
 import { requestNat } from '../nat.ts';
 import { setTcpFlags } from '../tcp-flags.ts';
-import { checkTuple, hasAddress, hasTuple, ORIG, REPLY, slotOfProperty } from '../tuple.ts';
+import { checkTuple, completeFrom, hasAddress, hasTuple, ORIG, REPLY, slotOfProperty } from '../tuple.ts';
 import { NfnlRequest, operations } from './nfnl.ts';
 
 const ACK = NLM_F_REQUEST | NLM_F_ACK;
