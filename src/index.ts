@@ -1,6 +1,6 @@
 /**
- * Connection tracking from TypeScript. `Conntrack` is the way in; ctnetlink/nfct has libnetfilter_conntrack's names, ctnetlink/replay
- * recorded traffic for tests, ctnetlink/netlink the layer below for whoever builds another subsystem.
+ * Connection tracking from TypeScript. `Conntrack` is the way in; ctnetlink/nfct has libnetfilter_conntrack's names,
+ * ctnetlink/replay recorded traffic for tests, ctnetlink/netlink the layer below for whoever builds another subsystem.
  */
 export type { CallOptions } from './conntrack/call.ts';
 export { Conntrack, type ConntrackOptions } from './conntrack/conntrack.ts';

@@ -1,4 +1,6 @@
-/** Recorded netlink traffic: record it on a machine that has it, replay it in tests that need neither root nor Linux. */
+/**
+ * Recorded netlink traffic: record it on a machine that has it, replay it in tests that need neither root nor Linux.
+ */
 export { type AnonymizeOptions, anonymize, type Dropped, type DropWord } from './anonymize/anonymize.ts';
 export { type Capture, readCapture, type WriteCaptureOptions, writeCapture } from './capture/capture.ts';
 export type { CapturedDatagram } from './capture/datagram.ts';

@@ -7,7 +7,7 @@ import { ENOENT } from '../uapi/errno.ts';
 import type { DumpSockets } from './dump-sockets.ts';
 
 export interface CallOptions {
-  /** Rejects with its reason; the kernel may have done what was asked all the same. */
+  /** Cancels the call, which rejects with the signal's reason. The kernel may have carried out the request anyway. */
   signal?: AbortSignal;
 }
 

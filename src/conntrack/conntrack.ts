@@ -35,14 +35,14 @@ import { deleteFlow, getFlow, updateFlow } from './one-flow.ts';
 export interface ConntrackOptions extends OpenOptions {}
 
 /**
- * The one request that conntrack -z sends: for the command line, and no part of the API, because the kernel also zeroes flows that do not match, and
- * loses the counters of some that do.
+ * The one request that conntrack -z sends: for the command line, and no part of the API, because the kernel also zeroes
+ * flows that do not match, and loses the counters of some that do.
  */
 export let dumpResettingAsC: (ct: Conntrack, filter: Filter | CompiledFilter) => Dump<Flow>;
 
 /**
- * Connection tracking of the network namespace that the process is in. One request socket; events have one each. Everything needs
- * CAP_NET_ADMIN in the user namespace that owns the network namespace (KernelError EPERM otherwise).
+ * Connection tracking of the network namespace that the process is in. One request socket; events have one each.
+ * Everything needs CAP_NET_ADMIN in the user namespace that owns the network namespace (KernelError EPERM otherwise).
  *
  * Only what is waited for keeps the process alive: an idle Conntrack does not.
  */
@@ -65,7 +65,7 @@ export class Conntrack {
 
   /**
    * Opens the request socket.
-   * @throws UnsupportedError when no transport runs here, with what was tried; TransportError
+   * @throws UnsupportedError if no transport runs here, with the transports that were tried; TransportError
    */
   static async open(given: ConntrackOptions = {}): Promise<Conntrack> {
     checkOpenOptions(given);
@@ -88,37 +88,39 @@ export class Conntrack {
   }
 
   /**
-   * The netlink port id of the request socket: what a capture shows as nlmsg_pid of its requests, and events that they cause as `portid`. The kernel
-   * gives it; it is often, but not always, the process id. On replay it is that of the transport, not of the capture.
+   * The netlink port id of the request socket. A capture shows it as nlmsg_pid of the requests, and events that they
+   * cause have it as `portid`. The kernel assigns it; it is often, but not always, the process id. On replay it is that
+   * of the transport, not of the capture.
    */
   get portid(): number {
     return this.#lease.transport.portid;
   }
 
   /**
-   * When the answer that was read last was captured, in milliseconds since 1970 (UTC), fractions included: of a replay. Undefined of a kernel, and where
-   * the capture does not say. `event.time` is that of an event.
+   * On replay, the time when the latest answer was captured, in milliseconds since 1970 (UTC), with fractions.
+   * Undefined on a live kernel, and if the capture has no times. `event.time` is the time of an event.
    */
   get time(): number | undefined {
     return millisecondsOf(this.#lease.time);
   }
 
-  /** What the request socket saw that belonged to no request. */
+  /** Counts of the messages on the request socket that belonged to no request. */
   get counts(): Readonly<TrackerCounts> {
     return this.#lease.counts;
   }
 
   /**
-   * The flows that match; with no filter all of them, of both families. Starts when it is iterated. With `reset` their counters are set to zero, and no
-   * others: see DumpOptions.
+   * The flows that match the filter; without a filter all flows, of both families. The dump starts when it is iterated.
+   * With `reset` the counters of exactly these flows are set to zero: see DumpOptions.
    */
   dump(filter: Filter | CompiledFilter = {}, options: DumpOptions = {}): Dump<Flow> {
     return flowDump(this.#lease, this.#sockets, filter, options);
   }
 
   /**
-   * The flow with this original tuple (or, without one, this reply tuple) and exactly this zone; undefined when there is none. Where an id or a start
-   * is given, as a dumped flow has them, it is undefined also when another flow has taken the place of that one.
+   * Resolves to the flow with this original tuple (or, without one, this reply tuple) and exactly this zone; undefined
+   * if there is none. If you give an id or a start, as a dumped flow has them, it is also undefined if another flow has
+   * taken the place of that one.
    * @throws TypeError, RangeError naming the argument; KernelError
    */
   async get(flow: FlowInit | Flow, options: CallOptions = {}): Promise<Flow | undefined> {
@@ -126,63 +128,75 @@ export class Conntrack {
   }
 
   /**
-   * Creates a flow. What is not given of one direction is the inverse of the other: addresses and ports swapped, the same protocol, and of ICMP the
-   * type that answers. So `reply: { src, dst }` suffices, and a flow may be given by its reply alone. NAT, helper and master can be given only here.
+   * Creates a flow. Missing parts of one direction are the inverse of the other: addresses and ports swapped, the same
+   * protocol, and for ICMP the type of the answer. So `reply: { src, dst }` suffices, and you may give a flow by its
+   * reply alone. NAT, helper and master can be given only here.
    *
-   * A TCP flow in the states ESTABLISHED to CLOSE without flags and window scales gets the flags BE_LIBERAL and SACK_PERM of both directions (0x0a; from
-   * TIME_WAIT on CLOSE_INIT too, 0x0e), as conntrack(8) gives them: nobody but the kernel knows its windows, and packets of a live connection would be
-   * INVALID. Flags or window scales that are given are sent instead; flags with a mask of 0, as a dumped flow has them, are set as they were.
+   * A TCP flow in a state from ESTABLISHED to CLOSE without flags and window scales gets the flags BE_LIBERAL and
+   * SACK_PERM in both directions (0x0a; from TIME_WAIT on CLOSE_INIT too, 0x0e), as conntrack(8) does. Only the kernel
+   * knows the windows of a connection, and without these flags packets of a live connection would be INVALID. If you
+   * give flags or window scales, they are sent instead. Flags with a mask of 0, as a dumped flow has them, are set as
+   * they were.
    *
-   * Where no rule of the network namespace uses labels, the kernel creates a flow without its labels and reports success. So a flow with labels is looked
-   * up behind the answer, with a second request, and the call rejects with a LabelsError where they are missing: the flow is there then.
-   * @throws TypeError, RangeError naming the argument; KernelError EEXIST when there is such a flow; LabelsError
+   * If no rule of the network namespace uses labels, the kernel creates a flow without its labels and reports success.
+   * So a second request looks up a flow that has labels. If they are missing, the call rejects with a LabelsError; the
+   * flow then exists without them.
+   * @throws TypeError, RangeError naming the argument; KernelError EEXIST if such a flow exists; LabelsError
    */
   async create(flow: FlowInit | Flow, options?: CallOptions): Promise<void> {
     await this.#create(flow, 'create', options);
   }
 
   /**
-   * Changes the flow with this tuple and zone: mark (under markMask), timeout, status (bits can only be set), labels, TCP state.
-   * A flow with an id, as a dumped flow has one, is looked up first, and is not changed where its id or its start (nf_conntrack_timestamp=1) differs,
-   * because the kernel compares neither. Only what takes its place between these two requests, some microseconds, cannot be told.
-   * Where both tuples are given both must be whole. TCP flags are never added: that would loosen a connection whose windows the kernel knows.
-   * @throws TypeError, RangeError naming the argument; KernelError ENOENT (also where another flow is in its place), EBUSY, EOPNOTSUPP, ...
+   * Changes the flow with this tuple and zone: mark (under markMask), timeout, status (bits can only be set), labels,
+   * TCP state. A flow with an id, such as a dumped flow, is looked up first. It is not changed if its id or its start
+   * (nf_conntrack_timestamp=1) differs, because the kernel compares neither. A flow that takes its place between these
+   * two requests, a few microseconds, is not noticed. If you give both tuples, both must be whole. TCP flags are never
+   * added: that would loosen a connection whose windows the kernel knows.
+   * @throws TypeError, RangeError naming the argument; KernelError ENOENT (also if another flow has its place), EBUSY,
+   * EOPNOTSUPP, ...
    */
   async update(flow: FlowInit | Flow, options: CallOptions = {}): Promise<void> {
     await updateFlow(this.#lease, Flow.from(flow), checkCall(options));
   }
 
-  /** Creates the flow, or changes it when it exists. @throws as `create`, LabelsError only where the flow was created */
+  /** Creates the flow, or changes it if it exists. @throws as `create`; LabelsError only if the flow was created */
   async createOrUpdate(flow: FlowInit | Flow, options?: CallOptions): Promise<void> {
     await this.#create(flow, 'createOrUpdate', options);
   }
 
   /**
-   * Deletes the flow with this tuple and zone. Where an id is given, as a dumped flow has one, the kernel deletes nothing that has another id; but a
-   * flow that took the place of that one often has the same. So a flow with an id and `timestamp.start` (nf_conntrack_timestamp=1) is looked up first,
-   * and is not deleted where its start differs. Only what takes its place between these two requests, some microseconds, cannot be told.
-   * @throws TypeError without a whole tuple: the kernel would take it for a flush; KernelError ENOENT when there is no such flow, or another one
+   * Deletes the flow with this tuple and zone. If you give an id, as a dumped flow has one, the kernel deletes no flow
+   * with another id. But a flow that took the place of the dumped one often has the same id. So a flow with an id and
+   * `timestamp.start` (nf_conntrack_timestamp=1) is looked up first, and is not deleted if its start differs. A flow
+   * that takes its place between these two requests, a few microseconds, is not noticed.
+   * @throws TypeError without a whole tuple, which the kernel would take for a flush; KernelError ENOENT if there is no
+   * such flow, or another one
    */
   async delete(flow: FlowInit | Flow, options: CallOptions = {}): Promise<void> {
     await deleteFlow(this.#lease, Flow.from(flow), checkCall(options));
   }
 
   /**
-   * Creates flows, some hundred in a datagram: several times as fast as one by one. Takes them from the iterable as it needs them, so that it
-   * runs in constant memory; what an async iterable gave is sent while it waits. One that fails stops no other.
-   * A flow that was created without its labels (see `create`) fails with a LabelsError, and is there all the same. Flows without labels cost no more.
-   * @throws ManyError when some failed and there is no options.onError, and as sendMany says
+   * Creates flows, several hundred in a datagram, which is several times as fast as one by one. It takes flows from the
+   * iterable as it needs them, so it needs constant memory. While an async iterable waits, the flows that it has given
+   * are sent. A failed flow does not stop the others. A flow that was created without its labels (see `create`) fails
+   * with a LabelsError, although it exists. Flows without labels cost no more.
+   * @throws ManyError if some failed and there is no options.onError; OverrunError, TransportError, ClosedError
    */
   async createMany(flows: Flows, options: ManyOptions = {}): Promise<ManyResult> {
     return await this.#many('create', flows, options);
   }
 
-  /** Creates flows, or changes those that exist; as createMany. */
+  /** Creates flows, or changes those that exist; otherwise like createMany. */
   async createOrUpdateMany(flows: Flows, options: ManyOptions = {}): Promise<ManyResult> {
     return await this.#many('createOrUpdate', flows, options);
   }
 
-  /** Changes flows as `update` does each; as createMany. Ids and starts are compared with `{ exact: true }` only, which takes twice the time. */
+  /**
+   * Changes each flow as `update` does; otherwise like createMany. It compares ids and starts only with
+   * `{ exact: true }`, which takes twice the time.
+   */
   async updateMany(flows: Flows, options: UpdateManyOptions = {}): Promise<ManyResult> {
     checkOptions(options, EXACT_MANY_OPTIONS);
     if (options.exact === true) return await sendMany(exactly(this.#lease, 'update'), flows, options);
@@ -191,8 +205,8 @@ export class Conntrack {
   }
 
   /**
-   * Deletes flows by tuple, zone and id; as createMany. `ct.deleteMany(ct.dump(filter))` is what it is made for. Starts are compared with
-   * `{ exact: true }` only, which takes twice the time.
+   * Deletes flows by tuple, zone and id, for example `ct.deleteMany(ct.dump(filter))`; otherwise like createMany. It
+   * compares starts only with `{ exact: true }`, which takes twice the time.
    */
   async deleteMany(flows: Flows, options: DeleteManyOptions = {}): Promise<ManyResult> {
     checkOptions(options, EXACT_MANY_OPTIONS);
@@ -201,9 +215,11 @@ export class Conntrack {
   }
 
   /**
-   * Deletes every flow that matches, in one request where this kernel is known to apply exactly this filter; else by dumping and
-   * deleting one by one, which costs more and can miss what comes meanwhile, but never deletes more.
-   * @returns how many flows were deleted, where that was one by one; undefined where the kernel did it in one request, because it tells no count
+   * Deletes every flow that matches the filter. If this kernel is known to apply exactly this filter, it is one
+   * request. Otherwise the flows are dumped and deleted one by one, which costs more and can miss flows that begin in
+   * the meantime, but never deletes more.
+   * @returns the number of flows that were deleted one by one; undefined if the kernel did it in one request, because
+   * it reports no count
    * @throws RangeError for an empty filter: see flushAll
    */
   async flush(filter: Filter | CompiledFilter, options: CallOptions = {}): Promise<number | undefined> {
@@ -216,20 +232,22 @@ export class Conntrack {
     return undefined;
   }
 
-  /** Empties the table: every flow of every family and zone of this network namespace. The kernel tells no count. */
+  /** Empties the table: every flow of every family and zone of this network namespace. The kernel reports no count. */
   async flushAll(options: CallOptions = {}): Promise<void> {
     await this.#lease.request(buildFlush(), checkCall(options));
   }
 
   /**
-   * Events from now on, on a socket of their own; `close` ends them, and so does closing this Conntrack.
-   * @throws TypeError, RangeError naming the option; UnsupportedError where the transport takes no events; KernelError EPERM
+   * Listens to events from now on, on a socket of their own. `close` ends the stream, and so does closing this
+   * Conntrack.
+   * @throws TypeError, RangeError naming the option; UnsupportedError if the transport takes no events; KernelError
+   * EPERM
    */
   async events(options: EventOptions = {}): Promise<Events<FlowEvent>> {
     return await this.#events.open(flowEvents(options), options);
   }
 
-  /** How many flows there are, and may be. */
+  /** Resolves to the number of flows in the table and its limit. */
   async stats(options: CallOptions = {}): Promise<GlobalStats> {
     return (await ask(this.#lease, buildStats('stats'), options, decodeGlobalStats)) ?? { entries: 0 };
   }

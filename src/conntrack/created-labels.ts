@@ -1,6 +1,7 @@
 /**
- * Labels of flows that were created. The kernel makes room for labels only where a rule of the network namespace uses them; without one it creates the
- * flow, drops its labels and reports success. So the flow is looked up where labels were given.
+ * Labels of flows that were created. The kernel makes room for labels only where a rule of the network namespace uses
+ * them; without one it creates the flow, drops its labels and reports success. So the flow is looked up where labels
+ * were given.
  */
 import type { Flow } from '../ctnetlink/flow.ts';
 import { decodeFlow } from '../ctnetlink/message.ts';
@@ -49,7 +50,9 @@ function lookup(given: Flow): Request {
   return buildGet(flow, oneWay ? 'exact' : 'usual');
 }
 
-/** One that is gone already cannot be looked at; labels that another program set or took since then are none of ours. */
+/**
+ * One that is gone already cannot be looked at; labels that another program set or took since then are none of ours.
+ */
 function wasDropped(found: Flow): boolean {
   return found.slots[LABELS] === undefined;
 }

@@ -1,6 +1,7 @@
 /**
- * Sockets for dumps. The kernel runs one dump at a time on a socket, and one that a slow loop reads may take any time. So a dump that finds another on
- * its way gets a socket of its own: a dump inside of the loop over another ends, and of two clients of a server none waits for the other.
+ * Sockets for dumps. The kernel runs one dump at a time on a socket, and one that a slow loop reads may take any time.
+ * So a dump that finds another on its way gets a socket of its own: a dump inside of the loop over another ends, and of
+ * two clients of a server none waits for the other.
  */
 import { explainKernelError } from '../ctnetlink/explain.ts';
 import { NetlinkSocket } from '../netlink/socket.ts';

@@ -16,8 +16,8 @@ export interface DumpSource<T> {
 }
 
 /**
- * What is in the table, dumped anew each time it is iterated. Reading is pulled: who stops reading stops the kernel's dump, and
- * breaking out of the loop drains it. An entry may come twice when the table changes meanwhile.
+ * The entries of the table. Each iteration dumps the table again. Reading is pulled: if the loop is slow, the kernel's
+ * dump waits. Breaking out of the loop ends the dump. An entry may come twice if the table changes in the meantime.
  */
 export class Dump<T> implements AsyncIterable<T> {
   readonly #lease: Lease;
@@ -36,7 +36,7 @@ export class Dump<T> implements AsyncIterable<T> {
     return new EntryIterator(this.#reading());
   }
 
-  /** The same, a datagram's worth (some hundred) at a time: the fastest way. */
+  /** The same entries, a datagram (several hundred) at a time: the fastest way. */
   batches(): AsyncIterableIterator<T[]> {
     return new BatchIterator(this.#reading());
   }
@@ -97,7 +97,10 @@ class Reading<T> {
   }
 }
 
-/** One dump on its way: the sink of its request. The request starts with the first read, decoded entries wait here until they are asked for. */
+/**
+ * One dump on its way: the sink of its request. The request starts with the first read, decoded entries wait here until
+ * they are asked for.
+ */
 class DumpReader<T> implements ReplySink {
   readonly #sockets: DumpSockets;
   /** While the dump is on its way. */
@@ -161,7 +164,7 @@ class DumpReader<T> implements ReplySink {
       }
       if (this.#ended) {
         const error = this.#error;
-        // Told once; after that the iteration is simply over.
+        // Thrown once; after that the iteration is simply over.
         this.#error = undefined;
         this.#signal = undefined;
         if (error !== undefined) throw error;

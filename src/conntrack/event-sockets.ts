@@ -5,20 +5,22 @@ import { EventQueue, type EventSource, Events } from './events.ts';
 
 export interface EventSocketOptions {
   /**
-   * SO_RCVBUF of the socket in bytes: every event that waits is charged 1,280, of twice as much. Default: what Conntrack.open was given
-   * (which is for event sockets only), else 8 MiB, which hold 13,107 events (the addon: what net.core.rmem_default allows).
+   * SO_RCVBUF of the socket in bytes: every event that waits is charged 1,280, of twice as much. Default: what
+   * Conntrack.open was given (which is for event sockets only), else 8 MiB, which hold 13,107 events (the addon: what
+   * net.core.rmem_default allows).
    */
   receiveBuffer?: number;
   /**
-   * The kernel keeps DESTROY events that did not fit and sends them again (NETLINK_BROADCAST_ERROR), so that nearly none is lost; flows that
-   * ended live longer meanwhile. NEW and UPDATE are lost as ever, and an overrun cannot say how many. Default: what Conntrack.open was
-   * given, else false.
+   * The kernel keeps DESTROY events that did not fit and sends them again (NETLINK_BROADCAST_ERROR), so that nearly
+   * none is lost; flows that ended live longer meanwhile. NEW and UPDATE are lost as ever, and an overrun cannot say
+   * how many. Default: what Conntrack.open was given, else false.
    */
   reliable?: boolean;
   /**
-   * Events are received into memory of this process the moment that they come, also while JavaScript compiles or collects: for a receive buffer
-   * that must be small. Takes up to 32 MiB and, while thousands come in a second, a whole processor. Needs io_uring of Linux 6.10, and changes
-   * nothing where there is none, in worker threads and over the addon. Default: what Conntrack.open was given, else false.
+   * Events are received into memory of this process the moment that they come, also while JavaScript compiles or
+   * collects: for a receive buffer that must be small. Takes up to 32 MiB and, while thousands come in a second, a
+   * whole processor. Needs io_uring of Linux 6.10, and changes nothing where there is none, in worker threads and over
+   * the addon. Default: what Conntrack.open was given, else false.
    */
   receiveAhead?: boolean;
   /** Closes the stream; iteration rejects with its reason. */

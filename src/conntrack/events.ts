@@ -11,11 +11,12 @@ import type { Transport } from '../netlink/transport.ts';
 import { DONE, Signal } from './signal.ts';
 
 /**
- * Events were lost here, behind all that came before it: what the program believes of the table may be wrong, dump it anew.
+ * Events were lost here, after all earlier ones of the stream. What the program knows about the table may be wrong:
+ * dump it again.
  */
 export interface OverrunEvent {
   type: 'overrun';
-  /** How many, exactly; undefined where the transport cannot tell: the addon, `reliable`, and captures of other tools. */
+  /** The exact number of lost events; undefined with the addon, with `reliable`, and in captures of other tools. */
   lost: number | undefined;
 }
 
@@ -25,7 +26,9 @@ export interface EventSource<E> {
   readonly groups: readonly number[];
   /** A socket filter for a transport that has such: lets through all that `take` wants. */
   readonly program?: Uint8Array;
-  /** What happened, or undefined when it is not wanted. @param time when it was captured, in nanoseconds since the epoch */
+  /**
+   * What happened, or undefined when it is not wanted. @param time when it was captured, in nanoseconds since the epoch
+   */
   take(header: nlmsghdr, view: DataView, offset: number, end: number, time: bigint | undefined): E | undefined;
 }
 
@@ -46,7 +49,10 @@ export function typesOf(groups: Readonly<Record<string, number>>): Check {
 /** Events read ahead at the most; beyond, they wait in the kernel's buffer, where a loss is noticed. */
 const READ_AHEAD = 256;
 
-/** What was read of a socket of its own and not handed out. The socket reaches this, and not the stream that a program holds. */
+/**
+ * What was read of a socket of its own and not handed out. The socket reaches this, and not the stream that a program
+ * holds.
+ */
 export class EventQueue<E> implements EventSink {
   readonly #socket: NetlinkSocket;
   readonly #source: EventSource<E>;
@@ -58,13 +64,15 @@ export class EventQueue<E> implements EventSink {
   #draining = false;
   /** Calls that wait for an event. */
   #waiting = 0;
-  /** Somebody waits no more: who waits is counted when the program had its turn, because most wait again at once. */
+  /**
+   * A call has its event: waiting calls are counted again after the program's turn, because most wait again at once.
+   */
   #looksSoon = false;
   #forget: () => void = () => {};
 
   /**
-   * @throws KernelError, TransportError, UnsupportedError when the groups cannot be joined or the filter is refused; the transport is closed
-   * then
+   * @throws KernelError, TransportError, UnsupportedError when the groups cannot be joined or the filter is refused;
+   * the transport is closed then
    */
   constructor(transport: Transport, source: EventSource<E>, signal?: AbortSignal) {
     this.#socket = new NetlinkSocket(transport, explainKernelError);
@@ -184,12 +192,13 @@ export class EventQueue<E> implements EventSink {
 }
 
 /**
- * The events of a socket of its own, from the moment that it was given. Reading is pulled, so the kernel's buffer is the only queue and every
- * loss shows as an 'overrun' event in its place. Flows created before anybody listened tell nothing (nf_conntrack_events=2, the default since
- * Linux 5.19): dump after subscribing.
+ * The events of a socket of its own, from the moment that the stream was opened. Reading is pulled: the stream reads up
+ * to 256 events ahead of the loop, and all others wait in the kernel's buffer. If that is full, events are lost, and an
+ * 'overrun' event is in their place. There are no events for flows that were created before anybody listened
+ * (nf_conntrack_events=2, the default since Linux 5.19): dump after subscribing.
  *
- * Close it: a stream that the program drops is closed only when the runtime collects it, with a warning. Only a pending `next` keeps the
- * process alive.
+ * Close the stream. If the program drops it, it is closed only when the runtime collects it, with a warning. Only a
+ * pending `next` keeps the process alive.
  */
 export class Events<E> implements AsyncIterableIterator<E | OverrunEvent> {
   readonly #queue: EventQueue<E>;
@@ -208,7 +217,7 @@ export class Events<E> implements AsyncIterableIterator<E | OverrunEvent> {
     return this;
   }
 
-  /** Nothing more will come than what is queued. */
+  /** True if nothing more will come than what is queued. */
   get ended(): boolean {
     return this.#queue.ended;
   }
@@ -224,16 +233,16 @@ export class Events<E> implements AsyncIterableIterator<E | OverrunEvent> {
   }
 
   /**
-   * Leaves the groups: what has arrived by now is still yielded, losses where they are, and then the stream ends. For a program that is told
-   * to end and wants to see all that happened before: `close` drops what was not read. Idempotent, and without effect on a stream that has
-   * ended.
+   * Leaves the groups. The stream still yields the events that have arrived by now, overruns included, and then ends.
+   * Use it in a program that must end and wants to see all earlier events: `close` drops unread events. Idempotent, and
+   * without effect on a stream that has ended.
    * @throws TransportError
    */
   drain(): void {
     this.#queue.drain();
   }
 
-  /** Ends the stream and closes its socket; what was not read is dropped: see `drain`. Idempotent. */
+  /** Ends the stream and closes its socket. Unread events are dropped: see `drain`. Idempotent. */
   close(): void {
     notDropped(this);
     this.#queue.close();

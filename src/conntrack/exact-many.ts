@@ -13,16 +13,18 @@ import { type Failed, MANY_OPTIONS, type ManyOptions, type Work } from './many.t
 
 export interface DeleteManyOptions extends ManyOptions {
   /**
-   * Asks for each flow first, many in a datagram, and deletes it only where its id and its start (nf_conntrack_timestamp) are those of the item, as
-   * `delete` does: an id alone may be that of a flow which took the place of another. Takes twice the time. Default: false.
+   * Asks for each flow first, many in a datagram, and deletes it only where its id and its start
+   * (nf_conntrack_timestamp) are those of the item, as `delete` does: an id alone may be that of a flow which took the
+   * place of another. Takes twice the time. Default: false.
    */
   exact?: boolean;
 }
 
 export interface UpdateManyOptions extends ManyOptions {
   /**
-   * Asks for each flow first, many in a datagram, and changes it only where its id and its start, as far as the item has them, are those of the item, as
-   * `update` does. Without it a flow is found by its tuple and zone alone. Takes twice the time. Default: false.
+   * Asks for each flow first, many in a datagram, and changes it only where its id and its start, as far as the item
+   * has them, are those of the item, as `update` does. Without it a flow is found by its tuple and zone alone. Takes
+   * twice the time. Default: false.
    */
   exact?: boolean;
 }
@@ -39,7 +41,10 @@ const CHANGES: Readonly<Record<'delete' | 'update', Build>> = {
   update: (flow, naming) => buildUpdate(flow, 'flow', false, naming),
 };
 
-/** The flows by their tuples and ids; where that is refused because the tuple is also another flow's reply, exactly by that tuple. */
+/**
+ * The flows by their tuples and ids; where that is refused because the tuple is also another flow's reply, exactly by
+ * that tuple.
+ */
 export function deletes(lease: Lease): Work {
   const second = new Batch();
   return {
@@ -70,8 +75,8 @@ interface Found {
 }
 
 /**
- * What is done with the flows that are found to be those that were meant. As with one flow (one-flow.ts) they are asked for by their usual names; where
- * that finds another flow, exactly.
+ * What is done with the flows that are found to be those that were meant. As with one flow (one-flow.ts) they are asked
+ * for by their usual names; where that finds another flow, exactly.
  */
 export function exactly(lease: Lease, operation: 'delete' | 'update'): Work {
   const second = new Batch();
@@ -109,12 +114,18 @@ export function exactly(lease: Lease, operation: 'delete' | 'update'): Work {
   };
 }
 
-/** By which name a flow is asked for first: where nothing would say that another was found, by the one that finds no other. */
+/**
+ * By which name a flow is asked for first: where nothing would say that another was found, by the one that finds no
+ * other.
+ */
 function firstNaming(flow: Flow): Naming {
   return mayBeHidden(flow) ? 'usual' : 'exact';
 }
 
-/** Sends a batch of requests for these flows, and says of each that was found whether it is the one that was meant. */
+/**
+ * Sends a batch of requests for these flows, and yields for each flow that was found whether it is the one that was
+ * meant.
+ */
 async function lookUp(
   lease: Lease,
   batch: Batch,

@@ -7,7 +7,7 @@ import { NFNLGRP_CONNTRACK_EXP_DESTROY, NFNLGRP_CONNTRACK_EXP_NEW } from '../uap
 import { EVENT_SOCKET_OPTIONS, type EventSocketOptions } from './event-sockets.ts';
 import { type EventSource, type OverrunEvent, typesOf } from './events.ts';
 
-/** The kernel has no others: of a new timeout nothing tells. */
+/** The kernel has no other events: it does not report a new timeout. */
 const GROUPS = { new: NFNLGRP_CONNTRACK_EXP_NEW, destroy: NFNLGRP_CONNTRACK_EXP_DESTROY } as const;
 
 export type ExpectationEventType = keyof typeof GROUPS;
@@ -23,7 +23,10 @@ export interface ExpectationEvent {
   expectation: Expectation;
   /** nlmsg_pid: the socket whose request caused it, 0 for the kernel itself. */
   portid: number;
-  /** When it was captured, in milliseconds since 1970 (UTC), fractions included; undefined of a kernel, and where the capture does not say. */
+  /**
+   * When it was captured, in milliseconds since 1970 (UTC), fractions included; undefined of a kernel, and where the
+   * capture does not say.
+   */
   time: number | undefined;
 }
 

@@ -23,7 +23,8 @@ import type { Events } from './events.ts';
 import { type ExpectationEvent, type ExpectationEventOptions, expectationEvents } from './expectation-events.ts';
 
 /**
- * The flows that helpers expect, such as data connections of FTP. `Conntrack.expectations` is it: it asks through that one's socket.
+ * The flows that helpers expect, such as data connections of FTP. `Conntrack.expectations` is it: it asks through that
+ * one's socket.
  */
 export class Expectations {
   readonly #lease: Lease;
@@ -37,8 +38,8 @@ export class Expectations {
   }
 
   /**
-   * The expectations that match; with no filter all of them, of both families. Starts when it is iterated. The kernel filters by family only;
-   * the rest is compared here.
+   * The expectations that match; with no filter all of them, of both families. Starts when it is iterated. The kernel
+   * filters by family only; the rest is compared here.
    * @throws TypeError, RangeError naming the part of the filter
    */
   dump(filter: ExpectationFilter = {}, options: CallOptions = {}): Dump<Expectation> {
@@ -55,8 +56,8 @@ export class Expectations {
   }
 
   /**
-   * The expectation that a flow with this tuple would meet; undefined when there is none, or when it has another id than
-   * the one that is given. A zone must be that of the master.
+   * The expectation that a flow with this tuple would meet; undefined when there is none, or when it has another id
+   * than the one that is given. A zone must be that of the master.
    * @throws TypeError, RangeError naming the argument; KernelError
    */
   async get(expectation: ExpectationInit | Expectation, options: CallOptions = {}): Promise<Expectation | undefined> {
@@ -67,24 +68,27 @@ export class Expectations {
   }
 
   /**
-   * Creates an expectation: `tuple` (its source may be left out, then anything goes), `master` (a flow in the table that has a helper) and `timeout`,
-   * which the kernel demands and then replaces by what the helper has (300 s for ftp). Without a mask what is given of the source must be
-   * equal. A helper that has all it may expect of a master gives up the oldest.
-   * @throws TypeError, RangeError naming the argument; KernelError EEXIST, ENOENT (no such master), EOPNOTSUPP (the master has no helper)
+   * Creates an expectation: `tuple` (its source may be left out, then anything goes), `master` (a flow in the table
+   * that has a helper) and `timeout`, which the kernel demands and then replaces by what the helper has (300 s for
+   * ftp). Without a mask what is given of the source must be equal. A helper that has all it may expect of a master
+   * gives up the oldest.
+   * @throws TypeError, RangeError naming the argument; KernelError EEXIST, ENOENT (no such master), EOPNOTSUPP (the
+   * master has no helper)
    */
   async create(expectation: ExpectationInit | Expectation, options: CallOptions = {}): Promise<void> {
     const request = buildExpectationCreate(Expectation.from(expectation), 'expectations.create');
     await this.#lease.request(request, checkCall(options));
   }
 
-  /** Creates the expectation, or gives the one that exists a new timeout, of which no event tells. */
+  /** Creates the expectation, or gives the existing one a new timeout, which no event reports. */
   async createOrUpdate(expectation: ExpectationInit | Expectation, options: CallOptions = {}): Promise<void> {
     const request = buildExpectationCreate(Expectation.from(expectation), 'expectations.createOrUpdate');
     await this.#lease.request(request, checkCall(options));
   }
 
   /**
-   * Deletes the expectation with this tuple; with an id (a dumped one has it) none that has another. One that took its place may have the same.
+   * Deletes the expectation with this tuple; with an id (a dumped one has it) none that has another. One that took its
+   * place may have the same.
    * @throws TypeError without a tuple: the kernel would take it for a flush; KernelError ENOENT
    */
   async delete(expectation: ExpectationInit | Expectation, options: CallOptions = {}): Promise<void> {
@@ -92,7 +96,10 @@ export class Expectations {
     await this.#lease.request(request, checkCall(options));
   }
 
-  /** Deletes the expectations of a helper, of every family and zone. The kernel tells no count. @throws TypeError, RangeError naming the argument; KernelError */
+  /**
+   * Deletes the expectations of a helper, of every family and zone. The kernel reports no count. @throws TypeError,
+   * RangeError naming the argument; KernelError
+   */
   async flush(filter: { helper: string }, options: CallOptions = {}): Promise<void> {
     checkOptions(filter, { helper: checkString }, 'filter');
     const { helper } = filter;
@@ -101,15 +108,16 @@ export class Expectations {
     await this.#lease.request(request, checkCall(options));
   }
 
-  /** Deletes every expectation of this network namespace. The kernel tells no count. */
+  /** Deletes every expectation of this network namespace. The kernel reports no count. */
   async flushAll(options: CallOptions = {}): Promise<void> {
     await this.#lease.request(buildExpectationFlush(), checkCall(options));
   }
 
   /**
-   * Events from now on, on a socket of their own; `close` ends them, and so does closing the Conntrack. Of a master that was created before
-   * anybody listened nothing is told (nf_conntrack_events=2, the default since Linux 5.19).
-   * @throws TypeError, RangeError naming the option; UnsupportedError where the transport takes no events; KernelError EPERM
+   * Events from now on, on a socket of their own; `close` ends them, and so does closing the Conntrack. There are no
+   * events for a master that was created before anybody listened (nf_conntrack_events=2, the default since Linux 5.19).
+   * @throws TypeError, RangeError naming the option; UnsupportedError where the transport takes no events; KernelError
+   * EPERM
    */
   async events(options: ExpectationEventOptions = {}): Promise<Events<ExpectationEvent>> {
     return await this.#events.open(expectationEvents(options), options);

@@ -1,4 +1,4 @@
-/** Dumps of flows: what of the table, and which list of it. */
+/** Dumps of flows: the filter, and the list of the table that is dumped. */
 import { CompiledFilter, type Filter } from '../ctnetlink/filter/filter.ts';
 import { kernelSupport } from '../ctnetlink/filter/support.ts';
 import type { Flow } from '../ctnetlink/flow.ts';
@@ -16,16 +16,17 @@ export type Table = 'conntrack' | 'dying' | 'unconfirmed';
 
 export interface DumpOptions extends CallOptions {
   /**
-   * Sets the counters of the flows that are yielded to zero, and of no others; only of the table 'conntrack'. Each flow is yielded with the counters
-   * that it had at that moment. `for await` zeroes a flow when it is asked for, so that a loop that is left has zeroed what it was given and nothing
-   * else; `batches()` zeroes up to 256 flows at a time and is about twice as fast; `toArray()` zeroes all, and loses their counters when it rejects.
-   * A flow that ended since it was dumped is left out: its DESTROY event had its counters. One that took its place is yielded with its own counters
-   * where it matches. Rejects with OverrunError when an answer was lost, and counters with it. Default: false.
+   * Sets the counters of the flows that are yielded to zero, and of no others; only of the table 'conntrack'. Each flow
+   * is yielded with the counters that it had at that moment. `for await` zeroes a flow when it is asked for, so that a
+   * loop that is left has zeroed what it was given and nothing else; `batches()` zeroes up to 256 flows at a time and
+   * is about twice as fast; `toArray()` zeroes all, and loses their counters when it rejects. A flow that ended since
+   * it was dumped is left out: its DESTROY event had its counters. One that took its place is yielded with its own
+   * counters where it matches. Rejects with OverrunError when an answer was lost, and counters with it. Default: false.
    */
   reset?: boolean;
   /**
-   * 'conntrack' (default); 'dying': entries whose DESTROY event could not be delivered yet; 'unconfirmed': always empty on current
-   * kernels.
+   * 'conntrack' (default); 'dying': entries whose DESTROY event could not be delivered yet; 'unconfirmed': always empty
+   * on current kernels.
    */
   table?: Table;
   /** Iteration rejects with its reason. */

@@ -19,26 +19,30 @@ export interface EventOptions extends EventSocketOptions {
   /** Default: all three. */
   types?: readonly EventType[];
   /**
-   * Only events of flows that match, as in a dump. The kernel does not send the others where the transport can tell it so
-   * (SO_ATTACH_FILTER): they take no room in the receive buffer. Elsewhere they are dropped here. Default: all. An event has of a flow
-   * what a filter asks for, but an 'update' tells of the flow as it is now: when its mark changes, say, from one that matches to another,
-   * nothing comes.
+   * Only events of flows that match, as in a dump. If the transport can attach a filter (SO_ATTACH_FILTER), the kernel
+   * does not send the others, and they take no room in the receive buffer. Otherwise they are dropped here. Default:
+   * all. An event has every property that a filter can ask for. An 'update' describes the flow as it is now: if its
+   * mark changes from a matching value to another, no event comes.
    */
   filter?: Filter | CompiledFilter;
 }
 
 /**
- * Something happened to a flow. 'update' carries what changed beside the tuples, status and timeout; 'destroy' has counters and
- * timestamps where they are kept, but no labels, helper or master.
+ * An event about a flow. 'update' has the changed properties beside the tuples, status and timeout. 'destroy' has
+ * counters and timestamps if the kernel keeps them, but no labels, helper or master.
  */
 export interface FlowEvent {
   type: EventType;
   flow: Flow;
-  /** nlmsg_pid: the socket whose request caused it (`ct.portid`, where it was this program's), 0 for the kernel itself. */
+  /**
+   * nlmsg_pid: the portid of the socket whose request caused it (`ct.portid` for this program's), 0 for the kernel
+   * itself.
+   */
   portid: number;
   /**
-   * When it happened, in milliseconds since 1970 (UTC), fractions included: of a replay, when it was captured; else what the kernel says (CTA_TIMESTAMP_EVENT,
-   * Linux 6.14 with nf_conntrack_timestamp=1; `flow.timestamp.event` has the nanoseconds). Undefined where neither says it.
+   * The time of the event, in milliseconds since 1970 (UTC), with fractions. On replay it is the time of the capture.
+   * Otherwise it is the kernel's (CTA_TIMESTAMP_EVENT, Linux 6.14 with nf_conntrack_timestamp=1; `flow.timestamp.event`
+   * has the nanoseconds). Undefined if neither is known.
    */
   time: number | undefined;
 }

@@ -1,4 +1,4 @@
-/** Many requests of one kind from an iterable, some hundred in a datagram, in constant memory. */
+/** Many requests of one kind from an iterable, several hundred in a datagram, in constant memory. */
 
 import type { FlowInit } from '../ctnetlink/attributes/flow-properties.ts';
 import { Flow } from '../ctnetlink/flow.ts';
@@ -33,8 +33,8 @@ export interface Failure {
 
 export interface ManyOptions extends CallOptions {
   /**
-   * Told of each item that failed, in the order of their answers; the call then resolves all the same. What it throws ends the call. Default:
-   * the call goes on to the end of the items and then rejects with a ManyError.
+   * Called for each failed item, in the order of the answers; the call then resolves anyway. If it throws, the call
+   * ends with that error. Default: the call continues to the end of the items and then rejects with a ManyError.
    */
   onError?(failure: Failure): void;
 }
@@ -114,8 +114,9 @@ export function changes(lease: Lease, query: ChangeQuery): Work {
 }
 
 /**
- * @throws TypeError for what is no iterable; ManyError when items failed and there is no onError; what the iterable throws, when all that it gave
- * before has been sent; OverrunError, TransportError, ClosedError, when nobody knows what became of the last several hundred
+ * @throws TypeError for what is no iterable; ManyError when items failed and there is no onError; what the iterable
+ * throws, when all that it gave before has been sent; OverrunError, TransportError, ClosedError, when nobody knows what
+ * became of the last several hundred
  */
 export async function sendMany(work: Work, flows: Flows, options: ManyOptions): Promise<ManyResult> {
   const many = new Many(work, options);
@@ -242,7 +243,7 @@ class Many {
     this.#items = [];
     this.#flows = [];
     this.#indices = [];
-    // Told to who waits for it.
+    // The call that waits for it gets the error.
     sent.catch(() => {});
     this.#sent.push(sent);
   }

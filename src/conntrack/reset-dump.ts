@@ -1,7 +1,7 @@
 /**
- * Dumps that reset counters. A GET_CTRZERO dump of the kernel's zeroes what it walks past, not what a filter of ours keeps, and loses the counters of
- * a flow that does not fit its datagram. So the flows are dumped without it, and each that matches is zeroed by its tuple, which returns its old
- * counters and touches no other flow.
+ * Dumps that reset counters. A GET_CTRZERO dump of the kernel's zeroes what it walks past, not what a filter of ours
+ * keeps, and loses the counters of a flow that does not fit its datagram. So the flows are dumped without it, and each
+ * that matches is zeroed by its tuple, which returns its old counters and touches no other flow.
  */
 
 import { kernelSupport } from '../ctnetlink/filter/support.ts';
@@ -69,7 +69,7 @@ export class ResetDump extends Dump<Flow> {
     }
   }
 
-  /** Over a socket beside that of the dump: its answers would stand behind what the dump has not been read of. */
+  /** Over a socket beside that of the dump: its answers would be queued behind the unread rest of the dump. */
   async #reset(flows: readonly Flow[], requests: Batch): Promise<Outcome> {
     const socket = await this.#sockets.take();
     const naming: Naming = kernelSupport(socket.transport.release).directionZone ? 'exact' : 'usual';

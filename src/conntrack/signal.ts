@@ -5,7 +5,7 @@ export const DONE: IteratorReturnResult<undefined> = Object.freeze({ value: unde
 export class Signal {
   #wake: (() => void) | undefined;
 
-  /** Wakes who waits; who does not wait is expected to look before it does. */
+  /** Wakes the call that waits. A call that does not wait yet looks before it waits. */
   raise(): void {
     const wake = this.#wake;
     this.#wake = undefined;

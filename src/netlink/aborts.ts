@@ -1,6 +1,6 @@
 /**
- * One listener for each AbortSignal, whatever waits for it. A signal that thousands of requests share would look for the listener of each among
- * all others when a request is settled, and Node.js warns of a leak from the eleventh on.
+ * One listener for each AbortSignal, whatever waits for it. A signal that thousands of requests share would look for
+ * the listener of each among all others when a request is settled, and Node.js warns of a leak from the eleventh on.
  */
 interface Shared {
   readonly aborts: Set<() => void>;

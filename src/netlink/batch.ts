@@ -1,4 +1,6 @@
-/** Many requests in one datagram: one system call for all, and an answer only for what was refused, and for the last. */
+/**
+ * Many requests in one datagram: one system call for all, and an answer only for what was refused, and for the last.
+ */
 import { EPERM } from '../uapi/errno.ts';
 import { NLM_F_ACK } from '../uapi/netlink.ts';
 import { HOST_LITTLE_ENDIAN, viewOf } from './byteorder.ts';
@@ -60,7 +62,9 @@ export class Batch {
   }
 }
 
-/** Gives the messages their sequence numbers. The kernel answers errors in any case; an ACK is asked of the last alone. */
+/**
+ * Gives the messages their sequence numbers. The kernel answers errors in any case; an ACK is asked of the last alone.
+ */
 export function stampBatch(bytes: Uint8Array, first: number, count: number): void {
   const view = viewOf(bytes);
   for (let offset = 0, index = 0; index < count; index++) {
@@ -104,7 +108,10 @@ interface Sent {
   later: boolean;
   /** Messages were lost while it was on its way, and a refusal may have been one of them. */
   doubtful: boolean;
-  /** EPERM for its first message: without CAP_NET_ADMIN nfnetlink refuses a datagram as a whole, and answers for nothing behind it. */
+  /**
+   * EPERM for its first message: without CAP_NET_ADMIN nfnetlink refuses a datagram as a whole, and answers for nothing
+   * behind it.
+   */
   forbidden: KernelError | undefined;
 }
 
@@ -172,7 +179,7 @@ export class PendingBatches {
     for (const sent of this.#pending) sent.doubtful = true;
   }
 
-  /** Those of which this holds get no answer any more. */
+  /** Requests for which this is true get no answer any more. */
   loseIf(isLost: (sent: Readonly<Pick<Sent, 'order' | 'since' | 'later'>>) => boolean): void {
     if (this.#pending.length === 0) return;
     const lost = this.#pending.filter(isLost);

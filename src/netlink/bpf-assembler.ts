@@ -17,7 +17,7 @@ interface Statement {
   /** Of a branch: where each outcome goes; undefined is the next statement. */
   yes: Label | undefined;
   no: Label | undefined;
-  /** Too far for jt or jf: a BPF_JA stands behind the branch for it. */
+  /** Too far for jt or jf: a BPF_JA follows the branch for it. */
   yesIsFar: boolean;
   noIsFar: boolean;
 }

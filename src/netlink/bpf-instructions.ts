@@ -1,6 +1,6 @@
 /**
- * What the kernel takes as a classic BPF program (bpf_check_classic), taken apart into what the interpreter in bpf.ts does: one
- * operation an instruction.
+ * What the kernel takes as a classic BPF program (bpf_check_classic), taken apart into what the interpreter in bpf.ts
+ * does: one operation an instruction.
  */
 import * as uapi from '../uapi/filter.ts';
 import { HOST_LITTLE_ENDIAN, viewOf } from './byteorder.ts';

@@ -1,6 +1,6 @@
 /**
- * Classic BPF, as SO_ATTACH_FILTER takes it, for sockets that have no such option: run over a datagram as the kernel runs it
- * (net/core/filter.c).
+ * Classic BPF, as SO_ATTACH_FILTER takes it, for sockets that have no such option: run over a datagram as the kernel
+ * runs it (net/core/filter.c).
  */
 import { BPF_MEMWORDS } from '../uapi/filter.ts';
 import { NLA_HDRLEN, NLA_TYPE_MASK } from '../uapi/netlink.ts';
@@ -25,8 +25,9 @@ export class BpfProgram {
   }
 
   /**
-   * What the program returns for a datagram: how many bytes of it are let through, 0 for none, 0xffffffff for all. A load that is
-   * not inside of the datagram ends the program with 0, and so does a division by X = 0. Allocates nothing.
+   * What the program returns for a datagram: how many bytes of it are let through, 0 for none, 0xffffffff for all. A
+   * load that is not inside of the datagram ends the program with 0, and so does a division by X = 0. Allocates
+   * nothing.
    */
   run(datagram: DataView): number {
     const { operations, ofX, jt, jf, k: ks } = this.#instructions;
@@ -154,7 +155,10 @@ export class BpfProgram {
   }
 }
 
-/** nla_find(): where the first attribute of this type between `at` and `end` is; 0 for none, also behind a broken length. */
+/**
+ * nla_find(): where the first attribute of this type between `at` and `end` is; 0 for none, also behind a broken
+ * length.
+ */
 function findAttribute(view: DataView, at: number, end: number, type: number): number {
   while (at <= end - NLA_HDRLEN) {
     const length = view.getUint16(at, HOST_LITTLE_ENDIAN);

@@ -1,6 +1,6 @@
 /**
- * Netlink headers are in the byte order of the host, and so are label words, CTA_FILTER flags and ids. DataView takes the order
- * as an argument that V8 folds when it is constant.
+ * Netlink headers are in the byte order of the host, and so are label words, CTA_FILTER flags and ids. DataView takes
+ * the order as an argument that V8 folds when it is constant.
  */
 export const HOST_LITTLE_ENDIAN: boolean = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 

@@ -20,7 +20,8 @@ export function isPlain(value: object): boolean {
 }
 
 /**
- * Properties of what is asked for: none undefined, which is a variable that was not set, and none an empty list. Read as "any" they would widen it.
+ * Properties of what is asked for: none undefined, which is a variable that was not set, and none an empty list. Read
+ * as "any" they would widen it.
  * @throws TypeError, RangeError naming the property
  */
 export function checkGiven(object: object, argument: string): void {
@@ -48,7 +49,8 @@ export type Check = (value: unknown, argument: string) => unknown;
 export type Checks<O extends object> = { readonly [Name in keyof O]-?: Check };
 
 /**
- * An options object: plain, with options that there are, each of the right type. One that is undefined is as if it were not there.
+ * An options object: plain, with options that there are, each of the right type. One that is undefined is as if it were
+ * not there.
  * @throws TypeError for an unknown name, with the nearest that there is; what the checks throw
  */
 export function checkOptions<O extends object>(options: O, checks: Checks<O>, argument = 'options'): void {

@@ -1,6 +1,6 @@
 /**
- * The one error family. `code` is stable text to switch on; messages may change. Mistakes of the caller are not here: they are
- * TypeError and RangeError and name the argument.
+ * The one error family. `code` is stable text to switch on; messages may change. Mistakes of the caller are not here:
+ * they are TypeError and RangeError and name the argument.
  */
 import { ENOBUFS, ERRNO_NAMES } from '../uapi/errno.ts';
 import { escapeControls } from './escape.ts';
@@ -53,7 +53,10 @@ export class KernelError extends NetlinkError {
   readonly errno: number;
   readonly operation: string;
   readonly sequence: number;
-  /** What the request was about, such as 'udp 192.0.2.1:5353 -> 198.51.100.2:53, zone 0'; undefined for a dump or a flush. */
+  /**
+   * What the request was about, such as 'udp 192.0.2.1:5353 -> 198.51.100.2:53, zone 0'; undefined for a dump or a
+   * flush.
+   */
   readonly subject: string | undefined;
   readonly extack: ExtendedAck | undefined;
   readonly explanation: string | undefined;
@@ -84,8 +87,9 @@ export class KernelError extends NetlinkError {
 }
 
 /**
- * Throws what ended a request in front of whoever awaits it. The kernel's answer is read in a turn of the event loop of its own, where no frame of
- * the caller is on the stack. After an `await` the runtime knows who awaits; so nothing is paid for a request that ends well.
+ * Throws what ended a request in front of whoever awaits it. The kernel's answer is read in a turn of the event loop of
+ * its own, where no frame of the caller is on the stack. After an `await` the runtime knows who awaits; so nothing is
+ * paid for a request that ends well.
  */
 export function throwHere(error: unknown): never {
   // Others may belong to several requests at once.
@@ -132,7 +136,7 @@ export class UnsupportedError extends NetlinkError {
 export class OverrunError extends NetlinkError {
   override name = 'OverrunError';
   readonly errno: number = ENOBUFS;
-  /** How many messages were lost, where the transport can tell. */
+  /** How many messages were lost, if the transport knows. */
   readonly lost: number | undefined;
   /** The request whose answer was lost, such as 'create'; undefined where it is not known whose messages were. */
   readonly operation: string | undefined;
@@ -156,7 +160,9 @@ export function lostAnswer(operation: string, repeatable: boolean): OverrunError
   );
 }
 
-/** NLM_F_DUMP_INTR: the table changed in a way that made this dump inconsistent. All of it was delivered; dump again. */
+/**
+ * NLM_F_DUMP_INTR: the table changed in a way that made this dump inconsistent. All of it was delivered; dump again.
+ */
 export class DumpInterruptedError extends NetlinkError {
   override name = 'DumpInterruptedError';
 

@@ -9,9 +9,9 @@ import type { Datagram, Transport, TransportListener } from './transport.ts';
 export type FilteringTransport = Transport & Required<Pick<Transport, 'attachFilter'>>;
 
 /**
- * The transport itself, where it has attachFilter; else one around it that runs the program over every datagram that comes, and lets
- * it through whole unless the program says 0. The results are the same, but for what waits to be read when a program is attached or
- * taken away: the kernel has judged it when it came, this judges it when it is read.
+ * Returns the transport itself if it has attachFilter. Otherwise wraps it: the program runs over every datagram, which
+ * passes whole unless the program returns 0. The results differ only for datagrams that wait when a program is attached
+ * or detached: the kernel judges a datagram when it arrives, this wrapper when it is read.
  */
 export function filtering(transport: Transport): FilteringTransport {
   return transport.attachFilter === undefined ? new UserSpaceFilter(transport) : (transport as FilteringTransport);
@@ -67,7 +67,7 @@ class UserSpaceFilter implements FilteringTransport {
   receive(): Datagram | undefined {
     const datagram = this.#inner.receive();
     if (datagram === undefined || this.#program === undefined) return datagram;
-    // Of a cut one nobody knows what the kernel would have said, and its loss is to be told.
+    // Nobody knows what the kernel would have decided about a cut datagram, and its loss must be reported.
     return datagram.truncated || this.#program.run(datagram.view) !== 0 ? datagram : DROPPED;
   }
 

@@ -1,9 +1,9 @@
 /**
- * What a program holds of a socket. The sinks of a socket, its timers and the registry of its memory reach the socket, and never these: so
- * that the runtime can collect what a program drops, and say so.
+ * What a program holds of a socket. The sinks of a socket, its timers and the registry of its memory reach the socket,
+ * and never these: so that the runtime can collect what a program drops, and say so.
  *
- * - `Lease` is shared by all objects through which requests are made: when none of them is left, the socket is closed. A request that waits for its
- *   answer holds it, because somebody may wait for the promise.
+ * - `Lease` is shared by all objects through which requests are made: when none of them is left, the socket is closed.
+ *   A request that waits for its answer holds it, because somebody may wait for the promise.
  * - `whenDropped` is for what has work under way while nobody waits: a dump between two reads, an event stream.
  *
  * A collection is noticed some time after it, and not at all by a process that is idle or ends.
@@ -20,15 +20,20 @@ import type { Transport } from './transport.ts';
 const reported = new Set<string>();
 const MOST_REPORTED = 100;
 
-/** Where the program is now, for a warning that may come much later: as text, because an Error would hold what its frames do. */
+/**
+ * Where the program is now, for a warning that may come much later: as text, because an Error would hold what its
+ * frames do.
+ */
 export function stackOf(): string {
   const lines = (new Error('opened here').stack ?? '').split('\n');
-  // How the runtime came to run it is different each time, and so is how much of who awaits it is known.
+  // How the runtime came to run it is different each time, and so is how much is known about the functions that await
+  // it.
   return lines.filter((line) => !/\b(node|ext|native):|^ *at async /.test(line)).join('\n');
 }
 
 /**
- * Calls `release` some time after nothing reaches `held` any more; when it returns true, because there was work under way, a warning is printed.
+ * Calls `release` some time after nothing reaches `held` any more; when it returns true, because there was work under
+ * way, a warning is printed.
  * @param what a noun with its article: 'An event stream'
  * @param release must not reach `held`
  */

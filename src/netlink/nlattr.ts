@@ -21,8 +21,8 @@ export function nlattrLength(view: DataView, offset: number, end: number): numbe
 export type AttributeVisitor = (type: number, view: DataView, start: number, end: number) => void;
 
 /**
- * Visits the attributes between `offset` and `end` in order. For the rare, small nests (extended ACK, statistics); flows have
- * their compiled tables.
+ * Visits the attributes between `offset` and `end` in order. For the rare, small nests (extended ACK, statistics);
+ * flows have their compiled tables.
  *
  * @throws DecodeError at the first broken length.
  */

@@ -23,8 +23,8 @@ export function newNlmsghdr(): nlmsghdr {
 }
 
 /**
- * Reads the header at `offset` into `header` (one object for a whole walk: no allocation a message) and returns where the
- * message ends, padding excluded. The next one starts at `align4` of that; a last message need not be padded.
+ * Reads the header at `offset` into `header` (one object for a whole walk: no allocation a message) and returns where
+ * the message ends, padding excluded. The next one starts at `align4` of that; a last message need not be padded.
  *
  * @throws DecodeError when fewer than 16 bytes are left, or nlmsg_len is below 16 or passes `end`.
  */

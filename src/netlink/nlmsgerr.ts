@@ -13,8 +13,8 @@ import { readString, walkAttributes } from './nlattr.ts';
 import { align4 } from './nlmsg.ts';
 
 /**
- * The errno, positive, of an NLMSG_ERROR (0: an ACK) or NLMSG_DONE (0: the dump is complete). Both start with an int that is 0 or
- * a negative errno; old kernels send a DONE without it.
+ * The errno, positive, of an NLMSG_ERROR (0: an ACK) or NLMSG_DONE (0: the dump is complete). Both start with an int
+ * that is 0 or a negative errno; old kernels send a DONE without it.
  *
  * @throws DecodeError when an NLMSG_ERROR is too short for it.
  */
@@ -28,8 +28,8 @@ export function readErrno(view: DataView, offset: number, end: number, done: boo
 }
 
 /**
- * The extended ACK of an NLMSG_ERROR or NLMSG_DONE, or undefined. In an ERROR it stands behind the request that the kernel
- * echoes: whole, or only its header when NLM_F_CAPPED is set.
+ * The extended ACK of an NLMSG_ERROR or NLMSG_DONE, or undefined. In an ERROR it follows the request that the kernel
+ * echoes: the whole request, or only its header if NLM_F_CAPPED is set.
  *
  * @throws DecodeError for a broken length.
  */

@@ -1,6 +1,6 @@
 /**
- * Modules of the runtime, where it has them: Node.js, Electron, Deno and Bun. A static import of one would keep whatever imports this package from
- * running in a browser, where captures are replayed and read too.
+ * Modules of the runtime, where it has them: Node.js, Electron, Deno and Bun. A static import of one would keep
+ * whatever imports this package from running in a browser, where captures are replayed and read too.
  */
 interface Modules {
   'node:fs': typeof import('node:fs');

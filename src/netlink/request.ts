@@ -11,11 +11,14 @@ export interface Operation {
   readonly flags: number;
   /** The flags have NLM_F_DUMP: it ends with DONE, and one at a time runs on a socket; others wait for their turn. */
   readonly dump: boolean;
-  /** Something comes before its ACK, such as the flow of a `get`. An ACK alone is then a lost answer, and so is a lost ACK none. */
+  /**
+   * Something comes before its ACK, such as the flow of a `get`. An ACK alone is then a lost answer, and so is a lost
+   * ACK none.
+   */
   readonly replies: boolean;
   /**
-   * It changes nothing (no reset of counters), and is made again, three times at the most, when its answer was lost before its sink was given
-   * anything. Otherwise it rejects with OverrunError.
+   * It changes nothing (no reset of counters), and is made again, three times at the most, when its answer was lost
+   * before its sink was given anything. Otherwise it rejects with OverrunError.
    */
   readonly repeatable: boolean;
 }
@@ -29,13 +32,16 @@ export function operation(kind: Omit<Operation, 'dump'>): Operation {
 export interface Request {
   readonly kind: Operation;
   /**
-   * The kernel may need milliseconds before it returns from the system call, as for a dump of which few entries pass. A transport that can
-   * sends it in another thread.
+   * The kernel may need milliseconds before it returns from the system call, for example for a dump with a filter that
+   * few entries pass. A transport that can, sends it in another thread.
    */
   readonly takesLong: boolean;
   /** Writes one whole message with this sequence number. */
   write(writer: Writer, sequence: number): void;
-  /** What it is about, for messages of errors: a tuple in words, made when it is asked for. Undefined: no entry in particular. */
+  /**
+   * What it is about, for messages of errors: a tuple in words, made when it is asked for. Undefined: no entry in
+   * particular.
+   */
   subject(): string | undefined;
 }
 

@@ -1,7 +1,7 @@
 /**
- * What this package takes from the runtime besides system calls: turns of the event loop, the clock, chance, and notice that an object
- * was collected. All of it goes through this one object, so that a simulation can decide it: the simulated kernel of the tests replaces
- * the functions, and a seed then gives the whole run.
+ * What this package takes from the runtime besides system calls: turns of the event loop, the clock, chance, and notice
+ * that an object was collected. All of it goes through this one object, so that a simulation can decide it: the
+ * simulated kernel of the tests replaces the functions, and a seed then gives the whole run.
  */
 import { builtin } from './platform.ts';
 
@@ -32,7 +32,7 @@ export interface Runtime {
   warn(code: string, message: string, stack: string): void;
 }
 
-/** A timer that may let the process end: Node.js and its like have such. */
+/** A timer that may let the process end, as in Node.js, Deno and Bun. */
 type Timer = unknown;
 
 interface Timers {

@@ -1,10 +1,11 @@
 /**
- * The request-sequence tracker: every reply names its request by nlmsg_seq. A request is registered before it is sent; replies go
- * to its sink until an ACK, an error or a DONE ends it. Sequence 0 is what the kernel gives to events.
+ * The request-sequence tracker: every reply names its request by nlmsg_seq. A request is registered before it is sent;
+ * replies go to its sink until an ACK, an error or a DONE ends it. Sequence 0 is what the kernel gives to events.
  *
- * **No answer can stay away.** The kernel queues an answer before sendmsg returns, and the queue is a queue. So a request has lost its answer
- * when the queue was read empty after it was sent (`drained`), when the answer to a later one has been read, or when more was read than can
- * have waited in front of it. A dump goes on inside of recvmsg: only an empty queue says that it has lost its end.
+ * **No answer can stay away.** The kernel queues an answer before sendmsg returns, and the queue is a queue. So a
+ * request has lost its answer when the queue was read empty after it was sent (`drained`), when the answer to a later
+ * one has been read, or when more was read than can have waited in front of it. A dump goes on inside of recvmsg: only
+ * an empty queue says that it has lost its end.
  */
 import { EBUSY, ENOBUFS } from '../uapi/errno.ts';
 import { NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR, NLMSG_MIN_TYPE, NLMSG_OVERRUN } from '../uapi/netlink.ts';
@@ -27,11 +28,16 @@ export interface ReplySink {
 
 /** Takes what answers no request. What `message` throws ends the stream with that error. */
 export interface EventSink extends ReplySink {
-  /** True: nobody waits for its events, so they do not keep the process alive. Call NetlinkSocket.reference() when it changes. */
+  /**
+   * True: nobody waits for its events, so they do not keep the process alive. Call NetlinkSocket.reference() when it
+   * changes.
+   */
   readonly idle?: boolean;
   /** Events were lost; the stream goes on. */
   overrun(error: OverrunError): void;
-  /** Nothing more will come: the socket was closed (by `error`, if it was not the caller), or a replay is at its end. */
+  /**
+   * Nothing more will come: the socket was closed (by `error`, if it was not the caller), or a replay is at its end.
+   */
   end(error?: Error): void;
 }
 
@@ -47,7 +53,10 @@ export interface PendingRequest {
   readonly charge?: number;
   /** Reached from here until it is settled. */
   readonly keep?: object;
-  /** Undefined: replies are dropped undecoded. The tracker takes it away when the request is settled but not yet answered. */
+  /**
+   * Undefined: replies are dropped undecoded. The tracker takes it away when the request is settled but not yet
+   * answered.
+   */
   sink: ReplySink | undefined;
   /** Called exactly once; undefined is success. `replied`: its sink was given something. */
   settle(error: Error | undefined, replied: boolean): void;
@@ -70,7 +79,7 @@ interface Entry {
 
 /** The last sequence number there is. */
 const LAST = 0xffffffff;
-/** Datagrams between looks for requests in front of which no more can have waited. */
+/** After so many datagrams, it looks for requests whose answer can no longer be in the queue. */
 const LOOK = 1024;
 
 /** What a tracker saw that belongs to no request. */
@@ -245,7 +254,8 @@ export class SequenceTracker {
       try {
         end = readNlmsghdr(view, offset, length, header);
       } catch (error) {
-        // Nobody can tell whose message this is. Whole datagrams of the kernel have no such defect; a cut one was reported above.
+        // Nobody knows whose message this is. Whole datagrams of the kernel have no such defect; a cut one was reported
+        // above.
         if (!datagram.truncated) {
           this.#settleAll(error as Error);
           this.endEvents(error as Error);
@@ -270,15 +280,15 @@ export class SequenceTracker {
     this.#settle(entry, error);
   }
 
-  /** Messages were lost and nobody can tell whose: every request that waits is rejected, the event stream is told. */
+  /** Messages were lost and nobody knows whose: every pending request is rejected, and the event stream reports it. */
   overrun(error: OverrunError): void {
     this.#settleAll(error);
     this.events?.overrun(error);
   }
 
   /**
-   * Messages were lost, and what is queued comes yet: it may answer what waits, and the rest has lost its answer when the queue is empty. Only of
-   * a batch nobody can tell whether a refusal is missing. The event stream is told.
+   * Messages were lost, and what is queued comes yet: it may answer what waits, and the rest has lost its answer when
+   * the queue is empty. Only for a batch nobody knows whether a refusal is missing. The event stream reports it.
    */
   doubt(error: OverrunError): void {
     this.#batches.doubt();
@@ -324,7 +334,10 @@ export class SequenceTracker {
     this.endEvents(eventError);
   }
 
-  /** Nothing more will come, though the socket is not closed: ends the event stream and rejects who still waits for an answer. */
+  /**
+   * Nothing more will come, though the socket is not closed: ends the event stream and rejects who still waits for an
+   * answer.
+   */
   end(error: Error): void {
     this.#settleAll(error);
     this.#forgetAll();
@@ -394,7 +407,8 @@ export class SequenceTracker {
     const { dump } = entry;
     let error = this.#outcome(operation, request, view, offset, end, repeatable);
     if (dump) {
-      // Its first datagram did not fit. It goes on when something else is read, and only an empty queue says that it does not.
+      // Its first datagram did not fit. It goes on when something else is read, and only an empty queue says that it
+      // does not.
       if (error instanceof OverrunError && this.queues) return;
       // The one before it, which was given up, is still on its way: so is its end, behind this.
       if (this.#halted && error instanceof KernelError && error.errno === EBUSY)
@@ -458,7 +472,8 @@ export class SequenceTracker {
 
   #settleAll(error: Error): void {
     for (const [sequence, entry] of [...this.#entries]) {
-      // After a loss an ACK may never come: only a dump is sure to be carried to its DONE, so only a dump is still waited for.
+      // After a loss an ACK may never come: only a dump is sure to be carried to its DONE, so only a dump is still
+      // waited for.
       if (!entry.dump) this.#remove(sequence, entry);
       this.#settle(entry, error);
     }

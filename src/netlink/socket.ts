@@ -83,7 +83,10 @@ export class NetlinkSocket {
     return this.#tracker.counts;
   }
 
-  /** When the datagram that was read last was captured, in nanoseconds since the epoch; undefined where a kernel answers. */
+  /**
+   * When the datagram that was read last was captured, in nanoseconds since the epoch; undefined where a kernel
+   * answers.
+   */
   get time(): bigint | undefined {
     return this.#tracker.time;
   }
@@ -98,7 +101,10 @@ export class NetlinkSocket {
     return this.#tracker.dumping || this.#queuedDumps.length > 0;
   }
 
-  /** Sends a request and resolves at its ACK or DONE. Rejects with what the kernel, the sink or the signal said, or the writing of it. */
+  /**
+   * Sends a request and resolves at its ACK or DONE. Rejects with what the kernel, the sink or the signal said, or the
+   * writing of it.
+   */
   request(request: Request, options: RequestOptions = {}): Promise<void> {
     return this.start(request, options).done;
   }
@@ -113,10 +119,12 @@ export class NetlinkSocket {
   }
 
   /**
-   * Sends a batch and resolves when all of it has been answered for. It is taken at once, so that the batch may be filled again.
+   * Sends a batch and resolves when all of it has been answered for. It is taken at once, so that the batch may be
+   * filled again.
    * @param subject what a message is about, for the error when it is refused
    * @param keep is reachable from the socket until the batch is settled
-   * @param take takes what comes before the answers of requests that ask for something. Whoever gives it sees what did not come
+   * @param take takes what comes before the answers of requests that ask for something. Whoever gives it sees what did
+   * not come
    * @throws TransportError, ClosedError, OverrunError: nobody knows what became of its messages
    */
   sendBatch(
@@ -166,7 +174,9 @@ export class NetlinkSocket {
     return Math.max(1, Math.floor(window / chargeOf(replies)));
   }
 
-  /** Sends a datagram whose answer nobody tracks: with sequence 0, or one of `nextSequence` that the caller looks for. */
+  /**
+   * Sends a datagram whose answer nobody tracks: with sequence 0, or one of `nextSequence` that the caller looks for.
+   */
   sendUntracked(bytes: Uint8Array): void {
     this.assertOpen();
     this.transport.send(bytes);
@@ -262,7 +272,7 @@ export class NetlinkSocket {
     };
     const onAbort = (): void => stop(signal!.reason, true);
     const settle = (error: Error | undefined, replied: boolean): void => {
-      // A capture has no second answer: what is to be told is that the first was lost.
+      // A capture has no second answer: the error is that the first was lost.
       if (lost !== undefined && error instanceof RequestError) error = lost;
       if (again === undefined || replied || repeats === REPEATS || !(error instanceof OverrunError)) {
         finish(error, error !== undefined);
@@ -285,7 +295,7 @@ export class NetlinkSocket {
       this.#tracker.register(sequence, { request, replies, charge, keep, sink, settle });
       this.#transmit(bytes, request.takesLong, sequence, (error) => {
         this.#tracker.unregister(sequence);
-        // A capture has no second answer: what is to be told is that the first was lost.
+        // A capture has no second answer: the error is that the first was lost.
         finish(lost ?? error, true);
       });
     };
@@ -377,8 +387,8 @@ export class NetlinkSocket {
   }
 
   /**
-   * Sockets that answer at once would let a reader that only awaits promises keep the event loop for a whole dump. So reading counts
-   * its time over the turn of the loop, not over the call.
+   * Sockets that answer at once would let a reader that only awaits promises keep the event loop for a whole dump. So
+   * reading counts its time over the turn of the loop, not over the call.
    */
   #turnIsOver(): boolean {
     if (this.#turnStart === 0 || runtime.now() - this.#turnStart <= TURN_MILLISECONDS) return false;
@@ -408,7 +418,10 @@ export class NetlinkSocket {
     return false;
   }
 
-  /** One dump at a time, which the kernel would answer EBUSY otherwise, and others as many as there is room for the answers of. */
+  /**
+   * One dump at a time, which the kernel would answer EBUSY otherwise, and others as many as there is room for the
+   * answers of.
+   */
   #maySend(dump: boolean, charge: number): boolean {
     if (this.#congested) return false;
     const { dumping, charge: waiting } = this.#tracker;
@@ -420,7 +433,10 @@ export class NetlinkSocket {
     return this.#queuedDumps.length + this.#queuedOthers.length;
   }
 
-  /** Only what somebody waits for keeps the process alive. To be called when an event sink becomes idle, or is idle no more. */
+  /**
+   * Only what somebody waits for keeps the process alive. To be called when an event sink becomes idle, or is idle no
+   * more.
+   */
   reference(): void {
     if (this.#closed !== undefined) return;
     const wanted = this.#queued > 0 || this.#tracker.awaited;
@@ -460,7 +476,10 @@ const DRAIN: Request = {
   subject: () => undefined,
 };
 
-/** Bytes of the receive buffer that the answer to a request takes at the most, a dump's aside. @param replies something comes before it */
+/**
+ * Bytes of the receive buffer that the answer to a request takes at the most, a dump's aside. @param replies something
+ * comes before it
+ */
 function chargeOf(replies: boolean): number {
   return replies ? ACK_CHARGE + REPLY_CHARGE : ACK_CHARGE;
 }

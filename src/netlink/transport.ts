@@ -1,6 +1,7 @@
 /**
- * What a socket is to the layers above. An adapter is one file in transport/; the conformance suite in test/transport/ says what it
- * must do. Reading is pulled: who does not call `receive` lets the kernel's buffer fill, so that there is no second queue (but for `receiveAhead`).
+ * What a socket is to the layers above. An adapter is one file in transport/; the conformance suite in test/transport/
+ * says what it must do. Reading is pulled: while nobody calls `receive`, the kernel's buffer fills, so there is no
+ * second queue (except with `receiveAhead`).
  */
 
 /** One datagram. It belongs to the transport and is valid until the next `receive`: copy what must stay. */
@@ -15,7 +16,7 @@ export interface Datagram {
   time?: bigint;
 }
 
-/** What a transport tells of itself; each may be called at any time after `start`, never from inside `send` or `receive`. */
+/** What a transport reports; it may call each at any time after `start`, but never from inside `send` or `receive`. */
 export interface TransportListener {
   /** There may be something to `receive`. */
   readable(): void;
@@ -29,35 +30,39 @@ export interface Transport {
   /** nl_pid that this socket is bound to. */
   readonly portid: number;
   /**
-   * Release of the kernel behind it as uname(2) has it, such as '6.18.0'; undefined where unknown. What old kernels misread is
-   * decided by it: see ctnetlink/filter/support.ts.
+   * Release of the kernel behind it as uname(2) has it, such as '6.18.0'; undefined where unknown. What old kernels
+   * misread is decided by it: see ctnetlink/filter/support.ts.
    */
   readonly release: string | undefined;
   /** True once nothing can come any more without a further `send`: the end of a replay. Never true of a real socket. */
   readonly ended: boolean;
 
   /**
-   * True when the answer to nothing that was sent can come any more, nor an event of a group that was left: the last `receive` found the queue
-   * empty, and began after all of it had reached the kernel. Whoever has no answer then has lost it. Undefined: this transport cannot know; an
-   * OverrunError alone rejects what waits.
+   * True when the answer to nothing that was sent can come any more, nor an event of a group that was left: the last
+   * `receive` found the queue empty, and began after all of it had reached the kernel. Whoever has no answer then has
+   * lost it. Undefined: this transport cannot know; an OverrunError alone rejects what waits.
    */
   readonly drained?: boolean;
 
   /**
-   * Bytes of the receive buffer that the answers to requests may take at once, beside the datagram of a dump, as netlink/charges.ts counts
-   * them; other requests are sent as those are answered. Undefined: any number.
+   * Bytes of the receive buffer that the answers to requests may take at once, beside the datagram of a dump, as
+   * netlink/charges.ts counts them; other requests are sent as those are answered. Undefined: any number.
    */
   readonly window?: number;
 
-  /** Datagrams that can wait to be received at the most: an answer that is not among so many was lost. Undefined: not known. */
+  /**
+   * Datagrams that can wait to be received at the most: an answer that is not among so many was lost. Undefined: not
+   * known.
+   */
   readonly queueLimit?: number;
 
   /** Called once, before anything else. */
   start(listener: TransportListener): void;
   /**
-   * Sends one datagram to the kernel. The bytes may be used again when it returns. One that takes long may reach the kernel a little later, in a
-   * thread of its own; `close` loses none.
-   * @param takesLong the kernel may need milliseconds for it: a large batch, or a dump of which little passes. Default: false
+   * Sends one datagram to the kernel. The bytes may be used again when it returns. One that takes long may reach the
+   * kernel a little later, in a thread of its own; `close` loses none.
+   * @param takesLong the kernel may need milliseconds for it: a large batch, or a dump with a filter that few entries
+   * pass. Default: false
    * @returns false when it reaches the kernel later; else its answer is there to be received by now
    * @throws TransportError
    */
@@ -75,9 +80,9 @@ export interface Transport {
   /** No event of the group arrives any more; those that have arrived are still received. @throws TransportError */
   leaveGroup(group: number): void;
   /**
-   * SO_ATTACH_FILTER: only what this classic BPF program lets through is received; undefined takes it away. The program is `struct
-   * sock_filter` by `struct sock_filter` (linux/filter.h), 8 bytes each in the byte order of the host. Not there: this transport has no way to
-   * set it.
+   * SO_ATTACH_FILTER: only what this classic BPF program lets through is received; undefined takes it away. The program
+   * is `struct sock_filter` by `struct sock_filter` (linux/filter.h), 8 bytes each in the byte order of the host. Not
+   * there: this transport has no way to set it.
    * @throws TransportError EINVAL for a program that the kernel does not take
    */
   attachFilter?(program: Uint8Array | undefined): void;
@@ -90,24 +95,28 @@ export interface Transport {
 
 export interface TransportOptions {
   /**
-   * SO_RCVBUF in bytes, of sockets that take events (a Conntrack opens its sockets for requests without it): a limit of what waits in the kernel,
-   * not an allocation. Default: 8 MiB (13,107 events) where the transport can pass net.core.rmem_max, which takes CAP_NET_ADMIN; the addon leaves
-   * it at net.core.rmem_default.
+   * SO_RCVBUF in bytes, of sockets that take events (a Conntrack opens its sockets for requests without it): a limit of
+   * what waits in the kernel, not an allocation. Default: 8 MiB (13,107 events) where the transport can pass
+   * net.core.rmem_max, which takes CAP_NET_ADMIN; the addon leaves it at net.core.rmem_default.
    */
   receiveBuffer?: number;
-  /** The socket will join multicast groups. Some transports refuse here, with the remedy, rather than at the first event. */
+  /**
+   * The socket will join multicast groups. Some transports refuse here, with the remedy, rather than at the first
+   * event.
+   */
   events?: boolean;
   /**
-   * NETLINK_BROADCAST_ERROR on sockets that join groups: the kernel keeps DESTROY events that did not fit and sends them again, so that
-   * nearly none is lost, and flows live longer meanwhile. NEW and UPDATE events are lost as ever, and nobody can tell how many. Default:
-   * false.
+   * NETLINK_BROADCAST_ERROR on sockets that join groups: the kernel keeps DESTROY events that did not fit and sends
+   * them again, so that nearly none is lost, and flows live longer meanwhile. NEW and UPDATE events are lost as before,
+   * and their number is unknown. Default: false.
    */
   reliable?: boolean;
   /**
-   * Events are received into memory of this process the moment that they come, also while JavaScript compiles or collects: for a receive buffer
-   * that must be small. Up to 8,192 wait there, which may take 32 MiB; while thousands come in a second, the thread looks again instead of
-   * sleeping. Losses are counted as ever; the place of one may be some hundred events late. By io_uring (Linux 6.10), and not in worker threads
-   * or over the addon: there, and where io_uring is not allowed, it changes nothing. Default: false.
+   * Events are received into memory of this process the moment that they come, also while JavaScript compiles or
+   * collects: for a receive buffer that must be small. Up to 8,192 wait there, which may take 32 MiB; while thousands
+   * come in a second, the thread looks again instead of sleeping. Lost events are counted as before; the `overrun`
+   * event may be several hundred events late. By io_uring (Linux 6.10), and not in worker threads or over the addon:
+   * there, and where io_uring is not allowed, it changes nothing. Default: false.
    */
   receiveAhead?: boolean;
 }
@@ -115,6 +124,8 @@ export interface TransportOptions {
 /** Opens sockets of one kind: the same options give sockets that see the same kernel (or the same capture). */
 export interface TransportFactory {
   (options?: TransportOptions): Promise<Transport>;
-  /** Called once for each Conntrack and nfct handle, whose sockets the result opens. Not there: all of them share one. */
+  /**
+   * Called once for each Conntrack and nfct handle, whose sockets the result opens. Not there: all of them share one.
+   */
   forOne?(): TransportFactory;
 }

@@ -5,8 +5,8 @@ import { align4 } from './nlmsg.ts';
 const MAX_ATTRIBUTE = 0xffff;
 
 /**
- * Writes netlink messages into one growing buffer that is used again for the next request. `finish` gives the bytes; they are
- * the writer's and valid until `reset`.
+ * Writes netlink messages into one growing buffer that is used again for the next request. `finish` gives the bytes;
+ * they are the writer's and valid until `reset`.
  */
 export class Writer {
   bytes: Uint8Array;
@@ -43,7 +43,10 @@ export class Writer {
     this.view = viewOf(grown);
   }
 
-  /** Starts a message; returns where, for `endMessage`. The portid is 0: the kernel fills in the sender's from the socket. */
+  /**
+   * Starts a message; returns where, for `endMessage`. The portid is 0: the kernel fills in the sender's from the
+   * socket.
+   */
   beginMessage(type: number, flags: number, sequence: number): number {
     const at = this.reserve(NLMSG_HDRLEN);
     this.message = at;

@@ -22,7 +22,10 @@ const ADAPTERS = {
 export type TransportName = keyof typeof ADAPTERS;
 
 export interface OpenOptions extends TransportOptions {
-  /** A name, or what opens transports (replay(), record(), a test's own). Default: $CTNETLINK_TRANSPORT, else the first that works here. */
+  /**
+   * A name, or what opens transports (replay(), record(), a test's own). Default: $CTNETLINK_TRANSPORT, else the first
+   * that works here.
+   */
   transport?: TransportName | TransportFactory;
   /** See AddonOptions: events over the addon, which aborts the process when they overrun. */
   eventsMayAbortProcess?: boolean;
@@ -64,7 +67,7 @@ function isAdapter(name: unknown): name is TransportName {
   return typeof name === 'string' && Object.hasOwn(ADAPTERS, name);
 }
 
-/** setsockopt takes an int; what an adapter said of anything else would not name the option. */
+/** setsockopt takes an int; an adapter's error for anything else would not name the option. */
 export const checkReceiveBuffer: Check = (value, argument) => checkInteger(value, 0x7fffffff, argument, 1);
 
 export const OPEN_OPTIONS: Checks<OpenOptions> = {
@@ -114,7 +117,7 @@ export async function openTransport(options: OpenOptions = {}): Promise<Transpor
   const wanted = environmentVariable('CTNETLINK_TRANSPORT');
   if (wanted !== undefined && wanted !== '') {
     if (isAdapter(wanted)) return await ADAPTERS[wanted](options);
-    // Not the program's mistake, but of who runs it.
+    // Not a mistake of the program, but of the person who runs it.
     throw new UnsupportedError(`$CTNETLINK_TRANSPORT must be ${NAMES}, not '${wanted}'`);
   }
   const refusals: Error[] = [];

@@ -1,6 +1,6 @@
 /**
- * What the permission model of a runtime allows, and the flags that allow more. Nothing here asks the user: in a terminal, Deno prompts for
- * whatever a program tries.
+ * What the permission model of a runtime allows, and the flags that allow more. Nothing here asks the user: in a
+ * terminal, Deno prompts for whatever a program tries.
  */
 import { UnsupportedError } from '../netlink/errors.ts';
 
@@ -46,7 +46,7 @@ export function isAccessDenied(error: unknown): error is AccessDenied {
   return codeOf(error) === 'ERR_ACCESS_DENIED';
 }
 
-/** What is said of a file that a permission model keeps from the program; undefined for other errors. */
+/** The message for a file that a permission model keeps from the program; undefined for other errors. */
 export function permissionRefused(error: Error): string | undefined {
   // Deno's message names the file and the flag.
   if (error.name === 'NotCapable') return error.message;
@@ -79,7 +79,10 @@ function readFlag(resource: string | undefined): string {
   return `--allow-fs-read=${end < 0 ? resource : resource.slice(0, end + '/node_modules/'.length)}`;
 }
 
-/** The flags that native code of an npm package needs and that Node.js was not given. Empty: the error has another reason. */
+/**
+ * The flags that native code of an npm package needs and that Node.js was not given. Empty: the error has another
+ * reason.
+ */
 export function missingAddonFlags(error: unknown): string[] {
   if (!hasNodePermissions()) return [];
   const flags = nodeAllowsAddons() ? [] : ['--allow-addons'];

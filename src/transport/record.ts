@@ -175,7 +175,7 @@ class CaptureFile {
     if (descriptor !== undefined) files().closeSync(descriptor);
   }
 
-  /** Takes a part of a record away again. What an error message says of the file then. */
+  /** Takes a part of a record away again. Returns what an error message says about the file then. */
   #cut(): string {
     if (!this.#regular) return '; recording has ended';
     try {
@@ -270,7 +270,7 @@ class RecordTransport implements Transport {
   receive(): Datagram | undefined {
     try {
       const datagram = this.#inner.receive();
-      // Only the kernel is recorded: a replay could not tell another process from it.
+      // Only the kernel is recorded: a replay could not distinguish another process from it.
       if (datagram !== undefined && datagram.sender === 0) this.#record(datagram);
       return datagram;
     } catch (error) {

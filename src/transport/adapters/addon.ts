@@ -1,6 +1,6 @@
 /**
- * The npm package `netlink`: prebuilt, Node's main thread only. It carries requests and dumps well; an event overrun makes it abort
- * the process, so it joins groups only for who says that this is understood.
+ * The npm package `netlink`: prebuilt, Node's main thread only. It carries requests and dumps well; an event overrun
+ * makes it abort the process, so it joins groups only with the option `eventsMayAbortProcess`.
  */
 
 import { viewOf } from '../../netlink/byteorder.ts';
@@ -13,7 +13,9 @@ import { ENOBUFS } from '../../uapi/errno.ts';
 import { NETLINK_NETFILTER } from '../../uapi/netlink.ts';
 import { packageRefused } from '../permissions.ts';
 
-/** One read takes a whole datagram: the kernel fills dumps 32 KiB at a time, and remembers the largest read of a socket. */
+/**
+ * One read takes a whole datagram: the kernel fills dumps 32 KiB at a time, and remembers the largest read of a socket.
+ */
 const READ_BUFFER = 65536;
 
 /** Of the addon's interface, what is used. */
@@ -44,8 +46,9 @@ interface AddonModule {
 
 export interface AddonOptions extends TransportOptions {
   /**
-   * Joins multicast groups although **an overrun of the receive buffer then aborts the process** (SIGABRT from inside the addon,
-   * which JavaScript cannot catch), and although some events may be lost unreported. For tools that may die, on quiet machines.
+   * Joins multicast groups although **an overrun of the receive buffer then aborts the process** (SIGABRT from inside
+   * the addon, which JavaScript cannot catch), and although some events may be lost unreported. For tools that may die,
+   * on quiet machines.
    */
   eventsMayAbortProcess?: boolean;
 }
@@ -140,8 +143,8 @@ class AddonTransport implements Transport {
     this.#closed = true;
     this.#queue = [];
     this.#head = 0;
-    // Inside of its own callback, which promises that it settles still belong to, the addon would go on with what it has just closed and
-    // abort the process. No immediate runs in there.
+    // Inside of its own callback, which promises that it settles still belong to, the addon would go on with what it
+    // has just closed and abort the process. No immediate runs in there.
     runtime.setImmediate(() => {
       // The process ended in between.
       if (open.delete(this.#socket)) this.#socket.close();
@@ -163,7 +166,10 @@ class AddonTransport implements Transport {
   }
 }
 
-/** Those that the process closes when it ends: the addon calls back for what arrives later, when nothing can run any more, and aborts. */
+/**
+ * Those that the process closes when it ends: the addon calls back for what arrives later, when nothing can run any
+ * more, and aborts.
+ */
 const open = new Set<RawNetlinkSocket>();
 let closesAtExit = false;
 let inCallback = false;

@@ -67,8 +67,9 @@ async function load(): Promise<Libc> {
 }
 
 /**
- * Bun tells of sockets that it may read itself, which would take events away and not say who sent them. So the kernel rings a bell for it:
- * io_uring writes a byte into a pair of sockets when ours is readable, and Bun reads that. Where there is no io_uring, the clock does.
+ * Bun reports readiness only for sockets that it reads itself. It would take events away without their sender. So the
+ * kernel rings a bell for it: io_uring writes a byte into a pair of sockets when ours is readable, and Bun reads that
+ * byte. Where there is no io_uring, the clock does.
  */
 function watchOne(libc: Libc, fd: number, fired: () => void): Poll {
   try {

@@ -1,6 +1,6 @@
 /**
- * libc through Deno.dlopen, which needs --allow-ffi, or --allow-ffi=PATH with the path of the C library. Nothing of Deno.UnsafePointer is used,
- * which the latter does not allow: memcpy(3) reads errno and returns addresses.
+ * libc through Deno.dlopen, which needs --allow-ffi, or --allow-ffi=PATH with the path of the C library. Nothing of
+ * Deno.UnsafePointer is used, which the latter does not allow: memcpy(3) reads errno and returns addresses.
  */
 import { UnsupportedError } from '../../netlink/errors.ts';
 import { isMainThread } from '../../netlink/platform.ts';
@@ -91,7 +91,10 @@ function load(): Libc {
   };
 }
 
-/** Where the C library is, for --allow-ffi=PATH: Deno opens nothing but what has this path then, and takes a bare name for a file of the current folder. */
+/**
+ * Where the C library is, for --allow-ffi=PATH: Deno opens nothing but what has this path then, and takes a bare name
+ * for a file of the current folder.
+ */
 const PATHS: readonly string[] = (() => {
   const triple = process.arch === 'arm64' ? 'aarch64-linux-gnu' : 'x86_64-linux-gnu';
   return [`/lib/${triple}`, `/usr/lib/${triple}`, '/lib64', '/usr/lib64', '/lib', '/usr/lib'].map(
@@ -121,8 +124,9 @@ function open(
 }
 
 /**
- * poll(2) in a thread of Deno's, on a descriptor and on an eventfd that ends it. Such a call keeps the process alive, so that it is made only
- * while somebody wants it to. Deno has some 32 such threads for all: only Polls makes one of these, which waits for all sockets.
+ * poll(2) in a thread of Deno's, on a descriptor and on an eventfd that ends it. Such a call keeps the process alive,
+ * so that it is made only while somebody wants it to. Deno has some 32 such threads for all: only Polls makes one of
+ * these, which waits for all sockets.
  */
 class ThreadPoll implements Poll {
   readonly #libc: Calls;
@@ -138,7 +142,7 @@ class ThreadPoll implements Poll {
   #polling = false;
   #closed: (() => void) | undefined;
 
-  /** @throws TransportError where there is no eventfd to be had: poll(2) would ignore it, and never end */
+  /** @throws TransportError if no eventfd is available: poll(2) would ignore it, and never end */
   constructor(libc: Calls, call: PollCall, fd: number, fired: () => void) {
     this.#libc = libc;
     this.#call = call;

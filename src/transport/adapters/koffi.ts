@@ -1,4 +1,7 @@
-/** libc through the npm package `koffi` (prebuilt): Node.js 20 to 24, Electron, and wherever there is nothing of the runtime's own. */
+/**
+ * libc through the npm package `koffi` (prebuilt): Node.js 20 to 24, Electron, and wherever there is nothing of the
+ * runtime's own.
+ */
 import { UnsupportedError } from '../../netlink/errors.ts';
 import { isMainThread } from '../../netlink/platform.ts';
 import type { Transport, TransportOptions } from '../../netlink/transport.ts';

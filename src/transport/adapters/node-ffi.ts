@@ -100,7 +100,10 @@ interface OpenPoll {
   fired(): void;
 }
 
-/** Poll handles of the event loop that Node itself runs on. In worker threads, an open one would kill the process when the thread ends. */
+/**
+ * Poll handles of the event loop that Node itself runs on. In worker threads, an open one would kill the process when
+ * the thread ends.
+ */
 class Polls {
   readonly #ffi: NodeFfi;
   readonly #uv: Libuv;

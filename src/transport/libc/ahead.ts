@@ -1,9 +1,9 @@
 /**
  * Sends and receives in another thread, on another processor, while JavaScript decodes what came before and builds what
  * comes next. Two thirds of the time of a dump are spent in recvmsg, and of that of a batch in sendmsg, so that our own
- * part comes to cost next to nothing. What is sent here is what takes the kernel long (Request.takesLong): large batches, and dumps with a filter
- * or of one family, for which the kernel walks the table inside of sendmsg and recvmsg until it has a datagram full of what passes: half a second
- * for a million flows of which none does.
+ * part comes to cost next to nothing. What is sent here is what takes the kernel long (Request.takesLong): large
+ * batches, and dumps with a filter or of one family, for which the kernel walks the table inside of sendmsg and recvmsg
+ * until it has a datagram full of what passes: half a second for a million flows if none passes.
  *
  * One chain of operations is under way at a time: datagrams to send, if there are any, then receives. They end in their
  * order. Where there is io_uring, a thread of the kernel does them (ring.ts). When nothing is left to receive, the next
@@ -28,7 +28,10 @@ const CHAIN = 16;
 const SENDS = 4;
 /** Datagrams that are waited for at once: every wake-up costs the thread of the kernel's too. */
 const TOGETHER = 4;
-/** Milliseconds that the event loop is kept while nothing comes: a kernel that filters a large table may take long for one datagram. */
+/**
+ * Milliseconds that the event loop is kept while nothing comes: a kernel that filters a large table may take long for
+ * one datagram.
+ */
 const PATIENCE = 4;
 /** Milliseconds between looks whether all of a closed socket has been sent. */
 const CLOSING = 2;
@@ -112,8 +115,8 @@ export class Ahead {
   }
 
   /**
-   * Sends a copy of the datagram, then receives until there is no more, from the next `receive` or `advance` on: not at once, because the
-   * datagram that was given last may still be read, and a chain would receive over it.
+   * Sends a copy of the datagram, then receives until there is no more, from the next `receive` or `advance` on: not at
+   * once, because the datagram that was given last may still be read, and a chain would receive over it.
    */
   send(bytes: Uint8Array): void {
     const spare = this.#spare.pop();
@@ -144,14 +147,20 @@ export class Ahead {
     return this.#slots.datagram(slot, this.#lengths[slot]);
   }
 
-  /** Lets the kernel go on, and waits for the next to come, some milliseconds at the most. No datagram that was given is valid after it. */
+  /**
+   * Lets the kernel go on, and waits for the next to come, some milliseconds at the most. No datagram that was given is
+   * valid after it.
+   */
   advance(): void {
     this.#collect();
     if (this.#chained && this.#count === 0 && this.#chain.ready === 0)
       this.#chain.wait(this.#sending.length + Math.min(this.#under, TOGETHER));
   }
 
-  /** Sends what is still to be sent, then calls `closed` when the kernel uses neither our memory nor the descriptor any more. */
+  /**
+   * Sends what is still to be sent, then calls `closed` when the kernel uses neither our memory nor the descriptor any
+   * more.
+   */
   close(closed: () => void): void {
     this.#closing = true;
     this.#collect();

@@ -6,7 +6,7 @@ import type { Outgoing } from './outgoing.ts';
 import type { Slots } from './slots.ts';
 
 export interface Chain {
-  /** Whether a receive fills in the header of its slot: who sent the datagram, and whether its end is missing. */
+  /** Whether a receive fills in the header of its slot: the sender of the datagram, and whether its end is missing. */
   readonly fillsHeaders: boolean;
   /** Queues the sending of a datagram. */
   send(fd: number, outgoing: Outgoing): void;

@@ -1,6 +1,6 @@
 /**
- * What a runtime must give for a socket of ours: some functions of libc, errno, the address of a buffer, and notice that
- * a file descriptor is readable. All the rest is written once, in this folder.
+ * What a runtime must give for a socket of ours: some functions of libc, errno, the address of a buffer, and notice
+ * that a file descriptor is readable. All the rest is written once, in this folder.
  */
 import { UnsupportedError } from '../../netlink/errors.ts';
 
@@ -10,8 +10,9 @@ export const LIBC_PATH = 'libc.so.6';
 export type CType = 'i32' | 'u32' | 'i64' | 'pointer';
 
 /**
- * Parameters of each function; all give an i32. Lengths that C has as size_t stand in structures (msghdr), so that no BigInt is made a
- * call; only `syscall`, which is rare, takes one: its third argument is an address for one and a number for the other call.
+ * Parameters of each function; all give an i32. Lengths that are size_t in C are in structures (msghdr), so that no
+ * BigInt is made a call; only `syscall`, which is rare, takes one: its third argument is an address for one and a
+ * number for the other call.
  */
 export const FUNCTIONS = {
   socket: ['i32', 'i32', 'i32'],
@@ -46,7 +47,10 @@ interface Arguments {
 
 type Parameters<Types extends readonly CType[]> = { -readonly [Index in keyof Types]: Arguments[Types[Index]] };
 
-/** The functions of libc as JavaScript calls them: a negative number is a failure, whose reason errno() has until the next call. */
+/**
+ * The functions of libc as JavaScript calls them: a negative number is a failure, whose reason errno() has until the
+ * next call.
+ */
 export type LibcFunctions = {
   [Name in FunctionName]: (...args: Parameters<(typeof FUNCTIONS)[Name]>) => number;
 };
@@ -81,7 +85,10 @@ export function bindAio(
   }
 }
 
-/** Waits until a file descriptor is readable: `fired` is called once at least after each `start`, and may be called more often until `stop`. */
+/**
+ * Waits until a file descriptor is readable: `fired` is called once at least after each `start`, and may be called more
+ * often until `stop`.
+ */
 export interface Poll {
   /** @throws TransportError when the kernel refuses to wait; without effect while it waits */
   start(): void;
@@ -89,7 +96,10 @@ export interface Poll {
   /** Keeps the process alive while it is started (the state at first), or not. */
   ref(): void;
   unref(): void;
-  /** For good. `closed` is called, at once or later, when nothing uses the descriptor any more: only then may it be closed. */
+  /**
+   * For good. `closed` is called, at once or later, when nothing uses the descriptor any more: only then may it be
+   * closed.
+   */
   close(closed: () => void): void;
 }
 
@@ -97,8 +107,8 @@ export interface Poll {
 export interface Calls extends LibcFunctions {
   errno(): number;
   /**
-   * Zeroed memory at an address that stays, for as long as the process runs or until `free`, whoever forgets it: see owned.ts. The array is
-   * the whole of its ArrayBuffer.
+   * Zeroed memory at an address that stays, for as long as the process runs or until `free`, whoever forgets it: see
+   * owned.ts. The array is the whole of its ArrayBuffer.
    */
   allocate(size: number): Uint8Array<ArrayBuffer>;
   /** Gives it back. To be called when neither the kernel nor another thread will read or write it any more. */

@@ -1,7 +1,7 @@
 /**
- * How many events were lost, and where. With NETLINK_NO_ENOBUFS the kernel only counts what did not fit the receive buffer: the drops of
- * SO_MEMINFO. Whatever waits when a drop is noticed came before it, so that the loss stands behind as many datagrams as wait then; how many
- * that are follows from what each is charged.
+ * How many events were lost, and where. With NETLINK_NO_ENOBUFS the kernel only counts what did not fit the receive
+ * buffer: the drops of SO_MEMINFO. Whatever waits when a drop is noticed came before it. So the loss is reported after
+ * as many datagrams as wait then; their number follows from the charge of each.
  */
 import { SK_MEMINFO_DROPS, SK_MEMINFO_RMEM_ALLOC } from '../../uapi/socket.ts';
 import type { SocketOptions } from './options.ts';
@@ -10,7 +10,7 @@ import type { SocketOptions } from './options.ts';
 const USUAL_CHARGE = 1280;
 
 interface Loss {
-  /** Datagrams that are delivered before it is told. */
+  /** Datagrams that are delivered before it is reported. */
   after: number;
   lost: number;
 }
@@ -42,7 +42,7 @@ export class Losses {
     else this.#losses.push({ after, lost });
   }
 
-  /** How many datagrams that receive gave. One that was alone tells what each is charged. */
+  /** How many datagrams that receive gave. A datagram that was alone shows what each is charged. */
   received(count: number): void {
     if (count === 1 && this.#waiting > 0) this.#charge = this.#waiting;
   }
@@ -52,7 +52,10 @@ export class Losses {
     this.#delivered++;
   }
 
-  /** What was lost right here; 0 when nothing was. `drained`: nothing waits any more, so that no loss can be further behind. */
+  /**
+   * What was lost right here; 0 when nothing was. `drained`: nothing waits any more, so that no loss can be further
+   * behind.
+   */
   take(drained: boolean): number {
     const first = this.#losses[0];
     if (first === undefined || (!drained && first.after > this.#delivered)) return 0;

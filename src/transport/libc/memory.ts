@@ -1,6 +1,7 @@
 /**
- * Memory that system calls read and write: buffers with fixed addresses, and the layouts of C on 64-bit machines of either byte order. A
- * `size_t` and a pointer are 8 bytes; musl declares halves of some as int and padding, which are the same bytes.
+ * Memory that system calls read and write: buffers with fixed addresses, and the layouts of C on 64-bit machines of
+ * either byte order. A `size_t` and a pointer are 8 bytes; musl declares halves of some as int and padding, which are
+ * the same bytes.
  */
 import { HOST_LITTLE_ENDIAN } from '../../netlink/byteorder.ts';
 import type { Calls } from './libc.ts';
@@ -9,7 +10,8 @@ import type { Calls } from './libc.ts';
 export const SOCKADDR_NL_SIZE = 12;
 export const SOCKADDR_NL_PID = 4;
 
-// struct msghdr { void *name; socklen_t namelen; iovec *iov; size_t iovlen; void *control; size_t controllen; int flags; }
+// struct msghdr { void *name; socklen_t namelen; iovec *iov; size_t iovlen; void *control; size_t controllen; int
+// flags; }
 export const MSGHDR_SIZE = 56;
 export const MSGHDR_NAME = 0;
 export const MSGHDR_NAMELEN = 8;
@@ -52,7 +54,7 @@ export const AIOCB_NBYTES = 24;
 export const AIOCB_SIGEV_NOTIFY = 44;
 export const SIGEV_NONE = 1;
 
-/** Several pieces, or none: what was there is given back when one is not to be had. @throws RangeError */
+/** Several pieces, or none: if one is not available, the others are given back. @throws RangeError */
 export function allocateAll(libc: Calls, ...sizes: number[]): Memory[] {
   const pieces: Memory[] = [];
   try {

@@ -53,8 +53,8 @@ export class SocketOptions {
   }
 
   /**
-   * The limit of what waits to be read, as the caller counts it: the kernel doubles it for its own part. Passes net.core.rmem_max with
-   * CAP_NET_ADMIN; without it, as much as rmem_max allows.
+   * The limit of what waits to be read, as the caller counts it: the kernel doubles it for its own part. Passes
+   * net.core.rmem_max with CAP_NET_ADMIN; without it, as much as rmem_max allows.
    *
    * @returns what it is now, in the kernel's count
    */

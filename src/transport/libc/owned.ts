@@ -1,9 +1,11 @@
 /**
- * The one rule for memory: **what the kernel, or another thread, may read or write belongs to this registry, from `allocate` to `free`.**
+ * The one rule for memory: **what the kernel, or another thread, may read or write belongs to this registry, from
+ * `allocate` to `free`.**
  *
- * No object that a program can drop owns such memory. The registry is reached from a timer, so that neither a collection nor a module that
- * is loaded again frees it. `free` is called when the kernel has reported the last completion that concerns the memory, and by nobody else:
- * see ring.ts, which counts them. What is never freed (a ring) stays for the life of the process.
+ * No object that a program can drop owns such memory. The registry is reached from a timer, so that neither a
+ * collection nor a module that is loaded again frees it. `free` is called when the kernel has reported the last
+ * completion that concerns the memory, and by nobody else: see ring.ts, which counts them. What is never freed (a ring)
+ * stays for the life of the process.
  */
 import { runtime } from '../../netlink/runtime.ts';
 

@@ -1,6 +1,6 @@
 /**
- * Whether datagrams come so fast that it is better to look again at once than to sleep: a thread that sleeps, however nice it is not, may have to
- * wait for the next tick (4 ms) of whoever was given its processor meanwhile.
+ * Whether datagrams come so fast that it is better to look again at once than to sleep: a thread that sleeps, however
+ * nice it is not, may have to wait for the next tick (4 ms) of whoever was given its processor meanwhile.
  */
 
 /** Milliseconds that are looked at as one. */

@@ -1,6 +1,7 @@
 /**
- * Readiness of many sockets by one epoll(7): whatever waits in this runtime (a thread, a ring, a timer) waits once, for the epoll, however many
- * sockets there are. A thread of Deno's pool that waited for each socket would leave none for the program's own calls.
+ * Readiness of many sockets by one epoll(7): whatever waits in this runtime (a thread, a ring, a timer) waits once, for
+ * the epoll, however many sockets there are. A thread of Deno's pool that waited for each socket would leave none for
+ * the program's own calls.
  */
 
 import { EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD, EPOLLONESHOT } from '../../uapi/epoll.ts';
@@ -24,11 +25,11 @@ export class Polls {
     this.#watchOne = watchOne;
   }
 
-  /** @throws TransportError when there is no epoll to be had, or nothing to wait with */
+  /** @throws TransportError if no epoll is available, or nothing to wait with */
   watch(fd: number, fired: () => void): Poll {
     const open = this.#open ?? new OpenEpoll(this.#libc, this.#watchOne, this.#watches);
     try {
-      // Without ONESHOT, an error of the socket would be told for ever: epoll(7) has no way to leave those out.
+      // Without ONESHOT, epoll(7) would report an error of the socket forever: it cannot leave errors out.
       open.control(EPOLL_CTL_ADD, fd, EPOLLONESHOT);
     } catch (error) {
       if (this.#watches.size === 0) open.close();
@@ -130,7 +131,7 @@ class Watch implements Poll {
   readonly #fd: number;
   readonly #fired: () => void;
   readonly #gone: () => void;
-  /** The kernel takes it off when it has told once: EPOLLONESHOT. */
+  /** The kernel removes it after one report: EPOLLONESHOT. */
   #armed = false;
   #closed = false;
   started = false;

@@ -1,4 +1,4 @@
-/** To be told, once for each time that it was read empty, that a socket can be read. */
+/** A notice that a socket can be read, once for each time that it was read empty. */
 import { type Handle, runtime } from '../../netlink/runtime.ts';
 import type { Libc, Poll } from './libc.ts';
 import { disown, own } from './owned.ts';
@@ -12,8 +12,8 @@ const open = new Set<Readiness>();
 let stopsAtExit = false;
 
 /**
- * The event loop of Node turns once more when the process ends, while no JavaScript runs any more: whoever calls back then aborts the process
- * (koffi).
+ * The event loop of Node turns once more when the process ends, while no JavaScript runs any more: whoever calls back
+ * then aborts the process (koffi).
  */
 function stopAtExit(): void {
   if (stopsAtExit) return;
@@ -48,7 +48,7 @@ export class Readiness {
     stopAtExit();
   }
 
-  /** It was read empty: the next that comes is told. */
+  /** The socket was read empty: the next datagram causes a notice. */
   arm(): void {
     if (this.#closed) return;
     if (this.#pace?.isFast(runtime.now()) === true) {
@@ -67,13 +67,13 @@ export class Readiness {
     this.#poll.unref();
   }
 
-  /** Nothing is told any more; it still has to be closed. */
+  /** There are no more notices; it still has to be closed. */
   stop(): void {
     this.#closed = true;
     this.#poll.stop();
   }
 
-  /** Nothing is told any more. `closed` is called when the descriptor may be closed. */
+  /** There are no more notices. `closed` is called when the descriptor may be closed. */
   close(closed: () => void): void {
     this.#closed = true;
     open.delete(this);
@@ -86,7 +86,7 @@ export class Readiness {
   #fired(): void {
     if (this.#closed) return;
     if (!this.#armed) {
-      // Whoever was told does not read now: without this, the event loop would spin.
+      // The reader got the notice and does not read now: without this, the event loop would spin.
       this.#poll.stop();
     } else {
       this.#armed = false;

@@ -19,8 +19,8 @@ import {
 import { Received } from './received.ts';
 
 /**
- * Of the largest datagram that ctnetlink makes: the kernel fills dumps 32 KiB at a time, less its own part, and it remembers the largest
- * read of a socket: with a smaller one, dumps would come in more pieces.
+ * Of the largest datagram that ctnetlink makes: the kernel fills dumps 32 KiB at a time, less its own part, and it
+ * remembers the largest read of a socket: with a smaller one, dumps would come in more pieces.
  */
 export const DATAGRAM_SIZE = 32768;
 

@@ -1,6 +1,6 @@
 /**
- * A netlink socket by system calls. The answer to a request is in the queue when sendmsg returns, and a dump goes on inside of recvmsg: only
- * events need to be told of.
+ * A netlink socket by system calls. The answer to a request is in the queue when sendmsg returns, and a dump goes on
+ * inside of recvmsg: only events need a notice.
  */
 import { DUMP_CHARGE } from '../../netlink/charges.ts';
 import { ClosedError, errnoName, OverrunError, TransportError } from '../../netlink/errors.ts';
@@ -43,12 +43,15 @@ import { DATAGRAM_SIZE, Slots } from './slots.ts';
 const DEFAULT_BUFFER = 8 * 1024 * 1024;
 /** The least that any datagram is charged: a struct sk_buff, and the least piece of memory. */
 const LEAST_CHARGE = 512;
-/** Datagrams a receive. Events come many at a time. A dump that fills two, some 300 flows, is received ahead from there on. */
+/**
+ * Datagrams a receive. Events come many at a time. A dump that fills two, some 300 flows, is received ahead from there
+ * on.
+ */
 const EVENT_SLOTS = 32;
 const REQUEST_SLOTS = 2;
 /**
- * Where a process may end without an event that its memory is still used after (a renderer of Electron's that is loaded again, a worker
- * thread), nothing but system calls that return may write to it.
+ * Where a process may end without an event that its memory is still used after (a renderer of Electron's that is loaded
+ * again, a worker thread), nothing but system calls that return may write to it.
  */
 const MAY_GO_AHEAD = isMainThread && (process as { type?: string }).type !== 'renderer';
 
@@ -245,7 +248,7 @@ export class LibcTransport implements Transport {
     }
   }
 
-  /** From now on losses are counted, not told as errors, and somebody must be told of what comes. */
+  /** From now on lost events are counted and are no errors, and the reader needs a notice of new events. */
   #listen(): void {
     if (this.#readiness !== undefined) return;
     this.#options.set(SOL_NETLINK, NETLINK_NO_ENOBUFS, 1);
@@ -283,7 +286,8 @@ export class LibcTransport implements Transport {
     this.#losses?.beforeReceive();
     const waiting = options.memoryInfo(SK_MEMINFO_RMEM_ALLOC) > 0;
     this.#tell(this.#losses?.take(true) ?? 0);
-    // What the kernel has received is in the inbox when this thread runs again. It looked before it was asked what waits.
+    // What the kernel has received is in the inbox when this thread runs again. It looked before it was asked what
+    // waits.
     if (!waiting && inbox.held === 0) this.#drained = true;
     this.#readiness?.arm();
     return undefined;
@@ -353,7 +357,7 @@ export class LibcTransport implements Transport {
     });
   }
 
-  /** What was lost is told where it was lost. */
+  /** A loss is reported where it happened. */
   #tell(lost: number): void {
     if (lost === 0) return;
     if (this.#reliable)

@@ -10,11 +10,12 @@ import { Received } from '../received.ts';
 const NAME_SIZE = 16;
 const DATA = IO_URING_RECVMSG_OUT_SIZE + NAME_SIZE;
 /**
- * An event has some hundred bytes. A dump comes in datagrams as large as the reads that the socket has seen, NLMSG_GOODSIZE at the least, which
- * is below 8 KiB on every machine. The line more keeps one buffer from standing where the next does in the processor's caches.
+ * An event has several hundred bytes. A dump comes in datagrams as large as the reads that the socket has seen,
+ * NLMSG_GOODSIZE at the least, which is below 8 KiB on every machine. The line more keeps one buffer from being where
+ * the next does in the processor's caches.
  */
 const SIZE = DATA + 8192 + 64;
-/** Where the first slot stands, behind the header. */
+/** The offset of the first slot, behind the header. */
 const FIRST = (MSGHDR_SIZE + 63) & ~63;
 
 export class InboxSlots {

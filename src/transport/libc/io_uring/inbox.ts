@@ -1,8 +1,10 @@
 /**
- * Events are received by the kernel itself, into memory of ours, the moment that they come: also while JavaScript compiles or collects.
+ * Events are received by the kernel itself, into memory of ours, the moment that they come: also while JavaScript
+ * compiles or collects.
  *
- * One receive stands for all that come (multishot), and ends once for each with one of the buffers that were provided: what runs is
- * interrupted for it, not waited for. Only when all of those are full does the next wait in the socket's own buffer.
+ * One receive stands for all that come (multishot), and ends once for each with one of the buffers that were provided:
+ * what runs is interrupted for it, not waited for. Only when all of those are full does the next wait in the socket's
+ * own buffer.
  */
 import { TransportError } from '../../../netlink/errors.ts';
 import type { Datagram } from '../../../netlink/transport.ts';
@@ -11,7 +13,10 @@ import type { Libc } from '../libc.ts';
 import { InboxSlots } from './inbox-slots.ts';
 import { Ring } from './ring.ts';
 
-/** Buffers at first, and how many more whenever less than half of them are free: only those provided take memory, a page each. */
+/**
+ * Buffers at first, and how many more whenever less than half of them are free: only those provided take memory, a page
+ * each.
+ */
 const STEP = 2048;
 export const MOST = 4 * STEP;
 /** How many that were read are given back at once, in so many pieces at the most. */
@@ -36,7 +41,8 @@ export class Inbox {
   #refused = false;
 
   /**
-   * @param look called before the kernel gets room to receive more: what it has dropped by then came after what `held` counts
+   * @param look called before the kernel gets room to receive more: what it has dropped by then came after what `held`
+   * counts
    * @throws TransportError where there is no io_uring that can do it, RangeError where there is no memory
    */
   constructor(libc: Libc, fd: number, look: () => void) {
@@ -57,7 +63,8 @@ export class Inbox {
   }
 
   /**
-   * Nothing comes any more: what came was handed on, and the kernel refused to receive on. Whoever has this reads the socket directly then.
+   * Nothing comes any more: what came was handed on, and the kernel refused to receive on. Whoever has this reads the
+   * socket directly then.
    */
   get broken(): boolean {
     return this.#refused && !this.#receiving && this.#ring.ready === 0;
@@ -149,7 +156,7 @@ export class Inbox {
     this.#used = 0;
     this.#pieces = 0;
     if (free < this.#provided / 2 && this.#provided < MOST) this.#provideMore();
-    // Its end, for lack of buffers, stands behind all that is held.
+    // Its end, for lack of buffers, comes after all that is held.
     const ended = this.#receiving && free < 0;
     if (ended) this.#replaced++;
     if (ended || !this.#receiving) this.#start();

@@ -1,10 +1,11 @@
 /**
- * An io_uring whose queues stand in memory of our own. Needs Linux 6.6 (6.10 where they take more than a page each), and an administrator (or
- * container) that allows io_uring.
+ * An io_uring whose queues are in memory of our own. Needs Linux 6.6 (6.10 where they take more than a page each), and
+ * an administrator (or container) that allows io_uring.
  *
- * **While anything is under way, the kernel may write into the memory of the ring and of its entries, and use their descriptors.** So whoever
- * wrote entries frees that memory and closes those descriptors in the callback of `retire`, which is called when the kernel has reported the
- * last end, and nowhere else. A ring itself is never freed, nor is memory that was lent to one that had to be closed.
+ * **While anything is under way, the kernel may write into the memory of the ring and of its entries, and use their
+ * descriptors.** So whoever wrote entries frees that memory and closes those descriptors in the callback of `retire`,
+ * which is called when the kernel has reported the last end, and nowhere else. A ring itself is never freed, nor is
+ * memory that was lent to one that had to be closed.
  */
 import { HOST_LITTLE_ENDIAN } from '../../../netlink/byteorder.ts';
 import { errnoName, TransportError } from '../../../netlink/errors.ts';
@@ -39,12 +40,15 @@ const SQE_USER_DATA = 32;
 /** Of an end, in words: user_data, of whose two words one is used. */
 const USER_DATA = HOST_LITTLE_ENDIAN ? 0 : 1;
 
-/** In user_data: the good end is not told, and a bad one is none of those that are waited for. */
+/** In user_data: the kernel does not report a good end, and nobody waits for a bad one. */
 const SILENT = 1;
 
 /** Milliseconds between looks whether the last operations of a retired ring are over. */
 const RETIRING = 2;
-/** A ring that cannot be cancelled after so many of them is closed: a lack of memory is over by then, a profile of seccomp is not. */
+/**
+ * A ring that cannot be cancelled after so many of them is closed: a lack of memory is over by then, a profile of
+ * seccomp is not.
+ */
 const MOST_REFUSALS = 25;
 /** Milliseconds of one wait when the process ends, and how many such waits there are at the most. */
 const LAST_WAIT = 100;
@@ -63,8 +67,9 @@ const forbidden = new WeakMap<Libc, number>();
 const all: Ring[] = [];
 
 /**
- * Rings that nobody uses. Some time after a ring was closed, and it tells nobody when, the kernel writes into its memory once more, which would
- * be somebody else's by then (seen on 6.18: the tail of the completions, and a flag). So none is closed: there are as many as were in use at once.
+ * Rings that nobody uses. Some time after a ring was closed, and without a notice, the kernel writes into its memory
+ * once more, which would be somebody else's by then (seen on 6.18: the tail of the completions, and a flag). So none is
+ * closed: there are as many as were in use at once.
  */
 const idle: Ring[] = [];
 
@@ -75,7 +80,7 @@ export class Ring implements Chain {
   readonly #fd: number;
   readonly #memory: Memory;
   readonly #words: Int32Array;
-  /** Where the entries stand in the memory. */
+  /** The offset of the entries in the memory. */
   readonly #entries: number;
   /** Where the rest does, in words. */
   readonly #sqTail: number;
@@ -85,7 +90,7 @@ export class Ring implements Chain {
   readonly #cqMask: number;
   /** How long to wait: struct io_uring_getevents_arg and, behind it, struct __kernel_timespec. */
   readonly #patience: Memory;
-  /** Entries written and not submitted, and whether the good end of each is told. */
+  /** Entries written and not submitted, and whether the kernel reports the good end of each. */
   #written = 0;
   readonly #told = new Uint8Array(ENTRIES);
   #under = 0;
@@ -119,7 +124,7 @@ export class Ring implements Chain {
   private constructor(libc: Libc, ends: number) {
     this.#libc = libc;
     this.#ends = ends;
-    // The queue of ends stands behind a header and the index of entries.
+    // The queue of ends follows a header and the index of entries.
     const size = Math.ceil((ends * uring.IO_URING_CQE_SIZE + 1024) / PAGE) * PAGE;
     const [memory, params, patience] = allocateAll(libc, size + 2 * PAGE, uring.IO_URING_PARAMS_SIZE, TIMESPEC + 16);
     const queues = Number(-memory.address() & BigInt(PAGE - 1));
@@ -152,7 +157,7 @@ export class Ring implements Chain {
     patience.u64(uring.IO_URING_GETEVENTS_ARG_TS, patience.address(TIMESPEC));
     this.#patience = patience;
     params.free();
-    // With its memory and its descriptor, and what it still has to tell.
+    // With its memory and its descriptor, and what it still has to report.
     own(this);
     if (all.push(this) === 1) runtime.onExit(quietAll);
   }
@@ -195,7 +200,10 @@ export class Ring implements Chain {
     this.#told[this.#written - 1] = 0;
   }
 
-  /** Receives every datagram of `fd` into a buffer of its own until there is none left; the msghdr says how much room there is for an address. */
+  /**
+   * Receives every datagram of `fd` into a buffer of its own until there is none left; the msghdr says how much room
+   * there is for an address.
+   */
   receiveAll(fd: number, msghdr: bigint): void {
     this.#endless = true;
     const sqe = this.#entry(uring.IORING_OP_RECVMSG, uring.IOSQE_BUFFER_SELECT, fd, msghdr, 1, 0);
@@ -225,9 +233,10 @@ export class Ring implements Chain {
   }
 
   /**
-   * Starts what was written, in its order, as far as the kernel takes it at once. The rest is taken back: it would be started together with what
-   * comes next, and what it was linked to ends with what was taken.
-   * @returns how many entries were taken: fewer where the kernel lacks memory, or a profile of seccomp refuses io_uring_enter
+   * Starts what was written, in its order, as far as the kernel takes it at once. The rest is taken back: it would be
+   * started together with what comes next, and what it was linked to ends with what was taken.
+   * @returns how many entries were taken: fewer where the kernel lacks memory, or a profile of seccomp refuses
+   * io_uring_enter
    */
   submit(): number {
     const count = this.#written;
@@ -253,7 +262,10 @@ export class Ring implements Chain {
     return this.submit() === count;
   }
 
-  /** How many `next` has still to give. While there are any, the kernel may write into the memory of the ring and of its entries. */
+  /**
+   * How many `next` has still to give. While there are any, the kernel may write into the memory of the ring and of its
+   * entries.
+   */
   get under(): number {
     return this.#under;
   }
@@ -271,7 +283,7 @@ export class Ring implements Chain {
     return result;
   }
 
-  /** The next of them is of an entry whose good end would not have been told: buffers that the kernel did not take. */
+  /** The next end belongs to an entry whose good end is not reported: buffers that the kernel did not take. */
   get isSilent(): boolean {
     return this.#words[this.#nextEnd + USER_DATA] === SILENT;
   }
@@ -286,7 +298,7 @@ export class Ring implements Chain {
     return this.#words[this.#nextEnd + 3] >>> uring.IORING_CQE_BUFFER_SHIFT;
   }
 
-  /** Where the next end stands, in words: user_data (of which the lower half is used), the result, flags. */
+  /** The index of the next end, in words: user_data (its lower half is used), the result, flags. */
   get #nextEnd(): number {
     return this.#cqes + (this.#words[this.#cqHead] & this.#cqMask) * (uring.IO_URING_CQE_SIZE / 4);
   }
@@ -300,10 +312,11 @@ export class Ring implements Chain {
   }
 
   /**
-   * Takes the ends that are still to come, then calls `over` and gives the ring to whoever takes one next. What does not end by itself is
-   * cancelled. Where the kernel refuses that again and again, the ring is closed, which ends all of it at a time that nobody is told: then `over`
-   * is called with `lost`. It must not free memory that was lent to the ring, and may close descriptors that the kernel had begun to use,
-   * because the kernel holds what they refer to. To be called last.
+   * Takes the ends that are still to come, then calls `over` and gives the ring to whoever takes one next. What does
+   * not end by itself is cancelled. Where the kernel refuses that again and again, the ring is closed, which ends all
+   * of it at an unknown time: then `over` is called with `lost`. It must not free memory that was lent to the ring, and
+   * may close descriptors that the kernel had begun to use, because the kernel holds what they refer to. To be called
+   * last.
    */
   retire(over: (lost: boolean) => void): void {
     this.#takeEnds();
