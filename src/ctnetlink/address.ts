@@ -1,11 +1,11 @@
-/** IP addresses: text to what stands on the wire and back, RFC 5952 for IPv6, the same text as inet_ntop(3). */
+/** IP addresses: from text to the bytes on the wire and back; RFC 5952 for IPv6, the same text as inet_ntop(3). */
 
 /** 0 to 255 with the dot behind them. */
 const DOTTED: readonly string[] = Array.from({ length: 256 }, (_, octet) => `${octet}.`);
 
 /**
- * Addresses come again, at the least in the other direction of the same flow: the text of the last ones, where a hash of the address
- * says. Saves a fifth of the time of a printed line, and of what it leaves to be collected.
+ * Addresses come again, at the least in the other direction of the same flow: the text of the last ones, where a hash
+ * of the address says. Saves a fifth of the time of a printed line, and of what it leaves to be collected.
  */
 const CACHE_BITS = 10;
 const cachedAddresses = new Int32Array(1 << CACHE_BITS);

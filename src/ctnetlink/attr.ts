@@ -1,4 +1,7 @@
-/** enum nf_conntrack_attr of libnetfilter_conntrack.h (1.1.1): the numbers that nfct_get_attr and its like take. */
+/**
+ * enum nf_conntrack_attr of libnetfilter_conntrack.h (1.1.1): the numbers that nfct_get_attr and the other accessors
+ * take.
+ */
 
 export const ATTR_ORIG_IPV4_SRC = 0;
 export const ATTR_ORIG_IPV4_DST = 1;

@@ -1,6 +1,7 @@
 /**
- * Whether two flows say the same, by the rules of nfct_cmp: what is compared, and what an attribute means that only one of
- * them has. What the kernel counts (packets, bytes, times, use), NAT, helpers and sequence adjustments are never compared.
+ * Whether two flows say the same, by the rules of nfct_cmp: what is compared, and what an attribute means that only one
+ * of them has. What the kernel counts (packets, bytes, times, use), NAT, helpers and sequence adjustments are never
+ * compared.
  */
 import {
   IPPROTO_DCCP,
@@ -23,7 +24,9 @@ export interface Comparison {
   readonly orig: boolean;
   /** Compare the reply direction. */
   readonly reply: boolean;
-  /** Compare what is of neither direction: timeout, mark, ID, status, zone, protocol states, labels, security context. */
+  /**
+   * Compare what is of neither direction: timeout, mark, ID, status, zone, protocol states, labels, security context.
+   */
   readonly rest: boolean;
   readonly required: Required;
 }
@@ -41,7 +44,7 @@ const ZEROS: readonly number[] = ['mark', 'zone'].map((property) => slotOfProper
 export interface TupleComparison {
   readonly proto: number;
   readonly always: readonly number[];
-  /** Like `always`, but of which 0 is the same as not set. */
+  /** Like `always`, but 0 is the same as not set. */
   readonly zeros: readonly number[];
   /** By protocol; others have none, to C also GRE. */
   readonly ofProtocol: ReadonlyMap<SlotValue, readonly number[]>;

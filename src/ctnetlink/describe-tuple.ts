@@ -7,8 +7,8 @@ import type { TupleSlots } from './tuple.ts';
 const NAMES = inverse(PROTOCOLS);
 
 /**
- * 'udp 192.0.2.1:5353 -> 198.51.100.2:53', 'icmp 192.0.2.1 -> 198.51.100.2 type 8 code 0 id 9', '47 2001:db8::1 -> 2001:db8::2'. What is not
- * set is '?', ports are left out. An IPv6 address with a port is in brackets.
+ * 'udp 192.0.2.1:5353 -> 198.51.100.2:53', 'icmp 192.0.2.1 -> 198.51.100.2 type 8 code 0 id 9', '47 2001:db8::1 ->
+ * 2001:db8::2'. What is not set is '?', ports are left out. An IPv6 address with a port is in brackets.
  */
 export function describeTuple(slots: readonly SlotValue[], tuple: TupleSlots): string {
   const { src4, src6, dst4, dst6, proto, sport, dport } = tuple;
@@ -18,7 +18,9 @@ export function describeTuple(slots: readonly SlotValue[], tuple: TupleSlots): s
   return `${protocol} ${source} -> ${end(slots[dst4], slots[dst6], slots[dport])}${icmp(slots, tuple)}`;
 }
 
-/** What names an entry of a table: 'udp 192.0.2.1:5353 -> 198.51.100.2:53, zone 0', and its id where one is asked for. */
+/**
+ * What names an entry of a table: 'udp 192.0.2.1:5353 -> 198.51.100.2:53, zone 0', and its id where one is asked for.
+ */
 export function describeEntry(slots: readonly SlotValue[], tuple: TupleSlots, zone: SlotValue, id: SlotValue): string {
   const generation = id === undefined ? '' : `, id ${(id as number) >>> 0}`;
   return `${describeTuple(slots, tuple)}, zone ${zone ?? slots[tuple.zone] ?? 0}${generation}`;

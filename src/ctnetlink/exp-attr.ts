@@ -1,6 +1,6 @@
 /** enum nf_expect_attr of libnetfilter_conntrack.h. */
 
-// A conntrack object each, of which the original tuple counts
+// Each is a conntrack object whose original tuple counts
 export const ATTR_EXP_MASTER = 0;
 export const ATTR_EXP_EXPECTED = 1;
 export const ATTR_EXP_MASK = 2;

@@ -38,9 +38,9 @@ const SCHEMA = new Schema({
 });
 
 /**
- * A flow that a helper expects, such as the data connection of FTP, as a message described it or as a caller wants it: its properties are
- * those of ExpectationProperties, each undefined when the message had none. Immutable by its properties; `slots` is for the codec and the
- * C face.
+ * A flow that a helper expects, such as the data connection of FTP, as a message described it or as a caller wants it:
+ * its properties are those of ExpectationProperties, each undefined when the message had none. Immutable by its
+ * properties; `slots` is for the codec and ctnetlink/nfct.
  */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the accessors are made from the attribute rows below
 export class Expectation implements SlotHolder {
@@ -50,8 +50,8 @@ export class Expectation implements SlotHolder {
   unknown: UnknownAttribute[] | undefined = undefined;
 
   /**
-   * An expectation with these properties. The family of a tuple follows from its addresses. Also from its JSON, and from a structured clone of an
-   * expectation, which must be of the same release of this package: see Flow.from.
+   * An expectation with these properties. The family of a tuple follows from its addresses. Also from its JSON, and
+   * from a structured clone of an expectation, which must be of the same release of this package: see Flow.from.
    * @throws TypeError, RangeError naming the property, also for one that does not exist
    */
   static from(init: ExpectationInit | Expectation, argument = 'expectation'): Expectation {
@@ -66,7 +66,10 @@ export class Expectation implements SlotHolder {
     return this.tuple.family;
   }
 
-  /** An expectation with other properties: see Flow.with. @throws TypeError, RangeError naming the property, also for one that does not exist */
+  /**
+   * An expectation with other properties: see Flow.with. @throws TypeError, RangeError naming the property, also for
+   * one that does not exist
+   */
   with(changes: ExpectationInit): Expectation {
     return SCHEMA.change(this, new Expectation(), changes);
   }
@@ -76,7 +79,10 @@ export class Expectation implements SlotHolder {
     return SCHEMA.copy(this, new Expectation());
   }
 
-  /** Plain properties, without those that are not set. Expectation.from takes them back, and what JSON.parse makes of their text. */
+  /**
+   * Plain properties, without those that are not set. Expectation.from takes them back, and what JSON.parse makes of
+   * their text.
+   */
   toJSON(): ExpectationJSON {
     return SCHEMA.toJSON(this) as ExpectationJSON;
   }

@@ -62,7 +62,7 @@ const OPERATIONS: Readonly<Record<string, Sentences>> = {
   dump: { EOPNOTSUPP: 'this kernel cannot filter by that', EBUSY: 'another dump runs on this socket' },
 };
 
-/** The sentence, or undefined when there is nothing to say beyond the name. `operation` is a QueryName, an ExpectationQuery or 'join'. */
+/** The sentence, or undefined if the name says it all. `operation` is a QueryName, an ExpectationQuery or 'join'. */
 export function explainKernelError(operation: string, errno: number): string | undefined {
   const code = errnoName(errno);
   return OPERATIONS[operation]?.[code] ?? ANY[code];

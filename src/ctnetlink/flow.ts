@@ -41,8 +41,9 @@ const SCHEMA = new Schema({
 });
 
 /**
- * One flow of the connection tracking table as a message described it, or as a caller wants it: its properties are those of
- * FlowProperties, each undefined when the message had none. Immutable by its properties; `slots` is for the codec and the C face.
+ * One flow of the connection tracking table as a message described it, or as a caller wants it: its properties are
+ * those of FlowProperties, each undefined when the message had none. Immutable by its properties; `slots` is for the
+ * codec and ctnetlink/nfct.
  */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the accessors are made from the attribute rows below
 export class Flow implements SlotHolder {
@@ -56,9 +57,9 @@ export class Flow implements SlotHolder {
   }
 
   /**
-   * A flow with these properties. The family of a tuple follows from its addresses. Also from its JSON, and from a structured clone of a flow
-   * (structuredClone, postMessage), which must be of the same release of this package: it gives an equal flow, unknown attributes included.
-   * `Flow.from({ ...flow, mark: 4 })` is `flow.with({ mark: 4 })`.
+   * A flow with these properties. The family of a tuple follows from its addresses. Also from its JSON, and from a
+   * structured clone of a flow (structuredClone, postMessage), which must be of the same release of this package: it
+   * gives an equal flow, unknown attributes included. `Flow.from({ ...flow, mark: 4 })` is `flow.with({ mark: 4 })`.
    * @throws TypeError, RangeError naming the property, also for one that does not exist
    */
   static from(init: FlowInit | Flow, argument = 'flow'): Flow {
@@ -74,9 +75,10 @@ export class Flow implements SlotHolder {
   }
 
   /**
-   * What NAT made of the flow, as its reply tuple has it, with the address, the port and the ICMP id of each end that was translated; undefined where
-   * none was. An end counts as translated when the two directions differ in it and the status, where it is known, has SRC_NAT or DST_NAT. (`snat` and
-   * `dnat` are what a request to create a flow asks for; the kernel never reports them.)
+   * What NAT made of the flow, as its reply tuple has it, with the address, the port and the ICMP id of each end that
+   * was translated; undefined where none was. An end counts as translated when the two directions differ in it and the
+   * status, where it is known, has SRC_NAT or DST_NAT. (`snat` and `dnat` are what a request to create a flow asks for;
+   * the kernel never reports them.)
    */
   get nat(): Translation | undefined {
     return translationOf(this.slots);
@@ -88,21 +90,24 @@ export class Flow implements SlotHolder {
   }
 
   /**
-   * A flow with other properties, for `update` and its like; this one stays as it is. What `changes` leaves out is kept. A property that is undefined is
-   * taken away, and so is a whole group. A group is merged: `flow.with({ tcp: { state: 'CLOSE' } })` keeps the window scales. An address replaces
-   * that of the other family, too. Lists (`labels`, `status`, `unknown`) are replaced whole.
-   * @throws TypeError, RangeError naming the property (`changes.mark`), also for one that does not exist, with the nearest name that does; TypeError for a
-   * mask that is taken away from beside its value
+   * Returns a flow with other properties, for `update` and the like; this flow does not change. Properties that
+   * `changes` leaves out are kept. An undefined property is removed, and so is an undefined group. A group is merged:
+   * `flow.with({ tcp: { state: 'CLOSE' } })` keeps the window scales. An address replaces that of the other family,
+   * too. Lists (`labels`, `status`, `unknown`) are replaced whole.
+   * @throws TypeError, RangeError naming the property (`changes.mark`), also for one that does not exist, with the
+   * nearest name that does; TypeError for a mask that is taken away from beside its value
    */
   with(changes: FlowInit): Flow {
     return SCHEMA.change(this, new Flow(), changes);
   }
 
   /**
-   * The zone and the original tuple as text, for a Map or a database: '0/17/192.0.2.1/198.51.100.2/5353/53' is zone, protocol number, source, destination,
-   * and of TCP, UDP, UDP-Lite, SCTP, DCCP and GRE the ports (of GRE the keys), of ICMP and ICMPv6 type, code and id; other protocols have nothing more.
-   * Two flows have the same key exactly if the kernel takes their original tuples for one: NAT, state and id do not count, and a zone of the original
-   * direction is as one of both. A flow that is created again with the same tuple has the same key. The text does not change between releases.
+   * The zone and the original tuple as text, for a Map or a database: '0/17/192.0.2.1/198.51.100.2/5353/53' is zone,
+   * protocol number, source, destination, and of TCP, UDP, UDP-Lite, SCTP, DCCP and GRE the ports (of GRE the keys), of
+   * ICMP and ICMPv6 type, code and id; other protocols have nothing more. Two flows have the same key exactly if the
+   * kernel takes their original tuples for one: NAT, state and id do not count, and a zone of the original direction is
+   * as one of both. A flow that is created again with the same tuple has the same key. The text does not change between
+   * releases.
    * @throws TypeError naming what is missing of the original tuple
    */
   key(): string {
@@ -114,7 +119,10 @@ export class Flow implements SlotHolder {
     return SCHEMA.copy(this, new Flow());
   }
 
-  /** Plain properties, without those that are not set. Flow.from takes them back, and what JSON.parse makes of their text. */
+  /**
+   * Plain properties, without those that are not set. Flow.from takes them back, and what JSON.parse makes of their
+   * text.
+   */
   toJSON(): FlowJSON {
     return SCHEMA.toJSON(this) as FlowJSON;
   }

@@ -1,6 +1,7 @@
 /**
- * ICMP and ICMPv6 types that come in pairs: request -> answer, both ways. They are what connection tracking tracks (invmap in
- * nf_conntrack_proto_icmp.c and nf_conntrack_proto_icmpv6.c); a tuple of another type is EINVAL, also in a filter.
+ * ICMP and ICMPv6 types that come in pairs: request -> answer, both ways. They are what connection tracking tracks
+ * (invmap in nf_conntrack_proto_icmp.c and nf_conntrack_proto_icmpv6.c); a tuple of another type is EINVAL, also in a
+ * filter.
  */
 export const ICMP_ANSWERS: Readonly<Record<number, number>> = {
   0: 8,

@@ -17,8 +17,9 @@ const MIRRORED: readonly (readonly [from: number, to: number])[] = (
 export const SOME_ZONE = 0xffff;
 
 /**
- * How a flow is named. 'usual' is what the C library sends, and finds any flow with that tuple and zone in either direction: of a flow with a
- * zone in one direction only, that may be another flow, whose reply tuple it is. 'exact' finds nothing but this original tuple.
+ * How a flow is named. 'usual' is what the C library sends, and finds any flow with that tuple and zone in either
+ * direction: of a flow with a zone in one direction only, that may be another flow, whose reply tuple it is. 'exact'
+ * finds nothing but this original tuple.
  */
 export type Naming = 'usual' | 'exact';
 
@@ -45,10 +46,11 @@ export function identity({ slots }: Flow, argument: string, naming: Naming = 'us
 }
 
 /**
- * The kernel compares each direction of a flow with the zone that a request gives for that direction (nf_ct_zone_equal), and looks first where
- * the zone of the original direction puts the tuple (nf_conntrack_find_get). So the zone goes into the tuple: then the other direction has
- * zone 0, which a tuple of another zone is not. To look in zone 0, the tuple is written as a reply with a zone of its own, because which of
- * the two tuples it is makes no difference to the kernel.
+ * The kernel compares each direction of a flow with the zone that a request gives for that direction
+ * (nf_ct_zone_equal), and looks first where the zone of the original direction puts the tuple (nf_conntrack_find_get).
+ * So the zone goes into the tuple: then the other direction has zone 0, which a tuple of another zone is not. To look
+ * in zone 0, the tuple is written as a reply with a zone of its own, because which of the two tuples it is makes no
+ * difference to the kernel.
  */
 function nameExactly(from: Flow['slots'], to: Flow['slots']): void {
   const zone = origZone(from);
@@ -72,7 +74,7 @@ export function hasId({ slots }: Flow): boolean {
   return slots[ID] !== undefined;
 }
 
-/** The flow says when it began, so that one in its place can be told from it. */
+/** The flow has its start, which distinguishes it from another flow in its place. */
 export function hasStart({ slots }: Flow): boolean {
   return slots[ID] !== undefined && slots[START] !== undefined;
 }

@@ -6,8 +6,9 @@ import { checkTuple, ORIG, origZone, partsOf, slotOfProperty } from './tuple.ts'
 const ID = slotOfProperty('id');
 
 /**
- * Zone, protocol, source, destination, and what the protocol has, with slashes between them. Numbers, because a protocol that has no name today may get
- * one. What the kernel does not look at is left out, and what it did not report (of a protocol that it does not track) is 0, as in its own tuple.
+ * Zone, protocol, source, destination, and what the protocol has, with slashes between them. Numbers, because a
+ * protocol that has no name today may get one. What the kernel does not look at is left out, and what it did not report
+ * (of a protocol that it does not track) is 0, as in its own tuple.
  * @throws TypeError naming what is missing
  */
 export function keyOf(slots: readonly SlotValue[], argument: string): string {

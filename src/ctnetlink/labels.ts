@@ -1,6 +1,6 @@
 /**
- * Connection labels: a bit set of up to 128 bits, on the wire as raw 32-bit words in host byte order (so bit 0 is in the first byte
- * of a little-endian machine). Their length is a multiple of 4 (nf_conntrack_labels.c).
+ * Connection labels: a bit set of up to 128 bits, on the wire as raw 32-bit words in host byte order (so bit 0 is in
+ * the first byte of a little-endian machine). Their length is a multiple of 4 (nf_conntrack_labels.c).
  */
 import { HOST_LITTLE_ENDIAN } from '../netlink/byteorder.ts';
 import { describe } from '../netlink/check.ts';

@@ -9,18 +9,21 @@ import { EXPECT_MASK, EXPECT_MASTER, EXPECT_NAT, EXPECTED, Expectation, expectat
 import { Flow, flowCodec } from './flow.ts';
 import { MASTER, ORIG, REPLY, type TupleSlots } from './tuple.ts';
 
-/** What a message about a flow says of it. */
+/** The flow that a message reports. */
 export type EventType = 'new' | 'update' | 'destroy';
 
 /**
- * NEW and UPDATE are the same message type; only NEW has CREATE and EXCL. An entry of a dump looks like an UPDATE: only an event has
- * sequence 0. Undefined: not about a flow.
+ * NEW and UPDATE are the same message type; only NEW has CREATE and EXCL. An entry of a dump looks like an UPDATE: only
+ * an event has sequence 0. Undefined: not about a flow.
  */
 export function eventTypeOf(header: nlmsghdr): EventType | undefined {
   return nfnlSubsystem(header.nlmsg_type) === NFNL_SUBSYS_CTNETLINK ? typeOf(header) : undefined;
 }
 
-/** The same of a message about an expectation. The kernel has no UPDATE events of these: what looks like one is an entry of a dump. */
+/**
+ * The same of a message about an expectation. The kernel has no UPDATE events of these: what looks like one is an entry
+ * of a dump.
+ */
 export function expectationEventTypeOf(header: nlmsghdr): EventType | undefined {
   return nfnlSubsystem(header.nlmsg_type) === NFNL_SUBSYS_CTNETLINK_EXP ? typeOf(header) : undefined;
 }
@@ -33,7 +36,10 @@ function typeOf(header: nlmsghdr): EventType | undefined {
   return (header.nlmsg_flags & (NLM_F_CREATE | NLM_F_EXCL)) !== 0 ? 'new' : 'update';
 }
 
-/** The family stands in nfgenmsg, for every tuple of the message. Those of the kernel have a protocol, a filter may have one address. */
+/**
+ * The family is in nfgenmsg, for every tuple of the message. Tuples of the kernel have a protocol; a filter may have a
+ * single address.
+ */
 function implyFamily(slots: SlotValue[], tuple: TupleSlots, family: number): void {
   const { src4, dst4, src6, dst6 } = tuple;
   if (slots[tuple.proto] !== undefined || (slots[src4] ?? slots[dst4] ?? slots[src6] ?? slots[dst6]) !== undefined) {
@@ -42,7 +48,8 @@ function implyFamily(slots: SlotValue[], tuple: TupleSlots, family: number): voi
 }
 
 /**
- * The flow in the message between `offset` (its nlmsghdr) and `end`: an entry of a dump, a reply to GET, an event, or a request.
+ * The flow in the message between `offset` (its nlmsghdr) and `end`: an entry of a dump, a reply to GET, an event, or a
+ * request.
  *
  * @throws DecodeError for a broken length, with the path to it
  */

@@ -6,7 +6,10 @@ import { ORIG, REPLY, slotOfProperty } from './tuple.ts';
 
 /** What one end of a flow was translated to. */
 export interface TranslatedEnd {
-  /** The address that packets have behind the NAT, as text; it may be the one before, where only the port or the ICMP id differs. */
+  /**
+   * The address that packets have behind the NAT, as text; it may be the one before, where only the port or the ICMP id
+   * differs.
+   */
   address: string;
   /** The port; of GRE the key. Undefined where the protocol has none. */
   port?: number;
@@ -105,8 +108,9 @@ const ALL_RANGES: readonly number[] = Object.values(RANGES).flatMap(({ ipv4, ipv
 ]);
 
 /**
- * Makes of a flow that the kernel translates one that asks the kernel to translate: to the address and port that it has now, from a reply direction
- * that is not translated yet. The kernel takes no status for it, and a reply that differs is no NAT. What says it already stays.
+ * Makes of a flow that the kernel translates one that asks the kernel to translate: to the address and port that it has
+ * now, from a reply direction that is not translated yet. The kernel takes no status for it, and a reply that differs
+ * is no NAT. What says it already stays.
  */
 export function requestNat(slots: SlotValue[]): void {
   const status = (slots[STATUS] ?? 0) as number;

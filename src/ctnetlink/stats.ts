@@ -108,7 +108,10 @@ const EXPECTATION_COUNTERS: readonly (Exclude<keyof ExpectationCpuStats, 'cpu'> 
   return counters;
 })();
 
-/** The message has the type of a conntrack one (0x103, Linux 6.18): only its sequence number tells what it answers. @throws DecodeError */
+/**
+ * The message has the type of a conntrack one (0x103, Linux 6.18): only its sequence number shows what it answers.
+ * @throws DecodeError
+ */
 export function decodeExpectationCpuStats(view: DataView, offset: number, end: number): ExpectationCpuStats {
   const cpu = readNfgenmsg(view, offset, end).res_id;
   const stats: ExpectationCpuStats = { cpu, new: 0, create: 0, delete: 0 };

@@ -26,7 +26,10 @@ export const STATUS_BITS: StatusBits = Object.fromEntries(
 
 const BY_NAME: ReadonlyMap<string, number> = new Map(Object.entries(STATUS_BITS));
 
-/** The names of the bits that are set, such as ['SEEN_REPLY', 'ASSURED', 'CONFIRMED']; an unnamed bit is its hexadecimal text. */
+/**
+ * The names of the bits that are set, such as ['SEEN_REPLY', 'ASSURED', 'CONFIRMED']; an unnamed bit is its hexadecimal
+ * text.
+ */
 export function statusNames(status: number): StatusText[] {
   const names: StatusText[] = [];
   let rest = status >>> 0;

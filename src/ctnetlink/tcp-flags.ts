@@ -21,8 +21,9 @@ const LASTING =
   IP_CT_TCP_FLAG_WINDOW_SCALE | IP_CT_TCP_FLAG_SACK_PERM | IP_CT_TCP_FLAG_CLOSE_INIT | IP_CT_TCP_FLAG_BE_LIBERAL;
 
 /**
- * Makes the kernel liberal about the windows of both directions, as conntrack(8) does with every TCP flow that it writes: nobody outside of the
- * kernel knows them, and what is beyond a window that was never seen is INVALID. From TIME_WAIT on a direction has also begun to close.
+ * Makes the kernel liberal about the windows of both directions, as conntrack(8) does with every TCP flow that it
+ * writes: nobody outside of the kernel knows them, and what is beyond a window that was never seen is INVALID. From
+ * TIME_WAIT on a direction has also begun to close.
  */
 export function beLiberal(slots: SlotValue[]): void {
   const state = (slots[STATE] ?? 0) as number;
@@ -32,9 +33,10 @@ export function beLiberal(slots: SlotValue[]): void {
 }
 
 /**
- * The flags of a flow in this TCP state that is created. Where it is beyond its handshake and has neither flags nor window scales: liberal. In SYN_SENT2, the handshake of
- * two that open at once, the kernel learns the windows itself. Flags with a mask of 0, which is how the kernel dumps them, would be ignored, and the
- * window scales with them: they are set as they were. Not for a flow that is changed: the kernel may know its windows.
+ * The flags of a flow in this TCP state that is created. Where it is beyond its handshake and has neither flags nor
+ * window scales: liberal. In SYN_SENT2, the handshake of two that open at once, the kernel learns the windows itself.
+ * Flags with a mask of 0, which is how the kernel dumps them, would be ignored, and the window scales with them: they
+ * are set as they were. Not for a flow that is changed: the kernel may know its windows.
  */
 export function setTcpFlags(slots: SlotValue[], state: number): void {
   if (isAnyGiven(slots, FLAGS)) {

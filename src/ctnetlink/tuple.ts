@@ -62,7 +62,7 @@ export const ORIG = tupleSlots(ATTRIBUTES, 'orig');
 export const REPLY = tupleSlots(ATTRIBUTES, 'reply');
 export const MASTER = tupleSlots(ATTRIBUTES, 'master');
 
-/** Makes the addresses and protocols of `to` those of `from` turned round, as an answer has them. */
+/** Sets the addresses and protocols of `to` to the inverse of `from`, as an answer has them. */
 export function turnRound(slots: SlotValue[], from: TupleSlots, to: TupleSlots): void {
   slots[to.family] = slots[from.family];
   slots[to.proto] = slots[from.proto];
@@ -73,9 +73,9 @@ export function turnRound(slots: SlotValue[], from: TupleSlots, to: TupleSlots):
 }
 
 /**
- * Sets what is not set of the tuple `to` to what it is as the inverse of `from`, as an answer to the first packet has it: the addresses and
- * ports swapped, the same protocol, and of ICMP the same code and identifier and the type that answers. A zone is a direction's own, and
- * addresses are those of one family.
+ * Sets what is not set of the tuple `to` to what it is as the inverse of `from`, as an answer to the first packet has
+ * it: the addresses and ports swapped, the same protocol, and of ICMP the same code and identifier and the type that
+ * answers. A zone is a direction's own, and addresses are those of one family.
  */
 export function completeFrom(slots: SlotValue[], from: TupleSlots, to: TupleSlots): void {
   slots[to.family] ??= slots[from.family];
@@ -116,7 +116,10 @@ export function hasTuple(slots: readonly SlotValue[], tuple: TupleSlots): boolea
 
 const ZONE = slotOfProperty('zone');
 
-/** The zone of a flow's original direction, of both directions or of that one: 0 where it has none, or one of the reply direction only. */
+/**
+ * The zone of a flow's original direction, of both directions or of that one: 0 where it has none, or one of the reply
+ * direction only.
+ */
 export function origZone(slots: readonly SlotValue[]): number {
   // With the zone 0 of both directions, a request may have one of a direction (ctnetlink_parse_tuple_zone).
   return (slots[ZONE] || slots[ORIG.zone] || 0) as number;
@@ -129,7 +132,10 @@ const PORTS: readonly Part[] = ['sport', 'dport'];
 const NONE: readonly Part[] = [];
 const ICMP: readonly Part[] = ['icmpType', 'icmpCode', 'icmpId'];
 
-/** What the kernel demands of a tuple beside its addresses, by protocol. Linux 6.18 has no DCCP any more, and demands nothing of it. */
+/**
+ * What the kernel demands of a tuple beside its addresses, by protocol. Linux 6.18 has no DCCP any more, and demands
+ * nothing of it.
+ */
 const PARTS: Readonly<Record<number, readonly Part[] | undefined>> = {
   [ipproto.IPPROTO_TCP]: PORTS,
   [ipproto.IPPROTO_UDP]: PORTS,
@@ -145,7 +151,10 @@ export function hasPorts(slots: readonly SlotValue[], { proto }: TupleSlots): bo
   return PARTS[slots[proto] as number] === PORTS;
 }
 
-/** What of a tuple the kernel compares beside addresses and protocol. Kernels before 6.18 track DCCP, and give its ports. */
+/**
+ * The parts of a tuple that the kernel compares beside addresses and protocol. Kernels before 6.18 track DCCP, and
+ * report its ports.
+ */
 export function partsOf(protocol: number): readonly Part[] {
   return protocol === ipproto.IPPROTO_DCCP ? PORTS : (PARTS[protocol] ?? NONE);
 }
@@ -155,7 +164,8 @@ export class IncompleteTupleError extends TypeError {}
 
 /**
  * The kernel takes a request with half a tuple for a mistake; a DELETE without any for a flush.
- * @param known the kernel gave the entry an id, and so the tuple: one that does not track a protocol gives none of its ports
+ * @param known the kernel gave the entry an id, and so the tuple: one that does not track a protocol gives none of its
+ * ports
  * @throws TypeError naming what is missing
  */
 export function checkTuple(slots: readonly SlotValue[], tuple: TupleSlots, argument: string, known = false): void {

@@ -48,7 +48,8 @@ export function nfct_callback_unregister2(h: NfctHandle): void {
 }
 
 /**
- * The same for expectations. Their events are NFCT_T_NEW and NFCT_T_DESTROY; entries of a dump and replies to a GET are NFCT_T_UPDATE.
+ * The same for expectations. Their events are NFCT_T_NEW and NFCT_T_DESTROY; entries of a dump and replies to a GET are
+ * NFCT_T_UPDATE.
  * @throws TypeError, RangeError naming the argument
  */
 export function nfexp_callback_register(h: NfctHandle, type: number, cb: ExpectCallback, data?: unknown): number {

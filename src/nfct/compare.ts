@@ -26,8 +26,9 @@ const COMPARISONS: readonly Comparison[] = Array.from({ length: FLAGS_MAX + 1 },
 
 /**
  * 1 when two objects say the same, else 0: of all that C compares, or with NFCT_CMP_ORIG or NFCT_CMP_REPL of these
- * directions only. What only one of them has is no difference; with NFCT_CMP_MASK `ct2` must have all that `ct1` has, with
- * NFCT_CMP_STRICT also the reverse; but ATTR_MARK, ATTR_ZONE, ATTR_ORIG_ZONE and ATTR_REPL_ZONE of 0 are the same as not set. Of the status, `ct2` must have all bits of `ct1`.
+ * directions only. What only one of them has is no difference; with NFCT_CMP_MASK `ct2` must have all that `ct1` has,
+ * with NFCT_CMP_STRICT also the reverse; but ATTR_MARK, ATTR_ZONE, ATTR_ORIG_ZONE and ATTR_REPL_ZONE of 0 are the same
+ * as not set. Of the status, `ct2` must have all bits of `ct1`.
  *
  * In C the NFCT_CMP_TIMEOUT_* compare no timeouts, although the header says so: they only leave out what is of neither
  * direction. It is the same here.

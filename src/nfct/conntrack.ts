@@ -1,4 +1,4 @@
-/** struct nf_conntrack and its attributes by number. The object is a Flow: what one face makes, the other takes. */
+/** struct nf_conntrack and its attributes by number. The object is a Flow: each API takes the flows of the other. */
 
 import * as attr from '../ctnetlink/attr.ts';
 import type { SlotValue } from '../ctnetlink/attributes/kinds.ts';
@@ -85,9 +85,9 @@ export function nfct_set_attr_u64(ct: Flow, type: number, value: bigint | number
 }
 
 /**
- * The value of an attribute as nfct_set_attr takes it (64 bits always as bigint, labels as nfct_bitmask); undefined when
- * it is not set (C: NULL and ENODATA). Bytes and bitmasks are copies, so that changing them does not change the object; in
- * C they are the object's own.
+ * The value of an attribute as nfct_set_attr takes it (64 bits always as bigint, labels as nfct_bitmask); undefined
+ * when it is not set (C: NULL and ENODATA). Bytes and bitmasks are copies, so that changing them does not change the
+ * object; in C they are the object's own.
  * @throws RangeError for a number that is no ATTR_
  */
 export function nfct_get_attr(ct: Flow, type: number): AttrValue | undefined {
@@ -95,25 +95,37 @@ export function nfct_get_attr(ct: Flow, type: number): AttrValue | undefined {
   return fromSlots(ct.slots, type);
 }
 
-/** 0 when it is not set, as in C: nfct_attr_is_set tells. @throws TypeError when the attribute is not of 8 bits */
+/**
+ * 0 if it is not set, as in C; nfct_attr_is_set shows whether it is. @throws TypeError if the attribute is not of 8
+ * bits
+ */
 export function nfct_get_attr_u8(ct: Flow, type: number): number {
   checkForm(type, 'u8', 'get');
   return (nfct_get_attr(ct, type) as number | undefined) ?? 0;
 }
 
-/** 0 when it is not set, as in C: nfct_attr_is_set tells. @throws TypeError when the attribute is not of 16 bits */
+/**
+ * 0 if it is not set, as in C; nfct_attr_is_set shows whether it is. @throws TypeError if the attribute is not of 16
+ * bits
+ */
 export function nfct_get_attr_u16(ct: Flow, type: number): number {
   checkForm(type, 'u16', 'get');
   return (nfct_get_attr(ct, type) as number | undefined) ?? 0;
 }
 
-/** 0 when it is not set, as in C: nfct_attr_is_set tells. @throws TypeError when the attribute is not of 32 bits */
+/**
+ * 0 if it is not set, as in C; nfct_attr_is_set shows whether it is. @throws TypeError if the attribute is not of 32
+ * bits
+ */
 export function nfct_get_attr_u32(ct: Flow, type: number): number {
   checkForm(type, 'u32', 'get');
   return (nfct_get_attr(ct, type) as number | undefined) ?? 0;
 }
 
-/** 0n when it is not set, as in C: nfct_attr_is_set tells. @throws TypeError when the attribute is not of 64 bits */
+/**
+ * 0n if it is not set, as in C; nfct_attr_is_set shows whether it is. @throws TypeError if the attribute is not of 64
+ * bits
+ */
 export function nfct_get_attr_u64(ct: Flow, type: number): bigint {
   checkForm(type, 'u64', 'get');
   return (nfct_get_attr(ct, type) as bigint | undefined) ?? 0n;
@@ -148,7 +160,7 @@ function checkForm(type: number, form: Form, verb: 'get' | 'set'): void {
 
 type Follow = (slots: SlotValue[], slot: number, value: SlotValue) => void;
 
-/** C sends the port as both ends of the range, the upper of which is the row behind. */
+/** C sends the port as both ends of the range; the upper end is the next row. */
 const bothEnds: Follow = (slots, slot, value) => {
   slots[slot + 1] = value;
 };
@@ -159,8 +171,8 @@ const lowerEnd: Follow = (slots, slot) => {
 };
 
 /**
- * The reply tuple has no ICMP attributes: it follows the original one, whichever of the two comes first (C: 255, which the
- * kernel refuses, when it is the type).
+ * The reply tuple has no ICMP attributes: it follows the original one, whichever of the two comes first (C: 255, which
+ * the kernel refuses, when it is the type).
  */
 const answer: Follow = (slots, slot) => {
   const family = slots[ORIG.family];

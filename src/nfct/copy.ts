@@ -16,7 +16,7 @@ function partOf({ property }: AttributeRow): number {
 /** The NFCT_CP_ that copies each slot. */
 const PARTS: readonly number[] = ATTRIBUTES.map(partOf);
 
-/** Slots without an ATTR_ stand behind what they belong to, and so prevail. */
+/** Slots without an ATTR_ come after the slots that they belong to, and so prevail. */
 const ORDER: readonly number[] = [...ATTRIBUTES.keys()].sort(
   (one, two) => Number(ATTRIBUTES[one].id === undefined) - Number(ATTRIBUTES[two].id === undefined),
 );

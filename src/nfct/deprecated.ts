@@ -1,6 +1,6 @@
 /**
- * The first low-level API, which the header calls deprecated: without its handle, and without a buffer, since what is built is returned.
- * Messages have the sequence number 0.
+ * The first low-level API, which the header calls deprecated: without its handle, and without a buffer, since what is
+ * built is returned. Messages have the sequence number 0.
  */
 import type { Codec, SlotHolder } from '../ctnetlink/codec/codec.ts';
 import { type Expectation, expectationCodec } from '../ctnetlink/expectation.ts';
@@ -34,8 +34,8 @@ export function nfct_build_conntrack(type: number, flags: number, ct: Flow): Uin
 }
 
 /**
- * The whole message that nfct_query() sends. A filter must be one that the kernel applies as a whole, since nobody compares what comes:
- * `release` and what is refused are those of nfct_nlmsg_build_filter().
+ * The whole message that nfct_query() sends. A filter must be one that the kernel applies as a whole, since nobody
+ * compares what comes: `release` and what is refused are those of nfct_nlmsg_build_filter().
  *
  * @throws TypeError, RangeError, UnsupportedError
  */
@@ -46,9 +46,9 @@ export function nfct_build_query(query: number, data: Flow | number | nfct_filte
 }
 
 /**
- * What a message says, NFCT_T_NEW, NFCT_T_UPDATE (also an entry of a dump or a reply) or NFCT_T_DESTROY, when it is among those of `msg`
- * (NFCT_T_* ORed together), with the object filled as nfct_nlmsg_parse() does; else 0, and the object stays as it is. In C a message of
- * another subsystem is taken for one about a flow; here it is 0 too.
+ * What a message says, NFCT_T_NEW, NFCT_T_UPDATE (also an entry of a dump or a reply) or NFCT_T_DESTROY, when it is
+ * among those of `msg` (NFCT_T_* ORed together), with the object filled as nfct_nlmsg_parse() does; else 0, and the
+ * object stays as it is. In C a message of another subsystem is taken for one about a flow; here it is 0 too.
  *
  * @throws DecodeError for a broken length (C: NFCT_T_ERROR); TypeError, RangeError naming the argument
  */

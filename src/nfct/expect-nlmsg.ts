@@ -18,10 +18,11 @@ import { expectWireForm } from './expect-wire.ts';
 import { append, checkWriter, fill, openMessage } from './nlmsg.ts';
 
 /**
- * Appends what nfexp_query() would send of the expectation to the message that was begun last: see nfct_nlmsg_build(). Returns 0.
+ * Appends what nfexp_query() would send of the expectation to the message that was begun last: see nfct_nlmsg_build().
+ * Returns 0.
  *
- * @throws TypeError when no message is begun, or one that deletes would have no ATTR_EXP_EXPECTED, and delete all; TypeError, RangeError
- * naming the argument. Nothing is written then
+ * @throws TypeError when no message is begun, or one that deletes would have no ATTR_EXP_EXPECTED, and delete all;
+ * TypeError, RangeError naming the argument. Nothing is written then
  */
 export function nfexp_nlmsg_build(writer: Writer, exp: Expectation): number {
   const message = checkWriter(writer);

@@ -18,11 +18,12 @@ import { checkHandle, type NfctHandle } from './handle.ts';
 import type { Query } from './request.ts';
 
 /**
- * Sends a request about expectations and gives what is answered to the callback of nfexp_callback_register, as nfct_query does for flows:
+ * Sends a request about expectations and gives what is answered to the callback of nfexp_callback_register, as
+ * nfct_query does for flows:
  *
- * - NFCT_Q_CREATE (EEXIST), NFCT_Q_CREATE_UPDATE, NFCT_Q_DESTROY and NFCT_Q_GET (ENOENT): an object of nfexp_new(). CREATE needs
- *   ATTR_EXP_MASTER, a flow that has a helper, ATTR_EXP_EXPECTED and ATTR_EXP_MASK; DESTROY and GET need ATTR_EXP_EXPECTED. (In C a
- *   DESTROY without it goes out, which the kernel takes for a flush.)
+ * - NFCT_Q_CREATE (EEXIST), NFCT_Q_CREATE_UPDATE, NFCT_Q_DESTROY and NFCT_Q_GET (ENOENT): an object of nfexp_new().
+ *   CREATE needs ATTR_EXP_MASTER, a flow that has a helper, ATTR_EXP_EXPECTED and ATTR_EXP_MASK; DESTROY and GET need
+ *   ATTR_EXP_EXPECTED. (In C a DESTROY without it goes out, which the kernel takes for a flush.)
  * - NFCT_Q_DUMP: a family, AF_INET, AF_INET6 or AF_UNSPEC for both
  * - NFCT_Q_FLUSH: a family, which **the kernel ignores**: no expectation is left
  *

@@ -1,6 +1,6 @@
 /**
- * What nfexp_nlmsg_build makes of an expectation: whole tuples, and what is set. C (1.0.9) forgets the class, the NAT tuple with its direction, and
- * the function; here they are sent, behind what C sends.
+ * What nfexp_nlmsg_build makes of an expectation: whole tuples, and what is set. C (1.0.9) forgets the class, the NAT
+ * tuple with its direction, and the function; here they are sent, behind what C sends.
  */
 import {
   EXPECT_MASK,
@@ -23,8 +23,8 @@ const TUPLES: readonly (readonly [tuple: TupleSlots, name: string])[] = [
 const SCALARS = (['timeout', 'flags', 'zone', 'helper', 'class', 'nat.direction', 'fn'] as const).map(expectationSlot);
 
 /**
- * @throws TypeError when a tuple is begun without its layer 3 or layer 4 protocol; RangeError when a layer 3 protocol is neither AF_INET nor
- * AF_INET6
+ * @throws TypeError when a tuple is begun without its layer 3 or layer 4 protocol; RangeError when a layer 3 protocol
+ * is neither AF_INET nor AF_INET6
  */
 export function expectWireForm(exp: Expectation, argument = 'exp'): { family: number; attributes: Expectation } {
   const attributes = new Expectation();

@@ -1,4 +1,7 @@
-/** struct nf_expect and its attributes by number. The object is an Expectation: what one face makes, the other takes. */
+/**
+ * struct nf_expect and its attributes by number. The object is an Expectation: each API takes the expectations of the
+ * other.
+ */
 
 import { KINDS, type SlotValue } from '../ctnetlink/attributes/kinds.ts';
 import * as attr from '../ctnetlink/exp-attr.ts';
@@ -76,8 +79,9 @@ export function nfexp_clone(exp: Expectation): Expectation {
 }
 
 /**
- * Sets an attribute: of ATTR_EXP_MASTER, ATTR_EXP_EXPECTED, ATTR_EXP_MASK and ATTR_EXP_NAT_TUPLE a conntrack object, whose original tuple
- * is copied; of the others a number in host byte order, or text (a helper's name has at most 15 bytes).
+ * Sets an attribute: of ATTR_EXP_MASTER, ATTR_EXP_EXPECTED, ATTR_EXP_MASK and ATTR_EXP_NAT_TUPLE a conntrack object,
+ * whose original tuple is copied; of the others a number in host byte order, or text (a helper's name has at most 15
+ * bytes).
  *
  * @throws RangeError for a number that is no ATTR_EXP_, or a value out of its range
  * @throws TypeError for a value of another type
@@ -113,8 +117,8 @@ export function nfexp_set_attr_u32(exp: Expectation, type: number, value: number
 }
 
 /**
- * The value of an attribute as nfexp_set_attr takes it, tuples as a new object (C: a pointer into the expectation); undefined when it is not
- * set (C: NULL and ENODATA).
+ * The value of an attribute as nfexp_set_attr takes it, tuples as a new object (C: a pointer into the expectation);
+ * undefined when it is not set (C: NULL and ENODATA).
  * @throws RangeError for a number that is no ATTR_EXP_
  */
 export function nfexp_get_attr(exp: Expectation, type: number): ExpectAttrValue | undefined {
@@ -130,19 +134,28 @@ export function nfexp_get_attr(exp: Expectation, type: number): ExpectAttrValue 
   return ct;
 }
 
-/** 0 when it is not set, as in C: nfexp_attr_is_set tells. @throws TypeError when the attribute is not of 8 bits */
+/**
+ * 0 if it is not set, as in C; nfexp_attr_is_set shows whether it is. @throws TypeError if the attribute is not of 8
+ * bits
+ */
 export function nfexp_get_attr_u8(exp: Expectation, type: number): number {
   checkForm(type, 'u8', 'get');
   return (nfexp_get_attr(exp, type) as number | undefined) ?? 0;
 }
 
-/** 0 when it is not set, as in C: nfexp_attr_is_set tells. @throws TypeError when the attribute is not of 16 bits */
+/**
+ * 0 if it is not set, as in C; nfexp_attr_is_set shows whether it is. @throws TypeError if the attribute is not of 16
+ * bits
+ */
 export function nfexp_get_attr_u16(exp: Expectation, type: number): number {
   checkForm(type, 'u16', 'get');
   return (nfexp_get_attr(exp, type) as number | undefined) ?? 0;
 }
 
-/** 0 when it is not set, as in C: nfexp_attr_is_set tells. @throws TypeError when the attribute is not of 32 bits */
+/**
+ * 0 if it is not set, as in C; nfexp_attr_is_set shows whether it is. @throws TypeError if the attribute is not of 32
+ * bits
+ */
 export function nfexp_get_attr_u32(exp: Expectation, type: number): number {
   checkForm(type, 'u32', 'get');
   return (nfexp_get_attr(exp, type) as number | undefined) ?? 0;
@@ -169,7 +182,7 @@ function isSet({ slots }: Expectation, place: Place): boolean {
   );
 }
 
-/** The parts of a tuple stand in the same order wherever it lies. */
+/** The parts of a tuple have the same order in every nest. */
 function copySlots(to: SlotValue[], target: TupleSlots, from: readonly SlotValue[], source: TupleSlots): void {
   to[target.family] = from[source.family];
   for (const [index, slot] of target.all.entries()) {

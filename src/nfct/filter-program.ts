@@ -1,4 +1,6 @@
-/** struct nfct_filter as the classic BPF program that libnetfilter_conntrack makes of it, instruction by instruction. */
+/**
+ * struct nfct_filter as the classic BPF program that libnetfilter_conntrack makes of it, instruction by instruction.
+ */
 import { EventProgram } from '../ctnetlink/filter/event-program.ts';
 import type { Label } from '../netlink/bpf-assembler.ts';
 import { BPF_B, BPF_H, BPF_MISC, BPF_TXA, BPF_W } from '../uapi/filter.ts';
@@ -23,7 +25,10 @@ export const STATE_NESTS: ReadonlyMap<number, number> = new Map([
 
 type Writer = (program: EventProgram, kind: FilterKind) => void;
 
-/** In the order in which C tests the kinds; ZONE, which the 1.0.9 that this was compared with does not have, is the last. */
+/**
+ * In the order in which C tests the kinds; ZONE, which the 1.0.9 that this was compared with does not have, is the
+ * last.
+ */
 const WRITERS: readonly (readonly [kind: number, write: Writer])[] = [
   [nfct.NFCT_FILTER_L4PROTO, l4proto],
   [nfct.NFCT_FILTER_SRC_IPV4, (program, kind) => ipv4(program, kind, cta.CTA_IP_V4_SRC)],
@@ -60,8 +65,8 @@ function judge(program: EventProgram, negative: boolean, tests: (match: Label, p
 }
 
 /**
- * X = the attribute at the end of this path. As in C what is missing of it is looked for in all that follows, also outside of the
- * nest; only IPv6 addresses are not.
+ * X = the attribute at the end of this path. As in C what is missing of it is looked for in all that follows, also
+ * outside of the nest; only IPv6 addresses are not.
  */
 function wander(program: EventProgram, path: readonly number[], missing: Label): void {
   program.toAttributes();
@@ -85,7 +90,10 @@ function l4proto(program: EventProgram, { values, negative }: FilterKind): void 
   });
 }
 
-/** A protocol that is not named passes. (C tests the states of one of the named ones only, whichever has the highest number.) */
+/**
+ * A protocol that is not named passes. (C tests the states of one of the named ones only, whichever has the highest
+ * number.)
+ */
 function l4protoState(program: EventProgram, { values, negative }: FilterKind): void {
   for (const proto of sorted(values.map(([each]) => each))) {
     const states = values.filter(([each]) => each === proto).map(([, state]) => state);

@@ -88,17 +88,19 @@ export function nfct_filter_create(): nfct_filter {
 export function nfct_filter_destroy(_filter: nfct_filter): void {}
 
 /**
- * Adds a value to a kind. An event passes when of every kind that has values one matches, or, with NFCT_FILTER_LOGIC_NEGATIVE, none;
- * what does not have the thing at all passes either way.
+ * Adds a value to a kind. An event passes when of every kind that has values one matches, or, with
+ * NFCT_FILTER_LOGIC_NEGATIVE, none; what does not have the thing at all passes either way.
  *
  * - NFCT_FILTER_L4PROTO: a protocol, 0 to 255
- * - NFCT_FILTER_L4PROTO_STATE: { proto, state }; passes other protocols, and events that do not tell the state
- * - NFCT_FILTER_SRC_IPV4, _DST_IPV4: { addr, mask } of the original direction, at most 127. As in C an IPv6 event passes SRC_IPV4
- *   and does **not** pass DST_IPV4: it is taken for one to 5.0.1.0, because the program looks on behind the addresses
- * - NFCT_FILTER_SRC_IPV6, _DST_IPV6: { addr, mask }, at most 20; passes IPv4. (C finds the second address only where it has the first
- *   three words of the first.)
+ * - NFCT_FILTER_L4PROTO_STATE: { proto, state }; passes other protocols, and events without a state
+ * - NFCT_FILTER_SRC_IPV4, _DST_IPV4: { addr, mask } of the original direction, at most 127. As in C an IPv6 event
+ *   passes SRC_IPV4 and does **not** pass DST_IPV4: it is taken for one to 5.0.1.0, because the program looks on behind
+ *   the addresses
+ * - NFCT_FILTER_SRC_IPV6, _DST_IPV6: { addr, mask }, at most 20; passes IPv4. (C finds the second address only where it
+ *   has the first three words of the first.)
  * - NFCT_FILTER_MARK: { val, mask }, at most 127; an event without a mark has the mark 0
- * - NFCT_FILTER_ZONE: a zone, 0 to 65535, at most 127; an event without one, also where it is of one direction only, is in zone 0
+ * - NFCT_FILTER_ZONE: a zone, 0 to 65535, at most 127; an event without one, also where it is of one direction only, is
+ *   in zone 0
  *
  * @throws TypeError, RangeError naming the part, or where there is room for no more: C leaves those out
  */
@@ -119,7 +121,7 @@ export function nfct_filter_add_attr_u32(filter: nfct_filter, attr: number, valu
 
 /**
  * Whether the values of a kind are to be let through (NFCT_FILTER_LOGIC_POSITIVE, as at the start) or dropped
- * (NFCT_FILTER_LOGIC_NEGATIVE). Returns 0. What was set last counts; C answers EBUSY to who turns NEGATIVE back.
+ * (NFCT_FILTER_LOGIC_NEGATIVE). Returns 0. The last call counts; C returns EBUSY if NEGATIVE is changed back.
  * @throws TypeError, RangeError naming the argument (C: -1, EOPNOTSUPP)
  */
 export function nfct_filter_set_logic(filter: nfct_filter, attr: number, logic: number): number {
@@ -130,13 +132,13 @@ export function nfct_filter_set_logic(filter: nfct_filter, attr: number, logic: 
 }
 
 /**
- * From now on the handle receives only what passes; another filter takes the place of the one before, and what is added to the filter later
- * does not count. Returns 0. The kernel filters where the transport can tell it to (SO_ATTACH_FILTER), else this process does, with
- * the same program and result.
+ * From now on the handle receives only what passes; another filter takes the place of the one before, and what is added
+ * to the filter later does not count. Returns 0. If the transport can attach it (SO_ATTACH_FILTER), the kernel filters;
+ * otherwise this process does, with the same program and result.
  *
- * **As in C the filter is on the socket, not on the events**: the answer to an NFCT_Q_GET is filtered too. A dump would never end, since the
- * kernel goes on with it only when a datagram of it is received (in C it does not end); while there is a filter it is refused, and
- * a filter while there is one. Use another handle for queries.
+ * **As in C the filter is on the socket, not on the events**: the answer to an NFCT_Q_GET is filtered too. A dump would
+ * never end, since the kernel goes on with it only when a datagram of it is received (in C it does not end); while
+ * there is a filter it is refused, and a filter while there is one. Use another handle for queries.
  *
  * @throws TypeError naming the argument; ClosedError; UnsupportedError while there is a dump
  * @throws TransportError with the errno where C returns -1; ENOMEM when it is larger than net.core.optmem_max allows

@@ -40,7 +40,9 @@ export interface nfct_attr_grp_ctrs {
   bytes: bigint;
 }
 
-/** The same 16 bytes three times: an IPv4 address, in network byte order, is the first four of them, and zeros follow. */
+/**
+ * The same 16 bytes three times: an IPv4 address, in network byte order, is the first four of them, and zeros follow.
+ */
 export interface nfct_attr_grp_addr {
   ip: number;
   ip6: Uint8Array;
@@ -181,7 +183,8 @@ export function nfct_set_attr_grp(ct: Flow, type: number, value: AttrGroupValue)
 }
 
 /**
- * The attributes of a group, each as nfct_get_attr gives it; undefined when nfct_attr_grp_is_set says 0 (C: -1 and ENODATA).
+ * The attributes of a group, each as nfct_get_attr gives it; undefined when nfct_attr_grp_is_set says 0 (C: -1 and
+ * ENODATA).
  * @throws RangeError for a number that is no ATTR_GRP_
  */
 export function nfct_get_attr_grp(ct: Flow, type: number): AttrGroupValue | undefined {
@@ -201,8 +204,8 @@ function addressOf({ slots }: Flow, { ipv4, ipv6 }: NonNullable<Group['union']>)
 }
 
 /**
- * 1 or 0: whether all attributes of a group are set, among them the layer 3 protocol of addresses and the layer 4 protocol of
- * ports; of the groups of one address, whether that of either family is.
+ * 1 or 0: whether all attributes of a group are set, among them the layer 3 protocol of addresses and the layer 4
+ * protocol of ports; of the groups of one address, whether that of either family is.
  * @throws RangeError for a number that is no ATTR_GRP_
  */
 export function nfct_attr_grp_is_set(ct: Flow, type: number): number {

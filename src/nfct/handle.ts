@@ -48,13 +48,17 @@ export const TYPES: Readonly<Record<EventType, number>> = {
   destroy: NFCT_T_DESTROY,
 };
 
-/** The kernel goes on with a dump when a datagram of it is taken. One that the filter drops never is: all waits for ever (Linux 6.18). */
+/**
+ * The kernel goes on with a dump when a datagram of it is taken. One that the filter drops never is: all waits for ever
+ * (Linux 6.18).
+ */
 const NO_DUMP_UNDER_FILTER =
   'a dump and a filter cannot be on one handle: the dump would never end. Use another handle, or nfct_filter_detach';
 
 /**
- * What nfct_open gives; opaque, for the functions of this face. While a query or a catch waits, all that arrives goes
- * to the callback, as in C; while none does, the socket is not read, so that the kernel's buffer is the only queue.
+ * The result of nfct_open; opaque, for the functions of this module. While a query or a catch waits, all that arrives
+ * goes to the callback, as in C; while none does, the socket is not read, so that the kernel's buffer is the only
+ * queue.
  */
 export class NfctHandle {
   readonly conntrack = new Registrations<Flow>();
@@ -142,7 +146,7 @@ export class NfctHandle {
       },
     });
     sending = false;
-    // `settled` tells it.
+    // `settled` reports it.
     request.done.catch(() => {});
     if (failure !== undefined) throw failure;
     return length;
@@ -288,7 +292,7 @@ class Arrivals {
 
   /** How a request that was sent ended, or that events were lost. */
   outcome(error: unknown): void {
-    // Where nobody knows whose messages were lost, every request and the events are told: it happened once.
+    // If nobody knows whose messages were lost, every request and the events report it: it happened once.
     if (error instanceof OverrunError && error.operation === undefined) {
       if (error === this.#overrun) return;
       this.#overrun = error;

@@ -1,7 +1,7 @@
 /**
- * ctnetlink/nfct: libnetfilter_conntrack (1.1.1) for JavaScript, for programs that move from C and for who knows that
- * library. Names, numbers and meanings are C's; what waits for the kernel returns a promise, and what is -1 with an
- * errno in C rejects with it.
+ * ctnetlink/nfct: libnetfilter_conntrack (1.1.1) for JavaScript, for programs that are ported from C and for users of
+ * that library. Names, numbers and meanings are C's; a function that waits for the kernel returns a promise, and what
+ * is -1 with an errno in C rejects with it.
  */
 export * from '../ctnetlink/attr.ts';
 export * from '../ctnetlink/exp-attr.ts';

@@ -15,8 +15,9 @@ export function nfct_labels_get_path(): string {
 }
 
 /**
- * Reads a file of bits and names (connlabel.conf), by default that of nfct_labels_get_path(). Null when it cannot be read or
- * names no label, as in C; nfct_snprintf_labels() takes null too. Bits up to 1023 count, as in C; the kernel has 128.
+ * Reads a file of bits and names (connlabel.conf), by default that of nfct_labels_get_path(). Null when it cannot be
+ * read or names no label, as in C; nfct_snprintf_labels() takes null too. Bits up to 1023 count, as in C; the kernel
+ * has 128.
  * @throws TypeError when `mapfile` is neither a path nor null nor undefined
  */
 export function nfct_labelmap_new(mapfile?: string | null): nfct_labelmap | null {

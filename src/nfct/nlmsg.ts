@@ -1,6 +1,6 @@
 /**
- * Messages of flows by hand, as a program over libmnl builds and reads them. A Writer of ctnetlink/netlink stands for the buffer that
- * mnl_nlmsg_put_header begins, one whole message as bytes for the nlmsghdr that is read.
+ * Messages of flows by hand, as a program over libmnl builds and reads them. A Writer of ctnetlink/netlink stands for
+ * the buffer that mnl_nlmsg_put_header begins, one whole message as bytes for the nlmsghdr that is read.
  */
 import type { Codec, SlotHolder } from '../ctnetlink/codec/codec.ts';
 import type { KernelFilter } from '../ctnetlink/filter/filter.ts';
@@ -26,10 +26,12 @@ import { wireForm } from './wire.ts';
 export const NEWEST = '6.13';
 
 /**
- * Appends what nfct_query() would send of the object to the message that was begun last: writer.beginMessage(), then writeNfgenmsg(),
- * then this, then writer.endMessage(). The family of nfgenmsg is the caller's, and should be ATTR_L3PROTO. Returns 0.
+ * Appends what nfct_query() would send of the object to the message that was begun last: writer.beginMessage(), then
+ * writeNfgenmsg(), then this, then writer.endMessage(). The family of nfgenmsg is the caller's, and should be
+ * ATTR_L3PROTO. Returns 0.
  *
- * @throws TypeError when no message is begun; TypeError, RangeError where nfct_query() refuses the object. Nothing is written then
+ * @throws TypeError when no message is begun; TypeError, RangeError where nfct_query() refuses the object. Nothing is
+ * written then
  */
 export function nfct_nlmsg_build(writer: Writer, ct: Flow): number {
   checkWriter(writer);
@@ -39,16 +41,18 @@ export function nfct_nlmsg_build(writer: Writer, ct: Flow): number {
 }
 
 /**
- * Appends a filter to such a message, and puts its family, where it has one, into the nfgenmsg. Returns 0. A message that deletes
- * (IPCTNL_MSG_CT_DELETE) also gets the version of nfgenmsg without which the kernel flushes both families.
+ * Appends a filter to such a message, and puts its family, where it has one, into the nfgenmsg. Returns 0. A message
+ * that deletes (IPCTNL_MSG_CT_DELETE) also gets the version of nfgenmsg without which the kernel flushes both families.
  *
- * Who sends it compares nothing of what comes, as nfct_query() does, so that a filter must be one that the kernel applies as a whole.
- * `release` is that of the kernel it is for, as Transport has it. Without one a dump is for a kernel of today, as in C, and a message that
- * deletes or resets counters for the oldest, which knows marks only: it would ignore the rest, and empty the table.
+ * Who sends it compares nothing of what comes, as nfct_query() does, so that a filter must be one that the kernel
+ * applies as a whole. `release` is that of the kernel it is for, as Transport has it. Without one a dump is for a
+ * kernel of today, as in C, and a message that deletes or resets counters for the oldest, which knows marks only: it
+ * would ignore the rest, and empty the table.
  *
- * @throws UnsupportedError when the kernel does not apply all of it: it is too old, or does not compare such tuples (IPv6 addresses, ports
- * other than those of TCP and UDP)
- * @throws TypeError when no message is begun, or one would delete all; TypeError, RangeError naming the argument. Nothing is written then
+ * @throws UnsupportedError when the kernel does not apply all of it: it is too old, or does not compare such tuples
+ * (IPv6 addresses, ports other than those of TCP and UDP)
+ * @throws TypeError when no message is begun, or one would delete all; TypeError, RangeError naming the argument.
+ * Nothing is written then
  */
 export function nfct_nlmsg_build_filter(writer: Writer, filter_dump: nfct_filter_dump, release?: string): number {
   const message = checkWriter(writer);
@@ -83,11 +87,11 @@ export function wholeFilter(filter_dump: unknown, type: number, release: string 
 }
 
 /**
- * Reads one whole message, from its nlmsghdr on, into the object: what the message tells takes the place of what was set, the rest stays.
- * Its type is not looked at. Returns 0. Padding or another message behind it is not read.
+ * Reads one whole message, from its nlmsghdr on, into the object: attributes of the message replace those of the
+ * object, the rest stays. Its type is not looked at. Returns 0. Padding or another message behind it is not read.
  *
- * @throws DecodeError for a broken length, with its offset and the path to it (C: ends the process, or ignores the rest). The object is
- * unchanged then
+ * @throws DecodeError for a broken length, with its offset and the path to it (C: ends the process, or ignores the
+ * rest). The object is unchanged then
  * @throws TypeError naming the argument
  */
 export function nfct_nlmsg_parse(nlh: Uint8Array, ct: Flow): number {
@@ -98,8 +102,8 @@ export function nfct_nlmsg_parse(nlh: Uint8Array, ct: Flow): number {
 }
 
 /**
- * The same of attributes alone: those behind the nfgenmsg, whose family is `l3num`. Tuples get no layer 3 protocol when it is neither
- * AF_INET nor AF_INET6.
+ * The same of attributes alone: those behind the nfgenmsg, whose family is `l3num`. Tuples get no layer 3 protocol when
+ * it is neither AF_INET nor AF_INET6.
  *
  * @throws DecodeError as nfct_nlmsg_parse; TypeError, RangeError naming the argument
  */
@@ -143,7 +147,10 @@ function checkBytes(value: unknown, argument: string): asserts value is Uint8Arr
   if (!(value instanceof Uint8Array)) throw new TypeError(`${argument} must be a Uint8Array, not ${describe(value)}`);
 }
 
-/** Sets in `to` what is set in `from`, which is nobody else's. Addresses of another family do not outlive that of their tuple. */
+/**
+ * Sets in `to` what is set in `from`, which is nobody else's. Addresses of another family do not outlive that of their
+ * tuple.
+ */
 export function fill(to: SlotHolder, from: SlotHolder, codec: Codec, tuples: readonly TupleSlots[]): void {
   if (from.slots.length > to.slots.length) codec.makeRoom(to);
   for (const { family, src4, dst4, src6, dst6 } of tuples) {

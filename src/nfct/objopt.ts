@@ -1,4 +1,4 @@
-/** Options of an object: its tuples turned round, and its NAT undone or told from them. */
+/** Options of an object: they invert its tuples, undo its NAT, or detect NAT from the tuples. */
 
 import * as attr from '../ctnetlink/attr.ts';
 import { type SlotValue, sameValue } from '../ctnetlink/attributes/kinds.ts';
@@ -35,7 +35,7 @@ interface Ends {
 }
 
 interface Translation {
-  /** Bit of a status, where there is one, that tells that it was done. */
+  /** Bit of a status, if there is one, that shows that it was done. */
   readonly done: number;
   /** By the layer 3 protocol of the original direction; ports have the same ends in all. */
   readonly endsOf: (family: SlotValue) => Ends | undefined;
@@ -78,11 +78,11 @@ const TRANSLATIONS: Readonly<Record<number, Translation>> = {
 /**
  * Changes an object, and returns 0.
  *
- * - NFCT_SOPT_SETUP_REPLY makes the reply tuple the original one turned round, NFCT_SOPT_SETUP_ORIGINAL the reverse. Both are
- *   whole then, with zeros for what neither had; C marks as set what other protocols would have, too.
+ * - NFCT_SOPT_SETUP_REPLY sets the reply tuple to the inverse of the original one, NFCT_SOPT_SETUP_ORIGINAL the
+ *   reverse. Both are whole then, with zeros for what neither had; C marks as set what other protocols would have, too.
  * - NFCT_SOPT_UNDO_SNAT, _DNAT, _SPAT and _DPAT make of a flow that was translated one that asks for it: the translated
- *   address or port of the reply direction becomes ATTR_SNAT_IPV4 and the like, and the reply direction gets that of the
- *   original one instead. Without NAT as well, as in C; addresses only when ATTR_ORIG_L3PROTO says their family.
+ *   address or port of the reply direction becomes ATTR_SNAT_IPV4 and the like, and the reply direction gets that of
+ *   the original one instead. Without NAT as well, as in C; addresses only when ATTR_ORIG_L3PROTO says their family.
  *
  * @throws RangeError for a number that is no NFCT_SOPT_
  */
@@ -97,9 +97,9 @@ export function nfct_setobjopt(ct: Flow, option: number): number {
 }
 
 /**
- * 1 or 0: whether source or destination (NFCT_GOPT_IS_SNAT, _DNAT), or their ports (_SPAT, _DPAT), were translated, which is
- * when the directions differ in them and the status, where it is set, has the bit of such a NAT. What is not set counts as
- * zeros, as in C: an object without a reply tuple seems translated.
+ * 1 or 0: whether source or destination (NFCT_GOPT_IS_SNAT, _DNAT), or their ports (_SPAT, _DPAT), were translated,
+ * which is when the directions differ in them and the status, where it is set, has the bit of such a NAT. What is not
+ * set counts as zeros, as in C: an object without a reply tuple seems translated.
  *
  * @throws RangeError for a number that is no NFCT_GOPT_
  */

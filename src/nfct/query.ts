@@ -18,7 +18,7 @@ const GROUPS = 0x3f;
  *
  * @throws TypeError, RangeError naming the argument
  * @throws UnsupportedError when no transport runs here, or none that takes events
- * @throws TransportError EPERM without CAP_NET_ADMIN, of which groups need no less than requests
+ * @throws TransportError EPERM without CAP_NET_ADMIN, which groups need as much as requests
  */
 export async function nfct_open(
   subsys_id: number,
@@ -33,8 +33,8 @@ export async function nfct_open(
 }
 
 /**
- * The same over a transport that is open (openTransport()) and that nobody reads; from now on it is the handle's, and nfct_close
- * closes it.
+ * The same over a transport that is open (openTransport()) and that nobody reads; from now on it is the handle's, and
+ * nfct_close closes it.
  *
  * @throws TypeError, RangeError naming the argument
  * @throws TransportError, UnsupportedError when it cannot join the groups; it is closed then

@@ -9,8 +9,8 @@ export type Callback<T> = (type: number, object: T, data: unknown) => number;
 export type Callback2<T> = (nlh: nlmsghdr, type: number, object: T, data: unknown) => number;
 
 /**
- * As in C a callback may be set again, and the two kinds are not to be mixed: when both are set, that without the header is called, with the
- * types and the data of the registration made last.
+ * As in C a callback may be set again, and the two kinds are not to be mixed: when both are set, that without the
+ * header is called, with the types and the data of the registration made last.
  */
 export class Registrations<T> {
   #callback: Callback<T> | undefined;

@@ -25,7 +25,7 @@ import {
 import { checkFamily, compileFilterDump, inOrder } from './filter-dump.ts';
 import { wireForm } from './wire.ts';
 
-/** What a query sends, and what of the replies is wanted. */
+/** What a query sends, and which replies are wanted. */
 export interface Query {
   readonly request: Request;
   /** Kernels do not compare all of it, and old ones nothing. */

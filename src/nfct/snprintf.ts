@@ -14,9 +14,9 @@ import { checkExpect } from './expect.ts';
 /**
  * The text of a flow, without a newline.
  *
- * `msg_type` NFCT_T_NEW, NFCT_T_UPDATE or NFCT_T_DESTROY names it in front; NFCT_T_UNKNOWN, a mask of several or anything else does
- * not. `out_type` is NFCT_O_PLAIN or NFCT_O_XML, `out_flags` a mask of NFCT_OF_*, whose unknown bits mean nothing. Plain text is empty
- * for an object without ATTR_ORIG_L4PROTO, for which C returns -1.
+ * `msg_type` NFCT_T_NEW, NFCT_T_UPDATE or NFCT_T_DESTROY names it in front; NFCT_T_UNKNOWN, a mask of several or
+ * anything else does not. `out_type` is NFCT_O_PLAIN or NFCT_O_XML, `out_flags` a mask of NFCT_OF_*, whose unknown bits
+ * mean nothing. Plain text is empty for an object without ATTR_ORIG_L4PROTO, for which C returns -1.
  *
  * @throws RangeError for an out_type that does not exist (C: -1 and ENOENT)
  */

@@ -49,7 +49,10 @@ export function icmpAnswer(family: SlotValue, type: number): number {
 
 const ANY_IPV6 = new Uint8Array(16);
 
-/** Gives `to` the addresses and the ports or ICMP of a tuple, as its protocols have them: whole, with zeros for what is missing. */
+/**
+ * Gives `to` the addresses and the ports or ICMP of a tuple, as its protocols have them: whole, with zeros for what is
+ * missing.
+ */
 export function copyWhole(to: SlotValue[], from: readonly SlotValue[], tuple: TupleSlots): void {
   const { src4, dst4, src6, dst6 } = tuple;
   if (from[tuple.family] === AF_INET) copyOr(to, from, [src4, dst4], 0);

@@ -21,7 +21,7 @@ const slotsUnder = (group: string): number[] =>
   [...ATTRIBUTES.keys()].filter((slot) => ATTRIBUTES[slot].property.startsWith(`${group}.`));
 
 const STATUS = slotOfId(attr.ATTR_STATUS);
-/** Sent whenever they are set, also 0. The mark's mask has no ATTR_: it is there only when the other face gave it. */
+/** Sent whenever they are set, also 0. The mark's mask has no ATTR_: it is there only if the other API gave it. */
 const PLAIN = [
   ...slotsOf(attr.ATTR_TIMEOUT, attr.ATTR_MARK, attr.ATTR_SECMARK, attr.ATTR_ZONE),
   slotOfProperty('markMask'),
@@ -44,7 +44,7 @@ const NAT = [
   { path: 'CTA_NAT_DST', ...natSlots(attr.ATTR_DNAT_IPV4, attr.ATTR_DNAT_IPV6, attr.ATTR_DNAT_PORT) },
 ];
 
-/** Each with the upper end of its range, which stands behind it. */
+/** Each with the upper end of its range, which follows it. */
 function natSlots(ipv4: number, ipv6: number, port: number) {
   const pair = (id: number): number[] => [slotOfId(id), slotOfId(id) + 1];
   return { ipv4: pair(ipv4), ipv6: pair(ipv6), port: pair(port) };

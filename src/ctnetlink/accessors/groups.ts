@@ -1,6 +1,6 @@
 /**
- * Properties from rows: for every group ('orig', 'tcp', ...) a class with one accessor a field, made once at import. A field with two
- * rows (src: IPv4 and IPv6) takes whichever is set.
+ * Properties from rows: for every group ('orig', 'tcp', ...) a class with one accessor a field, made once at import. A
+ * field with two rows (src: IPv4 and IPv6) takes whichever is set.
  */
 import { KINDS, type Kind, type SlotValue } from '../attributes/kinds.ts';
 import type { AttributeRow } from '../attributes/row.ts';
@@ -19,7 +19,10 @@ export interface Field {
   rare: boolean;
 }
 
-/** The fields of every group by name, and under '' the properties that are in none. `argument` is what an object is called. */
+/**
+ * The fields of every group by name, and under '' the properties that are in none. `argument` is what an object is
+ * called.
+ */
 export function groupFields(
   { rows, commonSlots }: { rows: readonly AttributeRow[]; commonSlots: number },
   argument: string,
@@ -103,7 +106,7 @@ export function writeField(slots: SlotValue[], field: Field, value: unknown, arg
   throw new RangeError(`${argument} must be an IPv4 or IPv6 address, not '${value}'`);
 }
 
-/** Base of the group classes: what `flow.orig` and its like are. */
+/** Base of the group classes: `flow.orig`, `flow.tcp` and the other groups. */
 export class Group {
   readonly #slots: readonly SlotValue[];
   /** Set on the prototype of each class. */

@@ -1,6 +1,6 @@
 /**
- * The properties of an object made from its attribute rows: what Flow and Expectation have in common. A function on slots each, so that the
- * classes stay plain and V8 knows their shape.
+ * The properties of an object made from its attribute rows: what Flow and Expectation have in common. A function on
+ * slots each, so that the classes stay plain and V8 knows their shape.
  */
 import { describe, isPlain, suggestion } from '../../netlink/check.ts';
 import { escapeControls } from '../../netlink/escape.ts';
@@ -74,8 +74,8 @@ export class Schema {
   }
 
   /**
-   * Sets what a caller gave, and the families that follow from it. An object that the structured clone algorithm or `{ ...flow }` made of one has its
-   * slots: what comes behind them changes it.
+   * Sets what a caller gave, and the families that follow from it. An object that the structured clone algorithm or
+   * `{ ...flow }` made of one has its slots: what comes behind them changes it.
    * @param changing the target has properties: what is undefined is taken away, and groups are merged
    * @throws TypeError, RangeError naming the property, also for one that does not exist
    */
@@ -198,7 +198,10 @@ export class Schema {
     else for (const field of member instanceof Map ? member.values() : [member as Field]) unset(target.slots, field);
   }
 
-  /** The slots of another object of this kind, over what is set. They may come from another thread: each must be what a slot of its kind holds. */
+  /**
+   * The slots of another object of this kind, over what is set. They may come from another thread: each must be what a
+   * slot of its kind holds.
+   */
   #restore(target: SlotHolder, slots: unknown, argument: string): void {
     const { rows } = this.#codec;
     if (!Array.isArray(slots) || slots.length > rows.length)
@@ -248,7 +251,10 @@ function unset(slots: SlotValue[], { places }: Field): void {
   for (const { slot } of places) if (slot < slots.length) slots[slot] = undefined;
 }
 
-/** Unsets what a group does not keep beside what it is given: what is undefined, addresses of the other family, and a family that addresses imply. */
+/**
+ * Unsets what a group does not keep beside what it is given: what is undefined, addresses of the other family, and a
+ * family that addresses imply.
+ */
 function makeWay(slots: SlotValue[], fields: ReadonlyMap<string, Field>, given: Record<string, unknown>): void {
   const family = fields.get('family');
   for (const key in given) {

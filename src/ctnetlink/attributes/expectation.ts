@@ -1,6 +1,6 @@
 /**
- * Every attribute of the expectation subsystem, one row each: see flow.ts. The order is that in which nfexp_nlmsg_build writes; what it
- * forgets (class, NAT, function) stands behind, and the id, which nobody but the kernel gives, last.
+ * Every attribute of the expectation subsystem, one row each: see flow.ts. The order is that in which nfexp_nlmsg_build
+ * writes; the attributes that it forgets (class, NAT, function) follow. The id, which only the kernel assigns, is last.
  */
 import * as attr from '../exp-attr.ts';
 import type { ExpectationPath } from './expectation-properties.ts';

@@ -1,6 +1,6 @@
 /**
- * The properties of a flow, their types and their meaning. Which attribute carries each on the wire stands in flow.ts; a test
- * holds the two together. Everything is optional: a message carries what it carries, and 0 is a value.
+ * The properties of a flow, their types and their meaning. flow.ts has the attribute that carries each on the wire; a
+ * test compares the two. Everything is optional: a message carries what it carries, and 0 is a value.
  */
 
 import type { DccpRole, DccpState, Family, Protocol, SctpState, TcpState } from '../names.ts';
@@ -70,8 +70,8 @@ export interface HelperProperties {
 }
 
 /**
- * Source or destination NAT to set up (CTA_NAT_SRC, CTA_NAT_DST): at creation only, and never dumped; the result shows in the
- * reply tuple and in the status: see `flow.nat`.
+ * Source or destination NAT to set up (CTA_NAT_SRC, CTA_NAT_DST): at creation only, and never dumped; the result shows
+ * in the reply tuple and in the status: see `flow.nat`.
  */
 export interface NatProperties {
   /** Lowest address of the range; alone it is the address. */
@@ -90,8 +90,9 @@ export interface SeqadjProperties {
 }
 
 /**
- * Counters of one direction (CTA_COUNTERS_*). Undefined, both of them, of a flow that began while net.netfilter.nf_conntrack_acct was 0, which is the
- * default: the kernel counts nothing for it, also when that is set to 1 later.
+ * Counters of one direction (CTA_COUNTERS_*). Undefined, both of them, of a flow that began while
+ * net.netfilter.nf_conntrack_acct was 0, which is the default: the kernel counts nothing for it, also when that is set
+ * to 1 later.
  */
 export interface CounterProperties {
   packets: bigint;
@@ -99,7 +100,8 @@ export interface CounterProperties {
 }
 
 /**
- * Nanoseconds since 1970, of flows that began while net.netfilter.nf_conntrack_timestamp was 1 (the default is 0); `timestampDate` makes a Date of one.
+ * Nanoseconds since 1970, of flows that began while net.netfilter.nf_conntrack_timestamp was 1 (the default is 0);
+ * `timestampDate` makes a Date of one.
  */
 export interface TimestampProperties {
   start: bigint;
@@ -122,19 +124,21 @@ export interface FilterProperties {
   replyFlags: number;
 }
 
-/** All that a conntrack message can say of a flow. */
+/** Everything that a message can report about a flow. */
 export interface FlowProperties {
   /** As the first packet was: before NAT. */
   orig: TupleProperties;
-  /** As answers are: NAT shows as its difference from orig turned round. */
+  /** The tuple of the answers. It differs from the inverse of orig if the flow is translated (NAT). */
   reply: TupleProperties;
   /** The flow whose helper expected this one (its original direction). */
   master: TupleProperties;
-  /** IPS_* bits of linux/netfilter/nf_conntrack_common.h; statusNames() tells their names. */
+  /** IPS_* bits of linux/netfilter/nf_conntrack_common.h; statusNames() returns their names. */
   status: number;
   /** In filters: which bits of status count (Linux 5.15). */
   statusMask: number;
-  /** Seconds until the flow expires. In a request 0 kills it and 0xffffffff is clamped (to 8,589,934 s on Linux 6.18). */
+  /**
+   * Seconds until the flow expires. In a request 0 kills it and 0xffffffff is clamped (to 8,589,934 s on Linux 6.18).
+   */
   timeout: number;
   /** Connection mark. */
   mark: number;
@@ -145,8 +149,9 @@ export interface FlowProperties {
   /** Security context as text. */
   secctx: string;
   /**
-   * Opaque: a hash of where the kernel keeps the flow, and of its original tuple. It tells flows of one moment apart, but not one flow from the next: a
-   * flow that is created again with the same tuple often has the same id, because the kernel uses the memory again. `timestamp.start` differs.
+   * Opaque: a hash of where the kernel keeps the flow, and of its original tuple. It tells flows of one moment apart,
+   * but not one flow from the next: a flow that is created again with the same tuple often has the same id, because the
+   * kernel uses the memory again. `timestamp.start` differs.
    */
   id: number;
   /** Reference count. */
@@ -222,8 +227,9 @@ export type InitOf<P> = {
 } & { unknown?: readonly (UnknownInit | UnknownAttribute)[] | undefined };
 
 /**
- * A flow as a caller gives it: any of the properties. 64-bit integers may be numbers or decimal text, bytes may be hexadecimal
- * text, the status an array of names. Undefined is "not set", but a mask that is undefined beside its value is a TypeError.
+ * A flow as a caller gives it: any of the properties. 64-bit integers may be numbers or decimal text, bytes may be
+ * hexadecimal text, the status an array of names. Undefined is "not set", but a mask that is undefined beside its value
+ * is a TypeError.
  */
 export type FlowInit = InitOf<FlowProperties>;
 
@@ -253,8 +259,8 @@ export type JSONOf<P> = {
 } & { unknown?: UnknownJSON[] };
 
 /**
- * A flow as JSON has it, of flow.toJSON() and JSON.parse(JSON.stringify(flow)): names for the status, decimal text for integers above 2^53 - 1,
- * hexadecimal text for bytes. It is a FlowInit: Flow.from makes an equal flow of it.
+ * A flow as JSON has it, of flow.toJSON() and JSON.parse(JSON.stringify(flow)): names for the status, decimal text for
+ * integers above 2^53 - 1, hexadecimal text for bytes. It is a FlowInit: Flow.from makes an equal flow of it.
  */
 export type FlowJSON = JSONOf<FlowProperties>;
 

@@ -1,7 +1,7 @@
 /**
- * Every attribute of the conntrack subsystem, one row each: libnetfilter_conntrack's number, our property, what kind of value it
- * is, and where it stands on the wire. The codec's tables, the accessors of Flow, compare and copy are all made from these rows;
- * their order is the order in which nfct_nlmsg_build writes.
+ * Every attribute of the conntrack subsystem, one row each: libnetfilter_conntrack's number, our property, the kind of
+ * value, and its place on the wire. The codec's tables, the accessors of Flow, compare and copy are all made from these
+ * rows; their order is the order in which nfct_nlmsg_build writes.
  */
 import * as attr from '../attr.ts';
 import type { PropertyPath } from './flow-properties.ts';
@@ -214,7 +214,7 @@ const ROWS: readonly FlowRow[] = [
     kind: 'u32',
     path: ['CTA_SYNPROXY', 'CTA_SYNPROXY_TSOFF'],
   },
-  // What the kernel says and takes from nobody stands last; nfct_nlmsg_build does not write it.
+  // Last are the attributes that only the kernel sends; nfct_nlmsg_build does not write them.
   ...counters('countersOrig', 'CTA_COUNTERS_ORIG', attr.ATTR_ORIG_COUNTER_PACKETS, attr.ATTR_ORIG_COUNTER_BYTES),
   ...counters('countersReply', 'CTA_COUNTERS_REPLY', attr.ATTR_REPL_COUNTER_PACKETS, attr.ATTR_REPL_COUNTER_BYTES),
   { id: attr.ATTR_USE, property: 'use', kind: 'u32', path: ['CTA_USE'], readOnly: true },
@@ -256,8 +256,8 @@ function isRare({ property }: AttributeRow): boolean {
 }
 
 /**
- * By slot. What is rare has the upper slots, which a decoded flow gets only when one of them comes: that halves the memory of a table in
- * memory, and takes a fifth off the garbage of a dump.
+ * By slot. What is rare has the upper slots, which a decoded flow gets only when one of them comes: that halves the
+ * memory of a table in memory, and takes a fifth off the garbage of a dump.
  */
 export const ATTRIBUTES: readonly FlowRow[] = [
   ...ROWS.filter((row) => !isRare(row)),

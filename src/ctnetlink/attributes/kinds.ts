@@ -1,6 +1,6 @@
 /**
- * How a value lies in its slot, on the wire, and in a property. Slots hold what costs least: 32-bit integers signed (a small
- * integer to V8, without an allocation), 64-bit ones as number while they are safe, addresses unformatted.
+ * How a value lies in its slot, on the wire, and in a property. Slots hold what costs least: 32-bit integers signed (a
+ * small integer to V8, without an allocation), 64-bit ones as number while they are safe, addresses unformatted.
  */
 
 import { checkInteger, describe } from '../../netlink/check.ts';
@@ -20,7 +20,7 @@ export function sameValue(a: SlotValue, b: SlotValue): boolean {
 
 /** An attribute that the tables do not know, kept as it came. */
 export interface UnknownAttribute {
-  /** Number of the nest it stood in: see Codec.levelPath. */
+  /** Number of the nest that it was in: see Codec.levelPath. */
   level: number;
   /** nla_type with its NLA_F_ flags. */
   type: number;
@@ -54,7 +54,10 @@ export const OP_SKIP = 12;
 
 export interface Kind {
   readonly op: number;
-  /** Payload bytes; undefined: any number. More are no defect, as to the kernel (NLA_U32 and its like in linux/netlink.h), but where it is exact. */
+  /**
+   * Payload bytes; undefined: any number. A longer payload is no defect, as for the kernel (NLA_U32 in
+   * linux/netlink.h), unless the length is exact.
+   */
   readonly size: number | undefined;
   /** So many and no more. */
   readonly exact?: boolean;

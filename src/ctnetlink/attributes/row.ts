@@ -12,15 +12,15 @@ export interface AttributeRow {
   readonly kind: KindName;
   /** Empty: it is not an attribute of its own but follows from the message (nfgen_family). */
   readonly path: WirePath;
-  /** Stands here instead when the tuple's protocol is ICMPv6. */
+  /** The type to use instead if the tuple's protocol is ICMPv6. */
   readonly icmpv6?: WirePath;
-  /** Was 32 bits wide and stood here in old kernels: read, never written. */
+  /** The type of old kernels, which had 32 bits: read, never written. */
   readonly narrow?: WirePath;
   /** C keeps it in network byte order in memory: nfct_get_attr_u16 and _u32 give it so. */
   readonly networkOrder?: boolean;
   /** The byte of the attribute, where two properties share one (struct nf_ct_tcp_flags). */
   readonly byte?: 0 | 1;
-  /** The kernel tells it and takes it from nobody: not part of a request (nfct_nlmsg_build does not write it either). */
+  /** Only the kernel sends it: it is not part of a request (nfct_nlmsg_build does not write it either). */
   readonly readOnly?: boolean;
   /** An empty attribute of this type only pads and must not count (semantics: 64-bit alignment). */
   readonly emptyPads?: boolean;
@@ -36,7 +36,7 @@ export interface TupleRow<Group extends string> extends AttributeRow {
   readonly property: `${Group}.${keyof TupleProperties}`;
 }
 
-/** The rows of the tuple that stands in these nests. */
+/** The rows of the tuple in these nests. */
 export function tupleRows<Group extends string>(group: Group, outer: WirePath, ids: TupleIds): TupleRow<Group>[] {
   const { icmp } = ids;
   const ip = [...outer, 'CTA_TUPLE_IP'] as const;

@@ -1,6 +1,7 @@
 /**
- * The codec of one subsystem's attributes: rows in, reading and writing out. No closure, no object and no string an attribute: measured
- * at 284 bytes an entry, this is as fast as nested switches written by hand, and three times as fast as rows interpreted by name.
+ * The codec of one subsystem's attributes: rows in, reading and writing out. No closure, no object and no string an
+ * attribute: measured at 284 bytes an entry, this is as fast as nested switches written by hand, and three times as
+ * fast as rows interpreted by name.
  */
 import { DecodeError } from '../../netlink/errors.ts';
 import type { Writer } from '../../netlink/writer.ts';
@@ -38,7 +39,9 @@ export class Codec {
     return this.#all.slice();
   }
 
-  /** The same to read into: `read` adds the rare ones when one of them comes. Beyond the end, a slot is not set either. */
+  /**
+   * The same to read into: `read` adds the rare ones when one of them comes. Beyond the end, a slot is not set either.
+   */
   newCommonSlots(): SlotValue[] {
     return this.#common.slice();
   }

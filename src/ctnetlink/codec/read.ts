@@ -34,9 +34,9 @@ const ends = new Int32Array(8);
 const bases = new Int32Array(8);
 
 /**
- * Nests are entered without a call: `depth` counts how many are open, and the two stacks keep where each outer one goes on. Numbers
- * stand here as literals, each checked by the compiler against its name: V8 folds neither imported constants nor case labels made
- * of them, and the loop takes 40 % longer with names.
+ * Nests are entered without a call: `depth` counts how many are open, and the two stacks keep where each outer one goes
+ * on. Numbers are literals here, and the compiler checks each against its name: V8 folds neither imported constants nor
+ * case labels made of them, and the loop takes 40 % longer with names.
  */
 export function readAttributes(
   tables: Tables,

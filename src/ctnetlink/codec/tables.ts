@@ -1,5 +1,6 @@
 /**
- * Attribute rows compiled, once at import, into integers: a table that reading looks entries up in and a program that writing runs.
+ * Attribute rows compiled, once at import, into integers: a table that reading looks entries up in and a program that
+ * writing runs.
  */
 
 import { HOST_LITTLE_ENDIAN } from '../../netlink/byteorder.ts';
@@ -26,8 +27,10 @@ export const EXACT = 0x2000000;
 const EMPTY_PADS = 1 << 30;
 
 /**
- * A step of the program: op, type, slot, and where ICMPv6 has a type of its own, that and the slot of its tuple's protocol (type | slot << 8), else
- * 0. A nest has its lowest slot and the step of its end, which is one with OP_UNKNOWN that has the nest's level for a slot.
+ * A step of the program: op, type, slot, and where ICMPv6 has a type of its own, that and the slot of its tuple's
+ * protocol (type | slot << 8), else
+ * 0. A nest has its lowest slot and the step of its end, which is one with OP_UNKNOWN that has the nest's level for a
+ *    slot.
  */
 export const STEP = 4;
 
@@ -99,7 +102,8 @@ export class Tables {
   }
 
   /**
-   * For an attribute at `offset` with less payload than its entry needs, or more than it may have: returns when it only pads.
+   * For an attribute at `offset` with less payload than its entry needs, or more than it may have: returns when it only
+   * pads.
    * @throws DecodeError otherwise
    */
   wrongLength(view: DataView, offset: number, base: number, entry: number): void {

@@ -1,4 +1,4 @@
-/** What of a filter goes to the kernel in a dump or a flush. */
+/** The part of a filter that goes to the kernel in a dump or a flush. */
 import { IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP, IPPROTO_UDP } from '../../uapi/in.ts';
 import * as cta from '../../uapi/nfnetlink_conntrack.ts';
 import { AF_UNSPEC } from '../../uapi/socket.ts';
@@ -25,7 +25,7 @@ export interface KernelFilter {
   family: number;
   /** The attributes of the request. */
   attributes: Flow;
-  /** True when the kernel applies all of the filter and nothing but it: only then may it stand in a flush. */
+  /** True if the kernel applies exactly the filter: only then may a flush have it. */
   exact: boolean;
 }
 
@@ -63,7 +63,7 @@ export function filterForKernel(terms: FilterTerms, purpose: 'dump' | 'flush', s
   return { family, attributes, exact };
 }
 
-/** Puts in what of the tuples the kernel compares rightly, and the flags. False when that is not all. */
+/** Adds the parts of the tuples that the kernel compares correctly, and the flags. False if that is not all. */
 function addTuples({ compared }: FilterTerms, slots: SlotValue[]): boolean {
   const flags = new Map<TupleSlots, number>([
     [ORIG, 0],
@@ -90,10 +90,11 @@ function addTuples({ compared }: FilterTerms, slots: SlotValue[]): boolean {
 }
 
 /**
- * The flag under which the kernel compares this rightly; undefined where it does not. Never an IPv6 address: the kernel's comparison
- * of those is inverted (it keeps what differs). Never the zone of a tuple: the kernel takes it and then compares nothing, so that a
- * flush by it alone empties the table (Linux 6.18). Never a part of an address: it has no masks. Ports and ICMP fields need the protocol's flag (EINVAL),
- * ports are compared for TCP and UDP only, and an ICMP type that is not tracked is EINVAL.
+ * The flag under which the kernel compares this rightly; undefined where it does not. Never an IPv6 address: the
+ * kernel's comparison of those is inverted (it keeps what differs). Never the zone of a tuple: the kernel takes it and
+ * then compares nothing, so that a flush by it alone empties the table (Linux 6.18). Never a part of an address: it has
+ * no masks. Ports and ICMP fields need the protocol's flag (EINVAL), ports are compared for TCP and UDP only, and an
+ * ICMP type that is not tracked is EINVAL.
  */
 function flagOf({ tuple, slot, value, prefix }: Comparison, compared: readonly Comparison[]): number | undefined {
   if (prefix !== undefined) return undefined;

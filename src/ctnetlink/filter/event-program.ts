@@ -1,6 +1,6 @@
 /**
- * What the classic BPF programs for sockets of conntrack events have in common. They judge a whole datagram by its first message: an
- * event is one message, but so are also judged the replies to requests on the same socket.
+ * What the classic BPF programs for sockets of conntrack events have in common. They judge a whole datagram by its
+ * first message: an event is one message, but so are also judged the replies to requests on the same socket.
  */
 import { BpfAssembler, type Label } from '../../netlink/bpf-assembler.ts';
 import { HOST_LITTLE_ENDIAN } from '../../netlink/byteorder.ts';
@@ -38,7 +38,10 @@ export class EventProgram extends BpfAssembler {
     this.add(bpf.BPF_LD | bpf.BPF_IMM, ATTRIBUTES);
   }
 
-  /** A = where the first attribute of this type is, looking from A to the end of the datagram; 0 and to `missing` where there is none. */
+  /**
+   * A = where the first attribute of this type is, looking from A to the end of the datagram; 0 and to `missing` where
+   * there is none.
+   */
   find(type: number, missing: Label): void {
     this.#find(bpf.SKF_AD_NLATTR, type, missing);
   }

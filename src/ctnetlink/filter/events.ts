@@ -12,7 +12,10 @@ import { RangeSet } from './ranges.ts';
 import type { Comparison, FilterTerms } from './terms.ts';
 
 const IPV6_BITS = 128;
-/** Ranges of a set that the program tells apart. Each takes two branches; four sets so large are a program that every kernel takes. */
+/**
+ * Ranges of a set that the program tells apart. Each takes two branches; four sets so large are a program that every
+ * kernel takes.
+ */
 const MOST_RANGES = 64;
 const TUPLES: Readonly<Record<TupleSlots<'orig' | 'reply'>['group'], number>> = {
   orig: cta.CTA_TUPLE_ORIG,
@@ -22,9 +25,9 @@ const TUPLES: Readonly<Record<TupleSlots<'orig' | 'reply'>['group'], number>> = 
 const LOADS: Readonly<Record<number, number>> = { 1: BPF_B, 2: BPF_H, 4: BPF_W };
 
 /**
- * The program that lets through what CompiledFilter.matches takes of the events that the kernel sends, and no others but for ICMP
- * fields without one protocol (ICMPv6 has them elsewhere, so that both pass) and for what is between the ranges of a large set. Every event has the tuples and the status; one
- * without a mark or a zone has 0.
+ * The program that lets through what CompiledFilter.matches takes of the events that the kernel sends, and no others
+ * but for ICMP fields without one protocol (ICMPv6 has them elsewhere, so that both pass) and for what is between the
+ * ranges of a large set. Every event has the tuples and the status; one without a mark or a zone has 0.
  */
 export function compileEventFilter({ family, mark, status, zone, compared }: FilterTerms): Uint8Array {
   const program = new EventProgram();

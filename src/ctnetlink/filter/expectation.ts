@@ -6,7 +6,10 @@ import { FAMILIES, type Family } from '../names.ts';
 import type { RangeSet } from './ranges.ts';
 import { readPart, type TupleFilter } from './terms.ts';
 
-/** Which expectations: what is given must be equal; ports may be ranges and lists, as in Filter. A property that is there and undefined is refused: see Filter. */
+/**
+ * Which expectations: what is given must be equal; ports may be ranges and lists, as in Filter. A property that is
+ * there and undefined is refused: see Filter.
+ */
 export interface ExpectationFilter {
   family?: Family;
   /** Name of the helper that expects. */
@@ -21,8 +24,8 @@ const HELPER = expectationSlot('helper');
 const PARTS = ['family', 'helper', 'master', 'tuple'];
 
 /**
- * The filter, checked once. The kernel is asked for the family only: a dump by master is answered with ENOENT without such a flow and, where
- * that has no helper, not at all (Linux 6.18).
+ * The filter, checked once. The kernel is asked for the family only: a dump by master is answered with ENOENT without
+ * such a flow and, where that has no helper, not at all (Linux 6.18).
  */
 export class CompiledExpectationFilter {
   /** AF_* for the request. */

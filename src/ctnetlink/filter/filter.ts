@@ -1,6 +1,6 @@
 /**
- * Which flows: one value for dumps, flushes, events and user space. It is sent to the kernel as far as that understands it and is applied here
- * in any case, so that the result does not depend on the kernel.
+ * Which flows: one value for dumps, flushes, events and user space. It is sent to the kernel as far as that understands
+ * it and is applied here in any case, so that the result does not depend on the kernel.
  */
 
 import type { SlotValue } from '../attributes/kinds.ts';
@@ -46,7 +46,7 @@ export class CompiledFilter {
     return areAny(this.#terms);
   }
 
-  /** Whether a flow, as the kernel tells it in a dump or an event, is one of these. What it leaves out is 0: mark, status and zone. */
+  /** Whether a flow of a dump or an event matches. A mark, status or zone that the kernel leaves out is 0. */
   matches(flow: Flow): boolean {
     const { slots } = flow;
     const { family, mark, status, zone, compared } = this.#terms;
@@ -69,15 +69,15 @@ export class CompiledFilter {
     return true;
   }
 
-  /** What of it a dump or a flush sends to a kernel with this support. */
+  /** The part that a dump or a flush sends to a kernel with this support. */
   forKernel(purpose: 'dump' | 'flush', support: KernelSupport): KernelFilter {
     const filter = filterForKernel(this.#terms, purpose, support);
     return this.#whole ? filter : { ...filter, exact: false };
   }
 
   /**
-   * The program of a socket filter (Transport.attachFilter) that lets through all events that match, and hardly others; undefined when
-   * everything matches.
+   * The program of a socket filter (Transport.attachFilter) that lets through all events that match, and hardly others;
+   * undefined when everything matches.
    */
   forEvents(): Uint8Array | undefined {
     return areAny(this.#terms) ? undefined : compileEventFilter(this.#terms);

@@ -8,7 +8,10 @@ export interface Range {
   to: number;
 }
 
-/** An integer, a range, or a list of both, any of which may match. A list must not be empty; its order does not matter, and ranges may overlap. */
+/**
+ * An integer, a range, or a list of both, any of which may match. A list must not be empty; its order does not matter,
+ * and ranges may overlap.
+ */
 export type Ranges = number | Range | readonly (number | Range)[];
 
 /** Integers from 0 to 2^32 - 1, compiled: a test is a binary search, and allocates nothing. */
@@ -54,7 +57,10 @@ export class RangeSet {
   }
 }
 
-/** The set of these ranges; a set of one integer is that integer, which costs less to compare. @param ranges at least one */
+/**
+ * The set of these ranges; a set of one integer is that integer, which costs less to compare. @param ranges at least
+ * one
+ */
 export function compileRanges(ranges: readonly Range[]): number | RangeSet {
   const set = new RangeSet(ranges);
   const { bounds } = set;

@@ -52,7 +52,7 @@ export function requestedTerms(
   });
 }
 
-/** The slots of what is compared; undefined for flags of which that is not known. */
+/** The slots that are compared; undefined for flags with an unknown meaning. */
 function partsOf(tuple: TupleSlots, flags: number): Set<number> | undefined {
   const parts = new Set<number>();
   let left = flags;

@@ -1,6 +1,7 @@
 /**
- * What a kernel understands. Old kernels ignore filter attributes that they do not know, and a filtered flush whose filter is
- * ignored empties the table; so what is sent is decided by the release, and where it is unknown, by the oldest.
+ * What a kernel understands. Old kernels ignore filter attributes that they do not know, and a filtered flush whose
+ * filter is ignored empties the table; so what is sent is decided by the release, and where it is unknown, by the
+ * oldest.
  *
  * Distributions carry changes back but never take any away, so a release is a safe lower bound.
  */

@@ -18,15 +18,18 @@ export interface Masked {
 
 /** What must hold of one direction. */
 export interface TupleFilter extends Partial<Omit<TupleProperties, 'sport' | 'dport'>> {
-  /** Source port, or any of several: `53`, `{ from: 8000, to: 8100 }`, `[53, { from: 8000, to: 8100 }]`. Of GRE the source key. 0 to 65535. */
+  /**
+   * Source port, or any of several: `53`, `{ from: 8000, to: 8100 }`, `[53, { from: 8000, to: 8100 }]`. Of GRE the
+   * source key. 0 to 65535.
+   */
   sport?: Ranges;
   /** Destination port, or any of several. */
   dport?: Ranges;
 }
 
 /**
- * What is left out may be anything. A property that is there and undefined is refused with a TypeError, an empty list with a RangeError: both are
- * mistakes that would widen what is asked for, and a flush deletes it.
+ * What is left out may be anything. A property that is there and undefined is refused with a TypeError, an empty list
+ * with a RangeError: both are mistakes that would widen what is asked for, and a flush deletes it.
  */
 export interface Filter {
   family?: Family;
@@ -40,9 +43,10 @@ export interface Filter {
   /** The zone of the flow, of both directions or of one. */
   zone?: number;
   /**
-   * What must be equal in the original direction. `src` and `dst` may have a prefix length, '10.0.0.0/8' or 'fd00::/8': then only so many
-   * bits are compared, and what is written of the others does not matter. A zone is that of this direction, also where both have the same.
-   * `sport` and `dport` may be ranges and lists, `dport: [53, { from: 8000, to: 8100 }]`: one of them must be equal.
+   * What must be equal in the original direction. `src` and `dst` may have a prefix length, '10.0.0.0/8' or 'fd00::/8':
+   * then only so many bits are compared, and what is written of the others does not matter. A zone is that of this
+   * direction, also where both have the same. `sport` and `dport` may be ranges and lists,
+   * `dport: [53, { from: 8000, to: 8100 }]`: one of them must be equal.
    */
   orig?: TupleFilter;
   reply?: TupleFilter;
@@ -167,7 +171,8 @@ interface TuplePart {
 
 /**
  * A tuple of a filter: written in braces, or such a part of a flow. Its ports may be several.
- * @throws TypeError for anything else, which would be read as one without properties; TypeError, RangeError naming the part
+ * @throws TypeError for anything else, which would be read as one without properties; TypeError, RangeError naming the
+ * part
  */
 export function readPart(given: TupleFilter | undefined, tuple: TupleSlots, argument: string): TuplePart {
   // A flow has one value of each.

@@ -25,8 +25,8 @@ const SHOWN = 80;
 type Words = Record<string, unknown>;
 
 /**
- * 'dump { mark: 3 }', 'get udp 192.0.2.1:5353 -> 198.51.100.2:53', 'flushAll'. A request of another subsystem is named by its numbers, and one
- * that cannot be decoded by its bytes.
+ * 'dump { mark: 3 }', 'get udp 192.0.2.1:5353 -> 198.51.100.2:53', 'flushAll'. A request of another subsystem is named
+ * by its numbers, and one that cannot be decoded by its bytes.
  */
 export function describeRequest(request: Uint8Array): string {
   try {

@@ -1,4 +1,7 @@
-/** One function a query about expectations makes its request: what each sends, and what is refused before it can do harm. */
+/**
+ * One function a query about expectations makes its request: what each sends, and what is refused before it can do
+ * harm.
+ */
 import type { Request } from '../../netlink/request.ts';
 import { NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REQUEST } from '../../uapi/netlink.ts';
 import { NFNL_SUBSYS_CTNETLINK_EXP } from '../../uapi/nfnetlink.ts';
@@ -45,7 +48,10 @@ class ExpectationRequest extends NfnlRequest {
   }
 }
 
-/** A request with exactly these attributes, or none, and no check: the functions below are for who has an expectation. */
+/**
+ * A request with exactly these attributes, or none, and no check. Callers that have an expectation use the functions
+ * below.
+ */
 export function buildExpectationMessage(
   query: ExpectationQuery,
   family: number,
@@ -81,7 +87,10 @@ function complete(slots: SlotValue[], tuple: TupleSlots, missing: 'source' | 'de
   }
 }
 
-/** The mask where none is given: what of the source is given and not 0 counts. The kernel demands one and reads the source of it only. */
+/**
+ * The mask if none is given: the parts of the source that are given and not 0 count. The kernel demands a mask, and
+ * reads only its source.
+ */
 function completeMask(slots: SlotValue[]): void {
   const isGiven = (slot: number): boolean => {
     const value = slots[slot];
@@ -102,8 +111,8 @@ function completeMask(slots: SlotValue[]): void {
 }
 
 /**
- * @throws TypeError when the expected tuple has no destination or protocol, the master is not whole, or the timeout or the direction of
- * NAT is missing (the kernel would say EINVAL)
+ * @throws TypeError when the expected tuple has no destination or protocol, the master is not whole, or the timeout or
+ * the direction of NAT is missing (the kernel would say EINVAL)
  */
 export function buildExpectationCreate(
   expectation: Expectation,

@@ -51,8 +51,8 @@ class FlowRequest extends NfnlRequest {
 }
 
 /**
- * A request with exactly these attributes, or none, and no check: the functions below are for who has a flow. An array is written one
- * after the other, for an order that is not that of the rows.
+ * A request with exactly these attributes, or none, and no check. Callers that have a flow use the functions below. An
+ * array is written one after the other, for an order that is not that of the rows.
  */
 export function buildMessage(
   query: QueryName,
@@ -78,7 +78,9 @@ function familyOf(flow: Flow): number {
   return (flow.slots[ORIG.family] ?? flow.slots[REPLY.family] ?? AF_UNSPEC) as number;
 }
 
-/** The kernel refuses another length in an update (EINVAL), and creates a flow without its labels. @throws RangeError */
+/**
+ * The kernel refuses another length in an update (EINVAL), and creates a flow without its labels. @throws RangeError
+ */
 function checkLabelsMask(slots: Flow['slots'], argument: string): void {
   const labels = slots[LABELS] as Uint8Array | undefined;
   const mask = slots[LABELS_MASK] as Uint8Array | undefined;
@@ -90,7 +92,10 @@ function checkLabelsMask(slots: Flow['slots'], argument: string): void {
     );
 }
 
-/** What of a flow a NEW request carries: all that the kernel takes, also what this package does not know. A copy, unless it is `owned`. */
+/**
+ * The parts of a flow that a NEW request carries: all that the kernel takes, also attributes that this package does not
+ * know. A copy, unless the flow is `owned`.
+ */
 function writable(flow: Flow, owned: boolean): Flow {
   const copy = owned ? flow : new Flow(flow.slots.slice());
   const { slots } = copy;
@@ -100,11 +105,13 @@ function writable(flow: Flow, owned: boolean): Flow {
 }
 
 /**
- * One direction, or part of it, may be missing: it is the inverse of the other. A TCP flow beyond its handshake gets flags that make the kernel
- * liberal about its windows, unless it has flags or window scales: see tcp-flags.ts.
- * A dumped flow behind NAT is translated again ('create' only: the kernel refuses NAT for a flow that exists, EOPNOTSUPP).
+ * One direction, or part of it, may be missing: it is the inverse of the other. A TCP flow beyond its handshake gets
+ * flags that make the kernel liberal about its windows, unless it has flags or window scales: see tcp-flags.ts. A
+ * dumped flow behind NAT is translated again ('create' only: the kernel refuses NAT for a flow that exists,
+ * EOPNOTSUPP).
  * @param owned the flow is nobody else's, and may be changed
- * @throws TypeError when no direction is whole or the timeout is missing (the kernel would say EINVAL); RangeError for a mask of labels of another length
+ * @throws TypeError when no direction is whole or the timeout is missing (the kernel would say EINVAL); RangeError for
+ * a mask of labels of another length
  */
 export function buildCreate(flow: Flow, query: 'create' | 'createOrUpdate', argument = 'flow', owned = false): Request {
   const known = flow.slots[ID] !== undefined;
@@ -128,7 +135,8 @@ export function buildCreate(flow: Flow, query: 'create' | 'createOrUpdate', argu
 
 /**
  * @param owned the flow is nobody else's, and may be changed
- * @throws TypeError when there is no whole tuple, or a second one that is not whole; RangeError for a mask of labels of another length
+ * @throws TypeError when there is no whole tuple, or a second one that is not whole; RangeError for a mask of labels of
+ * another length
  */
 export function buildUpdate(flow: Flow, argument = 'flow', owned = false, naming: Naming = 'usual'): Request {
   const { slots } = flow;
@@ -156,7 +164,10 @@ export function buildGet(flow: Flow, naming?: Naming): Request {
   return buildMessage('get', familyOf(flow), identity(flow, 'flow', naming));
 }
 
-/** Asks for the flow, and sets its counters to zero. The kernel compares no id here. @throws TypeError when there is no whole tuple */
+/**
+ * Asks for the flow, and sets its counters to zero. The kernel compares no id here. @throws TypeError when there is no
+ * whole tuple
+ */
 export function buildReset(flow: Flow, naming: Naming): Request {
   return buildMessage('reset', familyOf(flow), identity(flow, 'flow', naming));
 }
@@ -171,7 +182,10 @@ export function buildDelete(flow: Flow, naming?: Naming): Request {
   return buildMessage('delete', familyOf(flow), attributes);
 }
 
-/** A flush of everything, or with a filter of what matches, which must then be exact. Version 1 makes the kernel honour the family. */
+/**
+ * A flush of everything, or with a filter of what matches, which must then be exact. Version 1 makes the kernel honour
+ * the family.
+ */
 export function buildFlush(filter?: KernelFilter): Request {
   if (filter === undefined) return buildMessage('flush', AF_UNSPEC);
   if (!filter.exact) throw new RangeError('the kernel would flush more than the filter says');

@@ -21,8 +21,8 @@ export function operations<Name extends string>(
 }
 
 /**
- * A request of either subsystem with exactly these attributes, and no check. An array is written one after the other, for an order that is not
- * that of the rows.
+ * A request of either subsystem with exactly these attributes, and no check. An array is written one after the other,
+ * for an order that is not that of the rows.
  */
 export class NfnlRequest implements Request {
   readonly kind: Operation;
@@ -45,7 +45,9 @@ export class NfnlRequest implements Request {
     this.version = version;
   }
 
-  /** Of a dump with a filter or of one family: the kernel walks the table until it has a datagram full of what passes. */
+  /**
+   * Of a dump with a filter or of one family: the kernel walks the table until it has a datagram full of what passes.
+   */
   get takesLong(): boolean {
     return this.kind.dump && (this.family !== AF_UNSPEC || isAny(this.attributes));
   }
