@@ -45,7 +45,7 @@ const SCHEMA = new Schema({
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the accessors are made from the attribute rows below
 export class Expectation implements SlotHolder {
   /** Values by row number of EXPECTATION_ATTRIBUTES, as kinds.ts keeps them. */
-  slots: SlotValue[] = expectationCodec.newSlots();
+  slots: SlotValue[] = expectationCodec.emptySlots.slice();
   /** Attributes that the tables do not know: written back as they came. */
   unknown: UnknownAttribute[] | undefined = undefined;
 

@@ -52,7 +52,7 @@ export class Flow implements SlotHolder {
   /** Attributes that the tables do not know: written back as they came. */
   unknown: UnknownAttribute[] | undefined = undefined;
 
-  constructor(slots: SlotValue[] = flowCodec.newSlots()) {
+  constructor(slots: SlotValue[] = flowCodec.emptySlots.slice()) {
     this.slots = slots;
   }
 
@@ -64,7 +64,7 @@ export class Flow implements SlotHolder {
    */
   static from(init: FlowInit | Flow, argument = 'flow'): Flow {
     if (init instanceof Flow) return init;
-    const flow = new Flow(flowCodec.newCommonSlots());
+    const flow = new Flow(flowCodec.emptyCommonSlots.slice());
     SCHEMA.fill(flow, init, argument);
     return flow;
   }

@@ -35,7 +35,7 @@ export function identity({ slots }: Flow, argument: string, naming: Naming = 'us
     );
   checkTuple(slots, tuple, argument, slots[ID] !== undefined);
   // A flow with only common slots.
-  const copy = new Flow(flowCodec.newCommonSlots());
+  const copy = new Flow(flowCodec.emptyCommonSlots.slice());
   if (naming === 'exact' && tuple === ORIG) {
     nameExactly(slots, copy.slots);
     return copy;

@@ -60,7 +60,7 @@ export function decodeFlow(view: DataView, offset: number, end: number): Flow {
 
 /** The same of the attributes alone, from `start` to `end`; `family` is that of the nfgenmsg before them. */
 export function decodeFlowAttributes(view: DataView, start: number, end: number, family: number): Flow {
-  const flow = new Flow(flowCodec.newCommonSlots());
+  const flow = new Flow(flowCodec.emptyCommonSlots.slice());
   flowCodec.read(view, start, end, flow);
   if (family === AF_INET || family === AF_INET6) {
     const { slots } = flow;

@@ -6,7 +6,7 @@ import { KINDS, type SlotValue } from '../../src/ctnetlink/attributes/kinds.ts';
 import type { AttributeRow } from '../../src/ctnetlink/attributes/row.ts';
 import type { Codec, SlotHolder } from '../../src/ctnetlink/codec/codec.ts';
 import { Tables } from '../../src/ctnetlink/codec/tables.ts';
-import { Templates } from '../../src/ctnetlink/codec/templates.ts';
+import { TemplateWriter } from '../../src/ctnetlink/codec/templates.ts';
 import { writeAttributes } from '../../src/ctnetlink/codec/write.ts';
 import { Expectation, expectationCodec } from '../../src/ctnetlink/expectation.ts';
 import { Flow, flowCodec } from '../../src/ctnetlink/flow.ts';
@@ -49,7 +49,7 @@ function randomShape(random: Random, rows: readonly AttributeRow[], oneIn: numbe
 /** A flow with exactly these rows set, whatever they mean together; with all slots or, where it can, the common ones. */
 function randomOf(random: Random, shape: readonly number[]): Flow {
   const short = shape.every((slot) => slot < COMMON_SLOTS) && random.oneIn(2);
-  const flow = new Flow(short ? flowCodec.newCommonSlots() : flowCodec.newSlots());
+  const flow = new Flow(short ? flowCodec.emptyCommonSlots.slice() : flowCodec.emptySlots.slice());
   for (const slot of shape) {
     const { kind } = ATTRIBUTES[slot];
     // One in three is ICMPv6, whose attributes are other ones.
@@ -166,7 +166,7 @@ describe('codec: templates', () => {
   it('tell every slot from every other, in arrays with and without the rare slots', () => {
     for (let round = 0; round < 3; round++) {
       for (const [slot, { kind, property }] of ATTRIBUTES.entries()) {
-        for (const flow of [new Flow(), new Flow(flowCodec.newCommonSlots())]) {
+        for (const flow of [new Flow(), new Flow(flowCodec.emptyCommonSlots.slice())]) {
           if (slot >= COMMON_SLOTS) flowCodec.makeRoom(flow);
           flow.slots[slot] = KINDS[kind].set(SAMPLES[kind].at(-1)!.value, property);
           // Twice, so that the second makes a template and all flows after it meet that.
@@ -189,10 +189,10 @@ describe('codec: templates', () => {
   });
 
   it('are made of the second request of a shape, and are few', () => {
-    const templates = new Templates(FLOWS);
+    const templates = new TemplateWriter(FLOWS);
     const write = (init: FlowInit): number => {
       written((writer) => templates.write(writer, Flow.from(init)));
-      return templates.size;
+      return templates.templateCount;
     };
     expect([write({ mark: 1 }), write({ mark: 2 }), write({ mark: 3 })]).to.deep.equal([0, 1, 1]);
     // What is longer than a template may be.
@@ -204,7 +204,7 @@ describe('codec: templates', () => {
       for (let again = 0; again < 3; again++) written((writer) => templates.write(writer, flow));
       write({ zone: 1 });
     }
-    expect(templates.size).to.equal(32);
+    expect(templates.templateCount).to.equal(32);
   });
 
   it('are of expectations too', () => {

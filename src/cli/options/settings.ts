@@ -71,7 +71,7 @@ export class Settings {
    * Tuples, protocol state, -t, -u, -c, -w and zones of directions, as slots of a flow: to select by (what is set must be equal), to create, or to
    * change to. For the table expect it is the master.
    */
-  readonly flow = new Flow(flowCodec.newCommonSlots());
+  readonly flow = new Flow(flowCodec.emptyCommonSlots.slice());
   /** -m. `mask` is 0xffffffff when none was given. */
   mark: Masked | undefined;
   id: number | undefined;

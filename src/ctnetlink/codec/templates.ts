@@ -29,7 +29,8 @@ const PATIENCE = 32;
 /** How many hashes of shapes without a template are remembered. */
 const MISSED = 64;
 
-export class Templates {
+/** Writes slots as attributes. */
+export class TemplateWriter {
   readonly #tables: Tables;
   readonly #templates: Template[] = [];
   /** The one that fitted last. */
@@ -47,12 +48,12 @@ export class Templates {
     this.#shape = new Int32Array(((tables.rows.length + 31) >> 5) + 1);
   }
 
-  /** How many there are now. */
-  get size(): number {
+  /** How many templates there are now. */
+  get templateCount(): number {
     return this.#templates.length;
   }
 
-  /** Writes everything that is set. */
+  /** Writes everything that is set, in the write order of the subsystem. Empty nests are left out. */
   write(writer: Writer, source: SlotHolder): void {
     const { slots } = source;
     const start = writer.length;
