@@ -5,6 +5,7 @@ import { kernelSupport } from '../ctnetlink/filter/support.ts';
 import { Flow } from '../ctnetlink/flow.ts';
 import { buildCreate, buildFlush, buildStats, type ChangeQuery } from '../ctnetlink/request/flow.ts';
 import { type CpuStats, decodeCpuStats, decodeGlobalStats, type GlobalStats } from '../ctnetlink/stats.ts';
+import { slotOfProperty } from '../ctnetlink/tuple.ts';
 import { millisecondsOf } from '../format/time.ts';
 import { checkOptions } from '../netlink/check.ts';
 import { Lease } from '../netlink/lease.ts';
@@ -31,6 +32,8 @@ import {
   sendMany,
 } from './many.ts';
 import { deleteFlow, getFlow, updateFlow } from './one-flow.ts';
+
+const LABELS = slotOfProperty('labels');
 
 export interface ConntrackOptions extends OpenOptions {}
 
@@ -271,7 +274,7 @@ export class Conntrack {
     if (options !== undefined) checkCall(options);
     const flow = Flow.from(given);
     await this.#lease.request(buildCreate(flow, query), options);
-    if (flow.labels !== undefined) await checkLabels(this.#lease, flow, query, options);
+    if (flow.slots[LABELS] !== undefined) await checkLabels(this.#lease, flow, query, options);
   }
 
   async #many(query: ChangeQuery, flows: Flows, options: ManyOptions): Promise<ManyResult> {

@@ -67,43 +67,28 @@ export function fieldToJSON(slots: readonly SlotValue[], field: Field): unknown 
   return undefined;
 }
 
+/** A field with a slot for each family of addresses. */
+export function isAddress({ places }: Field): boolean {
+  return places.length > 1;
+}
+
+export function unset(slots: SlotValue[], { places }: Field): void {
+  // Beyond the end a slot is not set either.
+  for (const { slot } of places) if (slot < slots.length) slots[slot] = undefined;
+}
+
 /**
- * Sets a field from what a caller gave; undefined leaves it unset.
- * @throws TypeError, RangeError naming `argument`
+ * Unsets what a group does not keep beside what it is given: what is undefined, addresses of the other family, and a
+ * family that addresses imply.
  */
-export function writeField(slots: SlotValue[], field: Field, value: unknown, argument: string): void {
-  if (value === undefined) return;
-  const { places } = field;
-  // First what nearly all values are, without a call and without an exception for the other family of addresses.
-  if (typeof value === 'number') {
-    if (value >= 0 && value <= field.max && Math.floor(value) === value) {
-      slots[places[0].slot] = value | 0;
-      return;
-    }
-  } else if (typeof value === 'string') {
-    for (let i = 0; i < places.length; i++) {
-      const parsed = places[i].kind.parse?.(value);
-      if (parsed === undefined) continue;
-      slots[places[i].slot] = parsed;
-      return;
-    }
+export function makeWay(slots: SlotValue[], fields: ReadonlyMap<string, Field>, given: Record<string, unknown>): void {
+  const family = fields.get('family');
+  for (const key in given) {
+    const field = fields.get(key);
+    if (field === undefined) continue;
+    if (given[key] === undefined || isAddress(field)) unset(slots, field);
+    if (given[key] !== undefined && isAddress(field) && family !== undefined) unset(slots, family);
   }
-  const [first] = places;
-  if (places.length === 1) {
-    slots[first.slot] = first.kind.set(value, argument);
-    return;
-  }
-  let refusal: unknown;
-  for (const { slot, kind } of places) {
-    try {
-      slots[slot] = kind.set(value, argument);
-      return;
-    } catch (error) {
-      refusal = error;
-    }
-  }
-  if (refusal instanceof TypeError) throw refusal;
-  throw new RangeError(`${argument} must be an IPv4 or IPv6 address, not '${value}'`);
 }
 
 /** Base of the group classes: `flow.orig`, `flow.tcp` and the other groups. */

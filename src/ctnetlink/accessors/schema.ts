@@ -8,7 +8,17 @@ import { isBytes, isSlotValue, KINDS, type SlotValue, toHex } from '../attribute
 import type { Codec, SlotHolder, UnknownAttribute } from '../codec/codec.ts';
 import { FAMILIES, type Family } from '../names.ts';
 import type { TupleSlots } from '../tuple.ts';
-import { defineGroup, type Field, fieldToJSON, type Group, groupFields, readField, writeField } from './groups.ts';
+import {
+  defineGroup,
+  type Field,
+  fieldToJSON,
+  type Group,
+  groupFields,
+  isAddress,
+  makeWay,
+  readField,
+  unset,
+} from './groups.ts';
 
 export interface SchemaOptions {
   /** What an object is called in errors, and with which article: 'flow', 'a flow'. */
@@ -152,10 +162,38 @@ export class Schema {
     return shown;
   }
 
+  /** Sets a field from what a caller gave; undefined leaves it unset. */
   #setField(target: SlotHolder, field: Field, value: unknown, argument: string): void {
+    if (value === undefined) return;
     if (field.rare) this.#codec.makeRoom(target);
+    const { slots } = target;
+    const { places } = field;
+    // First what nearly all values are, without a call and without an exception for the other family of addresses.
+    if (typeof value === 'number') {
+      if (value >= 0 && value <= field.max && Math.floor(value) === value) {
+        slots[places[0].slot] = value | 0;
+        return;
+      }
+    } else if (typeof value === 'string') {
+      for (let i = 0; i < places.length; i++) {
+        const parsed = places[i].kind.parse?.(value);
+        if (parsed === undefined) continue;
+        slots[places[i].slot] = parsed;
+        return;
+      }
+    }
     const name = argument === this.#argument ? field.argument : `${argument}.${field.property}`;
-    writeField(target.slots, field, value, name);
+    let refusal: unknown;
+    for (const { slot, kind } of places) {
+      try {
+        slots[slot] = kind.set(value, name);
+        return;
+      } catch (error) {
+        refusal = error;
+      }
+    }
+    if (!isAddress(field) || refusal instanceof TypeError) throw refusal;
+    throw new RangeError(`${name} must be an IPv4 or IPv6 address, not '${value}'`);
   }
 
   #setGroup(
@@ -238,30 +276,6 @@ export class Schema {
         value: KINDS.bytes.set(item.value, `${name}.value`) as Uint8Array,
       };
     });
-  }
-}
-
-/** A field with a slot for each family of addresses. */
-function isAddress({ places }: Field): boolean {
-  return places.length > 1;
-}
-
-function unset(slots: SlotValue[], { places }: Field): void {
-  // Beyond the end a slot is not set either.
-  for (const { slot } of places) if (slot < slots.length) slots[slot] = undefined;
-}
-
-/**
- * Unsets what a group does not keep beside what it is given: what is undefined, addresses of the other family, and a
- * family that addresses imply.
- */
-function makeWay(slots: SlotValue[], fields: ReadonlyMap<string, Field>, given: Record<string, unknown>): void {
-  const family = fields.get('family');
-  for (const key in given) {
-    const field = fields.get(key);
-    if (field === undefined) continue;
-    if (given[key] === undefined || isAddress(field)) unset(slots, field);
-    if (given[key] !== undefined && isAddress(field) && family !== undefined) unset(slots, family);
   }
 }
 
