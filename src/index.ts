@@ -5,9 +5,9 @@
 export type { CallOptions } from './conntrack/call.ts';
 export { Conntrack, type ConntrackOptions } from './conntrack/conntrack.ts';
 export { LabelsError } from './conntrack/created-labels.ts';
-export { Dump } from './conntrack/dump.ts';
+export type { Dump } from './conntrack/dump.ts';
 export type { EventSocketOptions } from './conntrack/event-sockets.ts';
-export { Events, type OverrunEvent } from './conntrack/events.ts';
+export type { Events, OverrunEvent } from './conntrack/events.ts';
 export type { DeleteManyOptions, UpdateManyOptions } from './conntrack/exact-many.ts';
 export type {
   ExpectationEvent,
@@ -15,7 +15,7 @@ export type {
   ExpectationEventType,
   ExpectEvent,
 } from './conntrack/expectation-events.ts';
-export { Expectations } from './conntrack/expectations.ts';
+export type { Expectations } from './conntrack/expectations.ts';
 export type { DumpOptions, Table } from './conntrack/flow-dump.ts';
 export type { ConntrackEvent, EventOptions, FlowEvent } from './conntrack/flow-events.ts';
 export { type Failure, type Flows, ManyError, type ManyOptions, type ManyResult } from './conntrack/many.ts';

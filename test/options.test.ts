@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { Expectations } from '../src/conntrack/expectations.ts';
 import { Expectation } from '../src/ctnetlink/expectation.ts';
 import * as format from '../src/format/index.ts';
 import * as index from '../src/index.ts';
@@ -123,7 +124,8 @@ function parametersOf(method: object): string {
 /** All functions and methods that programs find, by name. */
 function publicFunctions(): Map<string, object> {
   const found = new Map<string, object>();
-  for (const module of [index, format, replaying, nfct, netlink]) {
+  // Programs get an Expectations from a Conntrack.
+  for (const module of [index, { Expectations }, format, replaying, nfct, netlink]) {
     for (const [name, value] of Object.entries(module)) {
       if (typeof value !== 'function') continue;
       if (!/^class\b/.test(Function.prototype.toString.call(value))) {

@@ -60,6 +60,7 @@ export class Conntrack {
   readonly #events: EventSockets;
 
   private constructor(socket: NetlinkSocket, sockets: DumpSockets, options: ConntrackOptions) {
+    if (!(socket instanceof NetlinkSocket)) throw new TypeError('Conntrack.open() opens one: it has no constructor');
     const lease = new Lease(socket, () => sockets.close());
     this.#lease = lease;
     this.#sockets = sockets;

@@ -25,6 +25,7 @@ export class Dump<T> implements AsyncIterable<T> {
   readonly #source: DumpSource<T>;
   readonly #signal: AbortSignal | undefined;
 
+  /** @internal */
   constructor(lease: Lease, sockets: DumpSockets, source: DumpSource<T>, signal: AbortSignal | undefined) {
     this.#lease = lease;
     this.#sockets = sockets;
@@ -32,6 +33,7 @@ export class Dump<T> implements AsyncIterable<T> {
     this.#signal = signal;
   }
 
+  /** Dumps the table, and yields an entry at a time. */
   [Symbol.asyncIterator](): AsyncIterableIterator<T> {
     return new EntryIterator(this.#reading());
   }

@@ -15,6 +15,7 @@ import { DONE, Signal } from './signal.ts';
  * dump it again.
  */
 export interface OverrunEvent {
+  /** Tells it from all other events. */
   type: 'overrun';
   /** The exact number of lost events; undefined with the addon, with `reliable`, and in captures of other tools. */
   lost: number | undefined;
@@ -203,7 +204,10 @@ export class EventQueue<E> implements EventSink {
 export class Events<E> implements AsyncIterableIterator<E | OverrunEvent> {
   readonly #queue: EventQueue<E>;
 
-  /** @param stack where it was opened */
+  /**
+   * @internal
+   * @param stack where it was opened
+   */
   constructor(queue: EventQueue<E>, stack: string) {
     this.#queue = queue;
     whenDropped(this, 'An event stream', stack, () => {

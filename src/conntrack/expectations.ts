@@ -31,6 +31,7 @@ export class Expectations {
   readonly #sockets: DumpSockets;
   readonly #events: EventSockets;
 
+  /** @internal */
   constructor(lease: Lease, sockets: DumpSockets, events: EventSockets) {
     this.#lease = lease;
     this.#sockets = sockets;

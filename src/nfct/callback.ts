@@ -1,7 +1,7 @@
 /** Registering what gets the flows and the expectations. */
 import type { Expectation } from '../ctnetlink/expectation.ts';
 import type { Flow } from '../ctnetlink/flow.ts';
-import { checkHandle, type NfctHandle } from './handle.ts';
+import { handleOf, type NfctHandle } from './nfct-handle.ts';
 import type { Callback, Callback2 } from './registrations.ts';
 
 export type ConntrackCallback = Callback<Flow>;
@@ -20,15 +20,13 @@ export type ExpectCallback2 = Callback2<Expectation>;
  * @throws TypeError, RangeError naming the argument
  */
 export function nfct_callback_register(h: NfctHandle, type: number, cb: ConntrackCallback, data?: unknown): number {
-  checkHandle(h);
-  h.conntrack.register(type, cb, data);
+  handleOf(h).conntrack.register(type, cb, data);
   return 0;
 }
 
 /** Nothing is delivered any more, also not to a callback of nfct_callback_register2. */
 export function nfct_callback_unregister(h: NfctHandle): void {
-  checkHandle(h);
-  h.conntrack.unregister();
+  handleOf(h).conntrack.unregister();
 }
 
 /**
@@ -36,15 +34,13 @@ export function nfct_callback_unregister(h: NfctHandle): void {
  * @throws TypeError, RangeError naming the argument
  */
 export function nfct_callback_register2(h: NfctHandle, type: number, cb: ConntrackCallback2, data?: unknown): number {
-  checkHandle(h);
-  h.conntrack.register2(type, cb, data);
+  handleOf(h).conntrack.register2(type, cb, data);
   return 0;
 }
 
 /** Nothing is delivered any more, also not to a callback of nfct_callback_register. */
 export function nfct_callback_unregister2(h: NfctHandle): void {
-  checkHandle(h);
-  h.conntrack.unregister2();
+  handleOf(h).conntrack.unregister2();
 }
 
 /**
@@ -53,15 +49,13 @@ export function nfct_callback_unregister2(h: NfctHandle): void {
  * @throws TypeError, RangeError naming the argument
  */
 export function nfexp_callback_register(h: NfctHandle, type: number, cb: ExpectCallback, data?: unknown): number {
-  checkHandle(h);
-  h.expect.register(type, cb, data);
+  handleOf(h).expect.register(type, cb, data);
   return 0;
 }
 
 /** Nothing is delivered any more, also not to a callback of nfexp_callback_register2. */
 export function nfexp_callback_unregister(h: NfctHandle): void {
-  checkHandle(h);
-  h.expect.unregister();
+  handleOf(h).expect.unregister();
 }
 
 /**
@@ -69,13 +63,11 @@ export function nfexp_callback_unregister(h: NfctHandle): void {
  * @throws TypeError, RangeError naming the argument
  */
 export function nfexp_callback_register2(h: NfctHandle, type: number, cb: ExpectCallback2, data?: unknown): number {
-  checkHandle(h);
-  h.expect.register2(type, cb, data);
+  handleOf(h).expect.register2(type, cb, data);
   return 0;
 }
 
 /** Nothing is delivered any more, also not to a callback of nfexp_callback_register. */
 export function nfexp_callback_unregister2(h: NfctHandle): void {
-  checkHandle(h);
-  h.expect.unregister2();
+  handleOf(h).expect.unregister2();
 }

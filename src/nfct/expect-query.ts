@@ -14,7 +14,7 @@ import {
 } from './constants.ts';
 import { checkExpect } from './expect.ts';
 import { expectWireForm } from './expect-wire.ts';
-import { checkHandle, type NfctHandle } from './handle.ts';
+import { handleOf, type NfctHandle } from './nfct-handle.ts';
 import type { Query } from './request.ts';
 
 /**
@@ -32,8 +32,7 @@ import type { Query } from './request.ts';
  * @throws DumpInterruptedError, OverrunError, TransportError, ClosedError; what the callback throws
  */
 export async function nfexp_query(h: NfctHandle, qt: number, data: Expectation | number): Promise<number> {
-  checkHandle(h);
-  return await h.query(() => buildExpectQuery(qt, data));
+  return await handleOf(h).query(() => buildExpectQuery(qt, data));
 }
 
 /**
@@ -42,14 +41,12 @@ export async function nfexp_query(h: NfctHandle, qt: number, data: Expectation |
  * @throws TypeError, RangeError as nfexp_query; TransportError, ClosedError
  */
 export async function nfexp_send(h: NfctHandle, qt: number, data: Expectation | number): Promise<number> {
-  checkHandle(h);
-  return await h.send(() => buildExpectQuery(qt, data));
+  return await handleOf(h).send(() => buildExpectQuery(qt, data));
 }
 
 /** The same as nfct_catch, as in C: both give flows and expectations to the callback of each. */
 export async function nfexp_catch(h: NfctHandle): Promise<number> {
-  checkHandle(h);
-  return await h.catch();
+  return await handleOf(h).catch();
 }
 
 const QUERIES: Readonly<Record<number, ExpectationQuery>> = {

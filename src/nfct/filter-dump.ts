@@ -23,15 +23,31 @@ export interface nfct_filter_dump_mark {
   mask: number;
 }
 
+/** The parts of a filter that are set. */
+interface Parts {
+  mark?: Masked;
+  status?: Masked;
+  /** AF_* */
+  family?: number | undefined;
+  zone?: number;
+  /** The fields of the original direction. */
+  tuple?: Flow;
+}
+
+/** The parts of a filter. @throws TypeError naming the argument */
+let partsOf: (filter: unknown, argument: string) => Parts;
+
 /** struct nfct_filter_dump: opaque, for the nfct_filter_dump_ functions. */
 export class nfct_filter_dump {
-  mark: Masked | undefined;
-  status: Masked | undefined;
-  /** AF_* */
-  family: number | undefined;
-  zone: number | undefined;
-  /** The fields of the original direction. */
-  tuple: Flow | undefined;
+  static {
+    partsOf = (filter, argument) => {
+      if (!(filter instanceof nfct_filter_dump))
+        throw new TypeError(`${argument} must be what nfct_filter_dump_create() gives, not ${describe(filter)}`);
+      return filter.#parts;
+    };
+  }
+
+  readonly #parts: Parts = {};
 }
 
 /** A filter that lets everything pass. */
@@ -59,22 +75,22 @@ export function nfct_filter_dump_set_attr(
   type: number,
   value: number | nfct_filter_dump_mark | Flow,
 ): void {
-  checkFilterDump(filter_dump, 'filter_dump');
+  const parts = partsOf(filter_dump, 'filter_dump');
   switch (type) {
     case NFCT_FILTER_DUMP_MARK:
-      filter_dump.mark = masked(value, 'value of NFCT_FILTER_DUMP_MARK');
+      parts.mark = masked(value, 'value of NFCT_FILTER_DUMP_MARK');
       break;
     case NFCT_FILTER_DUMP_STATUS:
-      filter_dump.status = masked(value, 'value of NFCT_FILTER_DUMP_STATUS');
+      parts.status = masked(value, 'value of NFCT_FILTER_DUMP_STATUS');
       break;
     case NFCT_FILTER_DUMP_L3NUM:
-      filter_dump.family = checkFamily(value, 'value of NFCT_FILTER_DUMP_L3NUM');
+      parts.family = checkFamily(value, 'value of NFCT_FILTER_DUMP_L3NUM');
       break;
     case NFCT_FILTER_DUMP_ZONE:
-      filter_dump.zone = checkInteger(value, 0xffff, 'value of NFCT_FILTER_DUMP_ZONE');
+      parts.zone = checkInteger(value, 0xffff, 'value of NFCT_FILTER_DUMP_ZONE');
       break;
     case NFCT_FILTER_DUMP_TUPLE:
-      filter_dump.tuple = originalTuple(value, 'value of NFCT_FILTER_DUMP_TUPLE');
+      parts.tuple = originalTuple(value, 'value of NFCT_FILTER_DUMP_TUPLE');
       break;
     default:
       throw new RangeError(`type must be an integer from 0 to ${NFCT_FILTER_DUMP_MAX - 1}, not ${describe(type)}`);
@@ -93,11 +109,6 @@ export function nfct_filter_dump_set_attr_u16(filter_dump: nfct_filter_dump, typ
   nfct_filter_dump_set_attr(filter_dump, type, value);
 }
 
-function checkFilterDump(value: unknown, argument: string): asserts value is nfct_filter_dump {
-  if (!(value instanceof nfct_filter_dump))
-    throw new TypeError(`${argument} must be what nfct_filter_dump_create() gives, not ${describe(value)}`);
-}
-
 /** AF_INET or AF_INET6; undefined for AF_UNSPEC, which is both. @throws TypeError, RangeError naming the argument */
 export function checkFamily(family: unknown, argument: string): number | undefined {
   if (family === AF_UNSPEC) return undefined;
@@ -108,10 +119,9 @@ export function checkFamily(family: unknown, argument: string): number | undefin
 
 /** @throws TypeError when it is no filter; RangeError when its parts contradict each other */
 export function compileFilterDump(value: unknown, argument: string): CompiledFilter {
-  checkFilterDump(value, argument);
-  const { mark, status, zone, tuple } = value;
+  const { mark, status, zone, tuple, family: given } = partsOf(value, argument);
   const slots = tuple?.slots ?? [];
-  const family = familyOf([slots[ORIG.family] as number | undefined, value.family], argument);
+  const family = familyOf([slots[ORIG.family] as number | undefined, given], argument);
   const terms = new FilterTerms({ family, mark, status, zone, compared: comparisonsOf(ORIG, slots) });
   return new CompiledFilter(terms, argument);
 }

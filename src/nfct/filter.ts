@@ -15,7 +15,7 @@ import {
 } from './constants.ts';
 import type { nfct_filter_dump_mark } from './filter-dump.ts';
 import { compileFilter, type FilterKind, STATE_NESTS } from './filter-program.ts';
-import { checkHandle, type NfctHandle } from './handle.ts';
+import { handleOf, type NfctHandle } from './nfct-handle.ts';
 
 /** A state of a protocol: TCP_CONNTRACK_ and the like, 0 to 15. */
 export interface nfct_filter_proto {
@@ -43,10 +43,20 @@ export type nfct_filter_value =
   | nfct_filter_ipv6
   | nfct_filter_dump_mark;
 
+/** The values of a filter by NFCT_FILTER_*. @throws TypeError naming the argument */
+export let kindsOf: (filter: unknown) => readonly FilterKind[];
+
 /** struct nfct_filter: opaque, for the nfct_filter_ functions. */
 export class nfct_filter {
-  /** By NFCT_FILTER_*. */
-  readonly kinds: readonly FilterKind[] = Array.from({ length: NFCT_FILTER_MAX }, () => ({
+  static {
+    kindsOf = (filter) => {
+      if (!(filter instanceof nfct_filter))
+        throw new TypeError(`filter must be what nfct_filter_create() gives, not ${describe(filter)}`);
+      return filter.#kinds;
+    };
+  }
+
+  readonly #kinds: readonly FilterKind[] = Array.from({ length: NFCT_FILTER_MAX }, () => ({
     values: [],
     negative: false,
   }));
@@ -144,9 +154,8 @@ export function nfct_filter_set_logic(filter: nfct_filter, attr: number, logic: 
  * @throws TransportError with the errno where C returns -1; ENOMEM when it is larger than net.core.optmem_max allows
  */
 export function nfct_filter_attach(h: NfctHandle, filter: nfct_filter): number {
-  checkHandle(h);
-  checkFilter(filter);
-  h.attachFilter(compileFilter(filter.kinds));
+  const handle = handleOf(h);
+  handle.attachFilter(compileFilter(kindsOf(filter)));
   return 0;
 }
 
@@ -155,20 +164,14 @@ export function nfct_filter_attach(h: NfctHandle, filter: nfct_filter): number {
  * @throws TransportError ENOENT when it has no filter; TypeError naming the argument; ClosedError
  */
 export function nfct_filter_detach(h: NfctHandle): number {
-  checkHandle(h);
-  h.attachFilter(undefined);
+  handleOf(h).attachFilter(undefined);
   return 0;
 }
 
-function checkFilter(filter: unknown): asserts filter is nfct_filter {
-  if (!(filter instanceof nfct_filter))
-    throw new TypeError(`filter must be what nfct_filter_create() gives, not ${describe(filter)}`);
-}
-
 function kindOf(filter: unknown, attr: number): { kind: FilterKind; rules: KindRules } {
-  checkFilter(filter);
+  const kinds = kindsOf(filter);
   checkInteger(attr, NFCT_FILTER_MAX - 1, 'attr');
-  return { kind: filter.kinds[attr], rules: KINDS[attr] };
+  return { kind: kinds[attr], rules: KINDS[attr] };
 }
 
 /** The fields of a structure. */

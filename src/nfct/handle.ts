@@ -12,7 +12,6 @@ import {
   expectationEventTypeOf,
 } from '../ctnetlink/message.ts';
 import { viewOf } from '../netlink/byteorder.ts';
-import { describe } from '../netlink/check.ts';
 import { ClosedError, OverrunError, TransportError, throwHere, UnsupportedError } from '../netlink/errors.ts';
 import { type FilteringTransport, filtering } from '../netlink/filtering.ts';
 import { notDropped, stackOf, whenDropped } from '../netlink/lease.ts';
@@ -56,11 +55,10 @@ const NO_DUMP_UNDER_FILTER =
   'a dump and a filter cannot be on one handle: the dump would never end. Use another handle, or nfct_filter_detach';
 
 /**
- * The result of nfct_open; opaque, for the functions of this module. While a query or a catch waits, all that arrives
- * goes to the callback, as in C; while none does, the socket is not read, so that the kernel's buffer is the only
- * queue.
+ * What is behind an NfctHandle. While a query or a catch waits, all messages that arrive go to the callback, as in C.
+ * While none waits, the socket is not read: the kernel's buffer is the only queue.
  */
-export class NfctHandle {
+export class Handle {
   readonly conntrack = new Registrations<Flow>();
   readonly expect = new Registrations<Expectation>();
   readonly #transport: FilteringTransport;
@@ -264,7 +262,7 @@ export class NfctHandle {
 /** What comes for a handle: the socket reaches this, and the handle only while somebody waits on it. */
 class Arrivals {
   /** The handle, while a query or a catch waits. */
-  attendant: NfctHandle | undefined;
+  attendant: Handle | undefined;
   /** For the next catch. */
   readonly backlog = new Queue<Arrival>();
   #overrun: OverrunError | undefined;
@@ -313,9 +311,4 @@ function isLast(verdict: number): boolean {
 
 function copyOf(view: DataView, offset: number, end: number): Uint8Array {
   return new Uint8Array(view.buffer, view.byteOffset + offset, end - offset).slice();
-}
-
-/** Handles come from outside: a program that moves from C may pass anything. */
-export function checkHandle(h: unknown): asserts h is NfctHandle {
-  if (!(h instanceof NfctHandle)) throw new TypeError(`h must be what nfct_open() gives, not ${describe(h)}`);
 }

@@ -88,9 +88,9 @@ export {
   nfct_filter_dump_set_attr_u16,
 } from './filter-dump.ts';
 export * from './group.ts';
-export type { NfctHandle } from './handle.ts';
 export * from './inet.ts';
 export * from './labelmap.ts';
+export type { NfctHandle } from './nfct-handle.ts';
 export { nfct_nlmsg_build, nfct_nlmsg_build_filter, nfct_nlmsg_parse, nfct_payload_parse } from './nlmsg.ts';
 export * from './objopt.ts';
 export * from './query.ts';

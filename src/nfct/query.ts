@@ -6,7 +6,8 @@ import type { Transport } from '../netlink/transport.ts';
 import { checkOpenOptions, forOne, type OpenOptions, openTransport } from '../transport/open.ts';
 import { CONNTRACK, EXPECT } from './constants.ts';
 import type { nfct_filter_dump } from './filter-dump.ts';
-import { checkHandle, NfctHandle } from './handle.ts';
+import { Handle } from './handle.ts';
+import { handleOf, NfctHandle } from './nfct-handle.ts';
 import { buildQuery } from './request.ts';
 
 /** All NF_NETLINK_CONNTRACK_*. */
@@ -44,7 +45,7 @@ export function nfct_open_nfnl(transport: Transport, subsys_id: number, subscrip
   checkInteger(subscriptions, GROUPS, 'subscriptions');
   if (typeof (transport as Partial<Transport> | null | undefined)?.receive !== 'function')
     throw new TypeError(`transport must be an open transport, not ${describe(transport)}`);
-  const handle = new NfctHandle(transport, subscriptions !== 0);
+  const handle = new Handle(transport, subscriptions !== 0);
   try {
     for (let group = 1; subscriptions >> (group - 1) !== 0; group++) {
       if ((subscriptions & (1 << (group - 1))) !== 0) transport.joinGroup(group);
@@ -53,7 +54,7 @@ export function nfct_open_nfnl(transport: Transport, subsys_id: number, subscrip
     handle.close();
     throw error;
   }
-  return handle;
+  return new NfctHandle(handle);
 }
 
 function checkSubsystem(subsys_id: number): void {
@@ -63,8 +64,7 @@ function checkSubsystem(subsys_id: number): void {
 
 /** Closes the socket; what waits is rejected with ClosedError. Returns 0. Idempotent. */
 export function nfct_close(h: NfctHandle): number {
-  checkHandle(h);
-  h.close();
+  handleOf(h).close();
   return 0;
 }
 
@@ -95,8 +95,7 @@ export async function nfct_query(
   query: number,
   data: Flow | number | nfct_filter_dump,
 ): Promise<number> {
-  checkHandle(h);
-  return await h.query((release) => buildQuery(query, data, release));
+  return await handleOf(h).query((release) => buildQuery(query, data, release));
 }
 
 /**
@@ -106,8 +105,7 @@ export async function nfct_query(
  * @throws TypeError, RangeError, UnsupportedError as nfct_query; TransportError, ClosedError
  */
 export async function nfct_send(h: NfctHandle, query: number, data: Flow | number | nfct_filter_dump): Promise<number> {
-  checkHandle(h);
-  return await h.send((release) => buildQuery(query, data, release));
+  return await handleOf(h).send((release) => buildQuery(query, data, release));
 }
 
 /**
@@ -121,6 +119,5 @@ export async function nfct_send(h: NfctHandle, query: number, data: Flow | numbe
  * @throws ClosedError, DumpInterruptedError; what the callback throws
  */
 export async function nfct_catch(h: NfctHandle): Promise<number> {
-  checkHandle(h);
-  return await h.catch();
+  return await handleOf(h).catch();
 }

@@ -6,7 +6,7 @@ import { KINDS, type SlotValue } from '../ctnetlink/attributes/kinds.ts';
 import { slotOfId } from '../ctnetlink/flow.ts';
 import { wholeWords } from '../ctnetlink/labels.ts';
 import { checkInteger, describe } from '../netlink/check.ts';
-import { nfct_bitmask } from './bitmask.ts';
+import { bitmaskOf, bytesOfBitmask, nfct_bitmask } from './bitmask.ts';
 import { NFCT_HELPER_NAME_MAX } from './constants.ts';
 import { htonl, htons, ntohl, ntohs } from './inet.ts';
 
@@ -76,7 +76,7 @@ export function toSlot(type: number, value: unknown): SlotValue {
       return text;
     }
     case 'labels':
-      if (value instanceof nfct_bitmask) return value.toBytes();
+      if (value instanceof nfct_bitmask) return bytesOfBitmask(value);
       if (!(value instanceof Uint8Array))
         throw new TypeError(`${argument} must be an nfct_bitmask or a Uint8Array, not ${describe(value)}`);
       // Also more than the kernel has bits for, as in C: it refuses them (ERANGE).
@@ -107,7 +107,7 @@ export function fromSlots(slots: readonly SlotValue[], type: number): AttrValue 
     case 'u64':
       return BigInt(value as number | bigint);
     case 'labels':
-      return nfct_bitmask.of(value as Uint8Array);
+      return bitmaskOf(value as Uint8Array);
     case 'u128':
     case 'bytes':
       return (value as Uint8Array).slice();

@@ -5,6 +5,7 @@ import { BpfProgram } from '../../src/netlink/bpf.ts';
 import { HOST_LITTLE_ENDIAN, viewOf } from '../../src/netlink/byteorder.ts';
 import { TransportError, UnsupportedError } from '../../src/netlink/errors.ts';
 import { Writer } from '../../src/netlink/writer.ts';
+import { kindsOf } from '../../src/nfct/filter.ts';
 import { compileFilter } from '../../src/nfct/filter-program.ts';
 import * as nfct from '../../src/nfct/index.ts';
 import { EBUSY } from '../../src/uapi/errno.ts';
@@ -82,7 +83,7 @@ describeKernel('nfct: filters on the kernel', ['conntrack', 'nft'], () => {
     Object.entries(FILTERS).flatMap(([name, values]) =>
       Object.entries(LOGICS).map(([logic, number]) => [
         `${name}, ${logic}`,
-        compileFilter(filterOf(values, number).kinds),
+        compileFilter(kindsOf(filterOf(values, number))),
       ]),
     ),
   );
@@ -219,7 +220,7 @@ describeKernel('nfct: filters on the kernel', ['conntrack', 'nft'], () => {
       const transport = await koffi();
       try {
         transport.start({ readable: () => {}, failed: () => {} });
-        transport.attachFilter!(compileFilter(onlyMark(2).kinds));
+        transport.attachFilter!(compileFilter(kindsOf(onlyMark(2))));
         const dump = (sequence: number): Uint8Array | undefined => {
           const writer = new Writer();
           buildMessage('dump', AF_UNSPEC).write(writer, sequence);

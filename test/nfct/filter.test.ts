@@ -4,8 +4,8 @@ import type { FlowInit } from '../../src/ctnetlink/attributes/flow-properties.ts
 import { BpfProgram } from '../../src/netlink/bpf.ts';
 import { HOST_LITTLE_ENDIAN, viewOf } from '../../src/netlink/byteorder.ts';
 import { ClosedError, TransportError } from '../../src/netlink/errors.ts';
+import { kindsOf } from '../../src/nfct/filter.ts';
 import { compileFilter } from '../../src/nfct/filter-program.ts';
-import { NfctHandle } from '../../src/nfct/handle.ts';
 import * as nfct from '../../src/nfct/index.ts';
 import { IPPROTO_DCCP, IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP } from '../../src/uapi/in.ts';
 import { DESTROY, flow, flowMessage, NEW } from '../conntrack/played.ts';
@@ -49,7 +49,7 @@ function filterOf(steps: readonly Step[]): nfct.nfct_filter {
 }
 
 function compiled(steps: readonly Step[]): Uint8Array {
-  return compileFilter(filterOf(steps).kinds);
+  return compileFilter(kindsOf(filterOf(steps)));
 }
 
 /** Instructions of a program as text, to be read in a failure. */
@@ -190,7 +190,7 @@ describeOracle('nfct: filters are the programs of the C library', () => {
         RangeError,
         `filter has ${limit} of NFCT_FILTER_`,
       );
-      expect(filter.kinds[kind].values).to.have.length(limit);
+      expect(kindsOf(filter)[kind].values).to.have.length(limit);
     }
   });
 });
@@ -367,7 +367,7 @@ describe('nfct: filters refuse by name', () => {
 
   it('and nothing of it is in the filter', () => {
     for (const [call] of REFUSED) expect(call).to.throw();
-    expect(compileFilter(filter.kinds)).to.deep.equal(compileFilter(nfct.nfct_filter_create().kinds));
+    expect(compileFilter(kindsOf(filter))).to.deep.equal(compileFilter(kindsOf(nfct.nfct_filter_create())));
     nfct.nfct_filter_destroy(filter);
   });
 });
@@ -375,9 +375,9 @@ describe('nfct: filters refuse by name', () => {
 describe('nfct: a filter on a handle', () => {
   const marked = (mark: number): nfct.nfct_filter => filterOf([{ kind: MARK, words: [mark, 0xffffffff] }]);
 
-  function listen(): { h: NfctHandle; fake: FakeTransport; seen: number[] } {
+  function listen(): { h: nfct.NfctHandle; fake: FakeTransport; seen: number[] } {
     const fake = new FakeTransport();
-    const h = new NfctHandle(fake, true);
+    const h = nfct.nfct_open_nfnl(fake, 0, nfct.NFCT_ALL_CT_GROUPS);
     const seen: number[] = [];
     nfct.nfct_callback_register(h, nfct.NFCT_T_ALL, (_type, ct) => {
       seen.push(nfct.nfct_get_attr_u32(ct, nfct.ATTR_MARK));
@@ -419,11 +419,11 @@ describe('nfct: a filter on a handle', () => {
     const fake = Object.assign(new FakeTransport(), {
       attachFilter: (program: Uint8Array | undefined) => void given.push(program),
     });
-    const h = new NfctHandle(fake, true);
+    const h = nfct.nfct_open_nfnl(fake, 0, nfct.NFCT_ALL_CT_GROUPS);
     const filter = marked(2);
     nfct.nfct_filter_attach(h, filter);
     nfct.nfct_filter_detach(h);
-    expect(given).to.deep.equal([compileFilter(filter.kinds), undefined]);
+    expect(given).to.deep.equal([compileFilter(kindsOf(filter)), undefined]);
     nfct.nfct_close(h);
   });
 

@@ -27,7 +27,7 @@ import {
   NFCT_Q_GET,
   NFCT_T_ALL,
 } from '../../src/nfct/constants.ts';
-import type { NfctHandle } from '../../src/nfct/handle.ts';
+import type { NfctHandle } from '../../src/nfct/nfct-handle.ts';
 import { nfct_catch, nfct_close, nfct_open, nfct_query } from '../../src/nfct/query.ts';
 import { EAGAIN, EEXIST, ENOENT, ENOMEM } from '../../src/uapi/errno.ts';
 import { AF_INET, AF_UNSPEC } from '../../src/uapi/socket.ts';

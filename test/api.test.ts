@@ -1,0 +1,58 @@
+/** What a program reaches of the package: the entry points, the names in each, and the members of what calls return. */
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
+import * as index from '../src/index.ts';
+import * as nfct from '../src/nfct/index.ts';
+import { kernelWith, play } from './conntrack/played.ts';
+import { FakeTransport } from './support/fake-transport.ts';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+
+/** The names on an object and on the classes of it that are not JavaScript's. */
+function membersOf(object: object): string[] {
+  const names: (string | symbol)[] = [];
+  for (let at = object; at !== Object.prototype; at = Object.getPrototypeOf(at)) names.push(...Reflect.ownKeys(at));
+  return [...new Set(names.map(String))].filter((name) => name !== 'constructor').sort();
+}
+
+const ITERATION = ['Symbol(Symbol.asyncIterator)'];
+
+describe('public API', () => {
+  it('has six entry points, and package.json', () => {
+    const { exports } = JSON.parse(readFileSync(`${ROOT}package.json`, 'utf8'));
+    expect(Object.keys(exports).sort()).to.deep.equal(
+      ['.', './format', './netlink', './nfct', './package.json', './replay', './uapi'].sort(),
+    );
+  });
+
+  it('has no constructor for what calls return', () => {
+    expect(index).not.to.have.any.keys('Dump', 'Events', 'Expectations');
+    expect(nfct).not.to.have.any.keys('NfctHandle', 'nfct_filter', 'nfct_filter_dump', 'nfct_bitmask');
+    const Constructor = index.Conntrack as unknown as new () => unknown;
+    expect(() => new Constructor()).to.throw(TypeError, 'Conntrack.open() opens one');
+  });
+
+  it('shows of a stream of events what a program calls', async () => {
+    const { ct } = await play(kernelWith([]));
+    const events = await ct.events();
+    const members = [String(Symbol.asyncDispose), ...ITERATION, 'close', 'drain', 'ended', 'next', 'return'];
+    expect(membersOf(events)).to.deep.equal(members.sort());
+    await ct.close();
+  });
+
+  it('shows of a dump what a program calls, also of one that resets', async () => {
+    const { ct } = await play(kernelWith([]));
+    for (const dump of [ct.dump(), ct.dump({}, { reset: true }), ct.expectations.dump()])
+      expect(membersOf(dump)).to.deep.equal([...ITERATION, 'batches', 'toArray']);
+    expect(membersOf(ct.dump()[Symbol.asyncIterator]())).to.deep.equal([...ITERATION, 'next', 'return']);
+    await ct.close();
+  });
+
+  it('shows nothing of the structures of libnetfilter_conntrack that are opaque in C', () => {
+    const h = nfct.nfct_open_nfnl(new FakeTransport(() => []), 0, 0);
+    for (const object of [h, nfct.nfct_filter_create(), nfct.nfct_filter_dump_create(), nfct.nfct_bitmask_new(31)])
+      expect(membersOf(object)).to.deep.equal([]);
+    nfct.nfct_close(h);
+  });
+});
