@@ -1,7 +1,7 @@
 /**
- * Addresses to other addresses, prefix-preserving as Crypto-PAn (Xu, Fan, Ammar and Moon, 2002) is: whether a bit is inverted depends
- * on the key and on the bits in front of it. Here SHA-256 of key and prefix is the function, and one hash decides about the next
- * eight bits, a node of their tree each.
+ * Addresses to other addresses, prefix-preserving as Crypto-PAn (Xu, Fan, Ammar and Moon, 2002) is: whether a bit is
+ * inverted depends on the key and on the bits in front of it. Here SHA-256 of key and prefix is the function, and one
+ * hash decides about the next eight bits, a node of their tree each.
  */
 import { sha256 } from './sha256.ts';
 
@@ -92,8 +92,8 @@ function remember(map: Map<Name, Uint8Array>, name: Name, value: Uint8Array): vo
 }
 
 /**
- * An address that shares only its first n bits with a kept prefix must differ from it in the next bit after the mapping too: so
- * n + 1 bits stay.
+ * An address that shares only its first n bits with a kept prefix must differ from it in the next bit after the mapping
+ * too: so n + 1 bits stay.
  */
 function bitsThatStay(address: Uint8Array, { address: prefix, length, stay }: KeptPrefix): number {
   let index = 0;

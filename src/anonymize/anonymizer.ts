@@ -1,4 +1,7 @@
-/** Datagrams one after another, anonymised. Only what is known to be harmless, or to be an address, leaves: all else is zeros. */
+/**
+ * Datagrams one after another, anonymised. Only what is known to be harmless, or to be an address, leaves: all else is
+ * zeros.
+ */
 import { LATEST_TIME } from '../capture/capture.ts';
 import type { CapturedDatagram } from '../capture/datagram.ts';
 import { isListensNote, lossOf, overrunNote, releaseOf } from '../capture/notes.ts';
@@ -35,8 +38,8 @@ import { hide, isHarmless } from './texts.ts';
 type Verdict = 'kept' | keyof Dropped;
 
 /**
- * The kernel numbers attributes from 1 and has 28 (CTA_MAX). A far larger number is not a type but a part of something else, because a length is
- * broken; and a type stays.
+ * The kernel numbers attributes from 1 and has 28 (CTA_MAX). A far larger number is not a type but a part of something
+ * else, because a length is broken; and a type stays.
  */
 const LARGEST_TYPE = 63;
 
@@ -49,7 +52,7 @@ export class Anonymizer {
   readonly #map: AddressMap;
   readonly #keep: ReadonlySet<string>;
   readonly #drop: ReadonlySet<string>;
-  /** Whose NLMSG_DONE goes too: it does not say of what it is. */
+  /** Conversations whose NLMSG_DONE is left out too: it does not show what it ends. */
   readonly #foreign = new Set<string>();
   readonly #header = newNlmsghdr();
   #bytes = new Uint8Array(0);
@@ -62,7 +65,10 @@ export class Anonymizer {
     this.#drop = new Set(options.drop);
   }
 
-  /** The datagram with the messages that may leave, if there are any, and a note in front where one of the kernel's is broken. */
+  /**
+   * The datagram with the messages that may leave, if there are any, and a note in front where one of the kernel's is
+   * broken.
+   */
   *datagrams(datagram: CapturedDatagram): Iterable<CapturedDatagram> {
     const { bytes: original, time, ...rest } = datagram;
     // A broken time would be another one in the file that is written.
@@ -227,7 +233,8 @@ function rulesOf(type: number, flags: number): Rules | undefined {
   const answer = (flags & NLM_F_REQUEST) === 0;
   switch (nfnlSubsystem(type)) {
     case NFNL_SUBSYS_CTNETLINK:
-      // The kernel answers the other GETs by a NEW; statistics of expectations have a type of this subsystem (Linux 6.18).
+      // The kernel answers the other GETs by a NEW; statistics of expectations have a type of this subsystem (Linux
+      // 6.18).
       if (answer && message > IPCTNL_MSG_CT_DELETE) return message <= IPCTNL_MSG_CT_GET_STATS ? STATS_RULES : [];
       return message <= IPCTNL_MSG_CT_GET_UNCONFIRMED ? FLOW_RULES : [];
     case NFNL_SUBSYS_CTNETLINK_EXP:

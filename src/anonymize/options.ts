@@ -14,14 +14,15 @@ export type DropWord = (typeof DROP_WORDS)[number];
 
 export interface AnonymizeOptions {
   /**
-   * The same key gives the same mapping: bytes, or text, whose UTF-8 is the key. At least one byte; whoever can guess it can
-   * undo the mapping, so take 16 random bytes. Default: a random key, which nobody gets to know.
+   * The same key gives the same mapping: bytes, or text, whose UTF-8 is the key. At least one byte; whoever can guess
+   * it can undo the mapping, so take 16 random bytes. Default: a random key, which nobody gets to know.
    */
   key?: Uint8Array | string;
   /**
    * What stays as it is, beside the special addresses:
    * - a prefix, '198.51.100.0/24', or an address: addresses in it;
-   * - 'private': that an address is private (10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 100.64.0.0/10, fc00::/7), not which;
+   * - 'private': that an address is private (10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 100.64.0.0/10, fc00::/7), not
+   *   which;
    * - 'secctx': security contexts, otherwise x for each letter;
    * - 'unknown': payloads of attributes that this package does not know, and private data of helpers, otherwise zeros.
    */

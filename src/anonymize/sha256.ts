@@ -1,6 +1,6 @@
 /**
- * SHA-256 (FIPS 180-4). Web Crypto has no synchronous one, and node:crypto is not everywhere; the same key must give the same
- * mapping in every runtime.
+ * SHA-256 (FIPS 180-4). Web Crypto has no synchronous one, and node:crypto is not everywhere; the same key must give
+ * the same mapping in every runtime.
  */
 import { viewOf } from '../netlink/byteorder.ts';
 

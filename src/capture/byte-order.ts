@@ -1,7 +1,8 @@
 /**
- * Datagrams of a machine of the other byte order. Netlink's own integers are in the order of the machine: the headers of messages and
- * attributes, errno, what an extended ACK says. The values of ctnetlink are big-endian, but for the words of labels and the flags of
- * CTA_FILTER. Its nests all have NLA_F_NESTED (nla_nest_start of the kernel, mnl_attr_nest_start of libmnl).
+ * Datagrams of a machine of the other byte order. Netlink's own integers are in the order of the machine: the headers
+ * of messages and attributes, errno, what an extended ACK says. The values of ctnetlink are big-endian, but for the
+ * words of labels and the flags of CTA_FILTER. Its nests all have NLA_F_NESTED (nla_nest_start of the kernel,
+ * mnl_attr_nest_start of libmnl).
  */
 import { HOST_LITTLE_ENDIAN, viewOf } from '../netlink/byteorder.ts';
 import { align4 } from '../netlink/nlmsg.ts';
@@ -27,7 +28,10 @@ import type { Source } from './source.ts';
 const FOREIGN = !HOST_LITTLE_ENDIAN;
 const NFGENMSG = 4;
 
-/** Whether a datagram is in the other byte order, by the length of its first message. In the wrong order that is far too large. */
+/**
+ * Whether a datagram is in the other byte order, by the length of its first message. In the wrong order that is far too
+ * large.
+ */
 export function isForeign(datagram: Uint8Array): boolean {
   if (datagram.length < NLMSG_HDRLEN) return false;
   const view = viewOf(datagram);
@@ -38,7 +42,9 @@ export function isForeign(datagram: Uint8Array): boolean {
   return fits(foreign) || (foreign >= NLMSG_HDRLEN && foreign < host);
 }
 
-/** A copy of a datagram of the other byte order in that of this machine. What is behind a broken length stays as it is. */
+/**
+ * A copy of a datagram of the other byte order in that of this machine. What is behind a broken length stays as it is.
+ */
 export function toHostOrder(datagram: Uint8Array): Uint8Array {
   const copy = datagram.slice();
   const view = viewOf(copy);

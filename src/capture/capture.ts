@@ -27,9 +27,9 @@ export interface Capture {
 }
 
 /**
- * Reads the NETLINK_NETFILTER datagrams of a capture. What cannot be read is left out and counted. Where messages from the
- * kernel are missing because a packet was cut or is broken, an overrunNote() is in front of those of its messages that are there,
- * as record() writes it.
+ * Reads the NETLINK_NETFILTER datagrams of a capture. What cannot be read is left out and counted. Where messages from
+ * the kernel are missing because a packet was cut or is broken, an overrunNote() is in front of those of its messages
+ * that are there, as record() writes it.
  *
  * @throws TypeError naming the argument
  * @throws DecodeError for what is no capture, UnsupportedError for a capture that cannot be read

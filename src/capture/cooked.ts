@@ -1,7 +1,7 @@
 /**
- * The headers in front of a netlink datagram in a capture. LINKTYPE_NETLINK (253) and LINKTYPE_LINUX_SLL (113, `tcpdump -i any`)
- * have the same 16 bytes: packet type, ARPHRD, length of an address, eight bytes for it, netlink family. LINKTYPE_LINUX_SLL2 (276)
- * has 20. All are big-endian. https://www.tcpdump.org/linktypes.html
+ * The headers in front of a netlink datagram in a capture. LINKTYPE_NETLINK (253) and LINKTYPE_LINUX_SLL (113,
+ * `tcpdump -i any`) have the same 16 bytes: packet type, ARPHRD, length of an address, eight bytes for it, netlink
+ * family. LINKTYPE_LINUX_SLL2 (276) has 20. All are big-endian. https://www.tcpdump.org/linktypes.html
  */
 import { viewOf } from '../netlink/byteorder.ts';
 import { NETLINK_NETFILTER } from '../uapi/netlink.ts';
@@ -64,7 +64,9 @@ function directionOf(packetType: number): boolean | undefined {
   return packetType === PACKET_KERNEL ? false : undefined;
 }
 
-/** @param request what goes to the kernel has NLM_F_REQUEST, so that readers know its direction from PACKET_OUTGOING too */
+/**
+ * @param request what goes to the kernel has NLM_F_REQUEST, so that readers know its direction from PACKET_OUTGOING too
+ */
 export function writeCooked(
   view: DataView,
   offset: number,

@@ -24,7 +24,7 @@ function nameOf({ dev, ino }: FileName): string {
   return `${dev} ${ino}`;
 }
 
-/** Whether somebody reads this file as a source: what fs.stat says of it. */
+/** Whether somebody reads this file as a source: by what fs.stat reports. */
 export function isSource(stat: FileName): boolean {
   return (opened.get(nameOf(stat)) ?? 0) > 0;
 }

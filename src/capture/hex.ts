@@ -1,6 +1,7 @@
 /**
- * Datagrams as text. One a line, `> 14000000...` to the kernel and `< ...` from it, as hexLine() writes them; and what is found in bug
- * reports: hexdump -C and xxd, lists of bytes in C and Go, decimal ones too, and strings with \x escapes.
+ * Datagrams as text. One a line, `> 14000000...` to the kernel and `< ...` from it, as hexLine() writes them; and what
+ * is found in bug reports: hexdump -C and xxd, lists of bytes in C and Go, decimal ones too, and strings with \x
+ * escapes.
  */
 import { HOST_LITTLE_ENDIAN } from '../netlink/byteorder.ts';
 import { isForeign } from './byte-order.ts';

@@ -5,7 +5,10 @@ export interface HexdumpLine {
   bytes: number[];
 }
 
-/** 16 bytes in columns: each of two digits and a space, or two of four digits and a space; a wider gap in the middle may be. */
+/**
+ * 16 bytes in columns: each of two digits and a space, or two of four digits and a space; a wider gap in the middle may
+ * be.
+ */
 const COLUMNS = /^(?:0x)?([0-9a-f]{4,16})(?::\s{1,2}|\s{1,3})((?:[0-9a-f]{2}(?:[0-9a-f]{2})?(?: {1,2}|$))+)/i;
 /** Where the characters start: behind 16 bytes and the gap in the middle, or behind eight pairs. */
 const WIDEST = 49;

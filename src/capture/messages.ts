@@ -22,8 +22,8 @@ export function wholeMessages(bytes: Uint8Array, littleEndian = HOST_LITTLE_ENDI
 }
 
 /**
- * The netlink messages of a datagram, each with its nlmsghdr and without the padding behind it. They share the memory of the
- * datagram: who changes one changes the datagram.
+ * The netlink messages of a datagram, each with its nlmsghdr and without the padding behind it. They share the memory
+ * of the datagram: a change of one changes the datagram.
  *
  * @throws TypeError naming the argument, DecodeError at a broken length
  */

@@ -1,6 +1,7 @@
 /**
- * Two control messages of netlink say in a capture what its format has no field for: NLMSG_NOOP with "release=..." says which kernel
- * was recorded, and with "listens" that its socket joined a group; NLMSG_OVERRUN is where messages were lost, with "lost=..." where their number is known.
+ * Two control messages of netlink say in a capture what its format has no field for: NLMSG_NOOP with "release=..." says
+ * which kernel was recorded, and with "listens" that its socket joined a group; NLMSG_OVERRUN is where messages were
+ * lost, with "lost=..." where their number is known.
  */
 import { HOST_LITTLE_ENDIAN, viewOf } from '../netlink/byteorder.ts';
 import { checkInteger, checkString } from '../netlink/check.ts';
@@ -13,7 +14,8 @@ const LOST = 'lost=';
 const LISTENS = 'listens';
 
 /**
- * A datagram for a capture that says which kernel it was recorded on: the first one. What a program sends depends on it.
+ * A datagram for a capture that says which kernel it was recorded on: the first one. What a program sends depends on
+ * it.
  *
  * @param release as uname -r prints it, such as '6.1.0-18-amd64'
  * @throws TypeError naming the argument
@@ -24,7 +26,8 @@ export function releaseNote(release: string): CapturedDatagram {
 }
 
 /**
- * A datagram for a capture that says that messages were lost here. In a replay, each socket that listens gets an overrun there.
+ * A datagram for a capture that says that messages were lost here. In a replay, each socket that listens gets an
+ * overrun there.
  *
  * @param lost how many; leave it out where it is not known
  * @throws TypeError, RangeError naming the argument

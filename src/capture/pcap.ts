@@ -1,4 +1,6 @@
-/** pcap, https://www.ietf.org/archive/id/draft-ietf-opsawg-pcap-04.html: a file header, and a header before each packet. */
+/**
+ * pcap, https://www.ietf.org/archive/id/draft-ietf-opsawg-pcap-04.html: a file header, and a header before each packet.
+ */
 import { HOST_LITTLE_ENDIAN, viewOf } from '../netlink/byteorder.ts';
 import { DecodeError, UnsupportedError } from '../netlink/errors.ts';
 import { COOKED_HEADER, isNetlinkLinkType, LINKTYPE_NETLINK, writeCooked } from './cooked.ts';
@@ -70,7 +72,7 @@ export function* pcapPackets(source: Source, file: PcapFile, skipped: Skipped): 
       skipped.cut = { offset, reason: `a packet of ${length} bytes passes the end of the file` };
       return;
     }
-    // Who writes a datagram without a time writes 0.
+    // A datagram that is written without a time has 0.
     const time = seconds === 0 && fraction === 0 ? undefined : BigInt(seconds) * NANOSECONDS + BigInt(fraction) * unit;
     yield { time, linkType, at, length, truncated: length < original };
     offset = at + length;

@@ -1,4 +1,7 @@
-/** Reads pcapng, https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-03.html: sections of blocks, each with its length. */
+/**
+ * Reads pcapng, https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-03.html: sections of blocks, each with its
+ * length.
+ */
 import { viewOf } from '../netlink/byteorder.ts';
 import { DecodeError } from '../netlink/errors.ts';
 import { align4 } from '../netlink/nlmsg.ts';
@@ -130,7 +133,7 @@ function readInterface(block: Block): Interface {
   };
   if (!whole) return found;
   eachOption(block, 16, (code, value) => {
-    // The first bit says of which number the rest is a negative power.
+    // The first bit selects the base (2 or 10); the rest is a negative exponent.
     if (code === IF_TSRESOL && value.length >= 1)
       found.ticks = value[0] >= 128 ? 2n ** BigInt(value[0] & 127) : 10n ** BigInt(value[0]);
     else if (code === IF_TSOFFSET && value.length >= 8) found.offset = viewOf(value).getBigInt64(0, littleEndian);
@@ -157,7 +160,7 @@ function readPacket(block: Block, type: number, interfaces: readonly Interface[]
     ? 0n
     : (BigInt(view.getUint32(12, littleEndian)) << 32n) | BigInt(view.getUint32(16, littleEndian));
   return {
-    // Who writes a datagram without a time writes 0.
+    // A datagram that is written without a time has 0.
     time: ticks === 0n ? undefined : (ticks * NANOSECONDS) / from.ticks + from.offset * NANOSECONDS,
     linkType: from.linkType,
     at: offset + start,

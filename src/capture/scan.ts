@@ -28,8 +28,8 @@ export interface Scanned {
   /** How long they are, in bytes: whole messages only, 0 where not even the first is whole. */
   length: number;
   /**
-   * Messages are missing behind those that are given: the packet was cut when it was captured, or a length in it is broken.
-   * It is counted in `Scan.skipped`.
+   * Messages are missing behind those that are given: the packet was cut when it was captured, or a length in it is
+   * broken. It is counted in `Scan.skipped`.
    */
   cut: boolean;
   /** The portid of the socket that record() recorded. Undefined in captures of other tools. */
@@ -40,8 +40,8 @@ export interface Scanned {
 export interface Scan {
   readonly format: 'pcap' | 'pcapng' | 'strace' | 'hex';
   /**
-   * Where the datagrams are. In a capture from a machine of the other byte order, a read must start at a message and end with
-   * one, and gives a copy in the byte order of this machine.
+   * Where the datagrams are. In a capture from a machine of the other byte order, a read must start at a message and
+   * end with one, and gives a copy in the byte order of this machine.
    */
   readonly source: Source;
   /** The datagrams of NETLINK_NETFILTER in the order of the capture. Each iteration starts again. */
@@ -53,8 +53,9 @@ export interface Scan {
 }
 
 /**
- * Reads a capture, whatever its format is: pcap, pcapng, a log of strace (`strace -e trace=network -e read=all -e write=all`),
- * text with the bytes of datagrams, or one of these compressed by gzip. pcap and pcapng are not taken into memory.
+ * Reads a capture, whatever its format is: pcap, pcapng, a log of strace
+ * (`strace -e trace=network -e read=all -e write=all`), text with the bytes of datagrams, or one of these compressed by
+ * gzip. pcap and pcapng are not taken into memory.
  *
  * @throws DecodeError for what is no capture
  * @throws UnsupportedError for a capture that cannot be read, with what can

@@ -14,7 +14,8 @@ export interface Source {
 /** Bytes in memory as a source. They are not copied. @throws TypeError naming the argument */
 export function memorySource(bytes: Uint8Array): Source {
   checkBytes(bytes, 'bytes');
-  // Not a Buffer, whose slice() shares its memory: a caller that copies a datagram to change it would change the capture.
+  // Not a Buffer, whose slice() shares its memory: a caller that copies a datagram to change it would change the
+  // capture.
   const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
   return { size: plain.length, read: (offset, length) => plain.subarray(offset, offset + length) };
 }

@@ -1,4 +1,4 @@
-/** The calls in a log of strace, and what it says of their descriptors. */
+/** The calls in a log of strace, and what it shows about their descriptors. */
 
 /** A call that sent or received. */
 export interface StraceCall {

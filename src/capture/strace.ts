@@ -1,6 +1,6 @@
 /**
- * Logs of strace: of `-e trace=network -e read=all -e write=all`, whose dumps have all bytes; and of strings, where they have them. Other
- * sockets and files are left out, as far as the log says what a descriptor is.
+ * Logs of strace: of `-e trace=network -e read=all -e write=all`, whose dumps have all bytes; and of strings, where
+ * they have them. Other sockets and files are left out, as far as the log says what a descriptor is.
  */
 import { HOST_LITTLE_ENDIAN, viewOf } from '../netlink/byteorder.ts';
 import { NLMSG_HDRLEN, NLMSG_MIN_TYPE } from '../uapi/netlink.ts';
@@ -14,7 +14,7 @@ import type { Source } from './source.ts';
 import { type StraceCall, StraceCalls } from './strace-calls.ts';
 import type { TextDatagram } from './text-datagram.ts';
 
-/** What a log of netlink has, in front of which anything may be: a process, a time. */
+/** What a log of netlink contains; anything may precede it, such as a process or a time. */
 const CALL =
   /(?:^|[\s\]])(?:(?:send|recv)(?:to|from|msg|mmsg)?|socket|bind|getsockname|readv?|writev?)\((?:\d+[<,]|AF_)|<\.\.\. \w+ resumed>|^ \| 00000 /;
 
@@ -81,7 +81,10 @@ function isNetfilter(bytes: Uint8Array): boolean {
   return type >> 8 !== 0 || type < NLMSG_MIN_TYPE;
 }
 
-/** The bytes of a call's buffers, where strace wrote them as strings: `"\24\0..."` behind the descriptor, or each `iov_base`. */
+/**
+ * The bytes of a call's buffers, where strace wrote them as strings: `"\24\0..."` behind the descriptor, or each
+ * `iov_base`.
+ */
 function stringsOf(text: string): { bytes: number[]; cut: boolean } | undefined {
   const bases = text.includes('iov_base=')
     ? [...text.matchAll(new RegExp(`iov_base=(?:${QUOTED.source})?`, 'g'))]

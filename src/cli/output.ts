@@ -1,4 +1,7 @@
-/** Standard output in large pieces. A listing of a million flows is 180 MB: written line by line it would cost more than the dump. */
+/**
+ * Standard output in large pieces. A listing of a million flows is 180 MB: written line by line it would cost more than
+ * the dump.
+ */
 import { escapeControls } from '../netlink/escape.ts';
 import { NAME } from './version.ts';
 
@@ -8,7 +11,7 @@ const PIECE = 65536;
 /** What a shell shows of a program that SIGPIPE ended. Node ignores the signal and gets EPIPE instead. */
 const SIGPIPE_STATUS = 128 + 13;
 
-/** What of a stream it is written with. */
+/** The parts of a stream that are used to write. */
 export interface Sink {
   on(event: 'error', listener: (error: NodeJS.ErrnoException) => void): unknown;
   once(event: 'drain', listener: () => void): unknown;
@@ -23,7 +26,7 @@ export class Output {
   constructor(stream: Sink = process.stdout) {
     this.#stream = stream;
     stream.on('error', (error: NodeJS.ErrnoException) => {
-      // Whoever read has enough (`| head`): nothing to tell, and nothing more to do.
+      // The reader has enough (`| head`): nothing to report, and nothing more to do.
       if (error.code === 'EPIPE') process.exit(SIGPIPE_STATUS);
       complain(`cannot write the output: ${error.message}`);
       process.exit(1);

@@ -1,6 +1,7 @@
 /**
- * What `npm start` runs: flows of a capture of a real kernel, through everything that is between a socket and the text, then some of the
- * live kernel's where this process may ask it. `--live` is the live kernel alone, and fails where that is impossible.
+ * What `npm start` runs: flows of a capture of a real kernel, through everything that is between a socket and the text,
+ * then some of the live kernel's where this process may ask it. `--live` is the live kernel alone, and fails where that
+ * is impossible.
  */
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';

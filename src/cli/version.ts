@@ -17,5 +17,5 @@ function version(): string | undefined {
 
 const VERSION = version();
 
-/** What stands before every message, such as 'ctnetlink v0.1.0'. */
+/** The prefix of every message, such as 'ctnetlink v0.1.0'. */
 export const NAME = VERSION === undefined ? 'ctnetlink' : `ctnetlink v${VERSION}`;

@@ -15,7 +15,7 @@ import { DONE, Signal } from './signal.ts';
  * dump it again.
  */
 export interface OverrunEvent {
-  /** Tells it from all other events. */
+  /** Distinguishes it from all other events. */
   type: 'overrun';
   /** The exact number of lost events; undefined with the addon, with `reliable`, and in captures of other tools. */
   lost: number | undefined;

@@ -7,7 +7,10 @@ import { twoDigits } from './time.ts';
 
 const DECLARATION = '<?xml version="1.0" encoding="utf-8"?>';
 
-/** What conntrack -o xml prints in front of the lines of a listing or of events, by what they are of; nothing where there are none. */
+/**
+ * What conntrack -o xml prints in front of the lines of a listing or of events, by what they are of; nothing where
+ * there are none.
+ */
 export const XML_BEGIN = { conntrack: `${DECLARATION}\n<conntrack>\n`, expect: `${DECLARATION}\n<expect>\n` } as const;
 /** And what behind them. */
 export const XML_END = { conntrack: '</conntrack>\n', expect: '</expect>\n' } as const;
@@ -42,7 +45,7 @@ export function when(now: number | undefined): string {
   return `<when>${time}${day}<year>${date.getFullYear()}</year></when>`;
 }
 
-/** What must not stand in the text of an element as it is: markup, and characters that XML 1.0 cannot have at all. */
+/** Characters that the text of an element must not contain: markup, and those that XML 1.0 cannot have at all. */
 const FORBIDDEN = /[&<]|\]\]>|[^\t\n\r\x20-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu;
 const ESCAPES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', ']]>': ']]&gt;' };
 

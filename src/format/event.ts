@@ -18,14 +18,18 @@ export interface FlowEvent {
   readonly flow: Flow;
   /** nl_pid of the socket whose request caused it; 0 (or undefined): the kernel itself. */
   readonly portid?: number;
-  /** When it happened, in milliseconds since 1970, fractions included: what `received` and `now` are for, where it is known. */
+  /**
+   * When it happened, in milliseconds since 1970, fractions included: what `received` and `now` are for, where it is
+   * known.
+   */
   readonly time?: number | undefined;
 }
 
 export interface EventOptions extends Omit<PlainOptions, 'type'> {
   /**
-   * When it arrived, in milliseconds since 1970, fractions included: the `[1700000000.123456]` in front (-o timestamp). Where the kernel says when the
-   * event happened (`timestamp.event`, Linux 6.14 with nf_conntrack_timestamp=1), that is printed instead, as of conntrack(8) 1.4.9.
+   * When it arrived, in milliseconds since 1970, fractions included: the `[1700000000.123456]` in front (-o timestamp).
+   * Where the kernel says when the event happened (`timestamp.event`, Linux 6.14 with nf_conntrack_timestamp=1), that
+   * is printed instead, as of conntrack(8) 1.4.9.
    */
   received?: number;
   /** The program behind the portid, where it is known. */
@@ -44,7 +48,10 @@ const checkXml = checkOf<OfAny>(OF_FLOW);
 const checkExpectation = checkOf<Omit<ExpectationOptions, 'type'>>({ received: checkTime });
 const checkExpectationXml = checkOf<Omit<ExpectationXmlOptions, 'type'>>({ time, now });
 
-/** The line of an event, without a newline. conntrack(8) marks what a program caused with or without -o userspace; so do we. */
+/**
+ * The line of an event, without a newline. conntrack(8) marks what a program caused with or without -o userspace; so do
+ * we.
+ */
 export function formatEvent(event: FlowEvent, options: EventOptions = {}): string {
   check(options);
   const { received, programName } = options;
@@ -101,11 +108,14 @@ export interface ExpectationEvent {
   readonly expectation: Expectation;
   /** nl_pid of the socket whose request caused it; 0 (or undefined): the kernel itself. Only JSON shows it. */
   readonly portid?: number;
-  /** When it happened, in milliseconds since 1970, fractions included: what `received` and `now` are for, where it is known. */
+  /**
+   * When it happened, in milliseconds since 1970, fractions included: what `received` and `now` are for, where it is
+   * known.
+   */
   readonly time?: number | undefined;
 }
 
-/** The line of an event, without a newline. conntrack(8) says of flows alone which program it was; so do we. */
+/** The line of an event, without a newline. Like conntrack(8), it names the program for flows only. */
 export function formatExpectationEvent(
   event: ExpectationEvent,
   options: Omit<ExpectationOptions, 'type'> = {},

@@ -1,6 +1,6 @@
 /**
- * An expectation as text, to the letter what nfexp_snprintf of libnetfilter_conntrack 1.0.9 prints and so what conntrack -L expect lists.
- * It shows neither NAT nor function nor id. Text is escaped as in that of flows.
+ * An expectation as text, to the letter what nfexp_snprintf of libnetfilter_conntrack 1.0.9 prints and so what
+ * conntrack -L expect lists. It shows neither NAT nor function nor id. Text is escaped as in that of flows.
  */
 
 import type { SlotValue } from '../ctnetlink/attributes/kinds.ts';
@@ -15,7 +15,10 @@ import { addressesXML, layer4XML, tupleText } from './tuple.ts';
 import type { XmlOptions } from './xml.ts';
 
 export interface ExpectationOptions extends Pick<PlainOptions, 'type'> {
-  /** When it was read, in milliseconds since 1970, fractions included: the `[1700000000.123456]` in front (-o timestamp). */
+  /**
+   * When it was read, in milliseconds since 1970, fractions included: the `[1700000000.123456]` in front (-o
+   * timestamp).
+   */
   received?: number;
 }
 

@@ -39,8 +39,8 @@ const TYPES: readonly (EventType | undefined)[] = (() => {
 })();
 
 /**
- * The options of formatFlow and formatFlowXML that print what nfct_snprintf_labels(msgType, NFCT_O_PLAIN or NFCT_O_XML, flags, labels)
- * prints.
+ * The options of formatFlow and formatFlowXML that print what nfct_snprintf_labels(msgType, NFCT_O_PLAIN or NFCT_O_XML,
+ * flags, labels) prints.
  */
 export function formatOptions(
   flags: number,

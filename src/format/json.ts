@@ -1,13 +1,13 @@
 /**
- * Flows, expectations and events as JSON: what their toJSON gives, which Flow.from and Expectation.from take back. Status as names, 64-bit counters above 2^53 - 1 as
- * decimal text.
+ * Flows, expectations and events as JSON: what their toJSON gives, which Flow.from and Expectation.from take back.
+ * Status as names, 64-bit counters above 2^53 - 1 as decimal text.
  */
 import type { Expectation } from '../ctnetlink/expectation.ts';
 import type { Flow } from '../ctnetlink/flow.ts';
 import { escapeControlsInJSON } from '../netlink/escape.ts';
 import type { ExpectationEvent, FlowEvent } from './event.ts';
 
-/** A flow that was listed after events were lost, told from an event: {"type":"sync","flow":{...}}. */
+/** A flow that was listed after lost events, marked as no event: {"type":"sync","flow":{...}}. */
 export function formatSyncJSON(entry: { flow: Flow } | { expectation: Expectation }): string {
   return json({ type: 'sync', ...entry });
 }
@@ -22,7 +22,10 @@ export function formatFlowJSON(flow: Flow): string {
   return json(flow);
 }
 
-/** An event as one line of JSON: {"type":"new","flow":{...}}, with the portid where a program caused it, and its name as `progname` where it is given. */
+/**
+ * An event as one line of JSON: {"type":"new","flow":{...}}, with the portid where a program caused it, and its name as
+ * `progname` where it is given.
+ */
 export function formatEventJSON(event: FlowEvent, programName?: string): string {
   const { type, flow } = event;
   return json({ type, flow, ...cause(event, programName) });
@@ -38,7 +41,10 @@ export function formatExpectationJSON(expectation: Expectation): string {
   return json(expectation);
 }
 
-/** The same of an event: {"type":"new","expectation":{...}}, with the portid where a program caused it, and its name as `progname` where it is given. */
+/**
+ * The same of an event: {"type":"new","expectation":{...}}, with the portid where a program caused it, and its name as
+ * `progname` where it is given.
+ */
 export function formatExpectationEventJSON(event: ExpectationEvent, programName?: string): string {
   const { type, expectation } = event;
   return json({ type, expectation, ...cause(event, programName) });

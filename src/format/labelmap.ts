@@ -28,8 +28,8 @@ export class LabelMap {
   }
 
   /**
-   * Reads the text of a connlabel.conf: a bit and its name a line, the name of letters, digits, spaces and hyphens. Lines that are
-   * anything else are skipped, as nfct_labelmap_new does.
+   * Reads the text of a connlabel.conf: a bit and its name a line, the name of letters, digits, spaces and hyphens.
+   * Lines that are anything else are skipped, as nfct_labelmap_new does.
    */
   static parse(text: string): LabelMap {
     const entries: [number, string][] = [];

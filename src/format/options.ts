@@ -11,11 +11,17 @@ export interface FormatOptions {
   labels?: LabelMap;
   /** The text is that of an event, and says which. */
   type?: EventType;
-  /** The time of printing, in milliseconds since 1970, until which a flow lasts that has not stopped. Default: the clock. */
+  /**
+   * The time of printing, in milliseconds since 1970, until which a flow lasts that has not stopped. Default: the
+   * clock.
+   */
   now?: number;
 }
 
-/** What formatOptions() gives serves lines and XML, flows and expectations: each takes the options that only another shows. */
+/**
+ * What formatOptions() gives serves lines and XML, flows and expectations: each takes the options that only another
+ * shows.
+ */
 export interface AnyFormatOptions extends FormatOptions {
   layer3?: boolean;
   id?: boolean;
@@ -41,7 +47,9 @@ export const FORMAT_OPTIONS: Checks<AnyFormatOptions> = {
   time: checkBoolean,
 };
 
-/** The check of one function's options. What it checked last it does not check again: one object is for a whole listing. */
+/**
+ * The check of one function's options. What it checked last it does not check again: one object is for a whole listing.
+ */
 export function checkOf<O extends object>(checks: Checks<O>): (options: O) => void {
   let last: O | undefined;
   return (options) => {

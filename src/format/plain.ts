@@ -1,6 +1,7 @@
 /**
- * A flow as one line, to the letter what nfct_snprintf(NFCT_O_PLAIN) of libnetfilter_conntrack 1.0.9 prints and so what conntrack(8)
- * lists, but for control characters in text, which are escaped. Values are read from their slots and appended to one string: a listing of a million flows makes no object but its lines.
+ * A flow as one line, to the letter what nfct_snprintf(NFCT_O_PLAIN) of libnetfilter_conntrack 1.0.9 prints and so what
+ * conntrack(8) lists, but for control characters in text, which are escaped. Values are read from their slots and
+ * appended to one string: a listing of a million flows makes no object but its lines.
  */
 import type { Flow } from '../ctnetlink/flow.ts';
 import { labelBits } from '../ctnetlink/labels.ts';
@@ -56,8 +57,8 @@ const DEFAULTS: PlainOptions = {};
 const check = checkOf<AnyFormatOptions>(FORMAT_OPTIONS);
 
 /**
- * The line of a flow, without a newline; with `type`, as an event. Empty without an original tuple, for which nfct_snprintf fails; the
- * kernel sends none such.
+ * The line of a flow, without a newline; with `type`, as an event. Empty without an original tuple, for which
+ * nfct_snprintf fails; the kernel sends no such flow.
  * @throws TypeError, RangeError naming the argument
  */
 export function formatFlow(flow: Flow, options: PlainOptions = DEFAULTS): string {

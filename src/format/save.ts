@@ -1,6 +1,6 @@
 /**
- * A flow as the options of conntrack(8) that would make it, to the letter as conntrack -o save prints it: a line that conntrack -R takes. Marks
- * and labels are not in it, because conntrack(8) leaves them out.
+ * A flow as the options of conntrack(8) that would make it, to the letter as conntrack -o save prints it: a line that
+ * conntrack -R takes. Marks and labels are not in it, because conntrack(8) leaves them out.
  */
 import { formatIpv4, formatIpv6 } from '../ctnetlink/address.ts';
 import { type SlotValue, sameValue } from '../ctnetlink/attributes/kinds.ts';
@@ -107,7 +107,10 @@ function protocol(slots: readonly SlotValue[]): string {
   return text;
 }
 
-/** conntrack(8) takes the bytes of a verification tag, which are in network order, as they lie in memory, here and when it makes a flow. */
+/**
+ * conntrack(8) takes the bytes of a verification tag, which are in network order, as they lie in memory, here and when
+ * it makes a flow.
+ */
 function inHostOrder(tag: SlotValue): number {
   return HOST_LITTLE_ENDIAN ? swap32(tag as number) : (tag as number) >>> 0;
 }

@@ -5,7 +5,10 @@ const NANOSECONDS = 1_000_000_000;
 /** More than a 64-bit integer loses as a number. */
 const MARGIN = 10_000;
 
-/** Whole seconds, exactly; without the division of bigints, a third of the time of a line, unless the second is about to change. */
+/**
+ * Whole seconds, exactly; without the division of bigints, a third of the time of a line, unless the second is about to
+ * change.
+ */
 export function seconds(nanoseconds: SlotValue): number {
   const inexact = Number(nanoseconds);
   const whole = Math.floor(inexact / NANOSECONDS);
@@ -22,8 +25,9 @@ export function millisecondsOf(nanoseconds: bigint | undefined): number | undefi
 }
 
 /**
- * Seconds from start to stop, or to `now` (milliseconds, default the clock) for what has not stopped. As in C: both ends are cut to
- * whole seconds before they are subtracted, a stop of 0 is none, and a clock that was set back wraps in 64 bits.
+ * Seconds from start to stop, or to `now` (milliseconds, default the clock) for what has not stopped. As in C: both
+ * ends are cut to whole seconds before they are subtracted, a stop of 0 is none, and a clock that was set back wraps in
+ * 64 bits.
  */
 export function deltaTime(start: SlotValue, stop: SlotValue, now: number | undefined): string {
   const end = stop === undefined || stop === 0 ? Math.floor((now ?? Date.now()) / 1000) : seconds(stop);
@@ -52,7 +56,10 @@ export function twoDigits(number: number): string {
   return number < 10 ? `0${number}` : `${number}`;
 }
 
-/** Milliseconds since 1970 as conntrack(8) prints a struct timeval in front of a flow's event: seconds with six decimals. */
+/**
+ * Milliseconds since 1970 as conntrack(8) prints a struct timeval in front of a flow's event: seconds with six
+ * decimals.
+ */
 export function timeval(milliseconds: number): string {
   const [seconds, microseconds] = split(milliseconds);
   return `${seconds}.${`${microseconds}`.padStart(6, '0')}`;
@@ -64,7 +71,9 @@ export function kernelTimeval(nanoseconds: SlotValue): string {
   return `${microseconds / 1_000_000n}.${`${microseconds % 1_000_000n}`.padStart(6, '0')}`;
 }
 
-/** And in front of an expectation, where its "%-6ld" puts blanks behind the microseconds instead of zeros before them. */
+/**
+ * And in front of an expectation, where its "%-6ld" puts blanks behind the microseconds instead of zeros before them.
+ */
 export function expectationTimeval(milliseconds: number): string {
   const [seconds, microseconds] = split(milliseconds);
   return `${seconds}.${`${microseconds}`.padEnd(6)}`;

@@ -5,7 +5,7 @@ import type { TupleSlots } from '../ctnetlink/tuple.ts';
 import * as ipproto from '../uapi/in.ts';
 import { AF_INET, AF_INET6 } from '../uapi/socket.ts';
 
-/** What of a tuple depends on its protocol. */
+/** The parts of a tuple that depend on its protocol. */
 const SHAPE_PORTS = 1;
 const SHAPE_ICMP = 2;
 const SHAPE_GRE = 3;
@@ -21,8 +21,8 @@ SHAPES[ipproto.IPPROTO_ICMPV6] = SHAPE_ICMP;
 SHAPES[ipproto.IPPROTO_GRE] = SHAPE_GRE;
 
 /**
- * Addresses and ports, or what the protocol has instead of those, behind these names of the addresses (` src=`, ` dst=`). A family without
- * addresses has none.
+ * Addresses and ports, or what the protocol has instead of those, behind these names of the addresses (` src=`,
+ * ` dst=`). A family without addresses has none.
  */
 export function tupleText(slots: readonly SlotValue[], at: TupleSlots, src: string, dst: string): string {
   const family = slots[at.family];

@@ -1,7 +1,7 @@
 /**
- * A flow as XML, to the letter what nfct_snprintf(NFCT_O_XML) of libnetfilter_conntrack 1.0.9 prints and so what conntrack -o xml lists,
- * but for one thing: the library prints text as it is, and a security context with `<` or `&` in it is then no XML, or says something
- * else. Here it is escaped.
+ * A flow as XML, to the letter what nfct_snprintf(NFCT_O_XML) of libnetfilter_conntrack 1.0.9 prints and so what
+ * conntrack -o xml lists, but for one thing: the library prints text as it is, and a security context with `<` or `&`
+ * in it is then no XML, or says something else. Here it is escaped.
  */
 
 import type { SlotValue } from '../ctnetlink/attributes/kinds.ts';
@@ -40,13 +40,13 @@ import { addressesXML, layer4XML } from './tuple.ts';
 
 export interface XmlOptions extends FormatOptions {
   /**
-   * `<when>`, in local time: when the event happened where the kernel says so (`timestamp.event`, Linux 6.14), as of libnetfilter_conntrack 1.1.1,
-   * else the time of printing. conntrack -E -o timestamp, NFCT_OF_TIME.
+   * `<when>`, in local time: when the event happened where the kernel says so (`timestamp.event`, Linux 6.14), as of
+   * libnetfilter_conntrack 1.1.1, else the time of printing. conntrack -E -o timestamp, NFCT_OF_TIME.
    */
   time?: boolean;
 }
 
-/** Any of these, and there is a third <meta>; C forgot SECCTX, which then stands outside of it. */
+/** Any of these, and there is a third <meta>; C forgot SECCTX, which is then outside of it. */
 const INDEPENDENT = [
   STATUS,
   TIMEOUT,
@@ -66,7 +66,8 @@ const DEFAULTS: XmlOptions = {};
 const check = checkOf<AnyFormatOptions>(FORMAT_OPTIONS);
 
 /**
- * The <flow> element, without a newline; with `type`, as an event. Layer 3 and the id are always there, type, code and id of ICMP never.
+ * The <flow> element, without a newline; with `type`, as an event. Layer 3 and the id are always there, type, code and
+ * id of ICMP never.
  */
 export function formatFlowXML(flow: Flow, options: XmlOptions = DEFAULTS): string {
   check(options);

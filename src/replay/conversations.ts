@@ -1,7 +1,7 @@
 /**
- * Which answer belongs to which request. Requests carry no portid where nlmon saw them, and conversations of several processes may have one sequence
- * number: conntrack(8) takes the time of day. So an answer is what one portid was sent under one sequence number until it ends, and belongs to
- * the oldest request of that number that it fits.
+ * Which answer belongs to which request. Requests carry no portid where nlmon saw them, and conversations of several
+ * processes may have one sequence number: conntrack(8) takes the time of day. So an answer is what one portid was sent
+ * under one sequence number until it ends, and belongs to the oldest request of that number that it fits.
  */
 import { describeRequest } from '../ctnetlink/request/describe.ts';
 import { HOST_LITTLE_ENDIAN } from '../netlink/byteorder.ts';

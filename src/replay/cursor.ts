@@ -1,4 +1,4 @@
-/** What of a capture has been used, by the sockets that share it. */
+/** The parts of a capture that have been used, by the sockets that share it. */
 import { describeBytes, describeRequest, operationOf } from '../ctnetlink/request/describe.ts';
 import { NLMSG_HDRLEN } from '../uapi/netlink.ts';
 import type { Exchange } from './conversations.ts';
@@ -81,8 +81,9 @@ export class Cursor {
   }
 
   /**
-   * The first that asks the same, or that asks for more. What was answered before the program changed something serves only where nothing later does:
-   * it may have left out a request that the recorded one made before its change, or made both at once and in another order.
+   * The first that asks the same, or that asks for more. What was answered before the program changed something serves
+   * only where nothing later does: it may have left out a request that the recorded one made before its change, or made
+   * both at once and in another order.
    */
   #findByMeaning(asked: Meaning): Answer | undefined {
     let outdated: Answer | undefined;
@@ -175,7 +176,7 @@ export class Cursor {
     }
     const offered = this.#offered(request);
     if (offered.size === 0) return `the capture has no answer to ${asked}, nor any that is not used`;
-    // What differs is in no word: a flag, or an attribute that stands elsewhere.
+    // The difference is in no word: a flag, or an attribute in another place.
     const alike = offered.get(asked)?.request;
     const bytes = alike === undefined ? '' : ` (${describeBytes(request)}, but it has ${describeBytes(alike)})`;
     const names = [...offered].slice(0, NAMED).map(([words, { count }]) => `${words}${count > 1 ? ` (${count})` : ''}`);
@@ -183,7 +184,9 @@ export class Cursor {
     return `the capture has no answer to ${asked}${bytes}. The capture has: ${names.join('; ')}`;
   }
 
-  /** By their words the first requests that are not used, those of the operation that was asked for before the others. */
+  /**
+   * By their words the first requests that are not used, those of the operation that was asked for before the others.
+   */
   #offered(request: Uint8Array): Map<string, { request: Uint8Array; count: number }> {
     const operation = operationOf(request);
     const same = new Map<string, { request: Uint8Array; count: number }>();

@@ -58,7 +58,10 @@ class Behind {
     if (this.#events.length - this.#head > MOST_BEHIND) this.#head += MOST_BEHIND / 2;
   }
 
-  /** Takes this one, and those in front of it, which a filter or a full buffer has kept away; false where it is not there. */
+  /**
+   * Takes this one, and those in front of it, which a filter or a full buffer has kept away; false where it is not
+   * there.
+   */
   take(event: number): boolean {
     const at = this.#events.indexOf(event, this.#head);
     if (at < 0) return false;
@@ -72,10 +75,10 @@ class Behind {
 }
 
 /**
- * Several sockets that listen are given each event once each, and a capture has all of that. Where it says whose each is, the sockets are merged: an
- * event that one of them has is given, and waited for at the others. nlmon says it of none, and sees an event once for each listener, one
- * behind the other: there, an event of a flow that is equal to the one before it is the same one, as often as NEW and DESTROY events,
- * which cannot come twice, are repeated.
+ * Several sockets that listen are given each event once each, and a capture has all of that. Where it says whose each
+ * is, the sockets are merged: an event that one of them has is given, and waited for at the others. nlmon says it of
+ * none, and sees an event once for each listener, one behind the other: there, an event of a flow that is equal to the
+ * one before it is the same one, as often as NEW and DESTROY events, which cannot come twice, are repeated.
  */
 export class Duplicates {
   readonly #behind = new Map<number, Behind>();

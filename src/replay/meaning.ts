@@ -1,6 +1,7 @@
 /**
- * What a request asks, apart from how it is written. conntrack(8) names a flow by both tuples, this package by one; one program asks for an ACK that
- * the other does without; and a dump of everything answers whoever asks for a part. So the capture of one program serves another.
+ * What a request asks, apart from how it is written. conntrack(8) names a flow by both tuples, this package by one; one
+ * program asks for an ACK that the other does without; and a dump of everything answers whoever asks for a part. So the
+ * capture of one program serves another.
  */
 
 import { ATTRIBUTES } from '../ctnetlink/attributes/flow.ts';
@@ -65,7 +66,9 @@ const ANSWERS: ReadonlyMap<number, number> = new Map(
   ].map(([request, message, subsystem]) => [request, nfnlType(subsystem, message)]),
 );
 
-/** Whether a request is answered by many messages and DONE. NLM_F_EXCL is a bit of NLM_F_DUMP, and no NEW request dumps. */
+/**
+ * Whether a request is answered by many messages and DONE. NLM_F_EXCL is a bit of NLM_F_DUMP, and no NEW request dumps.
+ */
 export function isDump(request: Uint8Array): boolean {
   const view = viewOf(request);
   const flags = view.getUint16(6, HOST_LITTLE_ENDIAN);
@@ -79,7 +82,7 @@ export function wantsAck(request: Uint8Array): boolean {
   return (viewOf(request).getUint16(6, HOST_LITTLE_ENDIAN) & NLM_F_ACK) !== 0 && !isDump(request);
 }
 
-/** How far a recorded request asks what another does: the same, or more, of which a part is left out. */
+/** Whether a recorded request asks the same as another, or more; the surplus of its answer is then left out. */
 export type Likeness = 'same' | 'wider';
 
 /** Whether the message between `offset` and `end` is a part of an answer. */
@@ -208,8 +211,8 @@ export class Meaning {
   }
 
   /**
-   * Whether a message of the kernel's can be a part of the answer. 0: it cannot be. More is more likely: for two requests with one sequence number
-   * of which nobody knows whose it is.
+   * Whether a message of the kernel's can be a part of the answer. 0: it cannot be. More is more likely: for two
+   * requests with one sequence number, nobody knows whose answer it is.
    * @param refused the request that an NLMSG_ERROR has a copy of: type and flags
    */
   fits(

@@ -2,21 +2,23 @@ import { type Checks, checkBoolean, checkString, describe, oneOf } from '../netl
 
 export interface ReplayOptions {
   /**
-   * Which recorded request a request of the program is. 'exact': the one with the same bytes, apart from sequence number and portid. 'meaning': also
-   * one that asks the same in other words (both tuples instead of one, no ACK), and a dump with a wider filter, whose answer is filtered here.
-   * Default: 'exact' for captures of record(), which note the kernel's release; 'meaning' for others.
+   * Which recorded request a request of the program is. 'exact': the one with the same bytes, apart from sequence
+   * number and portid. 'meaning': also one that asks the same in other words (both tuples instead of one, no ACK), and
+   * a dump with a wider filter, whose answer is filtered here. Default: 'exact' for captures of record(), which note
+   * the kernel's release; 'meaning' for others.
    */
   match?: 'exact' | 'meaning';
   /**
-   * The release of the kernel, such as '6.1.0', which decides what filters the program sends. Default: what record() noted, else the
-   * oldest that understands the requests of the capture.
+   * The release of the kernel, such as '6.1.0', which decides what filters the program sends. Default: what record()
+   * noted, else the oldest that understands the requests of the capture.
    */
   release?: string;
   /**
-   * When events come. 'free' (default): as soon as their group is joined. 'recorded': not before the request that they are due to has been made, so
-   * that a program sees the event of what it did after it did it. In captures of record() those are all the requests that precede
-   * them. In others, those with which the kernel reports them; a request that is not made while the program does nothing but wait for events is
-   * another program's. 'timed': at the pace of the capture, from the first event on.
+   * When events come. 'free' (default): as soon as their group is joined. 'recorded': not before the request that they
+   * are due to has been made, so that a program sees the event of what it did after it did it. In captures of record()
+   * those are all the requests that precede them. In others, those with which the kernel reports them; a request that
+   * is not made while the program does nothing but wait for events is another program's. 'timed': at the pace of the
+   * capture, from the first event on.
    */
   events?: 'free' | 'recorded' | 'timed';
   /** With `events: 'timed'`: how many times as fast. Above 0; default: 1. */
@@ -27,8 +29,8 @@ export interface ReplayOptions {
    */
   repeat?: boolean;
   /**
-   * Each Conntrack (and nfct handle) that is opened finds the whole capture unused, so that several tests share it. Default: false, what one
-   * has used is used for all.
+   * Each Conntrack (and nfct handle) that is opened finds the whole capture unused, so that several tests share it.
+   * Default: false, what one has used is used for all.
    */
   perSocket?: boolean;
 }

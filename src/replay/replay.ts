@@ -1,6 +1,6 @@
 /**
- * A capture instead of a kernel: what a program asks is looked up among the requests of the capture, and the recorded answer comes
- * back through the same tracker and decoder. Needs no privilege and no Linux.
+ * A capture instead of a kernel: what a program asks is looked up among the requests of the capture, and the recorded
+ * answer comes back through the same tracker and decoder. Needs no privilege and no Linux.
  */
 import { type FileSource, fileSource } from '../capture/file-source.ts';
 import { scan } from '../capture/scan.ts';
@@ -14,14 +14,15 @@ import { Script } from './script.ts';
 import { ReplayTransport } from './transport.ts';
 
 /**
- * Opens sockets onto a capture (of record(), dumpcap, tcpdump or tshark on nlmon, strace) instead of the kernel. Every recorded exchange answers
- * one request, in the order of the capture; portids and sequence numbers are made to fit. Events come to the sockets that
- * joined their group, each once, and after the last the event stream ends. A request to which the capture has no answer, or no whole one, fails
- * with a ReplayError; everything else goes on.
+ * Opens sockets onto a capture (of record(), dumpcap, tcpdump or tshark on nlmon, strace) instead of the kernel. Every
+ * recorded exchange answers one request, in the order of the capture; portids and sequence numbers are made to fit.
+ * Events come to the sockets that joined their group, each once, and after the last the event stream ends. A request to
+ * which the capture has no answer, or no whole one, fails with a ReplayError; everything else goes on.
  *
  * @param capture the path of a capture file, which stays open and is read as it is replayed, or its bytes
  * @throws TypeError, RangeError naming the argument
- * @throws DecodeError, UnsupportedError for what is no such capture; the errors of node:fs for a path that cannot be read
+ * @throws DecodeError, UnsupportedError for what is no such capture; the errors of node:fs for a path that cannot be
+ * read
  */
 export function replay(capture: string | URL | Uint8Array, options: ReplayOptions = {}): TransportFactory {
   if (typeof capture !== 'string' && !(capture instanceof URL) && !(capture instanceof Uint8Array)) {

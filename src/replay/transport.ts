@@ -41,7 +41,10 @@ export class ReplayTransport implements Transport {
   /** Turns in which nothing was asked while an event waited for a request. */
   #idle = 0;
   #waiting = false;
-  /** Of events at their own pace: what the clock of the capture and that of this process said at the first, and what waits for the next. */
+  /**
+   * Of events at their own pace: what the clock of the capture and that of this process said at the first, and what
+   * waits for the next.
+   */
   #pace: { captured: bigint; now: number } | undefined;
   #timer: Handle;
   /** When it fires. */
@@ -106,7 +109,10 @@ export class ReplayTransport implements Transport {
     return this.#nextEvent();
   }
 
-  /** The next piece of an answer that has anything in it; undefined at its end. @throws ReplayError when there is no whole answer */
+  /**
+   * The next piece of an answer that has anything in it; undefined at its end. @throws ReplayError when there is no
+   * whole answer
+   */
   #nextReply(replies: Replies, answer: Answer): Datagram | undefined {
     const { exchange } = answer;
     const { places, times } = exchange;
@@ -129,7 +135,10 @@ export class ReplayTransport implements Transport {
     return this.#datagram(this.#acknowledge(replies));
   }
 
-  /** Puts a part of an answer where it is received from, and returns its length: readdressed, and without what was not asked for. */
+  /**
+   * Puts a part of an answer where it is received from, and returns its length: readdressed, and without what was not
+   * asked for.
+   */
   #load(at: number, size: number, replies: Replies, { keeps }: Answer): number {
     const bytes = this.#cursor.script.read(at, size);
     if (this.#scratch.length < size) this.#scratch = new Uint8Array(2 * size);
@@ -140,7 +149,7 @@ export class ReplayTransport implements Transport {
     walkDatagram(view, (header, _view, offset, end) => {
       if (header.nlmsg_type === NLMSG_ERROR) {
         const refused = view.getInt32(offset + NLMSG_HDRLEN, HOST_LITTLE_ENDIAN) !== 0;
-        // Who asked for none would not know whose it is.
+        // A program that asked for none would not know whose it is.
         if (!refused && !replies.wantsAck) return;
         replies.ended = true;
       } else if (keeps !== undefined && header.nlmsg_type >= NLMSG_MIN_TYPE && !keeps(view, offset, end)) {
@@ -175,7 +184,7 @@ export class ReplayTransport implements Transport {
 
   #nextEvent(): Datagram | undefined {
     const { script } = this.#cursor;
-    // Who reads its replies before it joins a group must not lose the events that precede them in the capture.
+    // A program that reads its replies before it joins a group must not lose the events that precede them.
     const { events } = script;
     const end = this.#groups.size === 0 ? this.#came : events.length;
     for (; this.#event < end; this.#event++) {
@@ -195,7 +204,10 @@ export class ReplayTransport implements Transport {
     return undefined;
   }
 
-  /** An event waits for a request. Where other programs made requests too, it may be one of theirs, which nobody makes here. */
+  /**
+   * An event waits for a request. Where other programs made requests too, it may be one of theirs, which nobody makes
+   * here.
+   */
   #waitForRequest(): void {
     if (this.#waiting) return;
     this.#waiting = true;

@@ -1,4 +1,7 @@
-/** What a program has created, changed and deleted: an answer that was recorded before that may say what is no longer so. */
+/**
+ * What a program has created, changed and deleted: an answer that was recorded before that may say what is no longer
+ * so.
+ */
 import type { Exchange } from './conversations.ts';
 
 export class Writes {

@@ -7,5 +7,5 @@ export const EPOLL_CTL_MOD = 3;
 /** O_CLOEXEC */
 export const EPOLL_CLOEXEC = 0o2000000;
 
-/** Told once; then again only after EPOLL_CTL_MOD. A bit of `events`, as a signed number. */
+/** Reported once; then again only after EPOLL_CTL_MOD. A bit of `events`, as a signed number. */
 export const EPOLLONESHOT = 1 << 30;

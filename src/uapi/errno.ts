@@ -1,7 +1,7 @@
 /**
- * asm-generic/errno-base.h and errno.h: number -> name, for what the kernel answers in NLMSG_ERROR. (alpha, mips, parisc and
- * sparc number some above 34 otherwise; there os.constants.errno would be the truth, but Node runs on none of the four
- * with ctnetlink.)
+ * asm-generic/errno-base.h and errno.h: number -> name, for what the kernel answers in NLMSG_ERROR. (alpha, mips,
+ * parisc and sparc number some above 34 otherwise; there os.constants.errno would be the truth, but Node runs on none
+ * of the four with ctnetlink.)
  */
 export const ERRNO_NAMES: readonly (string | undefined)[] = (() => {
   const names: (string | undefined)[] = [];

@@ -61,9 +61,12 @@ export const BPF_MEMWORDS = 16;
 /** sizeof(struct sock_filter): code u16, jt u8, jf u8, k u32, in the byte order of the host. */
 export const SOCK_FILTER_LEN = 8;
 
-// Loads from here up are no bytes of the packet but what the kernel knows of it: the header has them signed (-0x1000, ...).
+// Loads from here up are no bytes of the packet but what the kernel knows of it: the header has them signed (-0x1000,
+// ...).
 export const SKF_AD_OFF = 0xfffff000;
-/** A = offset of the first attribute of type X in the list that begins at A and goes to the end of the packet; 0: none. */
+/**
+ * A = offset of the first attribute of type X in the list that begins at A and goes to the end of the packet; 0: none.
+ */
 export const SKF_AD_NLATTR = 12;
 /** A = offset of the first attribute of type X inside of the attribute at A; 0: none. */
 export const SKF_AD_NLATTR_NEST = 16;

@@ -3,9 +3,9 @@
 export const SYS_io_uring_setup = 425;
 export const SYS_io_uring_enter = 426;
 
-/** The number of ends that have room stands in the parameters. */
+/** The parameters have the number of ends that there is room for. */
 export const IORING_SETUP_CQSIZE = 1 << 3;
-/** The rings stand in memory that the caller gives (Linux 6.5). */
+/** The rings are in memory that the caller gives (Linux 6.5). */
 export const IORING_SETUP_NO_MMAP = 1 << 14;
 /** Entries are taken in their order, without an array of indices (Linux 6.6). */
 export const IORING_SETUP_NO_SQARRAY = 1 << 16;
@@ -40,10 +40,10 @@ export const IOSQE_ASYNC = 1 << 4;
 
 /** The buffer is one of those provided. */
 export const IOSQE_BUFFER_SELECT = 1 << 5;
-/** Its good end is not told. */
+/** Its good end is not reported. */
 export const IOSQE_CQE_SKIP_SUCCESS = 1 << 6;
 
-/** Of an end: there will be more of the same entry; the number of the buffer stands in the upper half. */
+/** Of an end: there will be more of the same entry; the number of the buffer is in the upper half. */
 export const IORING_CQE_F_MORE = 1 << 1;
 export const IORING_CQE_BUFFER_SHIFT = 16;
 
@@ -62,6 +62,7 @@ export const IO_URING_OFF_TAIL = 4;
 export const IO_URING_OFF_MASK = 8;
 export const IO_URING_CQ_OFF_CQES = 20;
 export const IO_URING_OFF_USER_ADDR = 32;
-// struct io_uring_recvmsg_out { __u32 namelen, controllen, payloadlen, flags; }, in front of what a multishot receive gives
+// struct io_uring_recvmsg_out { __u32 namelen, controllen, payloadlen, flags; }, in front of what a multishot receive
+// gives
 export const IO_URING_RECVMSG_OUT_SIZE = 16;
 export const IO_URING_RECVMSG_OUT_FLAGS = 12;

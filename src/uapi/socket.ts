@@ -1,6 +1,7 @@
 /**
- * bits/socket.h, asm-generic/socket.h, linux/sock_diag.h, bits/poll.h: address families, and the types, flags and options that netlink uses.
- * The numbers of asm-generic hold on every machine that transport/libc runs on; alpha, mips, parisc and sparc have others.
+ * bits/socket.h, asm-generic/socket.h, linux/sock_diag.h, bits/poll.h: address families, and the types, flags and
+ * options that netlink uses. The numbers of asm-generic hold on every machine that transport/libc runs on; alpha, mips,
+ * parisc and sparc have others.
  */
 
 export const AF_UNSPEC = 0;

@@ -298,7 +298,7 @@ describeKernel('The table expect beside conntrack(8)', ['conntrack', 'nft'], () 
             await ct.expectations.create({ tuple, master: ftp.master, timeout: 100 });
           }
         });
-        await until(() => ours.stderr.includes(': 1 entries have been listed anew.'), { what: 'the listing' });
+        await until(() => ours.stderr.includes(': 1 entries have been listed again.'), { what: 'the listing' });
         const entry = new RegExp(`^ {3}\\[SYNC\\] \\d+ proto=6 .* dport=${MANY} .* helper=ftp$`, 'm');
         await until(() => entry.test(ours.stdout), { what: 'the entry' });
       } finally {

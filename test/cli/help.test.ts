@@ -43,14 +43,14 @@ describe('cli/help', () => {
     expect(helpText(6).startsWith(help)).to.equal(true);
     const tcp = helpText(6).slice(help.length);
     expect(tcp.replace(/\n {30}/g, ' ')).to.match(
-      /^\nOptions of tcp:\n {6}--sport PORTS +source port in original direction; to select by, also ranges and lists: 53:54,80 \(LGDIAUE\)\n/,
+      /^\nOptions of tcp:\n {6}--sport PORTS +source port in original direction; selections also take ranges and lists: 53:54,80 \(LGDIAUE\)\n/,
     );
     for (const { long } of PROTOCOL_OPTIONS.tcp.options) expect(tcp).to.match(new RegExp(` --${long[0]} `));
     expect(helpText(89).slice(help.length)).to.equal('\nOptions of protocol 89: none\n');
     expect(parse(['-h', '-p', 'tcp'])).to.include({ command: 'help' });
   });
 
-  it('tells ours from those of conntrack(8)', () => {
+  it('lists our options apart from those of conntrack(8)', () => {
     const ours = help.slice(help.indexOf('that conntrack(8) does not have'), help.indexOf('Options of protocols'));
     for (const { long, ours: isOurs = false } of OPTIONS)
       expect(new RegExp(`^ +(-\\w, )?--${long[0]}( |$)`, 'm').test(ours), long[0]).to.equal(isOurs);

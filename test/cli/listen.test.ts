@@ -106,7 +106,7 @@ describeKernel('cli/listen', ['conntrack', 'nft', 'bash'], () => {
     try {
       await listeners(1);
       await whileStopped(ours, async () => await storm(FLOWS));
-      await until(() => ours.stderr.includes('listed anew'), { what: 'the listing' });
+      await until(() => ours.stderr.includes('listed again'), { what: 'the listing' });
       udp(1);
       await until(() => ours.stdout.includes(' src=10.1.1.1 '), { what: 'the next event' });
     } finally {
@@ -128,7 +128,7 @@ describeKernel('cli/listen', ['conntrack', 'nft', 'bash'], () => {
         'This message means that the current netlink socket buffer size is too small.',
         'Please, check --buffer-size in ctnetlink --help.',
         `: ${lost} events have been lost.`,
-        `: ${FLOWS} entries have been listed anew.`,
+        `: ${FLOWS} entries have been listed again.`,
         `: 1 overruns: ${lost} events in all have been lost.`,
         `: ${events.length} flow events have been shown.`,
         '',

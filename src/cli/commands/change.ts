@@ -53,8 +53,9 @@ export async function removeFlows(context: Context): Promise<number> {
 }
 
 /**
- * Prints what comes of the flows that match, and gives how many there were. They are dumped over one socket and worked on over another: where both
- * shared one, the dump would be read as far as the answers stand behind it, to its end in the worst case.
+ * Prints what comes of the flows that match, and gives how many there were. They are dumped over one socket and worked
+ * on over another: if both shared one, the dump would have to be read until the answers come, to its end in the worst
+ * case.
  */
 async function work(
   { ct, open, settings, output }: Context,
@@ -98,7 +99,10 @@ export async function updateFlows(context: Context): Promise<number> {
   return refusals.any ? 1 : statusOf(count);
 }
 
-/** Changes what matches, prints it as it is then, and gives how many were changed. Goes on after what the kernel refuses. */
+/**
+ * Changes what matches, prints it as it is then, and gives how many were changed. Goes on after what the kernel
+ * refuses.
+ */
 export async function changeFlows(context: Context, onRefused: (error: KernelError) => void): Promise<number> {
   const { settings } = context;
   const change = new Change(settings);
@@ -108,8 +112,8 @@ export async function changeFlows(context: Context, onRefused: (error: KernelErr
     const requests = batch.map((flow) => change.of(flow)).filter((request) => request !== undefined);
     const unchanged = new Set<Flow>();
     await ct.updateMany(requests, {
-      // The kernel compares no id in an update: it may find another flow, whose reply has the tuple of this one. A capture finds none, and
-      // conntrack(8) did not ask.
+      // The kernel compares no id in an update: it may find another flow, whose reply has the tuple of this one. A
+      // capture finds none, and conntrack(8) did not ask.
       exact: settings.replay === undefined,
       onError: ({ item, error }) => {
         unchanged.add(item as Flow);
@@ -153,8 +157,8 @@ class Change {
   }
 
   /**
-   * The request for one flow: what names it, and what is to change. Undefined where it makes no difference: what is so already is neither sent nor
-   * counted, as of conntrack(8).
+   * The request for one flow: what names it, and what is to change. Undefined where it makes no difference: what is so
+   * already is neither sent nor counted, as of conntrack(8).
    */
   of(flow: Flow): Flow | undefined {
     const { mark, flow: asked } = this.#settings;
@@ -174,7 +178,9 @@ class Change {
     return update;
   }
 
-  /** Whether labels are to change. Of those to take away it is only looked whether there are any, as of conntrack(8). */
+  /**
+   * Whether labels are to change. Of those to take away it is only looked whether there are any, as of conntrack(8).
+   */
   #setLabels(slots: SlotValue[], has: Uint8Array | undefined): boolean {
     const { labelsAdd, labelsDelete } = this.#settings;
     if (labelsAdd !== undefined) {

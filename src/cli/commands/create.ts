@@ -21,9 +21,11 @@ const WITH_PORTS = new Set([
 const ICMP = new Set([ipproto.IPPROTO_ICMP, ipproto.IPPROTO_ICMPV6]);
 
 /**
- * The flow of the settings, made whole: what the options describe. One direction follows from the other where no address of it is given. Where one
- * is given, the other address of it is 0, and so are ports of which one is given; its protocol and what ICMP has follow from the original direction.
- * @throws KernelError EINVAL for addresses of the reply without a port of it where there are ports, as the kernel answers to conntrack(8)
+ * The flow of the settings, made whole: what the options describe. One direction follows from the other where no
+ * address of it is given. If one is given, the other address of it is 0, and so is the other port if one is given. Its
+ * protocol and the fields of ICMP follow from the original direction.
+ * @throws KernelError EINVAL for addresses of the reply without a port of it where there are ports, as the kernel
+ * answers to conntrack(8)
  */
 export function described(settings: Settings): Flow {
   const { mark, nat, labelsAdd, flow } = settings;
@@ -56,7 +58,8 @@ function completeReply(slots: SlotValue[], { src, dst }: Settings['nat']): void 
   fillAddresses(slots, ORIG);
   fillPorts(slots, ORIG);
   if (!hasAddress(slots, REPLY)) {
-    // conntrack(8) takes no port without an address. But where both addresses are translated, -o save writes the ports alone.
+    // conntrack(8) takes no port without an address. But where both addresses are translated, -o save writes the ports
+    // alone.
     if (src?.address === undefined || dst?.address === undefined) {
       slots[REPLY.sport] = undefined;
       slots[REPLY.dport] = undefined;

@@ -2,8 +2,8 @@
 const AHEAD = 3;
 
 /**
- * What comes of each item, in the order of the items, some of which are worked on at a time. Where the source or the work fails, what was begun is
- * seen to its end first.
+ * What comes of each item, in the order of the items, some of which are worked on at a time. Where the source or the
+ * work fails, what was begun is seen to its end first.
  */
 export async function* inTurn<T, R>(source: AsyncIterable<T>, work: (item: T) => Promise<R>): AsyncGenerator<R> {
   const begun: Promise<R>[] = [];
@@ -11,7 +11,7 @@ export async function* inTurn<T, R>(source: AsyncIterable<T>, work: (item: T) =>
   try {
     for await (const item of source) {
       const result = work(item);
-      // Told where it is waited for.
+      // The caller that waits for it gets the error.
       result.catch(() => {});
       begun.push(result);
       if (begun.length > AHEAD) yield await begun.shift()!;

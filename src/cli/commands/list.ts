@@ -19,8 +19,8 @@ export async function list({ ct, settings, output }: Context): Promise<number> {
 }
 
 /**
- * The flows that match, as the dump brings them. The kernel leaves out what it can. -z sends what conntrack(8) sends: all flows that the kernel walks
- * past are zeroed.
+ * The flows that match, as the dump brings them. The kernel leaves out what it can. -z sends what conntrack(8) sends:
+ * all flows that the kernel walks past are zeroed.
  */
 export function selected(ct: Conntrack, selection: Selection, options: DumpOptions = {}): AsyncIterable<Flow[]> {
   return (options.reset === true ? dumpResettingAsC(ct, selection) : ct.dump(selection, options)).batches();

@@ -1,6 +1,6 @@
 /**
- * -E: what happens is printed until the end of a replay, or until SIGINT or SIGTERM, and then what had arrived by that time. What is lost is
- * reported, and the table listed again where wanted.
+ * -E: what happens is printed until the end of a replay, or until SIGINT or SIGTERM, and then what had arrived by that
+ * time. What is lost is reported, and the table listed again where wanted.
  */
 import type { EventSocketOptions } from '../../conntrack/event-sockets.ts';
 import type { Events, OverrunEvent } from '../../conntrack/events.ts';
@@ -29,8 +29,8 @@ const MOST_BYTES = 0x3fffffff;
 const FORGIVING = 8 * 1024 * 1024;
 
 /**
- * SO_RCVBUF of the socket that events come to, and on standard error what the kernel makes of it, as conntrack(8) says it. A small one forgives
- * no delay: what comes is received ahead.
+ * SO_RCVBUF of the socket that events come to, and on standard error what the kernel makes of it, as conntrack(8) says
+ * it. A small one forgives no delay: what comes is received ahead.
  */
 export function buffering({
   bufferSize,
@@ -45,7 +45,10 @@ export function buffering({
   return { receiveBuffer: bytes, receiveAhead };
 }
 
-/** The threads that compile for us must not come before the one that receives, and it must not wait for those that would help it to collect. */
+/**
+ * The threads that compile for us must not come before the one that receives, and it must not wait for those that would
+ * help it to collect.
+ */
 function hurry(): void {
   try {
     const os = builtin('node:os');
@@ -91,7 +94,8 @@ export async function listen<E extends object>(
       overruns.add(event);
       document.addOverrun(event);
       if (!settings.resync || stopped) continue;
-      // What happens meanwhile waits in the socket and is printed behind the listing, so that of two that differ the later one holds.
+      // What happens meanwhile waits in the socket and is printed behind the listing, so that of two that differ the
+      // later one holds.
       let entries = 0;
       for await (const lines of table()) {
         if (stopped) break;
@@ -101,7 +105,7 @@ export async function listen<E extends object>(
       }
       if (stopped) continue;
       document.addResynced(entries);
-      complain(`${entries} entries have been listed anew.`);
+      complain(`${entries} entries have been listed again.`);
     } else {
       const line = text(event);
       if (line === undefined) continue;

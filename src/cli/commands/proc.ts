@@ -1,4 +1,7 @@
-/** What the kernel tells everybody: conntrack(8) prints it where netlink is refused (-C and -S without privilege), and fails all the same. */
+/**
+ * What the kernel reports to everybody: conntrack(8) prints it if netlink is refused (-C and -S without privilege), and
+ * fails anyway.
+ */
 
 import { KernelError } from '../../netlink/errors.ts';
 import { files } from '../../netlink/platform.ts';

@@ -32,12 +32,15 @@ const KEYS = [ORIG.sport, ORIG.dport, REPLY.sport, REPLY.dport];
 const SOURCES = [ORIG.src4, ORIG.src6];
 const DESTINATIONS = [ORIG.dst4, ORIG.dst6];
 
-/** What is set must be equal, status bits must be set; what the flow does not tell is not, but for zones: the kernel leaves out those of 0. */
+/**
+ * Every property that is set must be equal, and status bits must be set. A property that the flow lacks is not equal,
+ * except for zones: the kernel leaves out zone 0.
+ */
 const COMPARISON: Comparison = { orig: true, reply: true, rest: true, required: 'first' };
 
 /**
- * The terms that a kernel can be asked for: of zones only that of the flow, and no 0, which to the kernel also means that neither direction has one, and
- * of addresses those that count whole.
+ * The terms that a kernel can be asked for: of zones only that of the flow, and no 0, which to the kernel also means
+ * that neither direction has one, and of addresses those that count whole.
  */
 function termsOf({ mark, family, ports }: Settings, wanted: Flow, changes: boolean): FilterTerms {
   const { slots } = wanted;
@@ -151,8 +154,8 @@ function inNetwork(asked: Flow, slots: readonly SlotValue[], [four, six]: readon
 }
 
 /**
- * Whether the reply goes elsewhere than to whom the packet came from (source NAT), or comes from elsewhere than it went to. Unlike `flow.nat` by the
- * tuples alone, as conntrack(8).
+ * Whether the reply goes elsewhere than to whom the packet came from (source NAT), or comes from elsewhere than it went
+ * to. Unlike `flow.nat` by the tuples alone, as conntrack(8).
  */
 function isTranslated(slots: readonly SlotValue[], end: 'src' | 'dst', { address, port }: NatWanted): boolean {
   const { ipv4, ipv6, port: ports } = NAT_ENDS[end];

@@ -6,7 +6,7 @@ import type { Settings } from '../options/settings.ts';
 import type { Commands } from '../options/table.ts';
 import { strerror } from './strerror.ts';
 
-/** The kernel's own, of which user space has no text. */
+/** Numbers of the kernel's own; user space has no text for them. */
 const ENOTSUPP = 524;
 const ETIME = 62;
 

@@ -1,4 +1,4 @@
-/** What a failure looks like to who typed the command: a line or two, and never a stack. */
+/** The output for a failure: a line or two, and never a stack. */
 import { IncompleteTupleError } from '../../ctnetlink/tuple.ts';
 import { KernelError, NetlinkError, UnsupportedError } from '../../netlink/errors.ts';
 import { builtin } from '../../netlink/platform.ts';
@@ -26,8 +26,8 @@ export class CommandFailure extends Error {
 
 /**
  * Says what went wrong and returns the exit status. CTNETLINK_DEBUG=1 shows where.
- * @param settings what was asked for, where that is known: the last line about what the kernel refused is conntrack(8)'s, which depends on it. What
- *   it means and what to do stands before that.
+ * @param settings what was asked for, where that is known: the last line about what the kernel refused is
+ * conntrack(8)'s, which depends on it. A line before it says what it means and what to do.
  */
 export function report(error: unknown, settings?: Asked): number {
   if (error instanceof CommandFailure) return report(error.cause, error.settings);
@@ -57,13 +57,16 @@ export function report(error: unknown, settings?: Asked): number {
   return FAILED;
 }
 
-/** What it means and what to do. Of what exists already there is nothing more to say: the sentence speaks of a call that no option makes. */
+/**
+ * What it means and what to do. Of what exists already there is nothing more to say: the sentence speaks of a call that
+ * no option makes.
+ */
 function explain(error: KernelError): void {
   const { errno, explanation, extack } = error;
   if (errno !== EEXIST && (explanation !== undefined || extack?.message !== undefined)) complain(oneLine(error));
 }
 
-/** Failures that -U tells of, each in a line without a name in front, and goes on. */
+/** Failures that -U reports, each in a line without a name in front, before it continues. */
 export class Refusals {
   readonly #settings: Settings;
   readonly #explained = new Set<number>();

@@ -1,4 +1,6 @@
-/** strerror(3) of glibc, in which conntrack(8) says what the kernel answered: by number, as Node's own texts are others. */
+/**
+ * strerror(3) of glibc, in which conntrack(8) says what the kernel answered: by number, as Node's own texts are others.
+ */
 const TEXTS: Readonly<Record<number, string>> = {
   1: 'Operation not permitted',
   2: 'No such file or directory',

@@ -22,8 +22,8 @@ export function named(settings: Settings): ExpectationInit {
 }
 
 /**
- * What is expected has the protocol that -p says. conntrack(8) 1.4.7 makes one of a port's upper byte with -p tcp, sctp and dccp, and 0 where
- * there are no ports. The statuses of -u are those of flows: they are read and not sent.
+ * What is expected has the protocol that -p says. conntrack(8) 1.4.7 makes one of a port's upper byte with -p tcp, sctp
+ * and dccp, and 0 where there are no ports. The statuses of -u are those of flows: they are read and not sent.
  */
 export async function createExpectation({ ct, settings }: Context): Promise<number> {
   const { flow, expected, mask } = settings;
@@ -36,7 +36,7 @@ export async function createExpectation({ ct, settings }: Context): Promise<numb
   return 0;
 }
 
-/** What conntrack(8) says of one that it deleted, and the status that it ends with then. */
+/** What conntrack(8) prints about an expectation that it deleted, and its exit status then. */
 export async function deleteExpectation({ ct, settings }: Context): Promise<number> {
   await ct.expectations.delete(named(settings));
   complain('0 expectations have been shown.');

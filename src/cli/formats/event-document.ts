@@ -4,7 +4,7 @@ import { XML_BEGIN, XML_END } from '../../format/elements.ts';
 import type { Settings } from '../options/settings.ts';
 import type { Output } from '../output.ts';
 
-/** Every line is whole when it is added: who reads them need not wait for the next one. */
+/** Every line is whole when it is added: a reader need not wait for the next one. */
 export class EventDocument {
   readonly #output: Output;
   readonly #begin: string;

@@ -14,7 +14,7 @@ import type { Settings } from '../options/settings.ts';
 import { type Clock, flowFormat, isJSON, now, plainOptions } from './listing.ts';
 import { programNames } from './program-names.ts';
 
-/** In front of what was listed after an overrun, as wide as what stands in front of events. */
+/** The prefix of entries that were listed after an overrun, as wide as that of events. */
 export const SYNC = '   [SYNC] ';
 
 /** The text of an event, without a newline. What is the same of all is worked out once. */
@@ -36,7 +36,10 @@ export function eventFormat(settings: Settings): (event: FlowEvent) => string {
   };
 }
 
-/** The text of a flow that was listed after an overrun: what -L prints of it, but for what tells it from an event. */
+/**
+ * The text of a flow that was listed after an overrun: as -L prints it, with a prefix that distinguishes it from an
+ * event.
+ */
 export function syncFormat(settings: Settings, clock: Clock): (flow: Flow) => string {
   const { output } = settings;
   if (isJSON(settings)) return (flow) => formatSyncJSON({ flow });

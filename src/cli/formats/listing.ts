@@ -1,4 +1,4 @@
-/** An entry as -o says, and what stands around a listing of them. */
+/** An entry in the format of -o, and the text around a listing. */
 import type { Flow } from '../../ctnetlink/flow.ts';
 import { XML_BEGIN, XML_END } from '../../format/elements.ts';
 import { formatFlowJSON } from '../../format/json.ts';

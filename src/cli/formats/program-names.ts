@@ -15,8 +15,8 @@ interface Found {
 }
 
 /**
- * Which program a netlink socket belongs to, as far as /proc tells: it must still run, and be ours to look at. A portid is only by
- * habit the number of a process, so the socket is looked for by its inode.
+ * Which program a netlink socket belongs to, as far as /proc shows it: it must still run, and be ours to look at. A
+ * portid is only by habit the number of a process, so the socket is looked for by its inode.
  */
 class ProgramNames {
   /** By inode, which is not used again soon, unlike a portid. */
@@ -88,7 +88,10 @@ function attempt<T>(look: () => T): T | undefined {
   }
 }
 
-/** The name of the program that caused an event, where that is known. The programs of a capture are not those of this machine. */
+/**
+ * The name of the program that caused an event, where that is known. The programs of a capture are not those of this
+ * machine.
+ */
 export function programNames({ replay }: Settings): (event: { readonly portid: number }) => string | undefined {
   const programs = replay === undefined ? new ProgramNames() : undefined;
   return ({ portid }) => (portid === 0 ? undefined : programs?.of(portid));

@@ -1,4 +1,4 @@
-/** A line on standard error about what takes long, for who watches it: rewritten in place, and gone at the end. */
+/** A line on standard error about long work, for a person who watches: rewritten in place, and removed at the end. */
 
 /** Nothing is shown of what is done sooner, in milliseconds; then the line changes this often. */
 const PATIENCE = 1000;

@@ -227,7 +227,9 @@ function fishArgument({ values, file, list }: Argument, required = true): string
   return values.length > 0 ? `${takes} -a ${quote(values.join(' '))}` : takes;
 }
 
-/** A word of any of the three; no text of the tables has a backslash in front of a quote, which only fish would mind. */
+/**
+ * A word of any of the three; no text of the tables has a backslash in front of a quote, which only fish would mind.
+ */
 function quote(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }

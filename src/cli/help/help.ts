@@ -55,21 +55,21 @@ ${Object.entries(OUTPUTS)
   .map(([name, help]) => row(name, help, NARROW))
   .join('\n')}
 
-Exit status: 0 it was done; 1 it failed, or -D, -U or -G found nothing;
-2 the command line could not be understood
+Exit status: 0 success; 1 failure, or -D, -U or -G found nothing;
+2 the command line is wrong
 
 Examples:
-  ctnetlink -L                           all flows, one a line
+  ctnetlink -L                           all flows, one on each line
   ctnetlink -L -p tcp --dport 443 -o id  TCP to port 443, with ids
   ctnetlink -L -p udp --dport 53:54,80   UDP to any of these ports
   ctnetlink -L -o json                   all flows, for programs
-  ctnetlink -D -s 10.0.0.0/8             delete what comes from there
-  ctnetlink -E -e NEW                    new flows as they come, until Ctrl-C
-  ctnetlink -L --record flows.pcap       keep what the kernel said
-  ctnetlink -L --replay flows.pcap       and look at it again, on any machine
+  ctnetlink -D -s 10.0.0.0/8             delete the flows from there
+  ctnetlink -E -e NEW                    new flows, until Ctrl-C
+  ctnetlink -L --record flows.pcap       record the messages of the kernel
+  ctnetlink -L --replay flows.pcap       and replay them, on any machine
 
-The live table needs root or CAP_NET_ADMIN; to try it without, in an empty
-network of your own: unshare -rn ctnetlink -L
+The live table needs root or CAP_NET_ADMIN. To try the command without them,
+in an empty network of your own: unshare -rn ctnetlink -L
 More: man ctnetlink
 ${protocol === undefined ? '' : protocolHelp(protocol)}`;
 }

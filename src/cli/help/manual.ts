@@ -34,58 +34,57 @@ Tables are
 .BR conntrack ,
 the default;
 .BR expect ,
-connections that helpers such as that of FTP expect; and, to be listed only,
+connections that helpers, such as that of FTP, expect; and two that can only be listed,
 .B dying
 and
 .BR unconfirmed .
-Of a table's name a beginning is enough (${TABLES.map((table) => roff(table.slice(0, 1))).join(', ')}), of a long option's name as much as tells it from the others.
+You may shorten the name of a table (${TABLES.map((table) => roff(table.slice(0, 1))).join(', ')}), and that of a long option if it remains unambiguous.
 .SH COMMANDS
 ${commands.join('')}.SH OPTIONS
-The letters in parentheses are the commands that take an option; of
-.BR expect ,
-those behind that word.
+The letters in parentheses are the commands that take an option. The letters after
+.B expect
+are the commands that take it on that table.
 ${OPTIONS.filter(({ ours }) => ours !== true)
   .map(optionEntry)
   .join('')}.SS Options that conntrack(8) does not have
 ${OPTIONS.filter(({ ours }) => ours === true)
   .map(optionEntry)
   .join('')}.SH CAPTURES
-A word in place of a command does something with a capture, such as
-.B \\-\\-record
-wrote it.
+These words, in place of a command, process a capture, for example one of
+.BR \\-\\-record .
 ${TOOLS.map(toolEntry).join('')}.SH PROTOCOLS
-Behind
+After
 .B \\-p
-there are options of that protocol.
+you can use the options of that protocol.
 ${behind.join('')}.SH OUTPUT
-Flows are shown one a line, as conntrack(8) shows them; how many there were stands on standard error. With
+Each flow is one line, as conntrack(8) prints it. The number of flows is printed on standard error.
 .B \\-o
-there are, several with commas between:
+takes one or more of these outputs, separated by commas:
 ${Object.entries(OUTPUTS)
   .map(([name, help]) => `.TP\n.B ${name}\n${roff(capital(help))}.\n`)
   .join('')}.SH "EXIT STATUS"
 .TP
 .B 0
-It was done.
+Success.
 .TP
 .B 1
-It failed, or nothing matched (\\-D, \\-U and \\-G).
+Failure, or nothing matched (\\-D, \\-U and \\-G).
 .TP
 .B 2
-The command line could not be understood.
+The command line is wrong.
 .SH ENVIRONMENT
 .TP
 .B CTNETLINK_DEBUG
-When it is set, failures are shown with where in the program they happened.
+If it is set, failures are printed with the place in the program where they happened.
 .SH FILES
 .TP
 .I /etc/xtables/connlabel.conf
 Names of labels.
 .SH EXAMPLES
 ${EXAMPLES.map(([line, what]) => `.TP\n.B ${roff(line)}\n${roff(what)}\n`).join('')}.SH DIFFERENCES
-Where this program does otherwise than
+This program differs from
 .BR conntrack (8)
-1.4.9:
+1.4.9 in these points:
 ${DIFFERENCES.map((text) => `.IP \\(bu 2\n${roff(text)}\n`).join('')}.SH NOTES
 The live table needs root or CAP_NET_ADMIN.
 In an empty network of your own it needs neither:
@@ -98,34 +97,34 @@ In an empty network of your own it needs neither:
 }
 
 const DIFFERENCES = [
-  'Before the last line of a failure there may be one more, which says what the error means and what to do.',
-  'Flows that went by themselves while -D or -U was at them are no failure.',
-  '-U changes flows of both families where no option says one.',
-  'What -I expect expects has the protocol that -p says.',
-  'A number, an address or a length of a prefix is a whole word, and in range: 1.4.9 takes some that are not, as far as they go or as 0.',
+  'A failure may print one more line before its last one, which explains the error and says what to do.',
+  'If a flow ends while -D or -U works on it, that is no failure.',
+  '-U changes flows of both families if no option names one.',
+  'With -I expect, the expected flow has the protocol of -p.',
+  'A number, an address or a prefix length must be a whole word and in range. 1.4.9 accepts some wrong ones, and uses their valid beginning or 0.',
   'Options that select by a port take ranges and lists, such as 53:54,80. 1.4.9 reads the first port and ignores the rest. -I, -A and -G, which describe one flow, refuse them.',
-  'A line of -R without --timeout, as -o save writes it of an offloaded flow, is no mistake: with TCP it gets 3600 seconds and, without --state, ESTABLISHED; with others 120. A warning says so.',
-  'Of a flow that -I or -A creates with labels a warning says when the kernel dropped them.',
-  '-F that fails does not say before that the table has been emptied.',
-  '-C and -S that fail print no numbers.',
-  '-E prints at SIGINT and SIGTERM what had arrived, and then ends. A second signal ends it at once.',
+  'A line of -R without --timeout, as -o save writes it for an offloaded flow, is valid: TCP gets 3600 seconds and, without --state, ESTABLISHED; other protocols get 120 seconds. A warning reports it.',
+  'If -I or -A creates a flow with labels and the kernel drops them, a warning reports it.',
+  'If -F fails, it does not first print that the table has been emptied.',
+  'If -C or -S fails, it prints no numbers.',
+  'On SIGINT and SIGTERM, -E prints the events that had arrived, and then ends. A second signal ends it at once.',
 ] as const;
 
 const EXAMPLES = [
-  ['ctnetlink -L', 'All flows, one a line.'],
-  ['ctnetlink -L -p tcp --dport 443 -o id,extended', 'TCP to port 443, with more about each.'],
-  ['ctnetlink -L -p udp --dport 53:54,80', 'UDP to any of these ports.'],
-  ['ctnetlink -L -o json', 'All flows, for programs.'],
+  ['ctnetlink -L', 'List all flows, one on each line.'],
+  ['ctnetlink -L -p tcp --dport 443 -o id,extended', 'List TCP flows to port 443, with more details.'],
+  ['ctnetlink -L -p udp --dport 53:54,80', 'List UDP flows to any of these ports.'],
+  ['ctnetlink -L -o json', 'List all flows as JSON, for programs.'],
   ['ctnetlink -D -s 10.0.0.0/8', 'Delete the flows that come from there.'],
   ['ctnetlink -U -p tcp --dport 22 -m 7', 'Mark the flows to port 22.'],
-  ['ctnetlink -E -e NEW', 'Show new flows as they come, until Ctrl-C.'],
-  ['ctnetlink -L -o save > flows; ctnetlink -R flows', 'Keep the table, and bring it back.'],
+  ['ctnetlink -E -e NEW', 'Show new flows until Ctrl-C.'],
+  ['ctnetlink -L -o save > flows; ctnetlink -R flows', 'Save the table, and restore it.'],
   [
     'ctnetlink convert trace.log flows.pcap',
     'Make a capture of a log of strace -e trace=network -e read=all -e write=all.',
   ],
   ['ctnetlink anonymize flows.pcap report.pcap', 'Make a capture with other addresses, for a public report.'],
-  ['ctnetlink -L --record flows.pcap', 'Keep what the kernel said, for --replay and Wireshark.'],
+  ['ctnetlink -L --record flows.pcap', 'Record the messages of the kernel, for --replay and Wireshark.'],
 ] as const;
 
 function capital(text: string): string {

@@ -1,4 +1,6 @@
-/** Lines with -A or -I that follow each other in a file: many in a datagram, with the effect that they have one by one. */
+/**
+ * Lines with -A or -I that follow each other in a file: many in a datagram, with the effect that they have one by one.
+ */
 import type { Conntrack } from '../../conntrack/conntrack.ts';
 import { LabelsError } from '../../conntrack/created-labels.ts';
 import type { Failure } from '../../conntrack/many.ts';

@@ -1,7 +1,8 @@
 /**
- * -R: what the lines of a file say. As conntrack(8) does it: all lines are read and checked before the first is carried out, the first that the
- * kernel refuses ends it, and nothing is said of what went well. Other than there, a line is no other for what the lines behind it say. Lines
- * with -A or -I that follow each other go to the kernel many in a datagram.
+ * -R: what the lines of a file say. As conntrack(8) does it: all lines are read and checked before the first is carried
+ * out, the first that the kernel refuses ends it, and nothing is printed about lines that succeeded. Other than there,
+ * a line is no other for what the lines behind it say. Lines with -A or -I that follow each other go to the kernel many
+ * in a datagram.
  */
 
 import { KernelError } from '../../netlink/errors.ts';
@@ -121,7 +122,7 @@ class Script {
     if (run !== create || !this.#addCreation(settings, line)) this.steps.push({ run, settings, line });
   }
 
-  /** @returns false for one that cannot be asked for, which is told when its turn comes */
+  /** @returns false for a line without a request, which is reported when its turn comes */
   #addCreation(settings: Settings, line: number): boolean {
     const last = this.steps.at(-1);
     const creations = last instanceof Creations ? last : new Creations();

@@ -1,6 +1,6 @@
 /**
- * Lines of a file look alike: what was found and checked of the options of one is not found and checked again for the next that differs in their
- * values only. That is most of what reading a line costs.
+ * Lines of a file look alike: what was found and checked of the options of one is not found and checked again for the
+ * next that differs in their values only. That is most of what reading a line costs.
  */
 import { PROTOCOL } from '../options/options.ts';
 import { Parser } from '../options/parse.ts';
@@ -13,19 +13,22 @@ const MOST_SHAPES = 16;
 /** A word may have so many, see words.ts. */
 const MOST_CHARACTERS = 1023;
 
-/** What makes words other than what stands between single spaces. */
+/** Characters that make words other than by single spaces. */
 const QUOTING = ['"', '\t', '\0'];
 
 interface Step {
   row: Option;
   value: string | undefined;
-  /** The literal that the value stands behind; else it is always the same. */
+  /** The literal before the value; without a value the text is always the same. */
   literal: number;
 }
 
-/** A line of -A or -I with gaps, in which values stand. Of these commands no check depends on a value but for prefix lengths and ports. */
+/**
+ * A line of -A or -I with gaps for values. No check of these commands depends on a value, except for prefix lengths and
+ * ports.
+ */
 class Shape {
-  /** What stands before each value, and at the end. */
+  /** The text before each value, and at the end. */
   readonly #literals: string[] = [];
   readonly #steps: Step[] = [];
   readonly #command: Settings['command'];

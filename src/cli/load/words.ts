@@ -5,7 +5,9 @@ import { UsageError } from '../options/settings.ts';
 const MOST_WORDS = 253;
 const MOST_CHARACTERS = 1023;
 
-/** A word ends with white space, or with what stands in double quotes, in which a backslash takes the next character as it is. */
+/**
+ * A word ends with white space, or after text in double quotes, where a backslash takes the next character literally.
+ */
 const WORD = /([^ \t"]*)(?:"((?:[^"\\]|\\.)*)(?:"|\\?$))?/gs;
 
 /** Between spaces and tabs. A line that begins with # has none. @throws UsageError for more than conntrack(8) takes */

@@ -1,4 +1,7 @@
-/** What the general options set: the functions of the rows of options.ts that more than one row has, or that are more than a line. */
+/**
+ * What the general options set: the functions of the rows of options.ts that more than one row has, or that are more
+ * than a line.
+ */
 import { FAMILIES, type Family } from '../../ctnetlink/names.ts';
 import { STATUS_BITS } from '../../ctnetlink/status.ts';
 import { ORIG, REPLY, slotOfProperty, type TupleSlots } from '../../ctnetlink/tuple.ts';

@@ -17,19 +17,19 @@ export interface CommandRow {
 }
 
 export const COMMANDS: readonly CommandRow[] = [
-  { letter: 'L', long: 'dump', command: 'list', argument: 'table', help: 'List what is in a table' },
+  { letter: 'L', long: 'dump', command: 'list', argument: 'table', help: 'List the entries of a table' },
   { letter: 'G', long: 'get', command: 'get', argument: 'table', help: 'Show one entry' },
-  { letter: 'D', long: 'delete', command: 'delete', argument: 'table', help: 'Delete what matches' },
+  { letter: 'D', long: 'delete', command: 'delete', argument: 'table', help: 'Delete the entries that match' },
   {
     letter: 'I',
     long: 'create',
     command: 'create',
     argument: 'table',
-    help: 'Create an entry; one that exists is an error',
+    help: 'Create an entry; fail if it exists',
   },
   { letter: 'A', long: 'add', command: 'add', argument: 'table', help: 'Create an entry unless it exists' },
-  { letter: 'U', long: 'update', command: 'update', argument: 'table', help: 'Change what matches' },
-  { letter: 'E', long: 'event', command: 'event', argument: 'table', help: 'Show what happens until Ctrl-C' },
+  { letter: 'U', long: 'update', command: 'update', argument: 'table', help: 'Change the entries that match' },
+  { letter: 'E', long: 'event', command: 'event', argument: 'table', help: 'Show events until Ctrl-C' },
   { letter: 'F', long: 'flush', command: 'flush', argument: 'table', help: 'Empty a table' },
   { letter: 'C', long: 'count', command: 'count', argument: 'table', help: 'Show how many entries there are' },
   { letter: 'S', long: 'stats', command: 'stats', argument: 'table', help: 'Show the counters of each CPU' },
@@ -38,7 +38,7 @@ export const COMMANDS: readonly CommandRow[] = [
     long: 'load-file',
     command: 'load',
     argument: 'file',
-    help: 'Do what the lines of a file say, such as -o save wrote',
+    help: 'Run the lines of a file, such as those of -o save',
   },
   { letter: 'h', long: 'help', command: 'help', checksTable: true, help: 'Show this help' },
   { letter: 'V', long: 'version', command: 'version', checksTable: true, help: 'Show the version' },
@@ -47,7 +47,7 @@ export const COMMANDS: readonly CommandRow[] = [
     command: 'completion',
     argument: 'shell',
     ours: true,
-    help: 'Print what teaches a shell to complete: bash, zsh or fish',
+    help: 'Print the completion script for bash, zsh or fish',
   },
 ];
 

@@ -16,7 +16,9 @@ export interface Found<T extends Named> {
   last: boolean;
 }
 
-/** The options that are known at a time, found by letter and by name: a file has as many command lines as it has lines. */
+/**
+ * The options that are known at a time, found by letter and by name: a file has as many command lines as it has lines.
+ */
 export class Known<T extends Named> {
   readonly #rows: readonly T[];
   readonly #lettered = new Map<string, T>();
@@ -33,7 +35,7 @@ export class Known<T extends Named> {
     return this.#lettered.get(letter);
   }
 
-  /** A long name may be cut, as long as only one begins so; ours do not stand in the way of conntrack(8)'s. */
+  /** A long name may be cut, as long as only one begins so; our names do not count against those of conntrack(8). */
   named(name: string): readonly T[] {
     let matches = this.#named.get(name);
     if (matches === undefined) {

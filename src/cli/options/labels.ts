@@ -45,7 +45,10 @@ export function readBits(text: string): number[] {
   });
 }
 
-/** The same, of labels that are to be set or taken away: a name may be of a bit that the kernel has not. @throws UsageError of status 1, as conntrack(8) */
+/**
+ * The same, of labels that are to be set or taken away: a name may be of a bit that the kernel has not. @throws
+ * UsageError of status 1, as conntrack(8)
+ */
 export function readSettableBits(text: string): number[] {
   const bits = readBits(text);
   const index = bits.findIndex((bit) => bit >= LABEL_BITS);

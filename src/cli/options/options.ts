@@ -1,6 +1,7 @@
 /**
- * The general options as data, in the order in which conntrack(8) complains about them: which commands take them on which table, which cannot do
- * without, what they set. Legality, reading, help, completion and manual are all made from these rows and those of protocols.ts.
+ * The general options as data, in the order in which conntrack(8) complains about them: which commands take them on
+ * which table, which cannot do without, what they set. Legality, reading, help, completion and manual are all made from
+ * these rows and those of protocols.ts.
  */
 import type { EventType } from '../../ctnetlink/message.ts';
 import { FAMILIES, type Family } from '../../ctnetlink/names.ts';
@@ -102,7 +103,7 @@ export const OPTIONS: readonly Option[] = [
   {
     short: 'z',
     long: ['zero'],
-    help: 'and set its counters to zero, and those of flows that other options leave out',
+    help: 'also set the counters to zero, even of flows that other options leave out',
     with: { conntrack: 'L' },
     apply: (settings) => {
       settings.zero = true;
@@ -125,7 +126,7 @@ export const OPTIONS: readonly Option[] = [
     long: ['tuple-src'],
     argument: 'required',
     placeholder: 'IP[/LENGTH]',
-    help: 'source address that is expected',
+    help: 'expected source address',
     with: { expect: 'I' },
     needed: { expect: 'I' },
     apply: expected('src'),
@@ -134,7 +135,7 @@ export const OPTIONS: readonly Option[] = [
     long: ['tuple-dst'],
     argument: 'required',
     placeholder: 'IP[/LENGTH]',
-    help: 'destination address that is expected',
+    help: 'expected destination address',
     with: { expect: 'I' },
     needed: { expect: 'I' },
     apply: expected('dst'),
@@ -143,7 +144,7 @@ export const OPTIONS: readonly Option[] = [
     long: ['mask-src'],
     argument: 'required',
     placeholder: 'MASK',
-    help: 'which bits of the source address count',
+    help: 'bits of the source address that count',
     with: { conntrack: 'LDUE', expect: 'I' },
     needed: { expect: 'I' },
     apply: mask('src'),
@@ -152,7 +153,7 @@ export const OPTIONS: readonly Option[] = [
     long: ['mask-dst'],
     argument: 'required',
     placeholder: 'MASK',
-    help: 'which bits of the destination address count',
+    help: 'bits of the destination address that count',
     with: { conntrack: 'LDUE', expect: 'I' },
     needed: { expect: 'I' },
     apply: mask('dst'),
@@ -162,7 +163,7 @@ export const OPTIONS: readonly Option[] = [
     long: ['mark'],
     argument: 'required',
     placeholder: 'MARK[/MASK]',
-    help: 'mark; with a mask, only its bits',
+    help: 'mark; with a mask, only the bits of the mask',
     with: { conntrack: 'LDIAUE' },
     apply: (settings, value) => {
       settings.mark = masked(value!);
@@ -236,7 +237,7 @@ export const OPTIONS: readonly Option[] = [
     long: ['buffer-size'],
     argument: 'required',
     placeholder: 'BYTES',
-    help: 'room for events that wait to be read',
+    help: 'size of the buffer for events that wait',
     with: { conntrack: 'E' },
     apply: (settings, value) => {
       // What SO_RCVBUFFORCE takes is an int.
@@ -288,7 +289,7 @@ export const OPTIONS: readonly Option[] = [
     long: ['label-del'],
     argument: 'optional',
     placeholder: 'LABEL,...',
-    help: 'labels to take away; all when none is named',
+    help: 'labels to remove; all if none is named',
     with: { conntrack: 'U' },
     namesLabels: true,
     apply: (settings, value) => {
@@ -329,7 +330,7 @@ export const OPTIONS: readonly Option[] = [
     long: ['nat-range'],
     argument: 'required',
     placeholder: 'RANGE',
-    help: 'does nothing any more',
+    help: 'has no effect any more',
     with: { conntrack: `${SELECTING}FCSR`, expect: 'LGDIAUEFCSR' },
     apply: ({ warnings }) => {
       warnings.push('WARNING: ignoring -a, deprecated option.');
@@ -355,7 +356,7 @@ export const OPTIONS: readonly Option[] = [
     placeholder: 'RELEASE',
     ours: true,
     ofRun: true,
-    help: 'of the kernel that was captured, such as 6.1.0',
+    help: 'release of the captured kernel, such as 6.1.0',
     with: { conntrack: `${SELECTING}FCSR`, expect: 'LGDIEFCS' },
     apply: (settings, value) => {
       if (!/^\d+\.\d+/.test(value!)) throw new UsageError(`'${value}' is no release, such as 6.1.0`);
@@ -368,7 +369,7 @@ export const OPTIONS: readonly Option[] = [
     placeholder: 'FILE',
     ours: true,
     ofRun: true,
-    help: 'write what the kernel says to a capture, for --replay and Wireshark',
+    help: 'write the messages of the kernel to a capture, for --replay and Wireshark',
     with: { conntrack: `${SELECTING}FCSR`, expect: 'LGDIEFCS' },
     apply: (settings, value) => {
       settings.record = value;
@@ -378,7 +379,7 @@ export const OPTIONS: readonly Option[] = [
     long: ['resync'],
     ours: true,
     ofRun: true,
-    help: 'list the table anew when events were lost',
+    help: 'list the table again after lost events',
     with: { conntrack: 'E', expect: 'E' },
     apply: (settings) => {
       settings.resync = true;
@@ -388,7 +389,7 @@ export const OPTIONS: readonly Option[] = [
     long: ['events-may-abort'],
     ours: true,
     ofRun: true,
-    help: 'take events over the addon although that aborts this program (SIGABRT) when they come faster than it reads them',
+    help: 'take events over the addon, although it aborts this program (SIGABRT) if events arrive faster than it reads them',
     with: { conntrack: 'E', expect: 'E' },
     apply: (settings) => {
       settings.eventsMayAbort = true;

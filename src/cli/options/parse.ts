@@ -1,4 +1,7 @@
-/** A command line, read and checked in the order in which conntrack(8) does it, so that of two mistakes the same one is told. */
+/**
+ * A command line, read and checked in the order in which conntrack(8) does it, so that of two mistakes the same one is
+ * reported.
+ */
 
 import { type CommandRow, SHELLS, TABLES } from './commands.ts';
 import { COMMAND_OPTIONS, Known, type Named, optionsIn } from './getopt.ts';
@@ -39,8 +42,8 @@ function knownWith(protocol: ProtocolOptions): Known<Row> {
 }
 
 /**
- * Options anywhere, long ones cut, `--` ends them. Words that are no option's are ignored behind or before a command, as
- * conntrack(8) ignores them.
+ * Options anywhere, long ones cut, `--` ends them. Words that are no option's are ignored behind or before a command,
+ * as conntrack(8) ignores them.
  * @throws UsageError
  */
 export function parse(argv: readonly string[]): Settings {
@@ -109,8 +112,8 @@ export class Parser {
   }
 
   /**
-   * The kernel says neither the timeout nor the TCP state of an offloaded flow, so -o save writes none. conntrack(8) then refuses the whole file. Such a
-   * flow is established; packets that it still has renew its timeout.
+   * The kernel says neither the timeout nor the TCP state of an offloaded flow, so -o save writes none. conntrack(8)
+   * then refuses the whole file. Such a flow is established; packets that it still has renew its timeout.
    */
   #assume(): void {
     const { command, table } = this.settings;

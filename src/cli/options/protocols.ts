@@ -52,7 +52,7 @@ function portOption(
     long,
     argument: 'required',
     placeholder: 'PORTS',
-    help: `${help}; to select by, also ranges and lists: 53:54,80`,
+    help: `${help}; selections also take ranges and lists: 53:54,80`,
     ...taken,
     apply: (settings, value) => {
       settings.setPorts(slot, portsOf(value!));
@@ -125,7 +125,8 @@ function vtag(direction: 'orig' | 'reply', slot: string): Option {
   const at = slotOfProperty(slot);
   return {
     ...integer([`${direction}-vtag`], help, { slot: at, bits: 32 }, { with: taken, needed }),
-    // conntrack(8) has its bytes on the wire as they lie in memory, although they are in network order there; so does -o save.
+    // conntrack(8) has its bytes on the wire as they lie in memory, although they are in network order there; so does
+    // -o save.
     apply: ({ flow }, value) => {
       const tag = unsigned(value!, 32, 10);
       flow.slots[at] = (HOST_LITTLE_ENDIAN ? swap32(tag) : tag) | 0;
@@ -140,7 +141,7 @@ const role: Option = {
   argument: 'required',
   placeholder: 'ROLE',
   values: Object.keys(DCCP_ROLES).map((name) => name.toLowerCase()),
-  help: 'client or server: what the original direction is of',
+  help: 'client or server: the role of the original direction',
   with: { conntrack: 'IA', expect: 'I' },
   needed: { conntrack: 'IA', expect: 'I' },
   apply: ({ flow }, value) => {

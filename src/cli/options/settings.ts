@@ -68,14 +68,17 @@ export class Settings {
   /** -f, or what the addresses imply. */
   family: Family | undefined;
   /**
-   * Tuples, protocol state, -t, -u, -c, -w and zones of directions, as slots of a flow: to select by (what is set must be equal), to create, or to
-   * change to. For the table expect it is the master.
+   * Tuples, protocol state, -t, -u, -c, -w and zones of directions, as slots of a flow: to select by (what is set must
+   * be equal), to create, or to change to. For the table expect it is the master.
    */
   readonly flow = new Flow(flowCodec.emptyCommonSlots.slice());
   /** -m. `mask` is 0xffffffff when none was given. */
   mark: Masked | undefined;
   id: number | undefined;
-  /** --mask-src and --mask-dst, or from a CIDR: which bits of the original addresses count when selecting, or of what is expected. */
+  /**
+   * --mask-src and --mask-dst, or from a CIDR: which bits of the original addresses count when selecting, or of what is
+   * expected.
+   */
   readonly masks: { src?: Address; dst?: Address } = {};
   readonly nat: { src?: NatWanted; dst?: NatWanted; any?: NatWanted } = {};
   /** Bits that must all be set. */
@@ -121,7 +124,7 @@ export class Settings {
     return this.#events;
   }
 
-  /** Ports to select by of which several may match, by slot; a single one is in `flow`. */
+  /** Sets of ports to select by, by slot; a single port is in `flow`. */
   get ports(): readonly (readonly [slot: number, set: RangeSet])[] {
     return this.#ports === undefined ? [] : [...this.#ports];
   }

@@ -1,4 +1,7 @@
-/** What a row of the option tables is: of the general options (options.ts) and of those that a protocol brings (protocols.ts). */
+/**
+ * What a row of the option tables is: of the general options (options.ts) and of those that a protocol brings
+ * (protocols.ts).
+ */
 import type { Settings } from './settings.ts';
 
 /** A command by its letter; conntrack(8) has no other names for most of them. */
@@ -14,7 +17,10 @@ export interface Option {
   readonly short?: string;
   /** The first is the one that messages have. */
   readonly long: readonly string[];
-  /** Default: it takes none. 'optional': behind `=`, right behind the letter, or the next word unless that begins with a dash. */
+  /**
+   * Default: it takes none. 'optional': behind `=`, right behind the letter, or the next word unless that begins with a
+   * dash.
+   */
   readonly argument?: 'required' | 'optional';
   /** What the help calls the argument. */
   readonly placeholder?: string;
@@ -28,7 +34,7 @@ export interface Option {
   readonly needed?: Commands;
   /** It is about the whole run of the program, such as where its answers come from: no line of -R can have it. */
   readonly ofRun?: boolean;
-  /** It names labels: it is read when --labelmap is known, wherever that stands. */
+  /** It names labels: it is read when --labelmap is known, wherever that option is. */
   readonly namesLabels?: boolean;
   /** It is ours, not conntrack(8)'s. */
   readonly ours?: boolean;
@@ -36,7 +42,7 @@ export interface Option {
   readonly apply: (settings: Settings, value: string | undefined) => void;
 }
 
-/** Options of which one pair must be given whole, the first by preference. */
+/** Pairs of options; one pair must be given completely, preferably the first. */
 export interface Alternatives {
   readonly pairs: readonly (readonly [string, string])[];
   readonly needed: Commands;

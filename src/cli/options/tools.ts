@@ -27,7 +27,7 @@ const FORMAT: ToolOption = {
   long: 'format',
   placeholder: 'FORMAT',
   values: WRITTEN_FORMATS,
-  help: 'pcap, pcapng or hex, where the end of the name of OUT does not say (.pcap, .pcapng, .hex, .txt)',
+  help: 'pcap, pcapng or hex, if the name of OUT does not end with .pcap, .pcapng, .hex or .txt',
 };
 
 export const TOOLS: readonly ToolRow[] = [
@@ -36,8 +36,8 @@ export const TOOLS: readonly ToolRow[] = [
     operands: 'IN OUT',
     help: 'Write a capture as pcap, pcapng or text',
     about: [
-      'IN may be pcap, pcapng, a log of strace -e trace=network -e read=all -e write=all, or the bytes of datagrams as text; each also compressed by gzip.',
-      'What of it is no netlink of netfilter is left out; standard error says how much.',
+      'IN may be pcap, pcapng, a log of strace -e trace=network -e read=all -e write=all, or the bytes of datagrams as text. Each may be compressed by gzip.',
+      'Everything that is not netlink of netfilter is left out; standard error reports how much.',
       '- is standard input or output.',
     ],
     options: [FORMAT],
@@ -48,10 +48,10 @@ export const TOOLS: readonly ToolRow[] = [
     help: 'Write a capture with other addresses, for a public report',
     about: [
       'IN and OUT are as for convert.',
-      'Each address is replaced by another, always by the same; addresses that share n leading bits share n afterwards, and what OUT replays to is the same but for addresses.',
-      'Special addresses stay, multicast and link-local ones stay that.',
-      'Security contexts become x, what is unknown zeros.',
-      'Other families and subsystems, and what cannot be decoded, are left out; standard error says how much.',
+      'Each address is replaced by another, always by the same one. Addresses that share n leading bits also share n afterwards. OUT replays to the same text except for the addresses.',
+      'Special addresses stay. Multicast and link-local addresses remain multicast and link-local.',
+      'Security contexts become x; unknown attributes become zeros.',
+      'Other families and subsystems, and messages that cannot be decoded, are left out; standard error reports how much.',
       'Ports, times, marks, ids, labels and names of helpers stay.',
     ],
     options: [
@@ -60,21 +60,21 @@ export const TOOLS: readonly ToolRow[] = [
         long: 'key-file',
         placeholder: 'FILE',
         file: true,
-        help: 'Bytes that decide about the mapping, so that several captures get the same; without it a random one',
+        help: 'Bytes that determine the mapping, so that several captures get the same one; without it the mapping is random',
       },
       {
         long: 'keep',
         placeholder: 'WHAT,...',
         values: KEEP_WORDS,
         list: true,
-        help: 'private (that an address is private, not which), secctx, unknown, or prefixes whose addresses stay',
+        help: 'private (private addresses become other private ones), secctx, unknown, or prefixes whose addresses stay',
       },
       {
         long: 'drop',
         placeholder: 'WHAT,...',
         values: DROP_WORDS,
         list: true,
-        help: 'Connection labels (labels) and names of helpers (helper) go too',
+        help: 'Also remove connection labels (labels) and names of helpers (helper)',
       },
     ],
   },

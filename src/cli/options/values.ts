@@ -1,4 +1,7 @@
-/** What options take, read as conntrack(8) reads it, with its messages where it complains; but numbers must be whole words, and in range. */
+/**
+ * What options take, read as conntrack(8) reads it, with its messages where it complains; but numbers must be whole
+ * words, and in range.
+ */
 
 import { parseIpv4, parseIpv6 } from '../../ctnetlink/address.ts';
 import { prefixMask } from '../../ctnetlink/filter/prefix.ts';
@@ -12,8 +15,8 @@ const ANY_BASE = /^(?:0x[\da-f]+|0[0-7]*|[1-9]\d*)$/i;
 const DECIMAL = /^\d+$/;
 
 /**
- * A number of at most `bits`. conntrack(8) reads the digits in front as strtoul(3) does and takes 0 where there are none, so that `-D -m abc` deletes
- * the flows with mark 0. Here the whole word must be a number, and in range.
+ * A number of at most `bits`. conntrack(8) reads the digits in front as strtoul(3) does and takes 0 where there are
+ * none, so that `-D -m abc` deletes the flows with mark 0. Here the whole word must be a number, and in range.
  * @throws UsageError
  */
 export function unsigned(text: string, bits: number, base: 0 | 10 = 0): number {
@@ -154,7 +157,10 @@ export function parseNat(text: string, option: string): NatWanted & { family: Fa
   return { family, address, port: port === undefined ? undefined : Number(port) };
 }
 
-/** The names of `known` that a comma-separated list means: any beginning of a name in any case, the first that fits. @throws UsageError */
+/**
+ * The names of `known` that a comma-separated list means: any beginning of a name in any case, the first that fits.
+ * @throws UsageError
+ */
 export function listed<Name extends string>(text: string, known: readonly Name[]): Name[] {
   // A comma in front ends the list: what follows is one name.
   return text.split(/(?<!,|^),/).map((part) => {

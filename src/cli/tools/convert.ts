@@ -1,4 +1,7 @@
-/** `ctnetlink convert IN OUT`: a capture in another format or with other contents, in constant memory where it is a file. */
+/**
+ * `ctnetlink convert IN OUT`: a capture in another format or with other contents, in constant memory where it is a
+ * file.
+ */
 import { closeSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
 import { capturedDatagrams } from '../../capture/capture.ts';
 import type { CapturedDatagram } from '../../capture/datagram.ts';
@@ -131,7 +134,7 @@ function inPieces(write: (bytes: Uint8Array) => Promise<void>, close: () => void
 }
 
 function standardOutput(): PieceOutput {
-  // Who reads no more has enough: `| head`.
+  // A reader that stops has enough: `| head`.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 141 : 1));
   const write = (bytes: Uint8Array): Promise<void> =>
     new Promise((resolve) => void process.stdout.write(bytes, () => resolve()));

@@ -13,7 +13,7 @@ export function refuseSame(from: string, to: string): void {
     throw new UsageError(`${to} is the file that is read; name another one`);
 }
 
-/** Undefined where there is no file, or none that this program may look at: who opens it says why. */
+/** Undefined if there is no file, or if this program may not look at it: opening it reports why. */
 function look(path: string, standard: number): Stats | undefined {
   try {
     return path === STANDARD ? fstatSync(standard) : statSync(path);

@@ -21,7 +21,8 @@ export class Codec extends TemplateWriter {
   /** Slots with nothing set, to be copied. `undefined` is "not set"; 0 is a value. */
   readonly emptySlots: readonly SlotValue[];
   /**
-   * The same to read into: `read` adds the rare slots when one of them arrives. A slot beyond the end is not set either.
+   * The same to read into: `read` adds the rare slots when one of them arrives. A slot beyond the end is not set
+   * either.
    */
   readonly emptyCommonSlots: readonly SlotValue[];
   readonly #tables: Tables;
