@@ -1,1 +1,2 @@
 export * from './nfgenmsg.ts';
+export { writeNfgenmsg } from './request.ts';

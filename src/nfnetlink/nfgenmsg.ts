@@ -1,7 +1,6 @@
 import { DecodeError } from '../netlink/errors.ts';
-import type { Writer } from '../netlink/writer.ts';
 import { NLMSG_HDRLEN } from '../uapi/netlink.ts';
-import { NFGENMSG_LEN, NFNETLINK_V0 } from '../uapi/nfnetlink.ts';
+import { NFGENMSG_LEN } from '../uapi/nfnetlink.ts';
 
 /** struct nfgenmsg of linux/netfilter/nfnetlink.h, right behind the nlmsghdr. */
 export interface nfgenmsg {
@@ -37,11 +36,4 @@ export function attributesOf(offset: number, end: number): number {
 export function readNfgenmsg(view: DataView, offset: number, end: number): nfgenmsg {
   const at = attributesOf(offset, end) - NFGENMSG_LEN;
   return { nfgen_family: view.getUint8(at), version: view.getUint8(at + 1), res_id: view.getUint16(at + 2) };
-}
-
-export function writeNfgenmsg(writer: Writer, family: number, version: number = NFNETLINK_V0, resId = 0): void {
-  const at = writer.reserve(NFGENMSG_LEN);
-  writer.bytes[at] = family;
-  writer.bytes[at + 1] = version;
-  writer.view.setUint16(at + 2, resId);
 }

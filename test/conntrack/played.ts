@@ -5,7 +5,7 @@ import { Flow, flowCodec } from '../../src/ctnetlink/flow.ts';
 import { decodeFlow } from '../../src/ctnetlink/message.ts';
 import { viewOf } from '../../src/netlink/byteorder.ts';
 import { Writer } from '../../src/netlink/writer.ts';
-import { writeNfgenmsg } from '../../src/nfnetlink/nfgenmsg.ts';
+import { writeNfgenmsg } from '../../src/nfnetlink/request.ts';
 import { NLM_F_CREATE, NLM_F_EXCL, NLM_F_MULTI } from '../../src/uapi/netlink.ts';
 import { AF_INET, AF_INET6 } from '../../src/uapi/socket.ts';
 import { ack, done, FakeTransport, headerOf, message, type Script } from '../support/fake-transport.ts';

@@ -5,7 +5,7 @@ import { Expectation, expectationCodec } from '../../src/ctnetlink/expectation.t
 import { decodeExpectation } from '../../src/ctnetlink/message.ts';
 import { viewOf } from '../../src/netlink/byteorder.ts';
 import { Writer } from '../../src/netlink/writer.ts';
-import { writeNfgenmsg } from '../../src/nfnetlink/nfgenmsg.ts';
+import { writeNfgenmsg } from '../../src/nfnetlink/request.ts';
 import { printExpectations } from '../oracle/expect-print.ts';
 import type { PrintOptions } from '../oracle/oracle.ts';
 import type { Random } from '../support/random.ts';

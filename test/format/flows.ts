@@ -9,7 +9,7 @@ import type { nlmsghdr } from '../../src/netlink/nlmsg.ts';
 import type { Request } from '../../src/netlink/request.ts';
 import { NetlinkSocket } from '../../src/netlink/socket.ts';
 import { Writer } from '../../src/netlink/writer.ts';
-import { writeNfgenmsg } from '../../src/nfnetlink/nfgenmsg.ts';
+import { writeNfgenmsg } from '../../src/nfnetlink/request.ts';
 import { openTransport } from '../../src/transport/open.ts';
 import type { Random } from '../support/random.ts';
 

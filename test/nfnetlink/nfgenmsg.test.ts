@@ -2,14 +2,8 @@ import { expect } from 'chai';
 import { viewOf } from '../../src/netlink/byteorder.ts';
 import { DecodeError } from '../../src/netlink/errors.ts';
 import { Writer } from '../../src/netlink/writer.ts';
-import {
-  attributesOf,
-  nfnlMessage,
-  nfnlSubsystem,
-  nfnlType,
-  readNfgenmsg,
-  writeNfgenmsg,
-} from '../../src/nfnetlink/nfgenmsg.ts';
+import { attributesOf, nfnlMessage, nfnlSubsystem, nfnlType, readNfgenmsg } from '../../src/nfnetlink/nfgenmsg.ts';
+import { writeNfgenmsg } from '../../src/nfnetlink/request.ts';
 import { message } from '../support/fake-transport.ts';
 
 describe('nfgenmsg', () => {

@@ -13,7 +13,8 @@ import { HOST_LITTLE_ENDIAN, viewOf } from '../../src/netlink/byteorder.ts';
 import { DecodeError } from '../../src/netlink/errors.ts';
 import { align4, newNlmsghdr, readNlmsghdr } from '../../src/netlink/nlmsg.ts';
 import { Writer } from '../../src/netlink/writer.ts';
-import { nfnlMessage, nfnlSubsystem, nfnlType, writeNfgenmsg } from '../../src/nfnetlink/nfgenmsg.ts';
+import { nfnlMessage, nfnlSubsystem, nfnlType } from '../../src/nfnetlink/nfgenmsg.ts';
+import { writeNfgenmsg } from '../../src/nfnetlink/request.ts';
 import { EBUSY, EEXIST, EINVAL, ENOENT, EOPNOTSUPP } from '../../src/uapi/errno.ts';
 import { IPPROTO_TCP, IPPROTO_UDP } from '../../src/uapi/in.ts';
 import {

@@ -3,6 +3,7 @@
  * harm.
  */
 import type { Request } from '../../netlink/request.ts';
+import { NfnlRequest, operations } from '../../nfnetlink/request.ts';
 import { NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REQUEST } from '../../uapi/netlink.ts';
 import { NFNL_SUBSYS_CTNETLINK_EXP } from '../../uapi/nfnetlink.ts';
 import * as cta from '../../uapi/nfnetlink_conntrack.ts';
@@ -19,7 +20,6 @@ import {
   expectationSlot,
 } from '../expectation.ts';
 import { checkTuple, hasPorts, hasTuple, type TupleSlots } from '../tuple.ts';
-import { NfnlRequest, operations } from './nfnl.ts';
 
 const ACK = NLM_F_REQUEST | NLM_F_ACK;
 const DUMP = NLM_F_REQUEST | NLM_F_DUMP;
@@ -39,7 +39,7 @@ export type ExpectationQuery = keyof typeof MESSAGES;
 
 export const EXPECTATION_QUERIES = operations(NFNL_SUBSYS_CTNETLINK_EXP, MESSAGES);
 
-class ExpectationRequest extends NfnlRequest {
+class ExpectationRequest extends NfnlRequest<Expectation> {
   override subject(): string | undefined {
     const { attributes } = this;
     if (!(attributes instanceof Expectation) || !hasTuple(attributes.slots, EXPECTED)) return undefined;

@@ -1,5 +1,6 @@
 /** One function a query makes its request: what each sends, and what is refused before it can do harm. */
 import type { Request } from '../../netlink/request.ts';
+import { NfnlRequest, operations } from '../../nfnetlink/request.ts';
 import { NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REQUEST } from '../../uapi/netlink.ts';
 import { IPS_CONFIRMED } from '../../uapi/nf_conntrack_common.ts';
 import { NFNETLINK_V1, NFNL_SUBSYS_CTNETLINK } from '../../uapi/nfnetlink.ts';
@@ -13,7 +14,6 @@ import { identity, type Naming } from '../identity.ts';
 import { requestNat } from '../nat.ts';
 import { setTcpFlags } from '../tcp-flags.ts';
 import { checkTuple, completeFrom, hasAddress, hasTuple, ORIG, REPLY, slotOfProperty } from '../tuple.ts';
-import { NfnlRequest, operations } from './nfnl.ts';
 
 const ACK = NLM_F_REQUEST | NLM_F_ACK;
 const DUMP = NLM_F_REQUEST | NLM_F_DUMP;
@@ -41,7 +41,11 @@ export type QueryName = keyof typeof MESSAGES;
 
 export const QUERIES = operations(NFNL_SUBSYS_CTNETLINK, MESSAGES);
 
-class FlowRequest extends NfnlRequest {
+class FlowRequest extends NfnlRequest<Flow> {
+  protected override get filters(): boolean {
+    return super.filters || [this.attributes].flat().some(({ slots }) => slots.some((value) => value !== undefined));
+  }
+
   override subject(): string | undefined {
     const { attributes, kind } = this;
     if (!(attributes instanceof Flow) || kind.dump || kind === QUERIES.flush) return undefined;
