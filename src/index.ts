@@ -70,6 +70,7 @@ export {
   TransportError,
   UnsupportedError,
 } from './netlink/errors.ts';
+export type { Netns, NetnsInfo } from './netlink/netns.ts';
 export type { TrackerCounts } from './netlink/sequence.ts';
 export type {
   Datagram,

@@ -9,6 +9,7 @@ import { slotOfProperty } from '../ctnetlink/tuple.ts';
 import { millisecondsOf } from '../format/time.ts';
 import { checkOptions } from '../netlink/check.ts';
 import { Lease } from '../netlink/lease.ts';
+import type { NetnsInfo } from '../netlink/netns.ts';
 import type { TrackerCounts } from '../netlink/sequence.ts';
 import { NetlinkSocket } from '../netlink/socket.ts';
 import { checkOpenOptions, forOne, type OpenOptions, openTransport } from '../transport/open.ts';
@@ -98,6 +99,12 @@ export class Conntrack {
    */
   get portid(): number {
     return this.#lease.transport.portid;
+  }
+
+  /** The network namespace that it was opened in, where `netns` named one: `{ inode, name }`. */
+  get netns(): NetnsInfo | undefined {
+    const { netns } = this.#lease.transport;
+    return netns && { inode: netns.inode, name: netns.name };
   }
 
   /**

@@ -4,6 +4,8 @@
  * second queue (except with `receiveAhead`).
  */
 
+import type { Netns, NetnsInfo } from './netns.ts';
+
 /** One datagram. It belongs to the transport and is valid until the next `receive`: copy what must stay. */
 export interface Datagram {
   bytes: Uint8Array;
@@ -34,6 +36,9 @@ export interface Transport {
    * misread is decided by it: see ctnetlink/filter/support.ts.
    */
   readonly release: string | undefined;
+  /** The network namespace that the socket was asked to be in, and is; not there where none was asked for. */
+  readonly netns?: NetnsInfo | undefined;
+
   /** True once nothing can come any more without a further `send`: the end of a replay. Never true of a real socket. */
   readonly ended: boolean;
 
@@ -94,6 +99,8 @@ export interface Transport {
 }
 
 export interface TransportOptions {
+  /** The network namespace that the socket is opened in: see Netns. Default: that of the calling thread. */
+  netns?: Netns;
   /**
    * SO_RCVBUF in bytes, of sockets that take events (a Conntrack opens its sockets for requests without it): a limit of
    * what waits in the kernel, not an allocation. Default: 8 MiB (13,107 events) where the transport can pass

@@ -6,8 +6,9 @@ import { type FileSource, fileSource } from '../capture/file-source.ts';
 import { scan } from '../capture/scan.ts';
 import { memorySource, type Source } from '../capture/source.ts';
 import { checkOptions, describe } from '../netlink/check.ts';
+import { UnsupportedError } from '../netlink/errors.ts';
 import { runtime } from '../netlink/runtime.ts';
-import type { TransportFactory } from '../netlink/transport.ts';
+import type { TransportFactory, TransportOptions } from '../netlink/transport.ts';
 import { Cursor } from './cursor.ts';
 import { REPLAY_OPTIONS, type ReplayOptions } from './options.ts';
 import { Script } from './script.ts';
@@ -32,11 +33,14 @@ export function replay(capture: string | URL | Uint8Array, options: ReplayOption
   const script = scriptOf(capture);
   let portid = 0;
   const sharing = (cursor: Cursor): TransportFactory => {
-    return async () => new ReplayTransport(cursor, ++portid);
+    return async ({ netns } = {}) => {
+      if (netns !== undefined) throw new UnsupportedError('a capture is in no network namespace: leave netns out');
+      return new ReplayTransport(cursor, ++portid);
+    };
   };
   const shared = sharing(new Cursor(script, options));
   if (options.perSocket !== true) return shared;
-  return Object.assign((): ReturnType<TransportFactory> => shared(), {
+  return Object.assign((given?: TransportOptions): ReturnType<TransportFactory> => shared(given), {
     forOne: () => sharing(new Cursor(script, options)),
   });
 }

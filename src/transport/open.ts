@@ -1,6 +1,7 @@
 /** Which socket runs: the only file that knows the adapters, each loaded when it is wanted. */
 import { type Check, type Checks, checkBoolean, checkInteger, checkOptions, describe } from '../netlink/check.ts';
 import { UnsupportedError } from '../netlink/errors.ts';
+import { checkNetns, Namespace, type Netns } from '../netlink/netns.ts';
 import type { Transport, TransportFactory, TransportOptions } from '../netlink/transport.ts';
 import {
   environmentVariable,
@@ -75,6 +76,7 @@ export const OPEN_OPTIONS: Checks<OpenOptions> = {
     if (typeof value !== 'function' && !isAdapter(value))
       throw new TypeError(`${argument} must be ${NAMES} or a function, not ${describe(value)}`);
   },
+  netns: checkNetns,
   receiveBuffer: checkReceiveBuffer,
   events: checkBoolean,
   reliable: checkBoolean,
@@ -87,14 +89,32 @@ export function checkOpenOptions(options: OpenOptions): void {
   checkOptions(options, OPEN_OPTIONS);
 }
 
+/** A Namespace where callers give a Netns: what is held is nobody else's to see. */
+function held(netns: Netns): Netns {
+  return new Namespace(netns) as unknown as Netns;
+}
+
+function isHeld(netns: unknown): netns is Namespace {
+  return netns instanceof Namespace;
+}
+
 /** The same options for all sockets of one Conntrack, or of one handle: see TransportFactory.forOne. */
 export function forOne<O extends OpenOptions>(options: O): O {
-  const { transport } = options;
-  if (typeof transport !== 'function' || typeof transport.forOne !== 'function') return options;
-  return { ...options, transport: transport.forOne() };
+  const { transport, netns } = options;
+  const shared = { ...options };
+  if (typeof transport === 'function' && typeof transport.forOne === 'function') shared.transport = transport.forOne();
+  if (netns !== undefined) shared.netns = held(netns);
+  return shared;
 }
 
 const METHODS = ['start', 'send', 'receive', 'joinGroup', 'leaveGroup', 'ref', 'unref', 'close'] as const;
+
+/** Whoever asks for a namespace must not change the table of another. @throws UnsupportedError */
+function checkNamespace(transport: Transport, { netns }: OpenOptions): Transport {
+  if (netns === undefined || transport.netns !== undefined) return transport;
+  transport.close();
+  throw new UnsupportedError(`the transport '${transport.name}' opens no socket in another network namespace`);
+}
 
 /** What a program's own function gave. @throws TypeError for what is no transport */
 function checkTransport(transport: Transport): Transport {
@@ -111,8 +131,9 @@ function checkTransport(transport: Transport): Transport {
  */
 export async function openTransport(options: OpenOptions = {}): Promise<Transport> {
   checkOpenOptions(options);
-  const { transport } = options;
-  if (typeof transport === 'function') return checkTransport(await transport(options));
+  const { transport, netns } = options;
+  if (netns !== undefined && !isHeld(netns)) return await openTransport({ ...options, netns: held(netns) });
+  if (typeof transport === 'function') return checkNamespace(checkTransport(await transport(options)), options);
   if (transport !== undefined) return await ADAPTERS[transport](options);
   const wanted = environmentVariable('CTNETLINK_TRANSPORT');
   if (wanted !== undefined && wanted !== '') {

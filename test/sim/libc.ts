@@ -313,6 +313,15 @@ export class SimulatedLibc implements Libc {
     });
   }
 
+  /** There is one network namespace here, and no files. */
+  open(_path: Uint8Array | null, _flags: number): number {
+    return this.#call(() => -ENOENT);
+  }
+
+  setns(_fd: number, _type: number): number {
+    return this.#call(() => -EINVAL);
+  }
+
   uname(names: Uint8Array | null): number {
     return this.#call(() => {
       const view = this.#passed(names);

@@ -227,6 +227,8 @@ export async function openAddon(options: AddonOptions = {}): Promise<Transport> 
   if ('Deno' in globalThis || 'Bun' in globalThis)
     throw new UnsupportedError("the transport 'addon' runs on Node only");
   if (!isMainThread) throw new UnsupportedError("the transport 'addon' crashes outside of Node's main thread");
+  if (options.netns !== undefined)
+    throw new UnsupportedError("the transport 'addon' opens no socket in another network namespace");
   if (options.events === true && options.eventsMayAbortProcess !== true) throw new UnsupportedError(EVENTS_REFUSED);
   const { RawNetlinkSocket } = await load();
   const socket = attempt(

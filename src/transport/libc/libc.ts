@@ -31,6 +31,8 @@ export const FUNCTIONS = {
   read: ['i32', 'pointer', 'u32'],
   write: ['i32', 'pointer', 'u32'],
   close: ['i32'],
+  open: ['pointer', 'i32'],
+  setns: ['i32', 'i32'],
   uname: ['pointer'],
   syscall: ['i32', 'i32', 'i64', 'i32', 'i32', 'pointer', 'i32'],
 } as const satisfies Readonly<Record<string, readonly CType[]>>;

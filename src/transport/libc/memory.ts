@@ -54,7 +54,11 @@ export const AIOCB_NBYTES = 24;
 export const AIOCB_SIGEV_NOTIFY = 44;
 export const SIGEV_NONE = 1;
 
-/** Several pieces, or none: if one is not available, the others are given back. @throws RangeError */
+// struct statx { __u32 mask, blksize; __u64 attributes; __u32 nlink, uid, gid; __u16 mode, spare; __u64 ino; ... }
+export const STATX_SIZE = 256;
+export const STX_INO = 32;
+
+/** Several pieces, or none: what was there is given back when one is not to be had. @throws RangeError */
 export function allocateAll(libc: Calls, ...sizes: number[]): Memory[] {
   const pieces: Memory[] = [];
   try {
@@ -108,6 +112,11 @@ export class Memory {
 
   getU32(at: number): number {
     return this.view.getUint32(at, HOST_LITTLE_ENDIAN);
+  }
+
+  /** Exact below 2^53. */
+  getU64(at: number): number {
+    return Number(this.view.getBigUint64(at, HOST_LITTLE_ENDIAN));
   }
 
   getI32(at: number): number {

@@ -4,6 +4,7 @@
  */
 import { DUMP_CHARGE } from '../../netlink/charges.ts';
 import { ClosedError, errnoName, OverrunError, TransportError } from '../../netlink/errors.ts';
+import type { Namespace } from '../../netlink/netns.ts';
 import { isMainThread } from '../../netlink/platform.ts';
 import { runtime } from '../../netlink/runtime.ts';
 import type { Datagram, Transport, TransportListener, TransportOptions } from '../../netlink/transport.ts';
@@ -32,6 +33,7 @@ import { MOST as INBOX_SLOTS, Inbox } from './io_uring/inbox.ts';
 import { checkPlatform, type Libc } from './libc.ts';
 import { Losses } from './losses.ts';
 import { allocateAll, Memory, SOCKADDR_NL_PID, SOCKADDR_NL_SIZE } from './memory.ts';
+import { assertAtHome, enter, leave, openInside } from './netns.ts';
 import { SocketOptions } from './options.ts';
 import { Outgoing } from './outgoing.ts';
 import { Pace } from './pace.ts';
@@ -59,6 +61,7 @@ export class LibcTransport implements Transport {
   readonly name: string;
   readonly portid: number;
   readonly release: string | undefined;
+  readonly netns: Namespace | undefined;
   readonly ended = false;
   readonly window: number;
   readonly queueLimit: number;
@@ -88,11 +91,13 @@ export class LibcTransport implements Transport {
   /** @throws TransportError */
   constructor(libc: Libc, options: TransportOptions) {
     const { receiveBuffer = DEFAULT_BUFFER, events = false, reliable = false, receiveAhead = false } = options;
+    const { netns } = options as { netns?: Namespace };
     this.name = libc.name;
     this.#libc = libc;
     this.#reliable = reliable;
     this.#wantsInbox = receiveAhead;
-    this.#fd = open(libc);
+    this.#fd = netns === undefined ? open(libc) : openIn(libc, netns);
+    this.netns = netns;
     let known: SocketOptions | undefined;
     let outgoing: Outgoing | undefined;
     try {
@@ -113,6 +118,7 @@ export class LibcTransport implements Transport {
       known?.free();
       outgoing?.free();
       libc.close(this.#fd);
+      if (netns !== undefined) leave(libc, netns);
       throw error;
     }
     this.#options = known;
@@ -215,6 +221,7 @@ export class LibcTransport implements Transport {
 
   #free(): void {
     this.#libc.close(this.#fd);
+    if (this.netns !== undefined) leave(this.#libc, this.netns);
     this.#options.free();
     this.#outgoing.free();
     this.#slots.free();
@@ -390,6 +397,17 @@ function open(libc: Libc): number {
   }
 }
 
+/** @throws TransportError */
+function openIn(libc: Libc, netns: Namespace): number {
+  enter(libc, netns);
+  try {
+    return openInside(libc, netns, () => open(libc));
+  } catch (error) {
+    leave(libc, netns);
+    throw error;
+  }
+}
+
 /** What needs io_uring or aio.h, and memory for it; undefined where there is none. */
 function whereItCan<T>(make: () => T): T | undefined {
   try {
@@ -407,5 +425,6 @@ function whereItCan<T>(make: () => T): T | undefined {
  */
 export function openSocket(libc: Libc, options: TransportOptions = {}): Transport {
   checkPlatform(libc.name);
+  assertAtHome();
   return new LibcTransport(libc, options);
 }

@@ -12,6 +12,7 @@ import type { OpenOptions } from '../../../src/transport/open.ts';
  * - io_uring: the kernel receives by itself, also while JavaScript works
  * - options: extended ACK and socket filters
  * - connected: takes datagrams from the kernel alone, except where it receives events
+ * - netns: opens in another network namespace
  * - workers: runs in worker threads
  * - processes: programs can be started that open such transports, and an idle one lets them end (`unref` works)
  */
@@ -23,6 +24,7 @@ export type Capability =
   | 'io_uring'
   | 'options'
   | 'connected'
+  | 'netns'
   | 'workers'
   | 'processes';
 

@@ -16,6 +16,7 @@ import { EVENTS } from './events.ts';
 import { FOREIGN } from './foreign.ts';
 import { LOSSES } from './losses.ts';
 import { NESTED } from './nested.ts';
+import { NETNS } from './netns.ts';
 import { OPTIONS } from './options.ts';
 import { PROCESSES } from './processes.ts';
 import { REQUESTS } from './requests.ts';
@@ -28,6 +29,7 @@ const ALL = [
   ...OPTIONS,
   ...DUMPS,
   ...NESTED,
+  ...NETNS,
   ...CLOSING,
   ...EVENTS,
   ...LOSSES,

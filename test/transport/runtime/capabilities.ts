@@ -18,7 +18,7 @@ export interface Examined {
 const CANNOT: Readonly<Record<TransportName, readonly Capability[]>> = {
   // It reads on by itself and queues what nobody receives; an overrun aborts the process; it has no way to set options,
   // or to connect.
-  addon: ['backpressure', 'losses', 'ahead', 'io_uring', 'options', 'connected', 'workers'],
+  addon: ['backpressure', 'losses', 'ahead', 'io_uring', 'options', 'connected', 'netns', 'workers'],
   'node:ffi': [],
   koffi: [],
   deno: [],
