@@ -2,14 +2,17 @@
 import { type Check, checkInteger, checkOptions, describe } from './check.ts';
 
 /**
- * A network namespace: a name as of `ip netns` (`/run/netns/NAME`), a path (whatever has a slash), that of a process, or an open descriptor
- * of one, which is not closed.
+ * A network namespace: a name of `ip netns` (`/run/netns/NAME`), a path (anything with a slash), the namespace of a
+ * process, or an open descriptor of one, which stays open.
  */
 export type Netns = string | { pid: number } | { fd: number };
 
 /** The namespace that a socket is in. */
 export interface NetnsInfo {
-  /** What tells it from others while it exists: the number in `net:[4026531840]`, as lsns(8) and `ls -l /proc/PID/ns/net` show it. */
+  /**
+   * What identifies it while it exists: the number in `net:[4026531840]`, as lsns(8) and `ls -l
+   * /proc/PID/ns/net` show it.
+   */
   readonly inode: number;
   /** As it was asked for: a name or a path; 'pid 123' and 'fd 7'. */
   readonly name: string;
@@ -21,7 +24,7 @@ const MOST = 0x7fffffff;
 export const checkNetns: Check = (value, argument) => {
   if (value instanceof Namespace) return;
   if (typeof value === 'string') {
-    // A path of a directory would be opened, and then be no namespace: '' and '..' are mistakes that deserve a better word.
+    // '' and '..' would open a folder, which is no namespace. Such a mistake deserves a better message.
     if (value === '' || value === '.' || value === '..' || value.includes('\0'))
       throw new RangeError(`${argument} must be the name or the path of a network namespace, not ${describe(value)}`);
     return;
@@ -41,8 +44,8 @@ export const checkNetns: Check = (value, argument) => {
 };
 
 /**
- * The namespace of the sockets of one Conntrack: what was asked for, and a descriptor of it while one of them is open, so that they are in one
- * namespace also when the name is given to another meanwhile.
+ * The namespace of the sockets of one Conntrack. It keeps a descriptor while one of them is open, so all of them are in
+ * one namespace, even if the name is given to another one meanwhile.
  */
 export class Namespace implements NetnsInfo {
   readonly name: string;

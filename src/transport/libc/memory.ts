@@ -58,7 +58,7 @@ export const SIGEV_NONE = 1;
 export const STATX_SIZE = 256;
 export const STX_INO = 32;
 
-/** Several pieces, or none: what was there is given back when one is not to be had. @throws RangeError */
+/** Several pieces, or none: what was there is given back when one is not available. @throws RangeError */
 export function allocateAll(libc: Calls, ...sizes: number[]): Memory[] {
   const pieces: Memory[] = [];
   try {

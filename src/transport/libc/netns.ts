@@ -1,7 +1,7 @@
 /**
- * Sockets in another network namespace. A namespace is a property of the thread: setns(2), socket(2) and setns(2) back run in one turn, so that
- * nothing else of the program sees it. That needs CAP_SYS_ADMIN in the user namespace that owns the target, and in those of the process and its own
- * namespace.
+ * Sockets in another network namespace. A namespace is a property of the thread: setns(2), socket(2) and setns(2) back
+ * run in one turn, so nothing else in the program sees it. That needs CAP_SYS_ADMIN in the user namespaces that own the
+ * target, the process and its own network namespace.
  */
 import { errnoName, TransportError } from '../../netlink/errors.ts';
 import type { Namespace } from '../../netlink/netns.ts';
