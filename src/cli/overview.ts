@@ -1,7 +1,7 @@
 /** Ten flows of a table in lines that fit a terminal, and how many of which kind there are. */
 import { describeTuple } from '../ctnetlink/describe-tuple.ts';
 import type { Flow } from '../ctnetlink/flow.ts';
-import { ORIG } from '../ctnetlink/tuple.ts';
+import { ORIG } from '../ctnetlink/slots.ts';
 import { escapeControls } from '../netlink/escape.ts';
 import { IPS_NAT_MASK, IPS_SEEN_REPLY } from '../uapi/nf_conntrack_common.ts';
 

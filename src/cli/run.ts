@@ -1,6 +1,6 @@
 /** Carries out what a command line says. */
 import { Conntrack } from '../conntrack/conntrack.ts';
-import { ORIG } from '../ctnetlink/tuple.ts';
+import { ORIG } from '../ctnetlink/slots.ts';
 import type { OpenOptions } from '../transport/open.ts';
 import type { Recorder } from '../transport/record.ts';
 import { deleteFlows, updateFlows } from './commands/change.ts';

@@ -4,8 +4,8 @@ import { CompiledFilter, type Filter } from '../ctnetlink/filter/filter.ts';
 import { kernelSupport } from '../ctnetlink/filter/support.ts';
 import { Flow } from '../ctnetlink/flow.ts';
 import { buildCreate, buildFlush, buildStats, type ChangeQuery } from '../ctnetlink/request/flow.ts';
+import { LABELS } from '../ctnetlink/slots.ts';
 import { type CpuStats, decodeCpuStats, decodeGlobalStats, type GlobalStats } from '../ctnetlink/stats.ts';
-import { slotOfProperty } from '../ctnetlink/tuple.ts';
 import { millisecondsOf } from '../format/time.ts';
 import { checkOptions } from '../netlink/check.ts';
 import { Lease } from '../netlink/lease.ts';
@@ -33,8 +33,6 @@ import {
   sendMany,
 } from './many.ts';
 import { deleteFlow, getFlow, updateFlow } from './one-flow.ts';
-
-const LABELS = slotOfProperty('labels');
 
 export interface ConntrackOptions extends OpenOptions {}
 

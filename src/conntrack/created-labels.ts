@@ -6,14 +6,13 @@
 import type { Flow } from '../ctnetlink/flow.ts';
 import { decodeFlow } from '../ctnetlink/message.ts';
 import { buildGet } from '../ctnetlink/request/flow.ts';
-import { completeFrom, hasAddress, ORIG, REPLY, slotOfProperty } from '../ctnetlink/tuple.ts';
+import { LABELS, ORIG, REPLY } from '../ctnetlink/slots.ts';
+import { completeFrom, hasAddress } from '../ctnetlink/tuple.ts';
 import { Batch } from '../netlink/batch.ts';
 import { lostAnswer, NetlinkError } from '../netlink/errors.ts';
 import type { Lease } from '../netlink/lease.ts';
 import type { Request } from '../netlink/request.ts';
 import { type CallOptions, findOne, isGone } from './call.ts';
-
-const LABELS = slotOfProperty('labels');
 
 /** The flow was created, but without its labels: no rule of its network namespace used labels at that time. */
 export class LabelsError extends NetlinkError {

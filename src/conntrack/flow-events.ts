@@ -2,7 +2,7 @@
 import { CompiledFilter, type Filter } from '../ctnetlink/filter/filter.ts';
 import type { Flow } from '../ctnetlink/flow.ts';
 import { decodeFlow, type EventType, eventTypeOf } from '../ctnetlink/message.ts';
-import { slotOfProperty } from '../ctnetlink/tuple.ts';
+import { EVENT_TIME } from '../ctnetlink/slots.ts';
 import { millisecondsOf } from '../format/time.ts';
 import { type Checks, checkOptions } from '../netlink/check.ts';
 import { NFNLGRP_CONNTRACK_DESTROY, NFNLGRP_CONNTRACK_NEW, NFNLGRP_CONNTRACK_UPDATE } from '../uapi/nfnetlink.ts';
@@ -55,8 +55,6 @@ const EVENT_OPTIONS: Checks<EventOptions> = {
   // Checked when it is compiled.
   filter: () => {},
 };
-
-const EVENT_TIME = slotOfProperty('timestamp.event');
 
 function eventTimeOf({ slots }: Flow): bigint | undefined {
   const time = slots[EVENT_TIME] as number | bigint | undefined;

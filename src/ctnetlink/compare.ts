@@ -14,7 +14,22 @@ import {
 } from '../uapi/in.ts';
 import { type SlotValue, sameValue } from './attributes/kinds.ts';
 import type { Flow } from './flow.ts';
-import { ORIG, REPLY, slotOfProperty, type TupleSlots } from './tuple.ts';
+import {
+  DCCP_STATE,
+  ID,
+  LABELS,
+  LABELS_MASK,
+  MARK,
+  ORIG,
+  REPLY,
+  SCTP_STATE,
+  SECCTX,
+  STATUS,
+  TCP_STATE,
+  TIMEOUT,
+  type TupleSlots,
+  ZONE,
+} from './slots.ts';
 
 /** What only one of two has: `ignored`; the second must have all that the `first` has; `both` have the same. */
 export type Required = 'ignored' | 'first' | 'both';
@@ -31,15 +46,9 @@ export interface Comparison {
   readonly required: Required;
 }
 
-const STATUS = slotOfProperty('status');
-const LABELS = new Set([slotOfProperty('labels'), slotOfProperty('labelsMask')]);
-
-const REST: readonly number[] = [
-  ...['tcp.state', 'sctp.state', 'dccp.state', 'timeout', 'id', 'status', 'secctx'],
-  ...['labels', 'labelsMask'],
-].map((property) => slotOfProperty(property));
+const REST: readonly number[] = [TCP_STATE, SCTP_STATE, DCCP_STATE, TIMEOUT, ID, STATUS, SECCTX, LABELS, LABELS_MASK];
 /** Of these the kernel leaves out 0: see slotsMatch. */
-const ZEROS: readonly number[] = ['mark', 'zone'].map((property) => slotOfProperty(property));
+const ZEROS: readonly number[] = [MARK, ZONE];
 
 export interface TupleComparison {
   readonly proto: number;
@@ -124,7 +133,7 @@ export function slotsMatch(
 
 function restMatches(a: SlotValue, b: SlotValue, slot: number): boolean {
   if (slot === STATUS) return ((a as number) & ~(b as number)) === 0;
-  if (LABELS.has(slot)) return sameBits(a as Uint8Array, b as Uint8Array);
+  if (slot === LABELS || slot === LABELS_MASK) return sameBits(a as Uint8Array, b as Uint8Array);
   return sameValue(a, b);
 }
 

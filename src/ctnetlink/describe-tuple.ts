@@ -2,7 +2,7 @@
 import { formatIpv4, formatIpv6 } from './address.ts';
 import type { SlotValue } from './attributes/kinds.ts';
 import { inverse, PROTOCOLS } from './names.ts';
-import type { TupleSlots } from './tuple.ts';
+import type { TupleSlots } from './slots.ts';
 
 const NAMES = inverse(PROTOCOLS);
 

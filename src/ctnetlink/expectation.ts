@@ -9,7 +9,7 @@ import type {
 import type { SlotValue } from './attributes/kinds.ts';
 import { Codec, type SlotHolder, type UnknownAttribute } from './codec/codec.ts';
 import type { Family } from './names.ts';
-import { slotIn, tupleSlots } from './tuple.ts';
+import { EXPECT_MASK, EXPECT_MASTER, EXPECT_NAT, EXPECTED } from './slots.ts';
 
 /** The compiled tables of the expectation subsystem. */
 export const expectationCodec = new Codec({
@@ -18,16 +18,6 @@ export const expectationCodec = new Codec({
   writeOrder: [...EXPECTATION_ATTRIBUTES.keys()],
   padding: [],
 });
-
-export const EXPECTED = tupleSlots(EXPECTATION_ATTRIBUTES, 'tuple');
-export const EXPECT_MASTER = tupleSlots(EXPECTATION_ATTRIBUTES, 'master');
-export const EXPECT_MASK = tupleSlots(EXPECTATION_ATTRIBUTES, 'mask');
-export const EXPECT_NAT = tupleSlots(EXPECTATION_ATTRIBUTES, 'nat');
-
-/** The slot of a property such as 'timeout' or 'nat.direction'. */
-export function expectationSlot(property: keyof ExpectationProperties | 'nat.direction'): number {
-  return slotIn(EXPECTATION_ATTRIBUTES, property);
-}
 
 const SCHEMA = new Schema({
   argument: 'expectation',

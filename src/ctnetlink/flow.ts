@@ -1,4 +1,3 @@
-import { describe } from '../netlink/check.ts';
 import { Schema } from './accessors/schema.ts';
 import { ATTRIBUTES, COMMON_SLOTS, PADDING, WRITE_ORDER } from './attributes/flow.ts';
 import type { FlowInit, FlowJSON, FlowProperties, FlowView } from './attributes/flow-properties.ts';
@@ -7,7 +6,7 @@ import { Codec, type SlotHolder, type UnknownAttribute } from './codec/codec.ts'
 import { keyOf } from './key.ts';
 import type { Family } from './names.ts';
 import { type Translation, translationOf } from './nat.ts';
-import { MASTER, ORIG, REPLY } from './tuple.ts';
+import { MASTER, ORIG, REPLY } from './slots.ts';
 
 /** The compiled tables of the conntrack subsystem. */
 export const flowCodec = new Codec({
@@ -16,21 +15,6 @@ export const flowCodec = new Codec({
   writeOrder: WRITE_ORDER,
   padding: PADDING,
 });
-
-const SLOT_OF_ID: readonly number[] = (() => {
-  const slots: number[] = [];
-  ATTRIBUTES.forEach((row, slot) => {
-    if (row.id !== undefined) slots[row.id] = slot;
-  });
-  return slots;
-})();
-
-/** The slot of an ATTR_ number. @throws RangeError when there is no such attribute */
-export function slotOfId(id: number): number {
-  const slot = SLOT_OF_ID[id];
-  if (slot === undefined) throw new RangeError(`attribute ${describe(id)} is not an ATTR_ number`);
-  return slot;
-}
 
 const SCHEMA = new Schema({
   argument: 'flow',

@@ -1,10 +1,7 @@
 /** What names a flow to the kernel, and whether the flow that it found is the one that was meant. */
 import { Flow, flowCodec } from './flow.ts';
-import { checkTuple, hasTuple, ORIG, origZone, REPLY, slotOfProperty } from './tuple.ts';
-
-const ZONE = slotOfProperty('zone');
-const ID = slotOfProperty('id');
-const START = slotOfProperty('timestamp.start');
+import { ID, ORIG, REPLY, START, ZONE } from './slots.ts';
+import { checkTuple, hasTuple, origZone } from './tuple.ts';
 
 const BY_ORIG = [ORIG.family, ...ORIG.all, ZONE];
 const BY_REPLY = [REPLY.family, ...REPLY.all, ZONE];

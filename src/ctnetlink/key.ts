@@ -1,9 +1,8 @@
 /** A text for the tuple and zone that the kernel knows a flow by. */
 import { formatIpv4, formatIpv6 } from './address.ts';
 import type { SlotValue } from './attributes/kinds.ts';
-import { checkTuple, ORIG, origZone, partsOf, slotOfProperty } from './tuple.ts';
-
-const ID = slotOfProperty('id');
+import { ID, ORIG } from './slots.ts';
+import { checkTuple, origZone, partsOf } from './tuple.ts';
 
 /**
  * Zone, protocol, source, destination, and what the protocol has, with slashes between them. Numbers, because a

@@ -5,9 +5,9 @@ import { NFGENMSG_LEN, NFNL_SUBSYS_CTNETLINK, NFNL_SUBSYS_CTNETLINK_EXP } from '
 import { IPCTNL_MSG_CT_DELETE, IPCTNL_MSG_CT_NEW } from '../uapi/nfnetlink_conntrack.ts';
 import { AF_INET, AF_INET6 } from '../uapi/socket.ts';
 import type { SlotValue } from './attributes/kinds.ts';
-import { EXPECT_MASK, EXPECT_MASTER, EXPECT_NAT, EXPECTED, Expectation, expectationCodec } from './expectation.ts';
+import { Expectation, expectationCodec } from './expectation.ts';
 import { Flow, flowCodec } from './flow.ts';
-import { MASTER, ORIG, REPLY, type TupleSlots } from './tuple.ts';
+import { EXPECT_MASK, EXPECT_MASTER, EXPECT_NAT, EXPECTED, MASTER, ORIG, REPLY, type TupleSlots } from './slots.ts';
 
 /** The flow that a message reports. */
 export type EventType = 'new' | 'update' | 'destroy';

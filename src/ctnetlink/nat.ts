@@ -2,7 +2,7 @@
 import { IPS_DST_NAT, IPS_SRC_NAT } from '../uapi/nf_conntrack_common.ts';
 import { AF_INET6 } from '../uapi/socket.ts';
 import { KINDS, type SlotValue, sameValue } from './attributes/kinds.ts';
-import { ORIG, REPLY, slotOfProperty } from './tuple.ts';
+import { ORIG, REPLY, STATUS, slotOfProperty } from './slots.ts';
 
 /** What one end of a flow was translated to. */
 export interface TranslatedEnd {
@@ -50,7 +50,6 @@ export const NAT_ENDS: Readonly<Record<'src' | 'dst', NatEnd>> = {
   },
 };
 const ICMP_ID: Pair = [ORIG.icmpId, REPLY.icmpId];
-const STATUS = slotOfProperty('status');
 
 /** Undefined when neither end was translated. */
 export function translationOf(slots: readonly SlotValue[]): Translation | undefined {

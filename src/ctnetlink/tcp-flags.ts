@@ -7,9 +7,8 @@ import {
 } from '../uapi/nf_conntrack_tcp.ts';
 import type { SlotValue } from './attributes/kinds.ts';
 import { TCP_STATES } from './names.ts';
-import { slotOfProperty } from './tuple.ts';
+import { slotOfProperty, TCP_STATE } from './slots.ts';
 
-const STATE = slotOfProperty('tcp.state');
 const WSCALES = ['tcp.wscaleOrig', 'tcp.wscaleReply'].map((name) => slotOfProperty(name));
 const DIRECTIONS = [
   ['tcp.flagsOrig', 'tcp.maskOrig'],
@@ -26,7 +25,7 @@ const LASTING =
  * TIME_WAIT on a direction has also begun to close.
  */
 export function beLiberal(slots: SlotValue[]): void {
-  const state = (slots[STATE] ?? 0) as number;
+  const state = (slots[TCP_STATE] ?? 0) as number;
   const closing = state >= TCP_STATES.TIME_WAIT ? IP_CT_TCP_FLAG_CLOSE_INIT : 0;
   const flags = IP_CT_TCP_FLAG_BE_LIBERAL | IP_CT_TCP_FLAG_SACK_PERM | closing;
   for (const slot of FLAGS) slots[slot] = flags;

@@ -1,66 +1,10 @@
-/** Where the parts of each tuple lie: the slots that requests, filters and formats name directly. */
+/** What the kernel demands of a tuple, and how the tuples of the two directions follow from each other. */
 
 import * as ipproto from '../uapi/in.ts';
-import { ATTRIBUTES } from './attributes/flow.ts';
 import type { SlotValue } from './attributes/kinds.ts';
-import type { AttributeRow } from './attributes/row.ts';
 import { ICMP_ANSWERS, ICMPV6_ANSWERS } from './icmp.ts';
 import { inverse, PROTOCOLS } from './names.ts';
-
-export interface TupleSlots<Group extends string = string> {
-  readonly group: Group;
-  readonly family: number;
-  readonly src4: number;
-  readonly dst4: number;
-  readonly src6: number;
-  readonly dst6: number;
-  readonly proto: number;
-  readonly sport: number;
-  readonly dport: number;
-  readonly icmpType: number;
-  readonly icmpCode: number;
-  readonly icmpId: number;
-  readonly zone: number;
-  /** All of these but the family, which is no attribute of its own. */
-  readonly all: readonly number[];
-}
-
-/** The slot of a property such as 'mark' or 'orig.src'; of the IPv6 one where `kind` says so. */
-export function slotIn(rows: readonly AttributeRow[], property: string, kind?: string): number {
-  const slot = rows.findIndex((row) => row.property === property && (kind === undefined || row.kind === kind));
-  if (slot < 0) throw new RangeError(`no attribute row has the property '${property}'`);
-  return slot;
-}
-
-/** The same of a flow. */
-export function slotOfProperty(property: string, kind?: string): number {
-  return slotIn(ATTRIBUTES, property, kind);
-}
-
-/** Where the tuple of this group lies. */
-export function tupleSlots<Group extends string>(rows: readonly AttributeRow[], group: Group): TupleSlots<Group> {
-  const slot = (name: string, kind?: string): number => slotIn(rows, `${group}.${name}`, kind);
-  const tuple = {
-    family: slot('family'),
-    src4: slot('src', 'ipv4'),
-    dst4: slot('dst', 'ipv4'),
-    src6: slot('src', 'ipv6'),
-    dst6: slot('dst', 'ipv6'),
-    proto: slot('proto'),
-    sport: slot('sport'),
-    dport: slot('dport'),
-    icmpType: slot('icmpType'),
-    icmpCode: slot('icmpCode'),
-    icmpId: slot('icmpId'),
-    zone: slot('zone'),
-  };
-  const all = Object.values(tuple).filter((each) => each !== tuple.family);
-  return { group, ...tuple, all: all.sort((a, b) => a - b) };
-}
-
-export const ORIG = tupleSlots(ATTRIBUTES, 'orig');
-export const REPLY = tupleSlots(ATTRIBUTES, 'reply');
-export const MASTER = tupleSlots(ATTRIBUTES, 'master');
+import { ORIG, type TupleSlots, ZONE } from './slots.ts';
 
 /** Sets the addresses and protocols of `to` to the inverse of `from`, as an answer has them. */
 export function turnRound(slots: SlotValue[], from: TupleSlots, to: TupleSlots): void {
@@ -113,8 +57,6 @@ export function hasTuple(slots: readonly SlotValue[], tuple: TupleSlots): boolea
   for (let i = 0; i < all.length; i++) if (slots[all[i]] !== undefined) return true;
   return false;
 }
-
-const ZONE = slotOfProperty('zone');
 
 /**
  * The zone of a flow's original direction, of both directions or of that one: 0 where it has none, or one of the reply

@@ -1,6 +1,6 @@
 /** What XML of flows and XML of expectations have in common. */
 import type { SlotValue } from '../ctnetlink/attributes/kinds.ts';
-import type { TupleSlots } from '../ctnetlink/tuple.ts';
+import type { TupleSlots } from '../ctnetlink/slots.ts';
 import { replaceControls } from '../netlink/escape.ts';
 import { FAMILY_NAMES, PROTOCOL_NAMES } from './names.ts';
 import { twoDigits } from './time.ts';

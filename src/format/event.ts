@@ -2,13 +2,13 @@
 import type { Expectation } from '../ctnetlink/expectation.ts';
 import type { Flow } from '../ctnetlink/flow.ts';
 import type { EventType } from '../ctnetlink/message.ts';
+import { EVENT_TIME } from '../ctnetlink/slots.ts';
 import { checkString } from '../netlink/check.ts';
 import { escapeControls } from '../netlink/escape.ts';
 import { type ExpectationOptions, type ExpectationXmlOptions, expectationText, expectationXML } from './expectation.ts';
 import { type AnyFormatOptions, checkOf, checkTime, FORMAT_OPTIONS } from './options.ts';
 import { flowText, type PlainOptions, PREFIXES } from './plain.ts';
 import { formatFlowSave } from './save.ts';
-import { EVENT_TIME } from './slots.ts';
 import { kernelTimeval, timeval } from './time.ts';
 import { flowXML, type XmlOptions } from './xml.ts';
 

@@ -4,7 +4,17 @@
  */
 
 import type { SlotValue } from '../ctnetlink/attributes/kinds.ts';
-import { EXPECT_MASK, EXPECT_MASTER, EXPECTED, Expectation, expectationSlot } from '../ctnetlink/expectation.ts';
+import { Expectation } from '../ctnetlink/expectation.ts';
+import {
+  EXPECT_CLASS,
+  EXPECT_FLAGS,
+  EXPECT_HELPER,
+  EXPECT_MASK,
+  EXPECT_MASTER,
+  EXPECT_TIMEOUT,
+  EXPECT_ZONE,
+  EXPECTED,
+} from '../ctnetlink/slots.ts';
 import { escapeControls } from '../netlink/escape.ts';
 import { NF_CT_EXPECT_INACTIVE, NF_CT_EXPECT_PERMANENT, NF_CT_EXPECT_USERSPACE } from '../uapi/nf_conntrack_common.ts';
 import { escapeXML, FLOW_BEGIN, layer3Begin, layer4Begin, when } from './elements.ts';
@@ -28,12 +38,6 @@ export type ExpectationXmlOptions = Pick<XmlOptions, 'type' | 'time' | 'now'>;
 const check = checkOf<AnyFormatOptions & ExpectationOptions>({ ...FORMAT_OPTIONS, received: checkTime });
 const checkXml = checkOf<AnyFormatOptions>(FORMAT_OPTIONS);
 
-const TIMEOUT = expectationSlot('timeout');
-const FLAGS = expectationSlot('flags');
-const ZONE = expectationSlot('zone');
-const HELPER = expectationSlot('helper');
-const CLASS = expectationSlot('class');
-
 const FLAG_NAMES = [
   [NF_CT_EXPECT_PERMANENT, 'PERMANENT'],
   [NF_CT_EXPECT_INACTIVE, 'INACTIVE'],
@@ -42,7 +46,7 @@ const FLAG_NAMES = [
 
 /** The names of the flags that are set. */
 function flagNames(slots: readonly SlotValue[]): string[] {
-  const flags = (slots[FLAGS] ?? 0) as number;
+  const flags = (slots[EXPECT_FLAGS] ?? 0) as number;
   return FLAG_NAMES.filter(([bit]) => (flags & bit) !== 0).map(([, name]) => name);
 }
 
@@ -59,17 +63,17 @@ export function expectationText(expectation: Expectation, options: ExpectationOp
   const { type, received } = options;
   let text = received === undefined ? '' : `[${expectationTimeval(received)}]\t`;
   if (type !== undefined) text += PREFIXES[type];
-  if (slots[TIMEOUT] !== undefined) text += `${(slots[TIMEOUT] as number) >>> 0} `;
+  if (slots[EXPECT_TIMEOUT] !== undefined) text += `${(slots[EXPECT_TIMEOUT] as number) >>> 0} `;
   text += `proto=${slots[EXPECTED.proto] ?? 0}`;
   text += tupleText(slots, EXPECTED, ' src=', ' dst=');
   text += tupleText(slots, EXPECT_MASK, ' mask-src=', ' mask-dst=');
   text += tupleText(slots, EXPECT_MASTER, ' master-src=', ' master-dst=');
-  if (slots[ZONE] !== undefined) text += ` zone=${slots[ZONE]}`;
+  if (slots[EXPECT_ZONE] !== undefined) text += ` zone=${slots[EXPECT_ZONE]}`;
   // Flags without a name leave their space behind.
-  if (slots[FLAGS]) text += ` ${flagNames(slots).join(',')}`;
-  if (slots[CLASS] !== undefined) text += ` class=${(slots[CLASS] as number) >>> 0}`;
-  if (slots[HELPER] === undefined) return text;
-  text += ` helper=${escapeControls(slots[HELPER] as string)}`;
+  if (slots[EXPECT_FLAGS]) text += ` ${flagNames(slots).join(',')}`;
+  if (slots[EXPECT_CLASS] !== undefined) text += ` class=${(slots[EXPECT_CLASS] as number) >>> 0}`;
+  if (slots[EXPECT_HELPER] === undefined) return text;
+  text += ` helper=${escapeControls(slots[EXPECT_HELPER] as string)}`;
   // C takes the space off that parts behind leave, and so one of the helper's own.
   return text.endsWith(' ') ? text.slice(0, -1) : text;
 }
@@ -87,10 +91,11 @@ export function expectationXML(expectation: Expectation, options: ExpectationXml
   let text = options.type === undefined ? '<flow>' : FLOW_BEGIN[options.type];
   text += `${layer3Begin(slots, EXPECTED)}${ofEach(slots, addressesXML)}</layer3>`;
   text += `${layer4Begin(slots, EXPECTED)}${ofEach(slots, layer4XML)}</layer4><meta>`;
-  if (slots[HELPER] !== undefined) text += `<helper-name>${escapeXML(slots[HELPER] as string)}</helper-name>`;
-  if (slots[TIMEOUT] !== undefined) text += `<timeout>${(slots[TIMEOUT] as number) >>> 0}</timeout>`;
-  if (slots[CLASS] !== undefined) text += `<class>${(slots[CLASS] as number) >>> 0}</class>`;
-  if (slots[ZONE] !== undefined) text += `<zone>${slots[ZONE]}</zone>`;
+  if (slots[EXPECT_HELPER] !== undefined)
+    text += `<helper-name>${escapeXML(slots[EXPECT_HELPER] as string)}</helper-name>`;
+  if (slots[EXPECT_TIMEOUT] !== undefined) text += `<timeout>${(slots[EXPECT_TIMEOUT] as number) >>> 0}</timeout>`;
+  if (slots[EXPECT_CLASS] !== undefined) text += `<class>${(slots[EXPECT_CLASS] as number) >>> 0}</class>`;
+  if (slots[EXPECT_ZONE] !== undefined) text += `<zone>${slots[EXPECT_ZONE]}</zone>`;
   if (options.time === true) text += when(options.now);
   for (const name of flagNames(slots)) text += `<${name.toLowerCase()}/>`;
   return `${text}</meta></flow>`;

@@ -5,20 +5,16 @@
  */
 import type { Flow } from '../ctnetlink/flow.ts';
 import { labelBits } from '../ctnetlink/labels.ts';
-import { ORIG, REPLY } from '../ctnetlink/tuple.ts';
-import { escapeControls } from '../netlink/escape.ts';
-import { IPS_ASSURED, IPS_HW_OFFLOAD, IPS_OFFLOAD, IPS_SEEN_REPLY } from '../uapi/nf_conntrack_common.ts';
-import type { LabelMap } from './labelmap.ts';
-import { DCCP_STATE_NAMES, FAMILY_NAMES, PROTOCOL_NAMES, SCTP_STATE_NAMES, TCP_STATE_NAMES } from './names.ts';
-import { type AnyFormatOptions, checkFlow, checkOf, FORMAT_OPTIONS, type FormatOptions } from './options.ts';
 import {
   DCCP_STATE,
   HELPER,
   ID,
   LABELS,
   MARK,
+  ORIG,
   ORIG_BYTES,
   ORIG_PACKETS,
+  REPLY,
   REPLY_BYTES,
   REPLY_PACKETS,
   SCTP_STATE,
@@ -31,7 +27,12 @@ import {
   TIMEOUT,
   USE,
   ZONE,
-} from './slots.ts';
+} from '../ctnetlink/slots.ts';
+import { escapeControls } from '../netlink/escape.ts';
+import { IPS_ASSURED, IPS_HW_OFFLOAD, IPS_OFFLOAD, IPS_SEEN_REPLY } from '../uapi/nf_conntrack_common.ts';
+import type { LabelMap } from './labelmap.ts';
+import { DCCP_STATE_NAMES, FAMILY_NAMES, PROTOCOL_NAMES, SCTP_STATE_NAMES, TCP_STATE_NAMES } from './names.ts';
+import { type AnyFormatOptions, checkFlow, checkOf, FORMAT_OPTIONS, type FormatOptions } from './options.ts';
 import { ctime, deltaTime } from './time.ts';
 import { tupleText } from './tuple.ts';
 

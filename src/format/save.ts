@@ -6,19 +6,28 @@ import { formatIpv4, formatIpv6 } from '../ctnetlink/address.ts';
 import { type SlotValue, sameValue } from '../ctnetlink/attributes/kinds.ts';
 import type { Flow } from '../ctnetlink/flow.ts';
 import { PROTOCOLS } from '../ctnetlink/names.ts';
+import {
+  DCCP_ROLE,
+  DCCP_STATE,
+  ORIG,
+  REPLY,
+  SCTP_STATE,
+  SCTP_VTAG_ORIG,
+  SCTP_VTAG_REPLY,
+  STATUS,
+  TCP_STATE,
+  TIMEOUT,
+  type TupleSlots,
+  ZONE,
+} from '../ctnetlink/slots.ts';
 import { STATUS_BITS } from '../ctnetlink/status.ts';
-import { ORIG, REPLY, slotOfProperty, type TupleSlots } from '../ctnetlink/tuple.ts';
 import { HOST_LITTLE_ENDIAN, swap32 } from '../netlink/byteorder.ts';
 import { IPPROTO_DCCP, IPPROTO_GRE, IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_SCTP, IPPROTO_TCP } from '../uapi/in.ts';
 import { IPS_DST_NAT, IPS_SRC_NAT } from '../uapi/nf_conntrack_common.ts';
 import { AF_INET } from '../uapi/socket.ts';
 import { DCCP_STATE_NAMES, PROTOCOL_NAMES, SCTP_STATE_NAMES, TCP_STATE_NAMES } from './names.ts';
 import { checkFlow } from './options.ts';
-import { DCCP_STATE, SCTP_STATE, STATUS, TCP_STATE, TIMEOUT, ZONE } from './slots.ts';
 
-const VTAG_ORIG = slotOfProperty('sctp.vtagOrig');
-const VTAG_REPLY = slotOfProperty('sctp.vtagReply');
-const ROLE = slotOfProperty('dccp.role');
 const PORT_PROTOCOLS = new Set<SlotValue>(
   [...Object.values(PROTOCOLS)].filter((n) => n !== IPPROTO_ICMP && n !== IPPROTO_ICMPV6 && n !== IPPROTO_GRE),
 );
@@ -87,12 +96,12 @@ function protocol(slots: readonly SlotValue[]): string {
       break;
     case IPPROTO_SCTP:
       if (slots[SCTP_STATE] !== undefined) text += ` --state ${SCTP_STATE_NAMES[slots[SCTP_STATE] as number]}`;
-      if (slots[VTAG_ORIG] !== undefined) text += ` --orig-vtag ${inHostOrder(slots[VTAG_ORIG])}`;
-      if (slots[VTAG_REPLY] !== undefined) text += ` --reply-vtag ${inHostOrder(slots[VTAG_REPLY])}`;
+      if (slots[SCTP_VTAG_ORIG] !== undefined) text += ` --orig-vtag ${inHostOrder(slots[SCTP_VTAG_ORIG])}`;
+      if (slots[SCTP_VTAG_REPLY] !== undefined) text += ` --reply-vtag ${inHostOrder(slots[SCTP_VTAG_REPLY])}`;
       break;
     case IPPROTO_DCCP:
       if (slots[DCCP_STATE] !== undefined) text += ` --state ${DCCP_STATE_NAMES[slots[DCCP_STATE] as number]}`;
-      if (slots[ROLE] !== undefined) text += ` --role ${slots[ROLE] === 0 ? 'client' : 'server'}`;
+      if (slots[DCCP_ROLE] !== undefined) text += ` --role ${slots[DCCP_ROLE] === 0 ? 'client' : 'server'}`;
       break;
     case IPPROTO_ICMP:
     case IPPROTO_ICMPV6:

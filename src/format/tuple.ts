@@ -1,7 +1,7 @@
 /** What the texts of a tuple, plain and XML, are made of. What is not set is 0, as in C. */
 import { formatIpv4, formatIpv6 } from '../ctnetlink/address.ts';
 import type { SlotValue } from '../ctnetlink/attributes/kinds.ts';
-import type { TupleSlots } from '../ctnetlink/tuple.ts';
+import type { TupleSlots } from '../ctnetlink/slots.ts';
 import * as ipproto from '../uapi/in.ts';
 import { AF_INET, AF_INET6 } from '../uapi/socket.ts';
 

@@ -7,12 +7,6 @@
 import type { SlotValue } from '../ctnetlink/attributes/kinds.ts';
 import type { Flow } from '../ctnetlink/flow.ts';
 import { labelBits } from '../ctnetlink/labels.ts';
-import { ORIG, REPLY, type TupleSlots } from '../ctnetlink/tuple.ts';
-import { IPS_ASSURED, IPS_SEEN_REPLY } from '../uapi/nf_conntrack_common.ts';
-import { escapeXML, FLOW_BEGIN, layer3Begin, layer4Begin, when } from './elements.ts';
-import type { LabelMap } from './labelmap.ts';
-import { TCP_STATE_NAMES } from './names.ts';
-import { type AnyFormatOptions, checkFlow, checkOf, FORMAT_OPTIONS, type FormatOptions } from './options.ts';
 import {
   DCCP_STATE,
   EVENT_TIME,
@@ -20,8 +14,10 @@ import {
   ID,
   LABELS,
   MARK,
+  ORIG,
   ORIG_BYTES,
   ORIG_PACKETS,
+  REPLY,
   REPLY_BYTES,
   REPLY_PACKETS,
   SCTP_STATE,
@@ -32,9 +28,15 @@ import {
   STOP,
   TCP_STATE,
   TIMEOUT,
+  type TupleSlots,
   USE,
   ZONE,
-} from './slots.ts';
+} from '../ctnetlink/slots.ts';
+import { IPS_ASSURED, IPS_SEEN_REPLY } from '../uapi/nf_conntrack_common.ts';
+import { escapeXML, FLOW_BEGIN, layer3Begin, layer4Begin, when } from './elements.ts';
+import type { LabelMap } from './labelmap.ts';
+import { TCP_STATE_NAMES } from './names.ts';
+import { type AnyFormatOptions, checkFlow, checkOf, FORMAT_OPTIONS, type FormatOptions } from './options.ts';
 import { deltaTimeXML, seconds } from './time.ts';
 import { addressesXML, layer4XML } from './tuple.ts';
 

@@ -2,8 +2,8 @@
 
 import * as attr from '../ctnetlink/attr.ts';
 import type { SlotValue } from '../ctnetlink/attributes/kinds.ts';
-import { Flow, flowCodec, slotOfId } from '../ctnetlink/flow.ts';
-import { ORIG, REPLY } from '../ctnetlink/tuple.ts';
+import { Flow, flowCodec } from '../ctnetlink/flow.ts';
+import { ORIG, REPLY, slotOfId } from '../ctnetlink/slots.ts';
 import { checkInteger, describe } from '../netlink/check.ts';
 import { icmpAnswer } from './tuple.ts';
 import { type AttrValue, attrName, type Form, formOf, fromSlots, toSlot } from './value.ts';

@@ -1,5 +1,6 @@
 import { ATTRIBUTES, type AttributeRow } from '../ctnetlink/attributes/flow.ts';
-import { type Flow, flowCodec, slotOfId } from '../ctnetlink/flow.ts';
+import { type Flow, flowCodec } from '../ctnetlink/flow.ts';
+import { slotOfId } from '../ctnetlink/slots.ts';
 import { checkInteger } from '../netlink/check.ts';
 import { checkConntrack, writeAttribute } from './conntrack.ts';
 import { NFCT_CP_ALL, NFCT_CP_META, NFCT_CP_ORIG, NFCT_CP_OVERRIDE, NFCT_CP_REPL } from './constants.ts';

@@ -1,13 +1,8 @@
 /** Messages of expectations by hand: see nlmsg.ts. */
-import {
-  EXPECT_MASK,
-  EXPECT_MASTER,
-  EXPECT_NAT,
-  EXPECTED,
-  type Expectation,
-  expectationCodec,
-} from '../ctnetlink/expectation.ts';
+
+import { type Expectation, expectationCodec } from '../ctnetlink/expectation.ts';
 import { decodeExpectation } from '../ctnetlink/message.ts';
+import { EXPECT_MASK, EXPECT_MASTER, EXPECT_NAT, EXPECTED } from '../ctnetlink/slots.ts';
 import { hasTuple } from '../ctnetlink/tuple.ts';
 import { HOST_LITTLE_ENDIAN } from '../netlink/byteorder.ts';
 import type { Writer } from '../netlink/writer.ts';

@@ -1,7 +1,7 @@
 /** Asking the kernel for expectations. */
 import type { Expectation } from '../ctnetlink/expectation.ts';
-import { EXPECTED } from '../ctnetlink/expectation.ts';
 import { buildExpectationMessage, type ExpectationQuery } from '../ctnetlink/request/expectation.ts';
+import { EXPECTED } from '../ctnetlink/slots.ts';
 import { hasTuple } from '../ctnetlink/tuple.ts';
 import { checkInteger, describe } from '../netlink/check.ts';
 import {

@@ -2,15 +2,17 @@
  * What nfexp_nlmsg_build makes of an expectation: whole tuples, and what is set. C (1.0.9) forgets the class, the NAT
  * tuple with its direction, and the function; here they are sent, behind what C sends.
  */
+
+import { Expectation } from '../ctnetlink/expectation.ts';
 import {
   EXPECT_MASK,
   EXPECT_MASTER,
   EXPECT_NAT,
   EXPECTED,
-  Expectation,
   expectationSlot,
-} from '../ctnetlink/expectation.ts';
-import { hasTuple, type TupleSlots } from '../ctnetlink/tuple.ts';
+  type TupleSlots,
+} from '../ctnetlink/slots.ts';
+import { hasTuple } from '../ctnetlink/tuple.ts';
 import { copyTuple } from './wire.ts';
 
 const TUPLES: readonly (readonly [tuple: TupleSlots, name: string])[] = [

@@ -5,16 +5,17 @@
 
 import { KINDS, type SlotValue } from '../ctnetlink/attributes/kinds.ts';
 import * as attr from '../ctnetlink/exp-attr.ts';
+import { Expectation } from '../ctnetlink/expectation.ts';
+import { Flow } from '../ctnetlink/flow.ts';
 import {
   EXPECT_MASK,
   EXPECT_MASTER,
   EXPECT_NAT,
   EXPECTED,
-  Expectation,
   expectationSlot,
-} from '../ctnetlink/expectation.ts';
-import { Flow } from '../ctnetlink/flow.ts';
-import { ORIG, type TupleSlots } from '../ctnetlink/tuple.ts';
+  ORIG,
+  type TupleSlots,
+} from '../ctnetlink/slots.ts';
 import { checkInteger, describe } from '../netlink/check.ts';
 import { checkConntrack } from './conntrack.ts';
 import { NFCT_HELPER_NAME_MAX } from './constants.ts';

@@ -4,7 +4,7 @@ import { ATTRIBUTES } from '../ctnetlink/attributes/flow.ts';
 import { CompiledFilter, type KernelFilter, type Masked } from '../ctnetlink/filter/filter.ts';
 import { comparisonsOf, FilterTerms, familyOf } from '../ctnetlink/filter/terms.ts';
 import { Flow } from '../ctnetlink/flow.ts';
-import { ORIG, slotOfProperty } from '../ctnetlink/tuple.ts';
+import { MARK, MARK_MASK, ORIG, STATUS, STATUS_MASK, ZONE } from '../ctnetlink/slots.ts';
 import { checkInteger, describe } from '../netlink/check.ts';
 import { AF_INET, AF_INET6, AF_UNSPEC } from '../uapi/socket.ts';
 import { checkConntrack } from './conntrack.ts';
@@ -126,9 +126,7 @@ export function compileFilterDump(value: unknown, argument: string): CompiledFil
   return new CompiledFilter(terms, argument);
 }
 
-const GROUPS = [['mark', 'markMask'], ['status', 'statusMask'], ['zone']].map((names) =>
-  names.map((name) => slotOfProperty(name)),
-);
+const GROUPS = [[MARK, MARK_MASK], [STATUS, STATUS_MASK], [ZONE]];
 
 /** The attributes of a filter in the order in which nfct_nlmsg_build_filter writes them. */
 export function inOrder({ attributes }: KernelFilter): Flow[] {

@@ -2,7 +2,8 @@
 
 import * as attr from '../ctnetlink/attr.ts';
 import type { SlotValue } from '../ctnetlink/attributes/kinds.ts';
-import { type Flow, slotOfId } from '../ctnetlink/flow.ts';
+import type { Flow } from '../ctnetlink/flow.ts';
+import { slotOfId } from '../ctnetlink/slots.ts';
 import { checkInteger, describe } from '../netlink/check.ts';
 import { UnsupportedError } from '../netlink/errors.ts';
 import { AF_INET, AF_INET6 } from '../uapi/socket.ts';

@@ -7,7 +7,7 @@ import type { KernelFilter } from '../ctnetlink/filter/filter.ts';
 import { kernelSupport } from '../ctnetlink/filter/support.ts';
 import { type Flow, flowCodec } from '../ctnetlink/flow.ts';
 import { decodeFlow, decodeFlowAttributes } from '../ctnetlink/message.ts';
-import { MASTER, ORIG, REPLY, type TupleSlots } from '../ctnetlink/tuple.ts';
+import { MASTER, ORIG, REPLY, type TupleSlots } from '../ctnetlink/slots.ts';
 import { HOST_LITTLE_ENDIAN, viewOf } from '../netlink/byteorder.ts';
 import { checkInteger, describe } from '../netlink/check.ts';
 import { UnsupportedError } from '../netlink/errors.ts';

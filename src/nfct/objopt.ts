@@ -2,8 +2,9 @@
 
 import * as attr from '../ctnetlink/attr.ts';
 import { type SlotValue, sameValue } from '../ctnetlink/attributes/kinds.ts';
-import { type Flow, flowCodec, slotOfId } from '../ctnetlink/flow.ts';
-import { ORIG, REPLY, type TupleSlots, turnRound } from '../ctnetlink/tuple.ts';
+import { type Flow, flowCodec } from '../ctnetlink/flow.ts';
+import { ORIG, REPLY, STATUS, type TupleSlots } from '../ctnetlink/slots.ts';
+import { turnRound } from '../ctnetlink/tuple.ts';
 import { checkInteger } from '../netlink/check.ts';
 import { IPS_DST_NAT_DONE, IPS_SRC_NAT_DONE } from '../uapi/nf_conntrack_common.ts';
 import { AF_INET, AF_INET6 } from '../uapi/socket.ts';
@@ -20,7 +21,6 @@ import {
 } from './constants.ts';
 import { copyWhole, icmpAnswer, PORT_PROTOCOLS } from './tuple.ts';
 
-const STATUS = slotOfId(attr.ATTR_STATUS);
 const ANY_IPV6 = new Uint8Array(16);
 
 /** Two ends of one translation, which are equal where there is none. */

@@ -4,7 +4,7 @@
 
 import type { SlotValue } from '../ctnetlink/attributes/kinds.ts';
 import { ICMP_ANSWERS, ICMPV6_ANSWERS } from '../ctnetlink/icmp.ts';
-import type { TupleSlots } from '../ctnetlink/tuple.ts';
+import type { TupleSlots } from '../ctnetlink/slots.ts';
 import {
   IPPROTO_DCCP,
   IPPROTO_GRE,

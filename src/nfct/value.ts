@@ -3,8 +3,8 @@
 import * as attr from '../ctnetlink/attr.ts';
 import { ATTRIBUTES, type AttributeRow } from '../ctnetlink/attributes/flow.ts';
 import { KINDS, type SlotValue } from '../ctnetlink/attributes/kinds.ts';
-import { slotOfId } from '../ctnetlink/flow.ts';
 import { wholeWords } from '../ctnetlink/labels.ts';
+import { slotOfId } from '../ctnetlink/slots.ts';
 import { checkInteger, describe } from '../netlink/check.ts';
 import { bitmaskOf, bytesOfBitmask, nfct_bitmask } from './bitmask.ts';
 import { NFCT_HELPER_NAME_MAX } from './constants.ts';

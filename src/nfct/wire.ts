@@ -7,8 +7,23 @@ import * as attr from '../ctnetlink/attr.ts';
 import { ATTRIBUTES } from '../ctnetlink/attributes/flow.ts';
 import type { SlotValue } from '../ctnetlink/attributes/kinds.ts';
 import type { UnknownAttribute } from '../ctnetlink/codec/codec.ts';
-import { Flow, flowCodec, slotOfId } from '../ctnetlink/flow.ts';
-import { MASTER, ORIG, REPLY, slotOfProperty, type TupleSlots } from '../ctnetlink/tuple.ts';
+import { Flow, flowCodec } from '../ctnetlink/flow.ts';
+import {
+  HELPER,
+  LABELS,
+  LABELS_MASK,
+  MARK,
+  MARK_MASK,
+  MASTER,
+  ORIG,
+  REPLY,
+  SECMARK,
+  STATUS,
+  slotOfId,
+  TIMEOUT,
+  type TupleSlots,
+  ZONE,
+} from '../ctnetlink/slots.ts';
 import { IPPROTO_DCCP, IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP } from '../uapi/in.ts';
 import { NLA_F_NESTED } from '../uapi/netlink.ts';
 import { IPS_CONFIRMED } from '../uapi/nf_conntrack_common.ts';
@@ -20,12 +35,8 @@ const slotsOf = (...ids: number[]): number[] => ids.map(slotOfId);
 const slotsUnder = (group: string): number[] =>
   [...ATTRIBUTES.keys()].filter((slot) => ATTRIBUTES[slot].property.startsWith(`${group}.`));
 
-const STATUS = slotOfId(attr.ATTR_STATUS);
 /** Sent whenever they are set, also 0. The mark's mask has no ATTR_: it is there only if the other API gave it. */
-const PLAIN = [
-  ...slotsOf(attr.ATTR_TIMEOUT, attr.ATTR_MARK, attr.ATTR_SECMARK, attr.ATTR_ZONE),
-  slotOfProperty('markMask'),
-];
+const PLAIN = [TIMEOUT, MARK, SECMARK, ZONE, MARK_MASK];
 /** Sent only when all of the group are set. */
 const WHOLE = [slotsUnder('seqadjOrig'), slotsUnder('seqadjReply'), slotsUnder('synproxy')];
 
@@ -50,12 +61,7 @@ function natSlots(ipv4: number, ipv6: number, port: number) {
   return { ipv4: pair(ipv4), ipv6: pair(ipv6), port: pair(port) };
 }
 
-const [HELPER_NAME, HELPER_INFO, LABELS, LABELS_MASK] = slotsOf(
-  attr.ATTR_HELPER_NAME,
-  attr.ATTR_HELPER_INFO,
-  attr.ATTR_CONNLABELS,
-  attr.ATTR_CONNLABELS_MASK,
-);
+const HELPER_INFO = slotOfId(attr.ATTR_HELPER_INFO);
 
 /**
  * The attributes that go out for an object, as a Flow of its own, and its nfgen_family. Beyond what is set: a tuple is
@@ -100,7 +106,7 @@ export function wireForm(ct: Flow, argument = 'ct'): { family: number; attribute
     if (proto === IPPROTO_TCP || proto === IPPROTO_UDP) copy(nat.port);
     else empty.push(emptyNest([nat.path], cta.CTA_NAT_PROTO));
   }
-  if (isSet(HELPER_NAME)) copy([HELPER_NAME, HELPER_INFO]);
+  if (isSet(HELPER)) copy([HELPER, HELPER_INFO]);
   if (isSet(LABELS)) copy([LABELS]);
   if (isSet(LABELS) && (from[LABELS] as Uint8Array).length === (from[LABELS_MASK] as Uint8Array | undefined)?.length)
     copy([LABELS_MASK]);

@@ -6,8 +6,6 @@
 
 import { ATTRIBUTES } from '../ctnetlink/attributes/flow.ts';
 import { type SlotHolder, type SlotValue, sameValue } from '../ctnetlink/attributes/kinds.ts';
-import { EXPECTED, expectationSlot } from '../ctnetlink/expectation.ts';
-import { FILTER_ORIG, FILTER_REPLY, MARK_MASK, ZONE } from '../ctnetlink/filter/dump.ts';
 import { CompiledFilter } from '../ctnetlink/filter/filter.ts';
 import { isWider, requestedTerms } from '../ctnetlink/filter/requested.ts';
 import type { KernelSupport } from '../ctnetlink/filter/support.ts';
@@ -15,7 +13,20 @@ import type { FilterTerms } from '../ctnetlink/filter/terms.ts';
 import { SOME_ZONE } from '../ctnetlink/identity.ts';
 import { decodeExpectation, decodeFlow } from '../ctnetlink/message.ts';
 import { operationOf } from '../ctnetlink/request/describe.ts';
-import { completeFrom, hasTuple, MASTER, ORIG, REPLY, slotOfProperty, type TupleSlots } from '../ctnetlink/tuple.ts';
+import {
+  EXPECT_ID,
+  EXPECTED,
+  FILTER_ORIG,
+  FILTER_REPLY,
+  ID,
+  MARK_MASK,
+  MASTER,
+  ORIG,
+  REPLY,
+  type TupleSlots,
+  ZONE,
+} from '../ctnetlink/slots.ts';
+import { completeFrom, hasTuple } from '../ctnetlink/tuple.ts';
 import { HOST_LITTLE_ENDIAN, viewOf } from '../netlink/byteorder.ts';
 import { DecodeError } from '../netlink/errors.ts';
 import { nfnlMessage, nfnlSubsystem, nfnlType, readNfgenmsg } from '../nfnetlink/nfgenmsg.ts';
@@ -30,9 +41,6 @@ import {
 import { NFNL_SUBSYS_CTNETLINK, NFNL_SUBSYS_CTNETLINK_EXP } from '../uapi/nfnetlink.ts';
 import * as cta from '../uapi/nfnetlink_conntrack.ts';
 import { AF_UNSPEC } from '../uapi/socket.ts';
-
-const ID = slotOfProperty('id');
-const EXPECTATION_ID = expectationSlot('id');
 
 /** What names a flow, or is the kernel's to say: no part of what a change changes. */
 const NOT_CHANGED: ReadonlySet<number> = new Set([
@@ -174,7 +182,7 @@ export class Meaning {
   }
 
   #answersExpectation(one: SlotHolder, two: SlotHolder, asked: Meaning): Likeness | undefined {
-    if (!sameHolders(one, two, (slot) => slot === EXPECTATION_ID)) return undefined;
+    if (!sameHolders(one, two, (slot) => slot === EXPECT_ID)) return undefined;
     // ctnetlink_del_expect reads no family where no tuple is given.
     const some = this.writes || hasTuple(one.slots, EXPECTED);
     if (this.#family === asked.#family || some) return 'same';

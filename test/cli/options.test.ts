@@ -4,7 +4,7 @@ import { OPTIONS } from '../../src/cli/options/options.ts';
 import { parse } from '../../src/cli/options/parse.ts';
 import { PROTOCOL_OPTIONS } from '../../src/cli/options/protocols.ts';
 import { Settings, UsageError } from '../../src/cli/options/settings.ts';
-import { ORIG, REPLY } from '../../src/ctnetlink/tuple.ts';
+import { ORIG, REPLY } from '../../src/ctnetlink/slots.ts';
 
 function refused(argv: readonly string[]): UsageError {
   try {

@@ -15,7 +15,8 @@ import {
   buildUpdate,
   type DumpQuery,
 } from '../../src/ctnetlink/request/flow.ts';
-import { completeFrom, ORIG as ORIG_SLOTS, REPLY as REPLY_SLOTS } from '../../src/ctnetlink/tuple.ts';
+import { ORIG as ORIG_SLOTS, REPLY as REPLY_SLOTS } from '../../src/ctnetlink/slots.ts';
+import { completeFrom } from '../../src/ctnetlink/tuple.ts';
 import { viewOf } from '../../src/netlink/byteorder.ts';
 import type { Request } from '../../src/netlink/request.ts';
 import { Writer } from '../../src/netlink/writer.ts';

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { Flow } from '../../src/ctnetlink/flow.ts';
-import { ORIG, slotOfProperty } from '../../src/ctnetlink/tuple.ts';
+import { EVENT_TIME, ORIG } from '../../src/ctnetlink/slots.ts';
 import { formatEvent, formatFlow, LabelMap } from '../../src/format/index.ts';
 
 describe('format/event', () => {
@@ -37,7 +37,7 @@ describe('format/event', () => {
 
   it('puts the time at which it happened in front where the kernel says it', () => {
     const happened = new Flow();
-    happened.slots[slotOfProperty('timestamp.event')] = 1_700_000_000_123_456_999n;
+    happened.slots[EVENT_TIME] = 1_700_000_000_123_456_999n;
     happened.slots[ORIG.proto] = 17;
     expect(formatEvent({ type: 'new', flow: happened }, { received: 5 })).to.match(/^\[1700000000\.123456\]\t/);
     expect(formatEvent({ type: 'new', flow: happened })).to.match(/^ {4}\[NEW\]/);

@@ -4,7 +4,7 @@ import { ATTRIBUTES } from '../../src/ctnetlink/attributes/flow.ts';
 import { KINDS, type SlotValue } from '../../src/ctnetlink/attributes/kinds.ts';
 import { Flow, flowCodec } from '../../src/ctnetlink/flow.ts';
 import { buildDump } from '../../src/ctnetlink/request/flow.ts';
-import { slotOfProperty } from '../../src/ctnetlink/tuple.ts';
+import { START, STOP } from '../../src/ctnetlink/slots.ts';
 import type { nlmsghdr } from '../../src/netlink/nlmsg.ts';
 import type { Request } from '../../src/netlink/request.ts';
 import { NetlinkSocket } from '../../src/netlink/socket.ts';
@@ -101,9 +101,8 @@ export function randomSample(random: Random, running = false): Sample {
   if (running || random.percent(density)) {
     const stop = 1_700_000_000_000_000_000n + BigInt(random.below(1_000_000)) * 100_000_000n;
     const nanoseconds = BigInt(random.uint32()) * BigInt(random.pick([1, 1000, 1_000_000]));
-    if (!running) slots[slotOfProperty('timestamp.stop')] = stop;
-    if (running || random.percent(80))
-      slots[slotOfProperty('timestamp.start')] = random.percent(80) ? stop - nanoseconds : stop + nanoseconds;
+    if (!running) slots[STOP] = stop;
+    if (running || random.percent(80)) slots[START] = random.percent(80) ? stop - nanoseconds : stop + nanoseconds;
   }
   return { flow, family };
 }

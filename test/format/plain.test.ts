@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { Flow } from '../../src/ctnetlink/flow.ts';
 import { eventTypeOf } from '../../src/ctnetlink/message.ts';
-import { slotOfProperty } from '../../src/ctnetlink/tuple.ts';
+import { LABELS, STOP } from '../../src/ctnetlink/slots.ts';
 import { NFCT_O_PLAIN, NFCT_OF_ID, NFCT_OF_SHOW_LAYER3, NFCT_OF_TIMESTAMP } from '../../src/format/flags.ts';
 import { formatFlow, LabelMap } from '../../src/format/index.ts';
 import { viewOf } from '../../src/netlink/byteorder.ts';
@@ -78,7 +78,7 @@ describe('format/plain', () => {
     it('takes a stop of 0 for none', () => {
       const random = new Random(99);
       const samples = Array.from({ length: 50 }, () => randomSample(random, true));
-      for (const sample of samples) sample.flow.slots[slotOfProperty('timestamp.stop')] = 0;
+      for (const sample of samples) sample.flow.slots[STOP] = 0;
       const messages = samples.map((sample) => messageOf(sample));
       compare(messages, messages.map(decode), { type, flags: NFCT_OF_TIMESTAMP, msgType: 0 });
     });
@@ -184,7 +184,7 @@ describe('format/plain', () => {
         // Words of any length, as the kernel may send them.
         const odd = [0, 4, 8, 12, 16, 20, 32].map((length) => {
           const flow = Flow.from({ orig: tuple });
-          flow.slots[slotOfProperty('labels')] = new Uint8Array(length).fill(0xff);
+          flow.slots[LABELS] = new Uint8Array(length).fill(0xff);
           return messageOf({ flow, family: 2 });
         });
         const lines = odd.map((message) => formatFlow(decode(message), { labels, type: 'update' }));

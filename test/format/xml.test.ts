@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { ATTRIBUTES } from '../../src/ctnetlink/attributes/flow.ts';
 import { Flow } from '../../src/ctnetlink/flow.ts';
-import { slotOfProperty } from '../../src/ctnetlink/tuple.ts';
+import { EVENT_TIME, LABELS, slotOfProperty } from '../../src/ctnetlink/slots.ts';
 import { NFCT_O_XML, NFCT_OF_TIME, NFCT_OF_TIMESTAMP } from '../../src/format/flags.ts';
 import { formatEventXML, formatFlowXML, LabelMap, XML_BEGIN, XML_END } from '../../src/format/index.ts';
 import { Conntrack, type FlowEvent } from '../../src/index.ts';
@@ -88,7 +88,7 @@ describe('format/xml', () => {
   it('has the time at which the event happened where the kernel says it, not that of printing', () => {
     const happened = BigInt(Date.UTC(2023, 11, 31, 0, 0, 9)) * 1_000_000n + 999_999_999n;
     const flow = Flow.from({ orig: UDP });
-    flow.slots[slotOfProperty('timestamp.event')] = happened;
+    flow.slots[EVENT_TIME] = happened;
     inTimeZone('UTC', () => {
       expect(formatEventXML({ type: 'new', flow }, { time: true, now: NOW })).to.contain(
         '<when><hour>0</hour><min>00</min><sec>09</sec><wday>1</wday><day>31</day><month>12</month><year>2023</year></when></flow>',
@@ -158,7 +158,7 @@ describe('format/xml', () => {
       // Words of any length, as the kernel may send them.
       for (const length of [0, 4, 8, 12, 16, 20, 32]) {
         const flow = Flow.from({ orig: UDP });
-        flow.slots[slotOfProperty('labels')] = new Uint8Array(length).fill(0xff);
+        flow.slots[LABELS] = new Uint8Array(length).fill(0xff);
         messages.push(messageOf({ flow, family: 2 }));
       }
       const theirs = withFile(text, (connlabelConf) => print(messages, { type, msgType: 0, connlabelConf }));

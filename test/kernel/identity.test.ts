@@ -4,13 +4,10 @@ import { Conntrack } from '../../src/conntrack/conntrack.ts';
 import { ManyError } from '../../src/conntrack/many.ts';
 import type { FlowInit } from '../../src/ctnetlink/attributes/flow-properties.ts';
 import { Flow } from '../../src/ctnetlink/flow.ts';
-import { slotOfProperty } from '../../src/ctnetlink/tuple.ts';
+import { MARK, START } from '../../src/ctnetlink/slots.ts';
 import { KernelError } from '../../src/netlink/errors.ts';
 import { rejection } from '../support/fake-transport.ts';
 import { describeKernel, resetNamespace, sysctl } from '../support/kernel.ts';
-
-const START = slotOfProperty('timestamp.start');
-const MARK = slotOfProperty('mark');
 
 function udp(sport: number): FlowInit {
   return { orig: { src: '192.0.2.1', dst: '198.51.100.2', proto: 'udp', sport, dport: 53 }, timeout: 600 };

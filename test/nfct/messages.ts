@@ -1,5 +1,5 @@
 /** Messages by hand, as the tests of nlmsg.ts make and read them. */
-import { ORIG, REPLY } from '../../src/ctnetlink/tuple.ts';
+import { ORIG, REPLY } from '../../src/ctnetlink/slots.ts';
 import { nfnlType, Writer, writeNfgenmsg } from '../../src/netlink.ts';
 import * as nfct from '../../src/nfct/index.ts';
 import { AF_INET, AF_UNSPEC, IPCTNL_MSG_CT_NEW, IPPROTO_UDP, NFNL_SUBSYS_CTNETLINK } from '../../src/uapi/index.ts';

@@ -8,7 +8,25 @@
 import type { SlotValue } from '../../src/ctnetlink/attributes/kinds.ts';
 import { type Flow, flowCodec } from '../../src/ctnetlink/flow.ts';
 import { decodeFlow } from '../../src/ctnetlink/message.ts';
-import { ORIG, REPLY, slotOfProperty, type TupleSlots } from '../../src/ctnetlink/tuple.ts';
+import {
+  EVENT_TIME,
+  FILTER_ORIG,
+  FILTER_REPLY,
+  ID,
+  MARK,
+  MARK_MASK,
+  ORIG,
+  ORIG_BYTES,
+  ORIG_PACKETS,
+  REPLY,
+  REPLY_BYTES,
+  REPLY_PACKETS,
+  STATUS,
+  STATUS_MASK,
+  TIMEOUT,
+  type TupleSlots,
+  ZONE,
+} from '../../src/ctnetlink/slots.ts';
 import { HOST_LITTLE_ENDIAN, viewOf } from '../../src/netlink/byteorder.ts';
 import { DecodeError } from '../../src/netlink/errors.ts';
 import { align4, newNlmsghdr, readNlmsghdr } from '../../src/netlink/nlmsg.ts';
@@ -43,18 +61,8 @@ import * as cta from '../../src/uapi/nfnetlink_conntrack.ts';
 import { AF_UNSPEC } from '../../src/uapi/socket.ts';
 import { keyOf, TupleTable } from './tuple-table.ts';
 
-const ZONE = slotOfProperty('zone');
-const MARK = slotOfProperty('mark');
-const MARK_MASK = slotOfProperty('markMask');
-const STATUS = slotOfProperty('status');
-const STATUS_MASK = slotOfProperty('statusMask');
-const TIMEOUT = slotOfProperty('timeout');
-const ID = slotOfProperty('id');
-const FILTER_ORIG = slotOfProperty('filter.origFlags');
-const FILTER_REPLY = slotOfProperty('filter.replyFlags');
-const PACKETS = [slotOfProperty('countersOrig.packets'), slotOfProperty('countersReply.packets')];
-const BYTES = [slotOfProperty('countersOrig.bytes'), slotOfProperty('countersReply.bytes')];
-const EVENT_TIME = slotOfProperty('timestamp.event');
+const PACKETS = [ORIG_PACKETS, REPLY_PACKETS];
+const BYTES = [ORIG_BYTES, REPLY_BYTES];
 
 /** nfgenmsg.version with which the kernel honours the family of a flush. */
 const HONOURS_FAMILY = 1;

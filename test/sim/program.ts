@@ -7,7 +7,8 @@ import type { Events } from '../../src/conntrack/events.ts';
 import type { FlowEvent } from '../../src/conntrack/flow-events.ts';
 import { ManyError } from '../../src/conntrack/many.ts';
 import { Flow, type FlowInit } from '../../src/ctnetlink/flow.ts';
-import { completeFrom, ORIG, REPLY } from '../../src/ctnetlink/tuple.ts';
+import { ORIG, REPLY } from '../../src/ctnetlink/slots.ts';
+import { completeFrom } from '../../src/ctnetlink/tuple.ts';
 import {
   ClosedError,
   DumpInterruptedError,

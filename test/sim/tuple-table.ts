@@ -3,9 +3,7 @@
  * is found by either.
  */
 import type { SlotValue } from '../../src/ctnetlink/attributes/kinds.ts';
-import { ORIG, REPLY, slotOfProperty, type TupleSlots } from '../../src/ctnetlink/tuple.ts';
-
-const ZONE = slotOfProperty('zone');
+import { ORIG, REPLY, type TupleSlots, ZONE } from '../../src/ctnetlink/slots.ts';
 
 type Slots = readonly SlotValue[];
 /** Of the original direction, and of the reply. */

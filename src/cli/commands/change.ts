@@ -4,8 +4,19 @@ import type { Conntrack } from '../../conntrack/conntrack.ts';
 import { type SlotValue, sameValue } from '../../ctnetlink/attributes/kinds.ts';
 import { Flow } from '../../ctnetlink/flow.ts';
 import { labelBits, labelWords } from '../../ctnetlink/labels.ts';
+import {
+  ID,
+  LABELS,
+  LABELS_MASK,
+  MARK,
+  ORIG,
+  SCTP_VTAG_ORIG,
+  SCTP_VTAG_REPLY,
+  START,
+  STATUS,
+  ZONE,
+} from '../../ctnetlink/slots.ts';
 import { beLiberal } from '../../ctnetlink/tcp-flags.ts';
-import { ORIG, slotOfProperty } from '../../ctnetlink/tuple.ts';
 import { KernelError } from '../../netlink/errors.ts';
 import { IPPROTO_TCP } from '../../uapi/in.ts';
 import { Refusals } from '../errors/report.ts';
@@ -132,21 +143,11 @@ export async function changeFlows(context: Context, onRefused: (error: KernelErr
   return count;
 }
 
-const MARK = slotOfProperty('mark');
-const STATUS = slotOfProperty('status');
-const LABELS = slotOfProperty('labels');
-const LABELS_MASK = slotOfProperty('labelsMask');
-const ZONE = slotOfProperty('zone');
-const VTAGS = ['sctp.vtagOrig', 'sctp.vtagReply'].map((property) => slotOfProperty(property));
+const VTAGS = [SCTP_VTAG_ORIG, SCTP_VTAG_REPLY];
 /** Not the verification tags, which conntrack(8) does not look at. */
 const COMPARED = [...CHANGED, MARK].filter((slot) => !VTAGS.includes(slot));
 /** What names a flow, and says whether it is the one that was meant. */
-const IDENTITY = [
-  ORIG.family,
-  ...ORIG.all,
-  ZONE,
-  ...['id', 'timestamp.start'].map((property) => slotOfProperty(property)),
-];
+const IDENTITY = [ORIG.family, ...ORIG.all, ZONE, ID, START];
 
 /** What -U changes. */
 class Change {

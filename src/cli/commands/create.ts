@@ -2,8 +2,9 @@
 import { LabelsError } from '../../conntrack/created-labels.ts';
 import type { SlotValue } from '../../ctnetlink/attributes/kinds.ts';
 import { Flow } from '../../ctnetlink/flow.ts';
+import { MARK, ORIG, REPLY, slotOfProperty, type TupleSlots } from '../../ctnetlink/slots.ts';
 import { beLiberal } from '../../ctnetlink/tcp-flags.ts';
-import { completeFrom, hasAddress, ORIG, REPLY, slotOfProperty, type TupleSlots } from '../../ctnetlink/tuple.ts';
+import { completeFrom, hasAddress } from '../../ctnetlink/tuple.ts';
 import { KernelError } from '../../netlink/errors.ts';
 import { EEXIST, EINVAL } from '../../uapi/errno.ts';
 import * as ipproto from '../../uapi/in.ts';
@@ -11,8 +12,6 @@ import { AF_INET } from '../../uapi/socket.ts';
 import type { NatWanted, Settings } from '../options/settings.ts';
 import { complain } from '../output.ts';
 import type { Context } from './context.ts';
-
-const MARK = slotOfProperty('mark');
 
 const WITH_PORTS = new Set([
   ...[ipproto.IPPROTO_TCP, ipproto.IPPROTO_UDP, ipproto.IPPROTO_UDPLITE],

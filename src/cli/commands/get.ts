@@ -1,7 +1,7 @@
 /** -G of flows. */
 
 import type { Flow } from '../../ctnetlink/flow.ts';
-import { ORIG, REPLY } from '../../ctnetlink/tuple.ts';
+import { ORIG, REPLY } from '../../ctnetlink/slots.ts';
 import { KernelError } from '../../netlink/errors.ts';
 import { ENOENT } from '../../uapi/errno.ts';
 import { IPPROTO_ICMP, IPPROTO_ICMPV6 } from '../../uapi/in.ts';

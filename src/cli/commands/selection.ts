@@ -1,7 +1,6 @@
 /** Which flows a command is about: what conntrack(8) selects with the same options. */
 
-import type { SlotValue } from '../../ctnetlink/attributes/kinds.ts';
-import { sameValue } from '../../ctnetlink/attributes/kinds.ts';
+import { type SlotValue, sameValue } from '../../ctnetlink/attributes/kinds.ts';
 import { type Comparison, flowsMatch } from '../../ctnetlink/compare.ts';
 import { CompiledFilter } from '../../ctnetlink/filter/filter.ts';
 import type { RangeSet } from '../../ctnetlink/filter/ranges.ts';
@@ -10,7 +9,23 @@ import type { Flow } from '../../ctnetlink/flow.ts';
 import { labelBits } from '../../ctnetlink/labels.ts';
 import { FAMILIES } from '../../ctnetlink/names.ts';
 import { NAT_ENDS } from '../../ctnetlink/nat.ts';
-import { hasTuple, ORIG, REPLY, slotOfProperty } from '../../ctnetlink/tuple.ts';
+import {
+  DCCP_STATE,
+  ID,
+  LABELS,
+  MARK,
+  ORIG,
+  REPLY,
+  SCTP_STATE,
+  SCTP_VTAG_ORIG,
+  SCTP_VTAG_REPLY,
+  SECMARK,
+  STATUS,
+  TCP_STATE,
+  TIMEOUT,
+  ZONE,
+} from '../../ctnetlink/slots.ts';
+import { hasTuple } from '../../ctnetlink/tuple.ts';
 import { KernelError } from '../../netlink/errors.ts';
 import { EINVAL } from '../../uapi/errno.ts';
 import { IPPROTO_GRE } from '../../uapi/in.ts';
@@ -18,16 +33,16 @@ import { AF_INET } from '../../uapi/socket.ts';
 import type { Address, NatWanted, Settings } from '../options/settings.ts';
 import { masking } from '../options/values.ts';
 
-const ID = slotOfProperty('id');
-const MARK = slotOfProperty('mark');
-const ZONE = slotOfProperty('zone');
-const STATUS = slotOfProperty('status');
-const SECMARK = slotOfProperty('secmark');
-const LABELS = slotOfProperty('labels');
 /** What -U changes, and so does not select by. */
 export const CHANGED: readonly number[] = [
-  ...['timeout', 'status', 'tcp.state', 'sctp.state', 'sctp.vtagOrig', 'sctp.vtagReply', 'dccp.state'],
-].map((property) => slotOfProperty(property));
+  TIMEOUT,
+  STATUS,
+  TCP_STATE,
+  SCTP_STATE,
+  SCTP_VTAG_ORIG,
+  SCTP_VTAG_REPLY,
+  DCCP_STATE,
+];
 const KEYS = [ORIG.sport, ORIG.dport, REPLY.sport, REPLY.dport];
 const SOURCES = [ORIG.src4, ORIG.src6];
 const DESTINATIONS = [ORIG.dst4, ORIG.dst6];

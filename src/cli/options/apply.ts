@@ -3,13 +3,11 @@
  * than a line.
  */
 import { FAMILIES, type Family } from '../../ctnetlink/names.ts';
+import { ORIG, REPLY, STATUS, type TupleSlots } from '../../ctnetlink/slots.ts';
 import { STATUS_BITS } from '../../ctnetlink/status.ts';
-import { ORIG, REPLY, slotOfProperty, type TupleSlots } from '../../ctnetlink/tuple.ts';
 import { type NatWanted, type Settings, UsageError } from './settings.ts';
 import type { Option } from './table.ts';
 import { listed, type Parsed, parseNat, parseNetwork, parseSingle, unsigned } from './values.ts';
-
-const STATUS = slotOfProperty('status');
 
 /** What -u takes; those of NAT do nothing. */
 export const STATUSES = [

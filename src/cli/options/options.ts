@@ -5,7 +5,7 @@
  */
 import type { EventType } from '../../ctnetlink/message.ts';
 import { FAMILIES, type Family } from '../../ctnetlink/names.ts';
-import { ORIG, REPLY, slotOfProperty } from '../../ctnetlink/tuple.ts';
+import { ORIG, REPLY, SECMARK, TIMEOUT, ZONE } from '../../ctnetlink/slots.ts';
 import { address, expected, mask, nat, replyAddress, STATUSES, setFamily, slot, status } from './apply.ts';
 import { readBits, readSettableBits, useLabelMap } from './labels.ts';
 import { OUTPUT_NAMES } from './outputs.ts';
@@ -13,10 +13,6 @@ import { PROTOCOL_OPTIONS, protocolOf } from './protocols.ts';
 import { UsageError } from './settings.ts';
 import type { Alternatives, Option } from './table.ts';
 import { listed, masked, unsigned } from './values.ts';
-
-const TIMEOUT = slotOfProperty('timeout');
-const SECMARK = slotOfProperty('secmark');
-const ZONE = slotOfProperty('zone');
 
 const EVENTS: Readonly<Record<string, readonly EventType[]>> = {
   ALL: ['new', 'update', 'destroy'],

@@ -1,6 +1,6 @@
 /** The options that -p brings, as data: each protocol has its own, and which commands take or need them. */
 import { DCCP_ROLES, DCCP_STATES, SCTP_STATES, TCP_STATES } from '../../ctnetlink/names.ts';
-import { ORIG, REPLY, slotOfProperty } from '../../ctnetlink/tuple.ts';
+import { DCCP_ROLE, ORIG, REPLY, slotOfProperty } from '../../ctnetlink/slots.ts';
 import { HOST_LITTLE_ENDIAN, swap32 } from '../../netlink/byteorder.ts';
 import * as ipproto from '../../uapi/in.ts';
 import { UsageError } from './settings.ts';
@@ -134,8 +134,6 @@ function vtag(direction: 'orig' | 'reply', slot: string): Option {
   };
 }
 
-const ROLE = slotOfProperty('dccp.role');
-
 const role: Option = {
   long: ['role'],
   argument: 'required',
@@ -147,7 +145,7 @@ const role: Option = {
   apply: ({ flow }, value) => {
     const number = Object.entries(DCCP_ROLES).find(([name]) => name.toLowerCase() === value!.toLowerCase())?.[1];
     if (number === undefined) throw new UsageError(`Unknown DCCP role \`${value}'`);
-    flow.slots[ROLE] = number;
+    flow.slots[DCCP_ROLE] = number;
   },
 };
 

@@ -7,7 +7,7 @@ import { escapeControls } from '../../netlink/escape.ts';
 import { isBytes, isSlotValue, KINDS, type SlotValue, toHex } from '../attributes/kinds.ts';
 import type { Codec, SlotHolder, UnknownAttribute } from '../codec/codec.ts';
 import { FAMILIES, type Family } from '../names.ts';
-import type { TupleSlots } from '../tuple.ts';
+import type { TupleSlots } from '../slots.ts';
 import {
   defineGroup,
   type Field,

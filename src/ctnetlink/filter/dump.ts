@@ -5,19 +5,23 @@ import { AF_UNSPEC } from '../../uapi/socket.ts';
 import type { SlotValue } from '../attributes/kinds.ts';
 import { Flow } from '../flow.ts';
 import { ICMP_ANSWERS, ICMPV6_ANSWERS } from '../icmp.ts';
-import { ORIG, REPLY, slotOfProperty, type TupleSlots } from '../tuple.ts';
+import {
+  FILTER_ORIG,
+  FILTER_REPLY,
+  MARK,
+  MARK_MASK,
+  ORIG,
+  REPLY,
+  STATUS,
+  STATUS_MASK,
+  type TupleSlots,
+  ZONE,
+} from '../slots.ts';
 import { RangeSet } from './ranges.ts';
 import type { KernelSupport } from './support.ts';
 import type { Comparison, FilterTerms } from './terms.ts';
 
 // Of the attributes that a filter is sent in.
-export const ZONE = slotOfProperty('zone');
-export const MARK = slotOfProperty('mark');
-export const MARK_MASK = slotOfProperty('markMask');
-export const STATUS = slotOfProperty('status');
-export const STATUS_MASK = slotOfProperty('statusMask');
-export const FILTER_ORIG = slotOfProperty('filter.origFlags');
-export const FILTER_REPLY = slotOfProperty('filter.replyFlags');
 
 /** What goes to the kernel of a filter. */
 export interface KernelFilter {

@@ -5,7 +5,7 @@ import { IPPROTO_ICMPV6 } from '../../uapi/in.ts';
 import * as cta from '../../uapi/nfnetlink_conntrack.ts';
 import { ATTRIBUTES } from '../attributes/flow.ts';
 import { KINDS } from '../attributes/kinds.ts';
-import type { TupleSlots } from '../tuple.ts';
+import type { TupleSlots } from '../slots.ts';
 import { EventProgram } from './event-program.ts';
 import { prefixMask } from './prefix.ts';
 import { RangeSet } from './ranges.ts';

@@ -1,8 +1,9 @@
 import { checkGiven, checkPlain, describe } from '../../netlink/check.ts';
 import { AF_UNSPEC } from '../../uapi/socket.ts';
 import { sameValue } from '../attributes/kinds.ts';
-import { EXPECT_MASTER, EXPECTED, Expectation, expectationSlot } from '../expectation.ts';
+import { Expectation } from '../expectation.ts';
 import { FAMILIES, type Family } from '../names.ts';
+import { EXPECT_HELPER, EXPECT_MASTER, EXPECTED } from '../slots.ts';
 import type { RangeSet } from './ranges.ts';
 import { readPart, type TupleFilter } from './terms.ts';
 
@@ -20,7 +21,6 @@ export interface ExpectationFilter {
   tuple?: TupleFilter;
 }
 
-const HELPER = expectationSlot('helper');
 const PARTS = ['family', 'helper', 'master', 'tuple'];
 
 /**
@@ -50,9 +50,13 @@ export class CompiledExpectationFilter {
     const { slots } = this.#wanted;
     if (family !== undefined) slots[EXPECTED.family] ??= FAMILIES[family];
     this.family = (family === undefined ? (slots[EXPECTED.family] ?? AF_UNSPEC) : FAMILIES[family]) as number;
-    this.#compared = [EXPECTED.family, ...EXPECTED.all, EXPECT_MASTER.family, ...EXPECT_MASTER.all, HELPER].filter(
-      (slot) => slots[slot] !== undefined,
-    );
+    this.#compared = [
+      EXPECTED.family,
+      ...EXPECTED.all,
+      EXPECT_MASTER.family,
+      ...EXPECT_MASTER.all,
+      EXPECT_HELPER,
+    ].filter((slot) => slots[slot] !== undefined);
   }
 
   matches({ slots }: Expectation): boolean {

@@ -5,7 +5,7 @@
 
 import type { SlotValue } from '../attributes/kinds.ts';
 import type { Flow } from '../flow.ts';
-import { ORIG, REPLY, slotOfProperty } from '../tuple.ts';
+import { MARK, ORIG, REPLY, STATUS, ZONE } from '../slots.ts';
 import { filterForKernel, type KernelFilter } from './dump.ts';
 import { compileEventFilter } from './events.ts';
 import { samePrefix } from './prefix.ts';
@@ -16,9 +16,6 @@ import { type Filter, FilterTerms, type Masked, readTerms } from './terms.ts';
 export type { KernelFilter } from './dump.ts';
 export type { Filter, Masked, TupleFilter } from './terms.ts';
 
-const ZONE = slotOfProperty('zone');
-const MARK = slotOfProperty('mark');
-const STATUS = slotOfProperty('status');
 const IPV6_BITS = 128;
 
 /** A filter, checked once. Whatever takes a filter takes this too. */

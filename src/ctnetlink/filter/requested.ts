@@ -4,8 +4,18 @@ import * as cta from '../../uapi/nfnetlink_conntrack.ts';
 import { AF_UNSPEC } from '../../uapi/socket.ts';
 import { sameValue } from '../attributes/kinds.ts';
 import type { Flow } from '../flow.ts';
-import { ORIG, REPLY, type TupleSlots } from '../tuple.ts';
-import { FILTER_ORIG, FILTER_REPLY, MARK, MARK_MASK, STATUS, STATUS_MASK, ZONE } from './dump.ts';
+import {
+  FILTER_ORIG,
+  FILTER_REPLY,
+  MARK,
+  MARK_MASK,
+  ORIG,
+  REPLY,
+  STATUS,
+  STATUS_MASK,
+  type TupleSlots,
+  ZONE,
+} from '../slots.ts';
 import { RangeSet } from './ranges.ts';
 import { type Comparison, comparisonsOf, FilterTerms, type Masked } from './terms.ts';
 

@@ -5,8 +5,8 @@ import type { TupleInit, TupleProperties } from '../attributes/flow-properties.t
 import { KINDS, type SlotValue } from '../attributes/kinds.ts';
 import { Flow } from '../flow.ts';
 import { FAMILIES, type Family } from '../names.ts';
+import { ORIG, REPLY, type TupleSlots } from '../slots.ts';
 import { checkStatus, type StatusText } from '../status.ts';
-import { ORIG, REPLY, type TupleSlots } from '../tuple.ts';
 import { prefixMask, readPrefix, splitPrefix } from './prefix.ts';
 import { RangeSet, type Ranges, readRanges } from './ranges.ts';
 

@@ -10,10 +10,10 @@ import * as cta from '../../uapi/nfnetlink_conntrack.ts';
 import { AF_UNSPEC } from '../../uapi/socket.ts';
 import { type SlotHolder, type SlotValue, sameValue } from '../attributes/kinds.ts';
 import { describeTuple } from '../describe-tuple.ts';
-import { EXPECTED } from '../expectation.ts';
 import { decodeExpectation, decodeFlow } from '../message.ts';
 import { FAMILIES, inverse } from '../names.ts';
-import { completeFrom, hasTuple, ORIG, REPLY, type TupleSlots } from '../tuple.ts';
+import { EXPECTED, ORIG, REPLY, type TupleSlots } from '../slots.ts';
+import { completeFrom, hasTuple } from '../tuple.ts';
 import { EXPECTATION_QUERIES } from './expectation.ts';
 import { QUERIES } from './flow.ts';
 

@@ -10,16 +10,20 @@ import * as cta from '../../uapi/nfnetlink_conntrack.ts';
 import { AF_INET, AF_INET6, AF_UNSPEC } from '../../uapi/socket.ts';
 import type { SlotValue } from '../attributes/kinds.ts';
 import { describeEntry } from '../describe-tuple.ts';
+import { Expectation, expectationCodec } from '../expectation.ts';
 import {
+  EXPECT_HELPER,
+  EXPECT_ID,
   EXPECT_MASK,
   EXPECT_MASTER,
   EXPECT_NAT,
+  EXPECT_NAT_DIRECTION,
+  EXPECT_TIMEOUT,
+  EXPECT_ZONE,
   EXPECTED,
-  Expectation,
-  expectationCodec,
-  expectationSlot,
-} from '../expectation.ts';
-import { checkTuple, hasPorts, hasTuple, type TupleSlots } from '../tuple.ts';
+  type TupleSlots,
+} from '../slots.ts';
+import { checkTuple, hasPorts, hasTuple } from '../tuple.ts';
 
 const ACK = NLM_F_REQUEST | NLM_F_ACK;
 const DUMP = NLM_F_REQUEST | NLM_F_DUMP;
@@ -44,7 +48,7 @@ class ExpectationRequest extends NfnlRequest<Expectation> {
     const { attributes } = this;
     if (!(attributes instanceof Expectation) || !hasTuple(attributes.slots, EXPECTED)) return undefined;
     const { slots } = attributes;
-    return describeEntry(slots, EXPECTED, slots[ZONE], slots[ID]);
+    return describeEntry(slots, EXPECTED, slots[EXPECT_ZONE], slots[EXPECT_ID]);
   }
 }
 
@@ -59,12 +63,6 @@ export function buildExpectationMessage(
 ): Request {
   return new ExpectationRequest(EXPECTATION_QUERIES[query], expectationCodec, family, attributes);
 }
-
-const TIMEOUT = expectationSlot('timeout');
-const ZONE = expectationSlot('zone');
-const ID = expectationSlot('id');
-const HELPER = expectationSlot('helper');
-const NAT_DIRECTION = expectationSlot('nat.direction');
 
 const ANY_IPV6 = new Uint8Array(16);
 const WHOLE_IPV6 = new Uint8Array(16).fill(255);
@@ -125,18 +123,18 @@ export function buildExpectationCreate(
   const { slots } = attributes;
   complete(slots, EXPECTED, 'source');
   if (hasPorts(slots, EXPECTED)) slots[EXPECTED.sport] ??= 0;
-  checkTuple(slots, EXPECTED, argument, expectation.slots[ID] !== undefined);
-  checkTuple(slots, EXPECT_MASTER, argument, expectation.slots[ID] !== undefined);
-  if (slots[TIMEOUT] === undefined)
+  checkTuple(slots, EXPECTED, argument, expectation.slots[EXPECT_ID] !== undefined);
+  checkTuple(slots, EXPECT_MASTER, argument, expectation.slots[EXPECT_ID] !== undefined);
+  if (slots[EXPECT_TIMEOUT] === undefined)
     throw new TypeError(`${argument}.timeout is required: seconds until the expectation is given up`);
   if (!hasTuple(slots, EXPECT_MASK)) completeMask(slots);
   if (hasTuple(slots, EXPECT_NAT)) {
-    if (slots[NAT_DIRECTION] === undefined)
+    if (slots[EXPECT_NAT_DIRECTION] === undefined)
       throw new TypeError(`${argument}.nat.direction is required: 0 or 1, the direction that is translated`);
     slots[EXPECT_NAT.proto] ??= slots[EXPECTED.proto];
     complete(slots, EXPECT_NAT, 'destination');
   }
-  slots[ID] = undefined;
+  slots[EXPECT_ID] = undefined;
   return buildExpectationMessage(query, familyOf(attributes), attributes);
 }
 
@@ -147,10 +145,10 @@ export function buildExpectationCreate(
 function identity(expectation: Expectation, argument: string): Expectation {
   const attributes = new Expectation();
   const { slots } = attributes;
-  for (const slot of [EXPECTED.family, ...EXPECTED.all, ZONE]) slots[slot] = expectation.slots[slot];
+  for (const slot of [EXPECTED.family, ...EXPECTED.all, EXPECT_ZONE]) slots[slot] = expectation.slots[slot];
   complete(slots, EXPECTED, 'source');
   if (hasPorts(slots, EXPECTED)) slots[EXPECTED.sport] ??= 0;
-  checkTuple(slots, EXPECTED, argument, expectation.slots[ID] !== undefined);
+  checkTuple(slots, EXPECTED, argument, expectation.slots[EXPECT_ID] !== undefined);
   return attributes;
 }
 
@@ -165,7 +163,7 @@ export function buildExpectationGet(expectation: Expectation, argument = 'expect
  */
 export function buildExpectationDelete(expectation: Expectation, argument = 'expectation'): Request {
   const attributes = identity(expectation, argument);
-  attributes.slots[ID] = expectation.slots[ID];
+  attributes.slots[EXPECT_ID] = expectation.slots[EXPECT_ID];
   return buildExpectationMessage('expectations.delete', familyOf(expectation), attributes);
 }
 
@@ -173,7 +171,7 @@ export function buildExpectationDelete(expectation: Expectation, argument = 'exp
 export function buildExpectationFlush(helper?: string): Request {
   if (helper === undefined) return buildExpectationMessage('expectations.flush', AF_UNSPEC);
   const attributes = new Expectation();
-  attributes.slots[HELPER] = helper;
+  attributes.slots[EXPECT_HELPER] = helper;
   return buildExpectationMessage('expectations.flush', AF_UNSPEC, attributes);
 }
 

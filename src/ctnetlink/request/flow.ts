@@ -12,8 +12,9 @@ import type { KernelFilter } from '../filter/filter.ts';
 import { Flow, flowCodec } from '../flow.ts';
 import { identity, type Naming } from '../identity.ts';
 import { requestNat } from '../nat.ts';
+import { ID, LABELS, LABELS_MASK, ORIG, REPLY, STATUS, TCP_STATE, TIMEOUT, ZONE } from '../slots.ts';
 import { setTcpFlags } from '../tcp-flags.ts';
-import { checkTuple, completeFrom, hasAddress, hasTuple, ORIG, REPLY, slotOfProperty } from '../tuple.ts';
+import { checkTuple, completeFrom, hasAddress, hasTuple } from '../tuple.ts';
 
 const ACK = NLM_F_REQUEST | NLM_F_ACK;
 const DUMP = NLM_F_REQUEST | NLM_F_DUMP;
@@ -67,13 +68,6 @@ export function buildMessage(
   return new FlowRequest(QUERIES[query], flowCodec, family, attributes, version);
 }
 
-const ZONE = slotOfProperty('zone');
-const ID = slotOfProperty('id');
-const STATUS = slotOfProperty('status');
-const TIMEOUT = slotOfProperty('timeout');
-const TCP_STATE = slotOfProperty('tcp.state');
-const LABELS = slotOfProperty('labels');
-const LABELS_MASK = slotOfProperty('labelsMask');
 /** What may name a flow. */
 const NAMES = [ORIG.family, ...ORIG.all, REPLY.family, ...REPLY.all, ZONE];
 const READ_ONLY = [...ATTRIBUTES.keys()].filter((slot) => ATTRIBUTES[slot].readOnly === true);
