@@ -40,32 +40,7 @@ export const RULES: readonly Rule[] = [
 ];
 
 /** Uses that are right. Each is a file, the text around the match and the reason. */
-export const EXCEPTIONS: readonly { readonly file: string; readonly text: string; readonly reason: string }[] = [];
-
-/** Files and folders that are not rewritten yet. A test fails when one of them is clean: then delete it here. */
-export const NOT_YET: readonly string[] = [
-  'test/anonymize',
-  'test/arguments.test.ts',
-  'test/browser.test.ts',
-  'test/capture',
-  'test/cli',
-  'test/clocks.test.ts',
-  'test/conntrack',
-  'test/ctnetlink',
-  'test/destructive',
-  'test/examples.test.ts',
-  'test/format',
-  'test/fuzz',
-  'test/kernel',
-  'test/layers.test.ts',
-  'test/netlink',
-  'test/nfct',
-  'test/nfnetlink',
-  'test/options.test.ts',
-  'test/oracle',
-  'test/package-types.test.ts',
-  'test/replay',
-  'test/sim',
-  'test/support',
-  'test/transport',
+export const EXCEPTIONS: readonly { readonly file: string; readonly text: string; readonly reason: string }[] = [
+  { file: 'test/transport/conformance/workers.ts', text: 'let told = 0', reason: 'code of a worker, in a string' },
+  { file: 'test/transport/conformance/workers.ts', text: '++told === 2', reason: 'code of a worker, in a string' },
 ];

@@ -3,9 +3,9 @@
  * comments that are wider than the code may be. Prints each with its file and line.
  */
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { EXCEPTIONS, NOT_YET, RULES } from './glossary.ts';
+import { EXCEPTIONS, RULES } from './glossary.ts';
 import { flat, type Prose, proseOf } from './prose-text.ts';
 
 /** The line width of biome.json: the formatter keeps code within it, but not comments. */
@@ -48,27 +48,22 @@ function* tooWide(file: string, source: string, { line, text, comment }: Prose):
     if (all[at - 1].length > COLUMNS) yield { file, line: at, message: `a comment of ${all[at - 1].length} columns` };
 }
 
-/** The files that git knows or would add, and that have prose. */
-export function filesWithProse(): string[] {
+/** The files with prose that git knows or would add; a file that is moved is still known under its old name. */
+function filesWithProse(): string[] {
   const args = ['ls-files', '--cached', '--others', '--exclude-standard', '--', ...FILES];
   const listed = execFileSync('git', args, { cwd: ROOT, encoding: 'utf8' }).trim().split('\n');
-  return [...new Set(listed)].filter((file) => !ABOUT_THE_RULES.includes(file));
+  const there = (file: string): boolean => !ABOUT_THE_RULES.includes(file) && existsSync(`${ROOT}${file}`);
+  return [...new Set(listed)].filter(there);
 }
 
-/** All findings in these files. */
-export function checkFiles(files: readonly string[]): Finding[] {
+function checkFiles(files: readonly string[]): Finding[] {
   return files.flatMap((file) => check(file, readFileSync(`${ROOT}${file}`, 'utf8')));
 }
 
-/** Whether a file is on the list of those that are not rewritten yet. */
-export function notYet(file: string): boolean {
-  return NOT_YET.some((path) => file === path || file.startsWith(`${path}/`));
-}
-
-/** With file names or folders only those, also where they are not rewritten yet. */
+/** @param paths files and folders to check; none: all */
 function main(paths: readonly string[]): void {
   const wanted = (file: string): boolean => paths.some((path) => file === path || file.startsWith(`${path}/`));
-  const findings = checkFiles(filesWithProse().filter(paths.length > 0 ? wanted : (file) => !notYet(file)));
+  const findings = checkFiles(filesWithProse().filter(paths.length > 0 ? wanted : () => true));
   for (const { file, line, message } of findings) console.error(`${file}:${line}: ${message}`);
   if (findings.length === 0) return;
   console.error(`${findings.length} findings: CONTRIBUTING.md says how to write`);

@@ -1,4 +1,6 @@
-/** What the entry points say to arguments that cannot be: which one, and what it must be. Methods have their own tests. */
+/**
+ * What the entry points say to arguments that cannot be: which one, and what it must be. Methods have their own tests.
+ */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';

@@ -1,6 +1,6 @@
 /**
- * In a browser: everything but sockets. The bundle runs in a context that has what browsers have and nothing of Node.js; where Chromium is
- * installed, examples/browser/ runs in it.
+ * In a browser: everything but sockets. The bundle runs in a context that has what browsers have and nothing of
+ * Node.js; where Chromium is installed, examples/browser/ runs in it.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -209,7 +209,10 @@ describe('in a browser', () => {
 
 const NO_CHROMIUM = onPath('chromium') ? undefined : 'needs chromium on PATH';
 
-/** To install it takes 45 s, too long for each run in CI: there, without it, the page is looked at by hand (CONTRIBUTING.md). */
+/**
+ * To install it takes 45 s, too long for each run in CI: there, without it, the page is looked at by hand
+ * (CONTRIBUTING.md).
+ */
 const suite: typeof describeUnless =
   process.env.CI && NO_CHROMIUM !== undefined ? (_reason, title, body) => describe.skip(title, body) : describeUnless;
 

@@ -1,7 +1,7 @@
 /**
- * No test depends on how fast the machine is: none compares a measured time, or an amount of memory, with a limit, and none
- * waits a fixed time. What is measured has its goal in bench/; a test waits for a condition (`until`), for the event loop
- * to turn (`turns`), or sets the clock itself (support/clock.ts).
+ * No test depends on how fast the machine is: none compares a measured time, or an amount of memory, with a limit, and
+ * none waits a fixed time. What is measured has its goal in bench/; a test waits for a condition (`until`), for the
+ * event loop to turn (`turns`), or sets the clock itself (support/clock.ts).
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

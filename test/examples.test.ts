@@ -1,6 +1,6 @@
 /**
- * Every example is run as its reader would, from the built package, and conntrack(8) is the witness of what it did to the
- * tables. `npm test` builds; a run of this file alone takes what dist/ has.
+ * Every example is run as its reader would, from the built package, and conntrack(8) is the witness of what it did to
+ * the tables. `npm test` builds; a run of this file alone takes what dist/ has.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -16,7 +16,10 @@ import { RUNTIMES, runtime, whyNoRuntime } from './support/runtimes.ts';
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const FOLDER = join(ROOT, 'examples');
 
-/** Timeouts go up to the hundred that they were set to, since the clock runs. Opaque numbers and reference counts have no digits. */
+/**
+ * Timeouts go up to the hundred that they were set to, since the clock runs. Opaque numbers and reference counts have
+ * no digits.
+ */
 function steady(text: string): string {
   return text
     .replace(/(?<=tcp {6}6 |timeout: |expires in )\d+|\b\d+(?= proto=)/g, (seconds) =>

@@ -56,7 +56,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-/** What each room of a layer may import beside itself and the files that stand in no room. */
+/** What each room of a layer may import beside itself and the files that are in no room. */
 const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   ctnetlink: {
     attributes: [],
@@ -78,12 +78,18 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
   },
 };
 
-/** These import no module of the platform: they run wherever JavaScript does, and ask for one where it is needed (netlink/platform.ts). */
+/**
+ * These import no module of the platform: they run wherever JavaScript does, and ask for one where it is needed
+ * (netlink/platform.ts).
+ */
 const EVERYWHERE: readonly string[] = Object.keys(ALLOWED).filter((folder) => folder !== 'cli');
 
 const PLATFORM = 'netlink/platform.ts';
 
-/** transport/open.ts alone chooses a socket. What works on captures is not a socket of the kernel's, nor is what the runtime allows. */
+/**
+ * transport/open.ts alone chooses a socket. What works on captures is not a socket of the kernel's, nor is what the
+ * runtime allows.
+ */
 const NOT_ADAPTERS = ['open', 'pcap', 'permissions', 'record'].map((name) => `transport/${name}.ts`);
 
 function importsOf(path: string, source: string): Import[] {
@@ -111,7 +117,7 @@ function folderOf(path: string): string {
   return path.includes('/') ? path.slice(0, path.indexOf('/')) : '';
 }
 
-/** The folder inside of a layer; undefined for a file that stands in none. */
+/** The folder inside a layer; undefined for a file that is in none. */
 function roomOf(path: string): string | undefined {
   const parts = path.split('/');
   return parts.length > 2 ? parts[1] : undefined;
@@ -249,7 +255,7 @@ describe('layers', () => {
       });
     }
 
-    it('refuses cycles through several files, and tells them', () => {
+    it('refuses cycles through several files, and names them', () => {
       const found = check({
         'netlink/b.ts': "import { c } from './c.ts';",
         'netlink/c.ts': "export type { D } from './d.ts';",

@@ -1,4 +1,7 @@
-/** Every public function that takes options: unknown names and what cannot be are refused, by an error that names the option. */
+/**
+ * Every public function that takes options: unknown names and what cannot be are refused, by an error that names the
+ * option.
+ */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -51,7 +54,9 @@ const isGiven = (options: unknown): options is object =>
 
 let folder: string;
 
-/** By the name under which a program finds it. What takes options is found in the sources of the functions, see below. */
+/**
+ * By the name under which a program finds it. What takes options is found in the sources of the functions, see below.
+ */
 const TABLE: Readonly<Record<string, Entry>> = {
   'Conntrack.open': [OPEN, async (options) => (await index.Conntrack.open(over(options))).close()],
   'Conntrack#dump': [['signal', 'reset', 'table'], ct((each, options) => each.dump({}, options))],

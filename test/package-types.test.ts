@@ -1,4 +1,7 @@
-/** The types of the package where it is installed: what they take and refuse, in the TypeScript that builds it and in the least that the README names. */
+/**
+ * The types of the package where it is installed: what they take and refuse, in the TypeScript that builds it and in
+ * the least that the README names.
+ */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,6 @@
-/** Anonymised captures say what the captures say, with other addresses, and have none of the original ones in any byte. */
+/**
+ * Anonymised captures say what the captures say, with other addresses, and have none of the original ones in any byte.
+ */
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { type AnonymizeOptions, anonymize, type Dropped } from '../../src/anonymize/anonymize.ts';
@@ -31,7 +33,10 @@ const FILES: readonly (readonly [name: string, file: Uint8Array])[] = [
   ...fixtureNames.map((name) => [`${name}/capture.pcap`, new Uint8Array(readFileSync(fixturePath(name)))] as const),
 ];
 
-/** What a message of connection tracking says, with the mask of an expectation apart; undefined for what says nothing of flows. */
+/**
+ * What a message of connection tracking says, with the mask of an expectation apart; undefined for what says nothing of
+ * flows.
+ */
 function said(bytes: Uint8Array): [text: string, mask: string] | undefined {
   const view = viewOf(bytes);
   const type = view.getUint16(4, HOST_LITTLE_ENDIAN);

@@ -84,7 +84,7 @@ describe('captures of machines of the other byte order', () => {
     expect(readExtendedAck(viewOf(back), 0, nlmsg_len, nlmsg_flags, false)).to.include({ offset: 40, missingType: 7 });
   });
 
-  it('are told from broken ones of this machine', () => {
+  it('are distinguished from broken ones of this machine', () => {
     expect(isForeign(message(1, [1, 2, 3, 4]))).to.equal(false);
     expect(isForeign(otherOrder(message(1, [1, 2, 3, 4])))).to.equal(true);
     expect(isForeign(new Uint8Array(16))).to.equal(false);

@@ -43,7 +43,9 @@ function randomMessage(random: Random, fromKernel: boolean): Uint8Array {
   return message(sequence, body, { type: 0x100 + random.below(4), flags });
 }
 
-/** A datagram as a machine of the other byte order has it. Its messages are those of ctnetlink, ACKs, errors and DONE. */
+/**
+ * A datagram as a machine of the other byte order has it. Its messages are those of ctnetlink, ACKs, errors and DONE.
+ */
 export function otherOrder(bytes: Uint8Array): Uint8Array {
   const copy = bytes.slice();
   const view = viewOf(copy);

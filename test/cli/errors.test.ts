@@ -79,7 +79,7 @@ NAME: b
     expect(told('text')).to.equal('NAME: Operation failed: text\n');
   });
 
-  it('tells of every flow that -U could not change, and explains each errno once', () => {
+  it('reports every flow that -U could not change, and explains each errno once', () => {
     const refusals = new Refusals(UPDATE);
     const told = said(() => {
       for (let flow = 0; flow < 3; flow++) refusals.add(refused(EPERM, 'update'));

@@ -44,7 +44,7 @@ function told({ stdout, stderr, status }: Result): [string, string, number | nul
   return [still(stdout), lines.replace('conntrack --help', 'ctnetlink --help').split('\n').at(-2) ?? '', status];
 }
 
-/** Where events come by way of the addon they are wanted all the same. */
+/** With the addon, events are wanted anyway. */
 const listener = (...args: string[]): Running => Running.ctnetlink('-E', 'expect', '--events-may-abort', ...args);
 
 /** Ours and theirs, each in the state that `prepare` makes, and what is in the table afterwards. */
@@ -231,7 +231,7 @@ describeKernel('The table expect beside conntrack(8)', ['conntrack', 'nft'], () 
     });
 
     it('-E expect shows what happens, in every output', async () => {
-      // Of a master that was there before anybody listened nothing is told.
+      // There are no events for a master that was there before anybody listened.
       await ftp.close();
       await ftp6.close();
       sh('conntrack', '-F');
@@ -283,7 +283,7 @@ describeKernel('The table expect beside conntrack(8)', ['conntrack', 'nft'], () 
     // More events than the 16 MB of the receive buffer hold.
     const MANY = 15_000;
 
-    it('-E expect --resync lists the table anew when events were lost', async () => {
+    it('-E expect --resync lists the table again after lost events', async () => {
       await ftp.close();
       sh('conntrack', '-F');
       const ours = listener('--resync');

@@ -71,7 +71,7 @@ describe('cli/failures', () => {
     }
   });
 
-  it('says of a socket that cannot listen what conntrack(8) says', () => {
+  it('prints for a socket that cannot listen what conntrack(8) prints', () => {
     const refused = { errno: EPERM, operation: 'join' };
     expect(failureLine(refused, parse(['-E']))).to.equal("Can't open netlink socket");
     expect(failureLine(refused, parse(['-E', 'expect']))).to.equal("Can't open handler");
@@ -154,7 +154,7 @@ describeKernel('A refusal beside conntrack(8)', ['conntrack'], () => {
         const theirs = run(NOBODY[0], [...NOBODY.slice(1), 'conntrack', ...args]);
         expect(told(ours)).to.deep.equal(told(theirs));
         expect(ours.stderr).to.match(/^ctnetlink v[\d.]+: .*EPERM.*CAP_NET_ADMIN.*unshare -rn.*\n.*\n$/);
-        // -C and -S print what /proc tells.
+        // -C and -S print what /proc reports.
         expect(ours.stdout).to.match(
           line === LINES.C ? /^\d+\n$/ : line === LINES.S ? /^(cpu=\d+ .* insert=\d+ .*\n)+$/ : /^$/,
         );

@@ -19,7 +19,7 @@ describe('cli/labelmap', () => {
   });
   after(() => rmSync(folder, { recursive: true }));
 
-  it('is where names are looked up, wherever it stands on the command line', () => {
+  it('is where names are looked up, wherever the option is on the command line', () => {
     for (const option of [['--labelmap', map], ['-M', map], [`--labelm=${map}`]]) {
       expect(parse(['-L', ...option, '-l', 'three,forty']).labels).to.deep.equal([3, 40]);
       expect(parse(['-L', '-l', 'forty', ...option]).labels).to.deep.equal([40]);

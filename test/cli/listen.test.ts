@@ -26,7 +26,7 @@ const udp = (sport: number): string =>
     '2',
   );
 
-/** Makes an event, and waits until it is printed: the process is told of signals then. */
+/** Makes an event, and waits until it is printed: from then on the process handles signals. */
 async function printsEvents(ours: Running): Promise<void> {
   await listeners(1);
   udp(1);
@@ -98,7 +98,7 @@ describeKernel('cli/listen', ['conntrack', 'nft', 'bash'], () => {
     expect(plain.lines[0].startsWith(`[${time}]\t    [NEW] udp `), `${time}, ${plain.lines[0]}`).to.equal(true);
   });
 
-  it('goes on after an overrun, says how many events were lost, and lists the table anew with --resync', async () => {
+  it('continues after an overrun, reports how many events were lost, and lists the table again with --resync', async () => {
     const capture = join(folder, 'overrun.pcap');
     const FLOWS = 300;
     const resync = ['-b', '20000', '--resync', '--record', capture];

@@ -13,7 +13,7 @@ const A = `${TUPLE} --dport 2 -t 500`;
 const B = `${TUPLE} --dport 3 -t 500`;
 
 describe('cli/load: words', () => {
-  it('stand between white space', () => {
+  it('are separated by white space', () => {
     expect(wordsOf('  -A -s\t1.1.1.1  ')).to.deep.equal(['-A', '-s', '1.1.1.1']);
     expect(wordsOf('-A # b')).to.deep.equal(['-A', '#', 'b']);
     expect(wordsOf('-A\rb\0 -Z')).to.deep.equal(['-A\rb']);
@@ -65,7 +65,7 @@ describe('cli/progress', () => {
     expect(text().endsWith('\r\x1b[K')).to.equal(true);
   });
 
-  it('is for who watches', () => {
+  it('is shown only to a person who watches', () => {
     const { progress, text, wait } = watched(false);
     wait(5000);
     progress.step(5000);

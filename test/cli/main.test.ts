@@ -137,7 +137,7 @@ describe('cli', () => {
       });
     }
 
-    it('-L -o labels without names: says so and lists all the same', () => {
+    it('-L -o labels without names says so and lists the flows anyway', () => {
       const { stderr } = sameAsConntrack('-L', '-o', 'labels,id');
       expect(stderr.replace(OUR_NAME, '')).to.equal(conntrack('-L', '-o', 'labels,id').stderr.replace(THEIR_NAME, ''));
     });

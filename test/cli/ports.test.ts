@@ -1,4 +1,7 @@
-/** Ranges and lists of ports on the command line: what -D, -U, -L and -E make of them, beside a plain reading of the text. */
+/**
+ * Ranges and lists of ports on the command line: what -D, -U, -L and -E make of them, beside a plain reading of the
+ * text.
+ */
 import { expect } from 'chai';
 import { changeFlows, removeFlows } from '../../src/cli/commands/change.ts';
 import type { Context } from '../../src/cli/commands/context.ts';
@@ -83,12 +86,15 @@ async function contextOf(world: World, release: string, args: readonly string[])
   return { ct: await open(), open, settings: parse(args), output };
 }
 
-/** What of the table must not change. */
+/** The parts of the table that must not change. */
 function marksOf(entries: readonly Entry[]): Map<string, number> {
   return new Map(entries.map((entry) => [keyOf(entry), entry.mark ?? 0]));
 }
 
-/** Lists, changes and deletes by random lines, and holds what is left. Gives how many lines selected some flows and not all. */
+/**
+ * Lists, changes and deletes by random lines, and holds what is left. Gives how many lines selected some flows and not
+ * all.
+ */
 async function tryLines(world: World, release: string, random: Random, rounds: number): Promise<number> {
   let some = 0;
   for (let round = 0; round < rounds; round++) {

@@ -34,7 +34,7 @@ export async function replayed(capture: string, ...args: string[]): Promise<{ st
   return { stdout, stderr };
 }
 
-/** Who caused it can be told only as long as that program runs; when it was printed differs. */
+/** The program that caused an event is known only while it runs; the time of printing differs. */
 export function neutral(stdout: string): string[] {
   return stdout.split('\n').map((line) =>
     line

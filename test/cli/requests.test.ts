@@ -1,6 +1,7 @@
 /**
- * What is sent, beside what conntrack(8) sends with the same command line on the same table, byte by byte: sequence number, portid and lengths are
- * left out, other differences have a rule in requests/rules.ts. That sees what no listing shows, such as the flags of TCP.
+ * What is sent, beside what conntrack(8) sends with the same command line on the same table, byte by byte: sequence
+ * number, portid and lengths are left out, other differences have a rule in requests/rules.ts. That sees what no
+ * listing shows, such as the flags of TCP.
  */
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';

@@ -5,7 +5,10 @@ import { describeKernel, resetNamespace, sh } from '../support/kernel.ts';
 import { Router } from '../support/router.ts';
 import { conntrack, ctnetlink, MAIN, run } from './support.ts';
 
-/** The table without what ticks, as conntrack(8) lists it; and without what the tests before left on the loopback interface. */
+/**
+ * The table without what ticks, as conntrack(8) lists it; and without what the tests before left on the loopback
+ * interface.
+ */
 function table(): string[] {
   const lines = ['ipv4', 'ipv6'].flatMap((family) => sh('conntrack', '-L', '-f', family, '-o', 'extended').split('\n'));
   const ours = lines.filter((line) => / src=(?!127\.|::1 )/.test(line));

@@ -61,8 +61,8 @@ function untick(line: string): { text: string; ticks: number[] } {
 }
 
 /**
- * Runs conntrack(8), us, and conntrack(8) again: our output is theirs to the letter, and where the clock ticked between their two, ours
- * lies between. Again when the table changed meanwhile.
+ * Runs conntrack(8), us, and conntrack(8) again: our output is theirs to the letter, and where the clock ticked between
+ * their two, ours lies between. Again when the table changed meanwhile.
  */
 export function sameAsConntrack(...args: string[]): Result {
   for (let attempt = 1; ; attempt++) {
@@ -84,7 +84,7 @@ export function sameAsConntrack(...args: string[]): Result {
   }
 }
 
-/** A command that runs until it is told to stop: -E. */
+/** A command that runs until it is stopped: -E. */
 export class Running {
   stdout = '';
   stderr = '';

@@ -57,7 +57,7 @@ describe('Conntrack: what is sent', () => {
     expect(await sends((ct) => ct.get({ reply: REPLY }))).to.deep.include({ flow: { reply: inFull(REPLY) } });
   });
 
-  it('to create: everything, the reply turned round, and CONFIRMED in a status', async () => {
+  it('to create: everything, the inverted reply, and CONFIRMED in a status', async () => {
     expect(await sends((ct) => ct.create({ orig: ORIG, timeout: 60, mark: 7, status: ['SEEN_REPLY'] }))).to.deep.equal({
       type: NEW,
       flags: REQUEST | ACK | CREATE | EXCL,
@@ -330,7 +330,7 @@ describe('Conntrack: signals', () => {
       expect(fake.sent).to.have.length(1);
       controller.abort(reason);
       expect(await pending).to.equal(reason);
-      // The answer comes all the same, and belongs to nobody.
+      // The answer arrives anyway, and belongs to no request.
       const { nlmsg_seq, nlmsg_flags } = headerOf(fake.sent[0]);
       fake.deliver((nlmsg_flags & 0x300) === 0x300 ? done(nlmsg_seq) : ack(nlmsg_seq));
       expect(ct.counts.strays).to.equal(0);

@@ -70,7 +70,7 @@ describe('Conntrack: dump', () => {
     expect(fake.sent).to.have.length(0);
   });
 
-  it('starts anew each time it is iterated', async () => {
+  it('starts again each time it is iterated', async () => {
     const { ct, fake } = await play(kernelWith(FLOWS));
     const dump = ct.dump();
     expect(await numbers(dump)).to.deep.equal(range(10));
@@ -171,7 +171,7 @@ describe('Conntrack: dump', () => {
     expect(await numbers(ct.dump())).to.deep.equal(range(10));
   });
 
-  it('may run beside others, on sockets of which at most four are kept', async () => {
+  it('may run beside others, on their own sockets; at most four sockets are kept', async () => {
     const { ct, sockets } = await play(kernelWith(FLOWS));
     const all = await Promise.all(range(10).map((n) => (n % 2 === 0 ? numbers(ct.dump()) : ct.dump().toArray())));
     expect(all.map((each) => each.length)).to.deep.equal(range(10).map(() => 10));
@@ -262,7 +262,7 @@ describe('Conntrack: dump requests', () => {
 });
 
 describe('Conntrack: dump that fails', () => {
-  it('rejects with what the kernel said, after what it had told', async () => {
+  it('rejects with the error of the kernel, after the flows that it had sent', async () => {
     const { ct } = await play((_request, { nlmsg_seq }, kernel) => {
       kernel.queue(flowMessage(nlmsg_seq, flow(0)), flowMessage(nlmsg_seq, flow(1)));
       kernel.queue(flowMessage(nlmsg_seq, flow(2)), done(nlmsg_seq, EPERM));
@@ -281,7 +281,7 @@ describe('Conntrack: dump that fails', () => {
     expect(await rejection(ct.dump().toArray())).to.have.property('code', 'EOPNOTSUPP');
   });
 
-  it('tells at the end, after all flows, that the kernel called it inconsistent', async () => {
+  it('rejects at the end, after all flows, if the kernel marks the dump inconsistent', async () => {
     const { ct } = await play((_request, { nlmsg_seq }, kernel) => {
       kernel.queue(flowMessage(nlmsg_seq, flow(0)));
       kernel.queue(flowMessage(nlmsg_seq, flow(1), { flags: NLM_F_MULTI | NLM_F_DUMP_INTR }));
@@ -370,7 +370,7 @@ describe('Conntrack: dump with a signal', () => {
     expect(await numbers(ct.dump())).to.deep.equal(range(10));
   });
 
-  it('that is aborted when all is read but not handed out rejects all the same', async () => {
+  it('that is aborted when all is read but not handed out rejects anyway', async () => {
     const { ct } = await play(kernelWith(FLOWS, 10));
     const controller = new AbortController();
     const iterator = ct.dump({}, { signal: controller.signal })[Symbol.asyncIterator]();

@@ -299,7 +299,7 @@ describeKernel('Conntrack: filtered events on the kernel', ['conntrack', 'nft'],
       expect(came[1]).to.have.members([...sent].filter((each) => / (1000 53|1634 1000)$/.test(each)));
     });
 
-    it('tell of their own overrun', async () => {
+    it('report their own overrun', async () => {
       await using ct = await Conntrack.open({ transport: koffi });
       const events = await ct.events({ filter: { mark: 1 }, receiveBuffer: 64 * 1024 });
       await traffic(ct, 3000);

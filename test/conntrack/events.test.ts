@@ -37,7 +37,7 @@ async function listen(
 }
 
 describe('Conntrack: events', () => {
-  it('come with type, flow and who caused them', async () => {
+  it('come with type, flow and the portid of the program that caused them', async () => {
     const { events, socket } = await listen();
     socket.deliver(flowMessage(0, flow(1), NEW));
     socket.deliver(flowMessage(0, flow(2), { ...UPDATE, portid: 77 }), flowMessage(0, flow(3), DESTROY));
@@ -49,7 +49,7 @@ describe('Conntrack: events', () => {
     events.close();
   });
 
-  it('wake who waits for them', async () => {
+  it('wake the call that waits for them', async () => {
     const { events, socket } = await listen();
     const first = events.next();
     const second = events.next();
@@ -155,7 +155,7 @@ describe('Conntrack: events and overruns', () => {
     events.close();
   });
 
-  it('tell of a datagram that was cut, and of what was whole in it', async () => {
+  it('report a cut datagram, and yield its whole messages', async () => {
     const { events, socket } = await listen();
     const whole = flowMessage(0, flow(1), NEW);
     const cut = flowMessage(0, flow(2), NEW).subarray(0, 40);
@@ -236,7 +236,7 @@ describe('Conntrack: the end of events', () => {
     expect(socket.closed).to.equal(true);
   });
 
-  it('is the signal, with its own reason, told once', async () => {
+  it('is the signal, with its own reason, reported once', async () => {
     const reason = new Error('enough');
     const controller = new AbortController();
     const { events, socket } = await listen({ signal: controller.signal });

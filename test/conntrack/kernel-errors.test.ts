@@ -1,4 +1,6 @@
-/** What a refusal of the kernel says to whoever made the call: which entry it was about, and where the call was made. */
+/**
+ * What a refusal of the kernel says to whoever made the call: which entry it was about, and where the call was made.
+ */
 import { expect } from 'chai';
 import { Conntrack, type FlowInit, type KernelError, ManyError } from '../../src/index.ts';
 import * as nfct from '../../src/nfct/index.ts';

@@ -1,4 +1,7 @@
-/** What the runtimes print of a ManyError that nobody catches, or that is logged: ten failures and a count, not a hundred with their stacks. */
+/**
+ * What the runtimes print of a ManyError that nobody catches, or that is logged: ten failures and a count, not a
+ * hundred with their stacks.
+ */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,4 @@
-/** createMany and its like, over a kernel that the test plays. */
+/** createMany and the other ...Many calls, over a kernel that the test plays. */
 import { expect } from 'chai';
 import { type Failure, type Flows, ManyError } from '../../src/conntrack/many.ts';
 import { EEXIST } from '../../src/uapi/errno.ts';
@@ -88,7 +88,7 @@ describe('Conntrack: many', () => {
     expect(fake.sent.map((message) => headerOf(message).nlmsg_flags & NLM_F_ACK)).to.deep.equal([0, 4, 4]);
   });
 
-  it('tell of each item that failed, with its place, and go on', async () => {
+  it('report each failed item, with its index, and continue', async () => {
     const { ct, fake } = await play(refusing(1, 700, 999));
     const failures: Failure[] = [];
     const items = [...flows(1000), { orig: { src: 'nonsense' } }, { orig: flow(5).orig }, flow(1001)];
@@ -106,7 +106,7 @@ describe('Conntrack: many', () => {
     expect(fake.sent).to.have.length(1001);
   });
 
-  it('reject at the end when nobody was told, with what is known', async () => {
+  it('reject at the end without onError, with what is known', async () => {
     const { ct, fake } = await play(refusing(...range(150)));
     const failed = await rejection(ct.createMany(flows(400)));
     expect(failed).to.be.instanceOf(ManyError).and.include({ code: 'ERR_MANY', succeeded: 250, failed: 150 });

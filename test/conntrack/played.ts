@@ -60,7 +60,7 @@ export function range(count: number, from = 0): number[] {
   return Array.from({ length: count }, (_, n) => from + n);
 }
 
-/** The address that tells one `flow` from another, as its number. */
+/** The address that distinguishes one `flow` from another, as its number. */
 export function numberOf(each: Flow): number {
   const [, a, b, c] = each.orig.src!.split('.').map(Number);
   return (a << 16) | (b << 8) | c;

@@ -12,8 +12,9 @@ const RESET = 0x103;
 const ACK = 4;
 
 /**
- * Dumps these flows, and answers what zeroes the nth of them with the nth answer: the flow as it is then, an errno, or nothing.
- * @param zeroed is told of each that is zeroed
+ * Dumps these flows, and answers what zeroes the nth of them with the nth answer: the flow as it is then, an errno, or
+ * nothing.
+ * @param zeroed is called for each flow that is zeroed
  */
 function resetting(answers: readonly (FlowInit | number | undefined)[], zeroed: number[] = []): Script {
   return (request, { nlmsg_seq, nlmsg_type, nlmsg_flags }, kernel) => {

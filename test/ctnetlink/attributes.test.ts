@@ -242,7 +242,7 @@ describe('attributes: every row', () => {
           const both = decode(nested(row.icmpv6, payload));
           expect(propertyOf(both, row.property)).to.equal(value);
           const alone = nested(row.icmpv6, payload);
-          // The leaf as it stands in its nests: behind two headers.
+          // The leaf in its nests: behind two headers.
           expect(Buffer.from(bytes).includes(Buffer.from(alone.subarray(8)))).to.equal(true);
           expect(Buffer.from(bytes).includes(Buffer.from(proto.subarray(8)))).to.equal(true);
         }

@@ -89,7 +89,7 @@ describe('codec: reading', () => {
     expect(decode(narrow).countersReply?.bytes).to.equal(2n);
   });
 
-  it('ignores an empty CTA_STATUS, which only pads, wherever it stands', () => {
+  it('ignores an empty CTA_STATUS, which only pads, wherever it is', () => {
     const status = nested(['CTA_STATUS'], [0, 0, 0, 8]);
     const pad = nested(['CTA_STATUS'], []);
     for (const bytes of [concat(status, pad), concat(pad, status), concat(pad, status, pad)]) {
@@ -161,7 +161,7 @@ describe('codec: broken lengths', () => {
     });
   }
 
-  it('of a nest itself stand where the nest does', () => {
+  it('of a nest itself are in the place of the nest', () => {
     const bytes = nested(['CTA_TUPLE_ORIG', 'CTA_TUPLE_IP', 'CTA_IP_V4_SRC'], [1, 2, 3, 4]);
     bytes[4] = 40;
     const error = defect(bytes);
@@ -241,7 +241,7 @@ describe('codec: unknown attributes', () => {
     });
   }
 
-  it('keep their order among themselves and stand behind what is known', () => {
+  it('keep their order among themselves and follow the known attributes', () => {
     const first = nlattr(40, [1]);
     const second = nlattr(39, [2, 3]);
     const third = nlattr(40, [4]);

@@ -1,4 +1,7 @@
-/** The rules are those of nfct_cmp, and test/nfct/compare.test.ts holds them against it; here are the options by their names. */
+/**
+ * The rules are those of nfct_cmp, and test/nfct/compare.test.ts holds them against it; here are the options by their
+ * names.
+ */
 import { expect } from 'chai';
 import type { FlowInit } from '../../src/ctnetlink/attributes/flow-properties.ts';
 import { type Comparison, flowsMatch } from '../../src/ctnetlink/compare.ts';
@@ -35,7 +38,7 @@ describe('comparison of flows', () => {
     expect(match(TCP, {}, NOTHING)).to.equal(true);
   });
 
-  it('asks for what only one has as it is told', () => {
+  it('treats a property that only one flow has as the flags require', () => {
     const without: FlowInit = { ...TCP, mark: undefined };
     expect(match(TCP, without)).to.equal(true);
     expect(match(TCP, without, { required: 'first' })).to.equal(false);

@@ -159,7 +159,8 @@ describe('event filter: the program', () => {
     const dport = Array.from({ length: 10_000 }, (_, each) => 6 * each + 3);
     const one = { orig: { sport: dport, dport }, reply: { sport: dport, dport } } as const;
     const program = new CompiledFilter(one).forEvents()!;
-    // Kernels before 6.9 have 20480 bytes for the filter of a socket, where an instruction becomes two of 8 bytes (net.core.optmem_max).
+    // Kernels before 6.9 have 20480 bytes for the filter of a socket, where an instruction becomes two of 8 bytes
+    // (net.core.optmem_max).
     expect(program.length / 8).to.be.below(1000);
     const with53 = (port: number): Uint8Array => {
       const tuple = { ...UDP.orig, sport: 3, dport: port };

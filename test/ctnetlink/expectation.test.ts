@@ -112,7 +112,7 @@ describe('expectation: messages', () => {
     expect([tuple.family, master.family, mask.family]).to.deep.equal(['ipv6', 'ipv6', undefined]);
   });
 
-  it('are told from those about flows', () => {
+  it('are distinguished from those about flows', () => {
     const header = (type: number, flags = 0) => headerOf(message(1, [2, 0, 0, 0], { type, flags }));
     expect(expectationEventTypeOf(header(0x200, NLM_F_CREATE))).to.equal('new');
     expect(expectationEventTypeOf(header(0x200))).to.equal('update');
@@ -167,7 +167,7 @@ describe('expectation: requests', () => {
     expect(expectation.mask).to.include({ src: `${'ffff:'.repeat(7)}ffff`, sport: 65535 });
   });
 
-  it('create fills in the NAT tuple, of which the source counts', () => {
+  it('create fills in the NAT tuple, whose source counts', () => {
     const nat = { src: '10.7.7.7', sport: 42, direction: 1 };
     const build = (init: ExpectationInit) =>
       buildExpectationCreate(

@@ -13,7 +13,7 @@ describe('explain', () => {
     expect(explainKernelError('dump', errno.EBUSY)).to.match(/another dump/);
   });
 
-  it('says of EPERM what to do, and on update what else it may be', () => {
+  it('explains what to do about EPERM, and on update what else it may mean', () => {
     expect(explainKernelError('get', errno.EPERM)).to.match(/CAP_NET_ADMIN.*unshare -rn/);
     expect(explainKernelError('update', errno.EPERM)).to.match(/CAP_NET_ADMIN.*IPS_FIXED_TIMEOUT/);
   });
@@ -29,7 +29,7 @@ describe('explain', () => {
     expect(explainKernelError('create', 9999)).to.equal(undefined);
   });
 
-  it('has sentences, without an end of sentence: they stand inside of one', () => {
+  it('has sentences without a full stop, because they are part of another one', () => {
     for (const operation of ['create', 'update', 'createOrUpdate', 'get', 'delete', 'flush', 'dump', 'join']) {
       for (let number = 1; number < 134; number++) {
         const sentence = explainKernelError(operation, number);

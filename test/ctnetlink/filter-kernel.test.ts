@@ -1,6 +1,7 @@
 /**
- * What a filter says of the kernel, held against the kernel: a dump never loses what matches here, a filter that claims to be exact
- * gives exactly that, and a flush by it leaves exactly the rest. A flush that takes more than it says cannot be undone.
+ * What a filter claims about the kernel, compared with the kernel: a dump never loses what matches here, a filter that
+ * claims to be exact gives exactly that, and a flush by it leaves exactly the rest. A flush that takes more than it
+ * says cannot be undone.
  */
 import { expect } from 'chai';
 import type { FlowInit, TupleInit } from '../../src/ctnetlink/attributes/flow-properties.ts';

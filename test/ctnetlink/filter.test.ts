@@ -54,7 +54,7 @@ describe('filter: matches', () => {
     }
   });
 
-  it('the family, also where only an address tells it', () => {
+  it('the family, also if only an address implies it', () => {
     expect(matches({ family: 'ipv4' })).to.equal(true);
     expect(matches({ family: 'ipv6' })).to.equal(false);
     expect(matches({ orig: { src: '::1' } })).to.equal(false);

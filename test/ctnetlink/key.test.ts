@@ -42,7 +42,7 @@ describe('flow: key', () => {
     });
   }
 
-  it('tells an IPv4 address from the same one mapped to IPv6', () => {
+  it('distinguishes an IPv4 address from the same one mapped to IPv6', () => {
     const mapped = { src: '::ffff:192.0.2.1', dst: '::ffff:198.51.100.2' };
     expect(Flow.from({ orig: { ...mapped, proto: 50 } }).key()).to.equal('0/50/::ffff:192.0.2.1/::ffff:198.51.100.2');
   });

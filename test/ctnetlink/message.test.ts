@@ -18,7 +18,7 @@ function typeOf(type: number, flags = 0): string | undefined {
 const PROTO = { orig: 'CTA_TUPLE_ORIG', reply: 'CTA_TUPLE_REPLY', master: 'CTA_TUPLE_MASTER' } as const;
 
 describe('message', () => {
-  it('tells new, update and destroy', () => {
+  it('distinguishes new, update and destroy', () => {
     expect(typeOf(0x100, 0x600)).to.equal('new');
     expect(typeOf(0x100, 0x400)).to.equal('new');
     expect(typeOf(0x100, 0x200)).to.equal('new');
@@ -27,7 +27,7 @@ describe('message', () => {
     expect(typeOf(0x102)).to.equal('destroy');
   });
 
-  it('tells what is not about a flow', () => {
+  it('returns undefined for a message that is not about a flow', () => {
     for (const type of [0x101, 0x103, 0x104, 0x105, 0x200, 0x202, 0xa00, 0x000, 0x002, 0x003]) {
       expect(typeOf(type, 0x600), type.toString(16)).to.equal(undefined);
     }

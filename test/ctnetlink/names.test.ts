@@ -45,7 +45,7 @@ describe('names', () => {
     expect(PROTOCOLS).to.deep.equal(numbers);
   });
 
-  it('can be turned round; of two names the first stands', () => {
+  it('can be inverted; of two names for a number the first is used', () => {
     expect(inverse(PROTOCOLS)[6]).to.equal('tcp');
     expect(inverse(PROTOCOLS)[7]).to.equal(undefined);
     expect(inverse({ A: 1, B: 1 })[1]).to.equal('A');

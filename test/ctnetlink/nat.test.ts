@@ -53,7 +53,7 @@ describe('flow.nat', () => {
     ['no original direction', {}, ANSWER, ['SRC_NAT'], undefined],
   ];
   for (const [name, orig, reply, status, nat] of cases) {
-    it(`tells ${name}`, () => {
+    it(`detects ${name}`, () => {
       const flow = Flow.from({ orig, reply, status });
       expect(flow.nat).to.deep.equal(nat);
       expect(flow.isNat).to.equal(nat !== undefined);

@@ -1,17 +1,18 @@
 /**
- * The same bytes as libnetfilter_conntrack: random objects through nfct_nlmsg_build and through our builder, and our messages through
- * nfct_nlmsg_parse. Objects are whole here. What C makes of halves differs on purpose, and is not compared:
+ * The same bytes as libnetfilter_conntrack: random objects through nfct_nlmsg_build and through our builder, and our
+ * messages through nfct_nlmsg_parse. Objects are whole here. What C makes of halves differs on purpose, and is not
+ * compared:
  *
  * - C fills what is missing of an address or a port with zeros; we send what is given, and refuse half a tuple.
- * - C writes protocol state only of the protocol of the original tuple, TCP flags only with their mask, sequence adjustment and
- *   SYNPROXY only whole, NAT ports only of TCP and UDP, helper data only with a name, a label mask only beside labels; we write
- *   what is given and let the kernel say what is wrong with it.
+ * - C writes protocol state only of the protocol of the original tuple, TCP flags only with their mask, sequence
+ *   adjustment and SYNPROXY only whole, NAT ports only of TCP and UDP, helper data only with a name, a label mask only
+ *   beside labels; we write what is given and let the kernel say what is wrong with it.
  * - C leaves an empty nest where all of its content fell away; we leave none.
  * - C cuts a helper's name after 15 bytes, silently; we send it, and the kernel refuses what it does not know.
  * - nfct_set_attr_l forgets the length of helper data, which then goes out empty.
  * - C keeps one ICMP type, code and id for an object and derives the reply's; ours has each of its own.
  *
- * (src/nfct/wire.ts does all of that for the face of the C library; test/nfct/request.test.ts compares it.)
+ * (src/nfct/wire.ts does all of that for ctnetlink/nfct; test/nfct/request.test.ts compares it.)
  */
 import { expect } from 'chai';
 import { formatIpv6 } from '../../src/ctnetlink/address.ts';
@@ -57,7 +58,9 @@ function memory(row: AttributeRow, value: SlotValue): Uint8Array {
   return little ? bytes.slice(0, size) : bytes.slice(8 - size);
 }
 
-/** Every attribute that C (1.0.9) has and the flow has, protocols first: what C does with an ICMP type depends on them. */
+/**
+ * Every attribute that C (1.0.9) has and the flow has, protocols first: what C does with an ICMP type depends on them.
+ */
 function attributeList(flow: Flow): { id: number; value: Uint8Array }[] {
   const first = [attr.ATTR_ORIG_L3PROTO, attr.ATTR_REPL_L3PROTO, attr.ATTR_ORIG_L4PROTO, attr.ATTR_REPL_L4PROTO];
   const ids = [...first, ...[...new Array(attr.ATTR_TIMESTAMP_EVENT).keys()].filter((id) => !first.includes(id))];

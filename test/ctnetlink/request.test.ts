@@ -85,7 +85,7 @@ const INCOMPLETE: readonly (readonly [init: FlowInit, message: string])[] = [
   ],
 ];
 
-/** What a flow may have without naming itself: none of it may ever stand in a DELETE alone. */
+/** What a flow may have without naming itself: a DELETE may never have only these. */
 const NAMELESS: readonly FlowInit[] = [
   {},
   { id: 5 },
@@ -335,7 +335,7 @@ describe('request: reply of', () => {
     expect(turned({ proto: 'icmp', icmpType: 128 })).to.deep.include({ icmpType: 128 });
   });
 
-  it('GRE has its keys turned round like ports', () => {
+  it('GRE has its keys swapped like ports', () => {
     expect(turned({ proto: 'gre', sport: 1, dport: 2 })).to.deep.equal({ proto: 'gre', sport: 2, dport: 1 });
   });
 

@@ -1,4 +1,7 @@
-/** Values for every kind of attribute, and messages made of them: what the tests of the table, of the codec and of parity share. */
+/**
+ * Values for every kind of attribute, and messages made of them: what the tests of the table, of the codec and of
+ * parity share.
+ */
 import { formatIpv6 } from '../../src/ctnetlink/address.ts';
 import { ATTRIBUTES, type AttributeRow, type WirePath } from '../../src/ctnetlink/attributes/flow.ts';
 import type { FlowInit } from '../../src/ctnetlink/attributes/flow-properties.ts';
@@ -11,7 +14,10 @@ import * as cta from '../../src/uapi/nfnetlink_conntrack.ts';
 import { concat, nlattr } from '../support/fake-transport.ts';
 import type { Random } from '../support/random.ts';
 
-/** A value as a property gives it, and its payload as the header and the kernel have it, written down independently of src. */
+/**
+ * A value as a property gives it, and its payload as the header and the kernel have it, written down independently of
+ * src.
+ */
 export interface Sample {
   value: unknown;
   payload: Uint8Array;

@@ -46,7 +46,9 @@ function randomShape(random: Random, rows: readonly AttributeRow[], oneIn: numbe
   return [...rows.keys()].filter(() => random.oneIn(oneIn));
 }
 
-/** A flow with exactly these rows set, whatever they mean together; with all slots or, where it can, the common ones. */
+/**
+ * A flow with exactly these rows set, whatever they mean together; with all slots or, where it can, the common ones.
+ */
 function randomOf(random: Random, shape: readonly number[]): Flow {
   const short = shape.every((slot) => slot < COMMON_SLOTS) && random.oneIn(2);
   const flow = new Flow(short ? flowCodec.emptyCommonSlots.slice() : flowCodec.emptySlots.slice());
@@ -136,7 +138,7 @@ describe('codec: templates', () => {
     }
   });
 
-  it('tell strings, lengths and ICMPv6 apart, which have the same slots set', () => {
+  it('tell apart strings, lengths and ICMPv6, which have the same slots set', () => {
     const variants: FlowInit[] = [
       { helper: { name: 'ftp' } },
       { helper: { name: 'sip' } },
@@ -163,7 +165,7 @@ describe('codec: templates', () => {
     }
   });
 
-  it('tell every slot from every other, in arrays with and without the rare slots', () => {
+  it('distinguish every slot from every other, in arrays with and without the rare slots', () => {
     for (let round = 0; round < 3; round++) {
       for (const [slot, { kind, property }] of ATTRIBUTES.entries()) {
         for (const flow of [new Flow(), new Flow(flowCodec.emptyCommonSlots.slice())]) {

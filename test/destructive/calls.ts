@@ -6,7 +6,10 @@ import type { TransportFactory } from '../../src/netlink/transport.ts';
 import { IPS_FIXED_TIMEOUT } from '../../src/uapi/nf_conntrack_common.ts';
 import { type Entry, entryOf, selects } from './table.ts';
 
-/** What a call did, by its own account: the flows that it gave with their counters, where it gives any; or nothing at all. */
+/**
+ * What a call did, by its own account: the flows that it gave with their counters, where it gives any; or nothing at
+ * all.
+ */
 export type Given = Entry[] | 'refused' | undefined;
 
 export interface Call {

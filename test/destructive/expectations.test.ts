@@ -1,4 +1,7 @@
-/** Every call that deletes expectations, and those on flows that take their expectations along: exactly the wanted ones are left. */
+/**
+ * Every call that deletes expectations, and those on flows that take their expectations along: exactly the wanted ones
+ * are left.
+ */
 import { expect } from 'chai';
 import { flushExpectations } from '../../src/cli/commands/flush.ts';
 import { deleteExpectation } from '../../src/cli/expectations/change.ts';
@@ -13,7 +16,9 @@ import { AF_INET } from '../../src/uapi/socket.ts';
 import { describeKernel, resetNamespace } from '../support/kernel.ts';
 import { tracking } from '../support/traffic.ts';
 
-/** A flow with a helper, and what it expects: the port that the expectation has. A helper may expect one flow of each. */
+/**
+ * A flow with a helper, and what it expects: the port that the expectation has. A helper may expect one flow of each.
+ */
 interface Row {
   readonly master: FlowInit & { orig: object };
   readonly expected: ExpectationInit;

@@ -1,4 +1,7 @@
-/** The same on simulated kernels, each of which ignores what its release did not know: a filter that is ignored would empty the table. */
+/**
+ * The same on simulated kernels, each of which ignores what its release did not know: a filter that is ignored would
+ * empty the table.
+ */
 import { expect } from 'chai';
 import { CALLS } from './calls.ts';
 import { CALLS_OF_C } from './calls-of-c.ts';

@@ -1,6 +1,6 @@
 /**
- * The table that the matrix of destructive calls works on, and which of its flows a filter is about. What is here knows nothing of the
- * package's own filters: it reads flows as JSON, and node:net compares the prefixes of addresses.
+ * The table that the matrix of destructive calls works on, and which of its flows a filter is about. What is here knows
+ * nothing of the package's own filters: it reads flows as JSON, and node:net compares the prefixes of addresses.
  */
 import { BlockList } from 'node:net';
 import type { FlowInit, TupleInit } from '../../src/ctnetlink/attributes/flow-properties.ts';
@@ -25,7 +25,7 @@ export function entryOf(flow: Flow): Entry {
   return flow.toJSON() as unknown as Entry;
 }
 
-/** What tells a flow from all others that are in the table with it: tuples and zones. */
+/** What distinguishes a flow from all others in the table: tuples and zones. */
 export function keyOf({ orig, reply, zone }: Entry): string {
   const text = (tuple: Tuple): string =>
     ['src', 'dst', 'proto', 'sport', 'dport', 'icmpType', 'icmpCode', 'icmpId', 'zone']
@@ -45,7 +45,7 @@ const IPS: Readonly<Record<string, number>> = {
   FIXED_TIMEOUT: nf.IPS_FIXED_TIMEOUT,
 };
 
-/** Whether the filter is about this flow: all that is said of filters in one place. */
+/** Whether the filter matches this flow: the one definition of filters for these tests. */
 export function selects(filter: Filter, entry: Entry): boolean {
   const { family, mark, status, zone, orig, reply } = filter;
   const bits = (names: unknown): number =>
@@ -92,7 +92,7 @@ function inPrefix(prefix: string, address: string): boolean {
   return list.check(address, has);
 }
 
-/** What may be said of a flow beside its tuples. */
+/** What a flow may have beside its tuples. */
 type More = Omit<FlowInit, 'orig' | 'reply'> & { origZone?: number; replyZone?: number; reply?: TupleInit };
 
 function flow(tuple: TupleInit, { origZone, replyZone, reply, ...more }: More = {}): FlowInit {
@@ -151,7 +151,8 @@ export const TABLE: readonly FlowInit[] = [
   flow(SIX, { zone: 5, mark: 7 }),
   flow({ ...SIX, proto: 'tcp', dport: 80 }, { status: ['SEEN_REPLY', 'ASSURED'] }),
   flow({ src: 'fd00::1', dst: 'fd00:1::1', proto: 'icmpv6', icmpType: 128, icmpCode: 0, icmpId: 9 }),
-  // What the kernel finds by the original tuple of one is another's reply: by its own reply tuple too, of the first of each three.
+  // What the kernel finds by the original tuple of one is another's reply: by its own reply tuple too, of the first of
+  // each three.
   flow(BARE, { replyZone: 5 }),
   flow(AWAY, { origZone: 5, reply: { src: BARE.src, dst: BARE.dst } }),
   flow(BACK, { origZone: 5, reply: { src: '10.0.0.5', dst: '10.0.0.6' }, mark: 7 }),
@@ -249,5 +250,5 @@ export const FILTERS: readonly Filter[] = [
   { family: 'ipv4', orig: { src: '10.0.0.1', zone: 5 } },
 ];
 
-/** Each decides otherwise what of a filter goes to the kernel. */
+/** Each sends other parts of a filter to the kernel. */
 export const RELEASES: readonly string[] = ['4.19.0', '5.4.0', '5.10.0', '5.15.0', '6.0.0', '6.6.0', '6.18.0'];

@@ -13,8 +13,8 @@ export interface World {
   /** Sockets of a kernel of this release. */
   transport(release: string): TransportFactory;
   /**
-   * Counts a packet on each flow, as far as this world can, the same each time; before that, creates all of them where some are missing, because what
-   * hides what depends on their order.
+   * Counts a packet on each flow, as far as this world can, the same each time; before that, creates all of them where
+   * some are missing, because what hides what depends on their order.
    */
   fill(whole: boolean): Promise<void>;
   /** What is in the table. */
@@ -22,7 +22,10 @@ export interface World {
   close(): Promise<void>;
 }
 
-/** The kernel that runs. Of another release it is told to be; it does all that it can, whatever that release could. */
+/**
+ * The running kernel. The package is given another release for it; the kernel does all that it can, whatever that
+ * release could.
+ */
 export async function realWorld(): Promise<World> {
   for (const name of ['nf_conntrack_acct', 'nf_conntrack_timestamp']) sysctl(name, 1);
   prepareForPackets([5, 7]);

@@ -112,7 +112,7 @@ describe('format: control characters', () => {
       expect(texts(name)['event -o save'].endsWith(` progname=${name}`)).to.equal(true);
   });
 
-  it('in JSON mean the same to who parses it', () => {
+  it('in JSON mean the same to a parser', () => {
     for (const [name] of HOSTILE) {
       expect(JSON.parse(escapeControlsInJSON(JSON.stringify({ [name]: name })))).to.deep.equal({ [name]: name });
       const { helper, secctx } = JSON.parse(texts(name)['flow in JSON']);

@@ -12,12 +12,13 @@ import type { Random } from '../support/random.ts';
 import { ICMP, KNOWN_PROTOCOLS, PORTS, slotValue } from './flows.ts';
 import { NOW } from './parity.ts';
 
-/** At most 15 bytes: C cuts what is longer, and the kernel has none such. */
+/** At most 15 bytes: C cuts longer names, and the kernel has none. */
 const HELPERS = ['ftp', 'sip-5061', '', 'a b', 'space ', 'two  ', 'Q.931_123456789', 'a<b&c]]>'];
 
 /**
- * The message of an expectation whose other attributes are each as likely there as not. The three tuples always are, as the kernel has it:
- * without one of them C takes the family of another for unknown. Nor has the kernel ports beside ICMP types.
+ * The message of an expectation whose other attributes are each as likely there as not. The three tuples always are, as
+ * the kernel has it: without one of them C takes the family of another for unknown. Nor has the kernel ports beside
+ * ICMP types.
  */
 export function randomMessage(random: Random): Uint8Array {
   const expectation = new Expectation();
@@ -63,7 +64,10 @@ export function decode(message: Uint8Array): Expectation {
   return decodeExpectation(viewOf(message), 0, message.length);
 }
 
-/** What nfexp_snprintf prints of each message at NOW, with a helper's name escaped that is markup, which C prints as it is. */
+/**
+ * What nfexp_snprintf prints of each message at NOW, with a helper's name escaped that is markup, which C prints as it
+ * is.
+ */
 export function expectedExpectations(messages: readonly Uint8Array[], options: PrintOptions): string[] {
   return printExpectations(messages, { now: NOW, ...options }).map((text) =>
     text.replace('>a<b&c]]><', '>a&lt;b&amp;c]]&gt;<'),

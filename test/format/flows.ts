@@ -68,8 +68,9 @@ export function slotValue(random: Random, kind: keyof typeof KINDS): SlotValue {
 }
 
 /**
- * A flow of random attributes, each as likely there as not. What no message can mean is left out: addresses of the other family,
- * ports beside ICMP types, states of two protocols (a union in C). Timestamps always have their stop, unless `running`.
+ * A flow of random attributes, each as likely there as not. What no message can mean is left out: addresses of the
+ * other family, ports beside ICMP types, states of two protocols (a union in C). Timestamps always have their stop,
+ * unless `running`.
  */
 export function randomSample(random: Random, running = false): Sample {
   const flow = new Flow();

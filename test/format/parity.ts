@@ -13,7 +13,10 @@ import { type PrintOptions, print } from '../oracle/oracle.ts';
 import type { Random } from '../support/random.ts';
 import { messageOf, randomSample } from './flows.ts';
 
-/** When everything is printed: between the starts of the flows that have not stopped, so that some of those lie ahead of it. */
+/**
+ * When everything is printed: between the starts of the flows that have not stopped, so that some of those lie ahead of
+ * it.
+ */
 export const NOW = Date.UTC(2023, 10, 15, 7, 5, 9, 999);
 
 /** Every combination of NFCT_OF_*, and of bits that mean nothing. */
@@ -35,8 +38,8 @@ export function randomFlows(random: Random, count: number): [messages: Uint8Arra
 }
 
 /**
- * What nfct_snprintf prints of each message at NOW, but for what is different on purpose: plain text that it fails for is empty here, and
- * the context of flows.ts that is no XML is escaped.
+ * What nfct_snprintf prints of each message at NOW, but for what is different on purpose: plain text that it fails for
+ * is empty here, and the context of flows.ts that is no XML is escaped.
  */
 export function expected(messages: readonly Uint8Array[], options: PrintOptions): string[] {
   return print(messages, { now: NOW, ...options }).map((text) => {

@@ -22,7 +22,7 @@ describe('format/save', () => {
     expect(formatFlowSave(flow, '-D')).to.equal(`-D ${rest}`);
   });
 
-  it('leaves out what a DESTROY event does not tell', () => {
+  it('leaves out what a DESTROY event does not report', () => {
     expect(formatFlowSave(Flow.from({ orig: { ...UDP, proto: 50, sport: undefined, dport: undefined } }))).to.equal(
       '-A -s 10.0.0.1 -d 10.0.0.2 -r :: -q :: -p 50',
     );

@@ -23,7 +23,7 @@ const NO_REPLY =
   '<meta direction="reply"><layer3 protonum="0" protoname="unknown"><src></src><dst></dst></layer3>' +
   '<layer4 protonum="0" protoname="unknown"></layer4></meta>';
 
-/** What of a flow's element stands behind its tuples. */
+/** The part of a flow's element behind its tuples. */
 function rest(flow: Flow, options?: Parameters<typeof formatFlowXML>[1]): string {
   const text = formatFlowXML(flow, options);
   expect(text.startsWith(`<flow>${ORIGINAL}${NO_REPLY}`), text).to.equal(true);
@@ -65,7 +65,7 @@ describe('format/xml', () => {
     );
   });
 
-  it('has the time of printing in local time, by the clock unless it is told', () => {
+  it('has the time of printing in local time, by the clock unless a time is given', () => {
     const flow = Flow.from({ orig: UDP });
     inTimeZone('UTC', () => {
       expect(rest(flow, { time: true, now: Date.UTC(2023, 11, 31, 0, 0, 9, 999) })).to.equal(

@@ -1,4 +1,6 @@
-/** Broken datagrams and captures are anonymised or left out: nothing but typed errors is thrown, and no address leaves. */
+/**
+ * Broken datagrams and captures are anonymised or left out: nothing but typed errors is thrown, and no address leaves.
+ */
 import { expect } from 'chai';
 import { anonymize } from '../../src/anonymize/anonymize.ts';
 import { Anonymizer } from '../../src/anonymize/anonymizer.ts';
@@ -31,8 +33,8 @@ function originals(bytes: Uint8Array): Uint8Array[] {
 }
 
 /**
- * Other lengths, and types that nobody knows: the bytes of addresses stay together, wherever they are then. Known types are not exchanged: an
- * address that a message calls a mark is one.
+ * Other lengths, and types that nobody knows: the bytes of addresses stay together, wherever they are then. Known types
+ * are not exchanged: an address that a message calls a mark is one.
  */
 function mutateHeaders(random: Random, original: Uint8Array): Uint8Array {
   const bytes = original.slice(0, random.oneIn(5) ? random.below(original.length) : original.length);

@@ -86,7 +86,7 @@ describe('fuzz: datagrams', function () {
     expect(outcome.stats).to.be.above(MUTATIONS / 100);
   });
 
-  it('random bytes, of which none are a message', () => {
+  it('random bytes, which are no message', () => {
     const random = new Random(seed);
     const canvas = new Canvas();
     for (let n = 0; n < 20_000; n++) {

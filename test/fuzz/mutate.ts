@@ -69,7 +69,7 @@ export class Canvas {
         buffer[at] = random.pick([0, 1, 3, 4, 0x7f, 0x80, 0xff, random.below(256)]);
         break;
       case 2:
-        // nla_len, if this is where one stands; every attribute starts at a multiple of 4.
+        // nla_len, if one is here; every attribute starts at a multiple of 4.
         this.#view.setUint16(aligned, interestingLength(random, length), HOST_LITTLE_ENDIAN);
         break;
       case 3:

@@ -54,7 +54,7 @@ describeKernel('Conntrack on the kernel', ['conntrack', 'nft'], () => {
         ],
         dumps: { mark: 0, status: ['CONFIRMED'] },
       },
-      'a reply that is not the original turned round': {
+      'a reply that is not the inverted original': {
         init: {
           orig: UDP,
           reply: { src: '10.1.0.9', dst: '10.0.0.8', proto: 'udp', sport: 5, dport: 6 },
@@ -393,7 +393,8 @@ describeKernel('Conntrack on the kernel', ['conntrack', 'nft'], () => {
     it('state, window scales and flags of TCP', async () => {
       expect((await changed({ tcp: { state: 'ESTABLISHED' } })).tcp).to.include({ state: 'ESTABLISHED' });
       const scales = { wscaleOrig: 1, wscaleReply: 14 };
-      // Window scales count only where both ends have IP_CT_TCP_FLAG_WINDOW_SCALE, and what the flags are is changed first.
+      // Window scales count only where both ends have IP_CT_TCP_FLAG_WINDOW_SCALE, and what the flags are is changed
+      // first.
       expect((await changed({ tcp: scales })).tcp).to.include({ wscaleOrig: 0, wscaleReply: 0 });
       const flags = { flagsOrig: 1, maskOrig: 1, flagsReply: 9, maskReply: 9 };
       expect((await changed({ tcp: { ...scales, ...flags } })).tcp).to.include({
@@ -496,7 +497,7 @@ describeKernel('Conntrack on the kernel', ['conntrack', 'nft'], () => {
     });
   });
 
-  it('is told from others by its port id, which events have', async () => {
+  it('is distinguished from others by its port id, which events have', async () => {
     const events = await ct.events({ types: ['new'] });
     await ct.create({ orig: UDP, timeout: 600 });
     const { value } = await events.next();
@@ -556,7 +557,7 @@ describeKernel('Conntrack on the kernel', ['conntrack', 'nft'], () => {
         .and.satisfy((count: bigint) => count >= 4n);
       expect(flow.countersReply?.bytes).to.satisfy((count: bigint) => count > 100n);
       expect(flow.timestamp?.start).to.satisfy((time: bigint) => time > before - 10_000_000_000n);
-      // Reset by the dump that says so, which still tells what there was.
+      // Reset by the dump with reset, which still returns the old values.
       const port = { orig: { proto: 'tcp', dport: 8081 }, family: 'ipv4' } as const;
       const [reset] = await ct.dump(port, { reset: true }).toArray();
       expect(reset.countersOrig?.packets).to.equal(flow.countersOrig?.packets);

@@ -68,7 +68,8 @@ describeKernel('Expectations on the kernel', ['conntrack', 'nft'], () => {
         class: 0,
       });
       expect(timeout).to.be.within(1, 300);
-      // On loopback the helper sees the packet twice, and what it expects then takes the place of what it expected before.
+      // On loopback the helper sees the packet twice, and what it expects then takes the place of what it expected
+      // before.
       let created = await next();
       while (created.type === 'destroy' || created.expectation.id !== id) created = await next();
       expect(created.portid).to.equal(0);
@@ -141,7 +142,8 @@ describeKernel('Expectations on the kernel', ['conntrack', 'nft'], () => {
     const timeout = 100;
 
     beforeEach(async () => {
-      // Before the master: of a flow that was there before anybody listened nothing is told, nor of what its helper expects.
+      // Before the master: there are no events for a flow that was there before anybody listened, nor for its
+      // expectations.
       events = await ct.expectations.events();
       await ct.create({ ...HELPED, timeout: 600, helper: { name: 'ftp' }, tcp: { state: 'ESTABLISHED' } });
     });
@@ -268,7 +270,7 @@ describeKernel('Expectations on the kernel', ['conntrack', 'nft'], () => {
       expect(await dports({ tuple: { dst: '::1' } })).to.deep.equal([]);
     });
 
-    it('heard of as events, with the portid of who asked', async () => {
+    it('reported as events, with the portid of the requester', async () => {
       await ct.expectations.create({ tuple: TUPLE, master, timeout });
       await ct.expectations.delete({ tuple: TUPLE });
       const [created, gone] = [await next(), await next()];

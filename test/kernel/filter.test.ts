@@ -1,6 +1,6 @@
 /**
- * What the kernel makes of each part of a filter: flows that differ in that part, and the raw messages that it sends for them. What
- * goes wrong here must never go into a flush.
+ * What the kernel makes of each part of a filter: flows that differ in that part, and the raw messages that it sends
+ * for them. What goes wrong here must never go into a flush.
  */
 import { expect } from 'chai';
 import { Conntrack } from '../../src/conntrack/conntrack.ts';
@@ -236,7 +236,7 @@ describeKernel('filters on the kernel', ['conntrack', 'nft'], () => {
           );
           const family = base.src!.includes(':') ? AF_INET6 : AF_INET;
           const filter = flagsOf(direction, flag | needs);
-          // The whole tuple is given; the flags say what of it counts.
+          // The whole tuple is given; the flags select the parts that count.
           expect(await filtered(family, { [direction]: base, filter })).to.deep.equal([1, 3]);
           expect(await filtered(family, { [direction]: { ...base, ...differs }, filter })).to.deep.equal([2, 4]);
           // Only what is flagged has to be there.
@@ -314,7 +314,10 @@ describeKernel('filters on the kernel', ['conntrack', 'nft'], () => {
     });
   });
 
-  /** Flows that differ in everything a filter has. The mark says which, in its low byte; the high bits are for mark filters. */
+  /**
+   * Flows that differ in everything a filter has. The mark says which, in its low byte; the high bits are for mark
+   * filters.
+   */
   const TABLE: Omit<FlowInit, 'timeout'>[] = (() => {
     const port = (n: number) => ({ sport: n, dport: 80 });
     const v4 = { src: '10.0.0.1', dst: '10.0.0.2' };
@@ -348,7 +351,7 @@ describeKernel('filters on the kernel', ['conntrack', 'nft'], () => {
     for (const init of TABLE) await ct.create({ timeout: 600, tcp: undefined, ...init });
   }
 
-  /** What matches, said by hand; and whether the kernel alone can tell. */
+  /** What matches, written by hand; and whether the kernel alone can decide it. */
   const FILTERS: Record<string, { filter: Filter; matches: number[]; one: boolean }> = {
     'a mark': { filter: { mark: 0x102 }, matches: [2], one: true },
     'a mark of 0': { filter: { mark: 0 }, matches: [], one: true },
@@ -457,7 +460,7 @@ describeKernel('filters on the kernel', ['conntrack', 'nft'], () => {
     });
     for (const [name, { filter, matches, one }] of Object.entries(FILTERS)) {
       it(name, async () => {
-        // The table is made anew for each, since every test starts with none.
+        // The table is made again for each, since every test starts with none.
         await createTable();
         const dumped = (await ct.dump(filter).toArray()).map(({ mark }) => mark! & 0xff);
         expect(sorted(dumped)).to.deep.equal(matches);

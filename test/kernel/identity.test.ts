@@ -13,7 +13,9 @@ function udp(sport: number): FlowInit {
   return { orig: { src: '192.0.2.1', dst: '198.51.100.2', proto: 'udp', sport, dport: 53 }, timeout: 600 };
 }
 
-/** The same flow, had it begun a nanosecond earlier: what a flow was that had the tuple, and the id, before this one. */
+/**
+ * The same flow, had it begun a nanosecond earlier: what a flow was that had the tuple, and the id, before this one.
+ */
 function predecessorOf(flow: Flow): Flow {
   const before = flow.clone();
   before.slots[START] = (before.slots[START] as bigint) - 1n;

@@ -1,4 +1,7 @@
-/** A dump that resets counters, over several datagrams: where one is full, the kernel's own reset dump loses the counters of the next flow. */
+/**
+ * A dump that resets counters, over several datagrams: where one is full, the kernel's own reset dump loses the
+ * counters of the next flow.
+ */
 import { expect } from 'chai';
 import { Conntrack } from '../../src/conntrack/conntrack.ts';
 import type { FlowInit } from '../../src/ctnetlink/attributes/flow-properties.ts';

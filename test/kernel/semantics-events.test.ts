@@ -1,6 +1,7 @@
 /**
- * What the kernel tells by itself, and how it answers: the second half of semantics-requests.test.ts. Events need a transport that
- * takes them; the addon is allowed to abort this process, which a handful of events does not bring it to.
+ * What the kernel reports unasked, and how it answers: the second half of semantics-requests.test.ts. Events need a
+ * transport that takes them; the addon is allowed to abort this process, which a handful of events does not bring it
+ * to.
  */
 import { expect } from 'chai';
 import type { FlowInit, TupleInit } from '../../src/ctnetlink/attributes/flow-properties.ts';
@@ -132,7 +133,7 @@ describeKernel('semantics of events', ['conntrack', 'nft'], () => {
     resetNamespace();
   });
 
-  it('21: flows older than the first listener tell nothing', async function () {
+  it('21: flows older than the first listener cause no events', async function () {
     if (sysctl('nf_conntrack_events') !== '2') this.skip();
     await whileNobodyListens(this, async () => {
       await kernel.create(v4(1));
@@ -149,7 +150,7 @@ describeKernel('semantics of events', ['conntrack', 'nft'], () => {
     });
   });
 
-  it('22: NEW is told from UPDATE by its flags; the sequence is 0, the portid that of who asked', async () => {
+  it('22: flags distinguish NEW from UPDATE; the sequence is 0, the portid that of the requester', async () => {
     const events = await listen();
     await kernel.create(v4(1));
     expect(await kernel.code(buildUpdate(Flow.from(v4(1, { timeout: 300, status: ['SEEN_REPLY'] }))))).to.equal('OK');

@@ -1,6 +1,7 @@
 /**
- * What the kernel does with requests, where that decides what we send: the numbers are those of the notes on ctnetlink's semantics
- * (docs of the project). Whoever sees one of these fail has a kernel that behaves otherwise: look for what relies on it.
+ * What the kernel does with requests, where that decides what we send: the numbers are those of the notes on
+ * ctnetlink's semantics (docs of the project). Whoever sees one of these fail has a kernel that behaves otherwise: look
+ * for what relies on it.
  */
 import { endianness } from 'node:os';
 import { expect } from 'chai';
@@ -23,7 +24,7 @@ import { Kernel, message, replied } from './semantics.ts';
 
 type Proto = TupleInit['proto'];
 
-/** 10.0.0.1:1000+n -> 10.0.0.2:53 with mark n, by which it is told from the others. */
+/** 10.0.0.1:1000+n -> 10.0.0.2:53 with mark n, which distinguishes it from the others. */
 function v4(n: number, rest: FlowInit = {}, proto: Proto = 'udp'): FlowInit {
   return {
     orig: { src: '10.0.0.1', dst: '10.0.0.2', proto, sport: 1000 + n, dport: 53 },
@@ -146,7 +147,7 @@ describeKernel('semantics of requests', ['conntrack', 'nft'], () => {
       expect(await kernel.marks({ orig, filter: swapped }, { family: AF_INET })).to.equal('EINVAL');
     });
 
-    it('TCP flags are two bytes, of which the second says which of the first count', async () => {
+    it('TCP flags are two bytes; the second selects the bits of the first that count', async () => {
       const flow = v4(1, { tcp: { state: 'ESTABLISHED' } }, 'tcp');
       await kernel.create(flow);
       const flags = async (): Promise<number | undefined> => (await kernel.get(flow))?.tcp?.flagsOrig;

@@ -161,8 +161,8 @@ export function bytesOf(request: Request, sequence: number, edit?: Edit): Uint8A
 }
 
 /**
- * Sends datagrams without a pause between them, on a socket of its own and with no tracker that interprets what comes; gives every
- * message up to the NLMSG_ERROR (0 is an ACK) with sequence `last`.
+ * Sends datagrams without a pause between them, on a socket of its own and with no tracker that interprets what comes;
+ * gives every message up to the NLMSG_ERROR (0 is an ACK) with sequence `last`.
  */
 export async function converse(datagrams: readonly Uint8Array[], last: number): Promise<Message[]> {
   const transport = await openTransport();

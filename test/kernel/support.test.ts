@@ -239,7 +239,7 @@ describe('kernel harness: skipping', () => {
   });
   after(() => rmSync(folder, { recursive: true }));
 
-  /** A run of mocha of its own, without the project's settings, that is told what the environment offers. */
+  /** A run of mocha of its own, without the project's settings, with a given environment. */
   const mocha = (env: Record<string, string>): { status: number | null; stdout: string; stderr: string } =>
     spawnSync(
       process.execPath,

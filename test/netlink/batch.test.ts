@@ -88,7 +88,7 @@ describe('NetlinkSocket: batches', () => {
     expect(fake.referenced).to.equal(false);
   });
 
-  it('tell which of their messages were refused, the last one too', async () => {
+  it('report which of their messages were refused, the last one too', async () => {
     for (const refused of [[0], [2, 3], [4], [0, 1, 2, 3, 4]]) {
       const fake = new FakeTransport((_request, { nlmsg_flags, nlmsg_seq }, kernel) => {
         const index = kernel.sent.length - 1;
@@ -176,7 +176,7 @@ describe('NetlinkSocket: batches', () => {
     await settled();
   });
 
-  it('reject with what the transport says of the send, and nothing stays', async () => {
+  it('reject with the transport error of the send, and leave nothing', async () => {
     const fake = new FakeTransport(() => {
       throw new KernelError(1, { operation: 'send', sequence: 0 });
     });

@@ -274,7 +274,7 @@ describeOracle('bpf: random programs, as the kernel takes and runs them', () => 
     for (const key of [0, 1, 2, 'refused']) expect(seen.get(key), String(key)).to.be.above(20);
   });
 
-  it('of which nearly none does', () => {
+  it('nearly none does', () => {
     const random = new Random(seedFromEnvironment());
     const codes = [BPF_LD, BPF_LDX, BPF_ST, BPF_STX, BPF_ALU, BPF_JMP, BPF_RET, BPF_MISC];
     const cases = Array.from({ length: 20_000 }, () => {
@@ -326,7 +326,7 @@ describe('bpf: fuzz', () => {
 });
 
 describe('bpf: the assembler', () => {
-  it('writes what it is told', () => {
+  it('writes the given instructions', () => {
     const assembler = new BpfAssembler();
     const [yes, no] = [assembler.label(), assembler.label()];
     assembler.add(BPF_LD | BPF_IMM, -1);

@@ -53,7 +53,7 @@ describe('errors', () => {
     expect([0, 41, 999].map(errnoName)).to.deep.equal(['E0', 'E41', 'E999']);
   });
 
-  it('say of the kernel what it said and what it means', () => {
+  it('of the kernel have its answer and what it means', () => {
     const bare = new KernelError(22, { operation: 'create', sequence: 7 });
     expect(bare.message).to.equal('create: EINVAL');
     expect(bare).to.include({ errno: 22, operation: 'create', sequence: 7, extack: undefined, explanation: undefined });
@@ -71,14 +71,14 @@ describe('errors', () => {
     expect(place.message).to.equal('dump: EINVAL');
   });
 
-  it('say of a transport which call failed, and why', () => {
+  it('of a transport name the call that failed, and why', () => {
     const cause = new Error('below');
     const error = new TransportError('recvmsg', 9, 'bad file descriptor', { cause });
     expect(error).to.include({ syscall: 'recvmsg', errno: 9, code: 'EBADF', cause });
     expect(error.message).to.equal('recvmsg: bad file descriptor');
   });
 
-  it('say of broken bytes where they are', () => {
+  it('of broken bytes have their place', () => {
     const error = new DecodeError('nla_len is 3', 44, ['CTA_TUPLE_ORIG', 'CTA_TUPLE_IP']);
     expect(error.message).to.equal('CTA_TUPLE_ORIG > CTA_TUPLE_IP: nla_len is 3 at byte 44');
     expect(error.offset).to.equal(44);
@@ -87,12 +87,12 @@ describe('errors', () => {
     expect(new DecodeError('short', 0).path).to.deep.equal([]);
   });
 
-  it('say of an overrun that it is ENOBUFS, and what was lost where that is known', () => {
+  it('of an overrun have ENOBUFS, and the number of lost messages if it is known', () => {
     expect(new OverrunError('text')).to.include({ errno: 105, lost: undefined });
     expect(new OverrunError('text', 3).lost).to.equal(3);
   });
 
-  it('say of an interrupted dump what to do', () => {
+  it('of an interrupted dump say what to do', () => {
     expect(new DumpInterruptedError('dump').message).to.match(/^dump: .*NLM_F_DUMP_INTR.*dump again$/);
   });
 });

@@ -65,7 +65,7 @@ describe('nlattr', () => {
     }
   });
 
-  it('never passes the end it is given, whatever stands behind', () => {
+  it('never passes the given end, whatever follows it', () => {
     const bytes = concat(nlattr(1, [1, 2, 3, 4]), nlattr(2, [5]));
     expect(() => nlattrLength(viewOf(bytes), 0, 7)).to.throw(DecodeError);
     expect(nlattrLength(viewOf(bytes), 0, 8)).to.equal(8);

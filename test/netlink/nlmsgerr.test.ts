@@ -60,11 +60,11 @@ describe('nlmsgerr', () => {
       expect(extack(bytes)).to.equal(undefined);
     });
 
-    it('stands behind the header of the request with NLM_F_CAPPED', () => {
+    it('follows the header of the request with NLM_F_CAPPED', () => {
       expect(extack(error(1, 22, { extack: TLVS }))).to.deep.equal(READ);
     });
 
-    it('stands behind the whole request, padded, without', () => {
+    it('follows the whole request, padded, without NLM_F_CAPPED', () => {
       expect(extack(error(1, 22, { extack: TLVS, whole: REQUEST }))).to.deep.equal(READ);
     });
 
@@ -78,7 +78,7 @@ describe('nlmsgerr', () => {
       expect(extack(bytes)).to.deep.equal(READ);
     });
 
-    it('stands right behind the errno in a DONE', () => {
+    it('follows the errno directly in a DONE', () => {
       expect(extack(done(1, 16, TLVS))).to.deep.equal(READ);
     });
 

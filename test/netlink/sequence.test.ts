@@ -182,7 +182,7 @@ describe('sequence', () => {
       expect(request.ends).to.deep.equal([undefined]);
     });
 
-    it('is told with what the kernel said', () => {
+    it('is reported with the answer of the kernel', () => {
       const explained: unknown[] = [];
       const tracker = new SequenceTracker((...asked) => {
         explained.push(asked);
@@ -197,7 +197,7 @@ describe('sequence', () => {
       expect(explained).to.deep.equal([['create', 22, { message: 'bad' }]]);
     });
 
-    it('of a dump is told with the errno and the extended ACK of its DONE', () => {
+    it('of a dump is reported with the errno and the extended ACK of its DONE', () => {
       const tracker = new SequenceTracker();
       const request = begin(tracker, 5, 'dump', true);
       dispatch(tracker, message(5, [1]), done(5, 12, nlattr(1, Buffer.from('no memory\0'))));
@@ -235,7 +235,7 @@ describe('sequence', () => {
   });
 
   describe('interrupted dump', () => {
-    it('is told at its end, when all was delivered', () => {
+    it('is reported at its end, when all was delivered', () => {
       const tracker = new SequenceTracker();
       const request = begin(tracker, 1, 'dump', true);
       dispatch(tracker, message(1, [1]), message(1, [2], { flags: NLM_F_MULTI | NLM_F_DUMP_INTR }));
@@ -253,7 +253,7 @@ describe('sequence', () => {
       expect(request.ends[0]).to.be.instanceOf(DumpInterruptedError);
     });
 
-    it('tells the error of its DONE rather', () => {
+    it('reports the error of its DONE instead', () => {
       const tracker = new SequenceTracker();
       const request = begin(tracker, 1, 'dump', true);
       dispatch(tracker, message(1, [1], { flags: NLM_F_DUMP_INTR }), done(1, 12));
@@ -323,7 +323,7 @@ describe('sequence', () => {
       expect(request.ends[0]).to.be.instanceOf(OverrunError);
     });
 
-    it('is a datagram that was cut: counted, told, its whole messages still delivered', () => {
+    it('is a datagram that was cut: counted, reported, its whole messages still delivered', () => {
       const tracker = new SequenceTracker();
       const events = new Events();
       tracker.events = events;
@@ -351,7 +351,7 @@ describe('sequence', () => {
       expect(tracker.counts).to.deep.equal({ strays: 0, foreign: 2, truncated: 0 });
     });
 
-    it('that are broken reject everything and end the events: nobody can tell whose they were', () => {
+    it('that are broken reject everything and end the events: nobody knows whose they were', () => {
       const tracker = new SequenceTracker();
       const events = new Events();
       tracker.events = events;

@@ -79,7 +79,7 @@ describe('socket: close', () => {
     const reason = await rejection(socket.request(...asked(build, { operation: 'get' })));
     expect(request.reason).to.be.instanceOf(ClosedError).with.property('cause', failure);
     expect((request.reason as Error).message).to.equal('the socket failed: recvmsg: bad file descriptor');
-    expect(reason, 'later ones are told why as well').to.include({ code: 'ERR_CLOSED', cause: failure });
+    expect(reason, 'later ones reject with the reason as well').to.include({ code: 'ERR_CLOSED', cause: failure });
   });
 
   it('by the transport twice is one end', () => {

@@ -88,7 +88,7 @@ describe('socket: events', () => {
     expect(events.log).to.deep.equal([1, 2, 3]);
   });
 
-  it('go on after an overrun, which the sink is told', () => {
+  it('continue after an overrun, which the sink receives', () => {
     const transport = new FakeTransport();
     const socket = new NetlinkSocket(transport);
     const events = new Events();
@@ -166,7 +166,7 @@ describe('socket: events', () => {
     expect(events.log).to.deep.equal([1, ['end', undefined]]);
   });
 
-  it('end when the sink closes the socket while it is told of an overrun or of the end', () => {
+  it('end when the sink closes the socket while it receives an overrun or the end', () => {
     for (const how of ['overrun', 'end'] as const) {
       const transport = new FakeTransport();
       const socket = new NetlinkSocket(transport);

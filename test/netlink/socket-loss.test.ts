@@ -1,6 +1,6 @@
 /**
- * Answers that are lost, on a transport that says when its queue is empty: what has no answer then settles, and nothing is sent before. How the
- * kernel loses them: test/sim.
+ * Answers that are lost, on a transport that says when its queue is empty: what has no answer then settles, and nothing
+ * is sent before. How the kernel loses them: test/sim.
  */
 import { expect } from 'chai';
 import { Batch } from '../../src/netlink/batch.ts';

@@ -1,6 +1,6 @@
 /**
- * Bitmasks as in C. What differs: nfct_bitmask_new of more than 65535 is a RangeError (C: NULL), and an object copies the bitmask
- * that it is given, and gives copies (in C it owns the one, and lends it).
+ * Bitmasks as in C. What differs: nfct_bitmask_new of more than 65535 is a RangeError (C: NULL), and an object copies
+ * the bitmask that it is given, and gives copies (in C it owns the one, and lends it).
  */
 import { expect } from 'chai';
 import * as nfct from '../../src/nfct/index.ts';
@@ -108,7 +108,7 @@ describe('nfct: bitmasks', () => {
     }
   });
 
-  it('are the labels of the other face', () => {
+  it('are the labels of the other API', () => {
     const flow = nfct.nfct_new();
     const mask = nfct_bitmask_new(63);
     nfct_bitmask_set_bit(mask, 33);

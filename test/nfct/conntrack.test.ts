@@ -216,7 +216,7 @@ describe('nfct: ICMP and options', () => {
     expect(back.toJSON()).to.deep.equal({ orig, reply });
   });
 
-  it('SETUP_REPLY of a flow of the other face makes its ICMP too', () => {
+  it('SETUP_REPLY of a flow of the other API makes its ICMP too', () => {
     const ct = Flow.from({ orig: { src: '::1', dst: '::2', proto: 'icmpv6', icmpType: 128, icmpCode: 0, icmpId: 9 } });
     nfct.nfct_setobjopt(ct, nfct.NFCT_SOPT_SETUP_REPLY);
     expect(ct.reply).to.include({ src: '::2', dst: '::1', icmpType: 129, icmpCode: 0, icmpId: 9 });

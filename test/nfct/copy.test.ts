@@ -1,8 +1,9 @@
 /**
- * nfct_copy and nfct_copy_attr as in C. What differs: C copies an ICMP type, code and ID, but not those that the reply tuple has
- * of it, which then goes out with zeros; here the reply follows, so that what is sent is not compared of ICMP. And C
- * forgets the length of helper info when it is set, so that it copies none of its bytes. And C copies one end of the port range
- * of a translation, so that what it sends asks for the ports from that one to 0 or to what the target had; here it is both.
+ * nfct_copy and nfct_copy_attr as in C. What differs: C copies an ICMP type, code and ID, but not those that the reply
+ * tuple has of it, which then goes out with zeros; here the reply follows, so that what is sent is not compared of
+ * ICMP. And C forgets the length of helper info when it is set, so that it copies none of its bytes. And C copies one
+ * end of the port range of a translation, so that what it sends asks for the ports from that one to 0 or to what the
+ * target had; here it is both.
  */
 import { expect } from 'chai';
 import { Flow } from '../../src/ctnetlink/flow.ts';
@@ -93,7 +94,7 @@ describe('nfct: copies', () => {
     expect(nfct.nfct_get_attr(two, nfct.ATTR_IPV6_SRC)).to.deep.equal(new Uint8Array(16));
   });
 
-  it('have all that the other face knows, and C does not', () => {
+  it('have everything that the other API knows, and C does not', () => {
     const two = Flow.from({
       orig: { src: '1.1.1.1', dst: '2.2.2.2', proto: 'tcp', sport: 1, dport: 2 },
       markMask: 3,
@@ -133,7 +134,7 @@ describe('nfct: copies', () => {
     expect(three.reply.icmpType).to.equal(undefined);
   });
 
-  it('of NAT ports have both ends of the range, of which C forgets one', () => {
+  it('of NAT ports have both ends of the range; C forgets one', () => {
     const two = conntrack([is(nfct.ATTR_SNAT_PORT, 4, 0)]);
     const one = conntrack([is(nfct.ATTR_SNAT_PORT, 8, 0)]);
     nfct_copy(one, two, NFCT_CP_META);

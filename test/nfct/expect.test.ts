@@ -1,11 +1,14 @@
 /**
  * nf_expect against libnetfilter_conntrack. What differs on purpose:
  *
- * - C (1.0.9) forgets ATTR_EXP_CLASS, ATTR_EXP_NAT_TUPLE with ATTR_EXP_NAT_DIR, and ATTR_EXP_FN: ours stand behind what C writes.
- * - C leaves a tuple out that has neither protocol, and writes one of zeros that has only those; we refuse the first with a TypeError.
+ * - C (1.0.9) forgets ATTR_EXP_CLASS, ATTR_EXP_NAT_TUPLE with ATTR_EXP_NAT_DIR, and ATTR_EXP_FN: ours follow what C
+ *   writes.
+ * - C leaves a tuple out that has neither protocol, and writes one of zeros that has only those; we refuse the first
+ *   with a TypeError.
  * - C cuts a helper's name after 15 bytes, silently; we refuse it.
  * - C sends DESTROY and GET without ATTR_EXP_EXPECTED, which flushes, or finds nothing; we refuse them.
- * - C forgets the layer 3 protocol of a tuple when it reads a message without one of the three, which the kernel always sends.
+ * - C forgets the layer 3 protocol of a tuple when it reads a message without one of the three, which the kernel always
+ *   sends.
  * - C reads 32 bits for ATTR_EXP_NAT_DIR, which its header has as 8.
  * - nfexp_get_attr of a tuple gives an object of its own, not a pointer into the expectation.
  */
@@ -98,7 +101,7 @@ function written(exp: nfct.Expectation): string {
   return hex(writer.finish());
 }
 
-/** What is set, as the oracle tells it. */
+/** What is set, in the format of the oracle. */
 function told(exp: nfct.Expectation): string {
   const ids = [0, 1, 4, 5, 8, 9, 12, 13, 14, 15, 17];
   const tuples = Object.values(TUPLES).map((id) => {
@@ -221,7 +224,7 @@ describe('nf_expect', () => {
     expect(nfexp_get_attr(exp, nfct.ATTR_EXP_MASK)).to.equal(undefined);
   });
 
-  it('clones, unsets and tells what is set', () => {
+  it('clones, unsets and reports what is set', () => {
     const exp = ofList({ ...NONE, scalars: [{ id: nfct.ATTR_EXP_TIMEOUT, value: Uint8Array.of(10, 0, 0, 0) }] });
     nfexp_set_attr(exp, nfct.ATTR_EXP_EXPECTED, tuple());
     const clone = nfct.nfexp_clone(exp);

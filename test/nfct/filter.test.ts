@@ -74,7 +74,7 @@ describeOracle('nfct: filters are the programs of the C library', () => {
     [MARK]: () => [word(), word()],
   };
 
-  /** The most values of which every jump fits into 8 bits, beyond which C's programs jump somewhere else. */
+  /** The largest number of values with jumps that fit into 8 bits; beyond it, C's programs jump somewhere else. */
   const most: Record<number, number> = { [L4PROTO]: 200, [SRC4]: 80, [DST4]: 80, [SRC6]: 1, [DST6]: 1, [MARK]: 80 };
 
   function randomFilter(): Step[] {
@@ -117,7 +117,7 @@ describeOracle('nfct: filters are the programs of the C library', () => {
       const steps = [{ kind: SRC6, logic }, ...[one, other].map((each) => ({ kind: SRC6, words: each }))];
       const ours = compiled(steps);
       const [theirs] = programs([steps]) as [Uint8Array];
-      // All the same but for where a difference leads to.
+      // Everything is equal, except where a difference leads to.
       const withoutJf = (program: Uint8Array): string[] =>
         listing(program.map((byte, at) => (at % 8 === 3 ? 0 : byte)));
       expect(withoutJf(ours)).to.deep.equal(withoutJf(theirs));
@@ -221,7 +221,7 @@ describe('nfct: filters let through', () => {
     expect(both(steps, { mark: 1 })).to.deep.equal(HAS_NONE);
   });
 
-  it('states, and what does not tell one', () => {
+  it('states, and events without a state', () => {
     const steps = [{ kind: STATE, words: [IPPROTO_TCP, 3] }];
     expect(both(steps, { ...v4, tcp: { state: 'ESTABLISHED' } })).to.deep.equal(MATCHES);
     expect(both(steps, { ...v4, tcp: { state: 'CLOSE' } })).to.deep.equal(DIFFERS);

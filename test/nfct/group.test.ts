@@ -2,11 +2,12 @@
  * Groups of attributes, and nfct_attr_is_set_array, as in C. What differs:
  *
  * - Counters are kept (C keeps zeros of what the kernel alone says).
- * - The groups of one address of any family are read only: setting one in C marks the addresses of both families as set and
- *   stores nothing.
- * - Setting ports sets the layer 4 protocol to what it is, or 0 when it is not set; C remembers what it was before it was unset.
- * - A group or an attribute that does not exist is a RangeError (C: -1 and EINVAL, and nothing for setters), also one that stands
- *   in an array behind one that is not set, which C does not look at.
+ * - The groups of one address of any family are read only: setting one in C marks the addresses of both families as set
+ *   and stores nothing.
+ * - Setting ports sets the layer 4 protocol to what it is, or 0 when it is not set; C remembers what it was before it
+ *   was unset.
+ * - A group or an attribute that does not exist is a RangeError (C: -1 and EINVAL, and nothing for setters), also in an
+ *   array, behind one that is not set, which C does not look at.
  */
 import { expect } from 'chai';
 import { UnsupportedError } from '../../src/netlink/errors.ts';
@@ -48,7 +49,7 @@ function groupValue(group: number, memory: Uint8Array): nfct.AttrGroupValue {
   return value as never;
 }
 
-/** As the oracle tells it, with the zeros that C has of counters. */
+/** In the format of the oracle, with the zeros of C for counters. */
 function groupStates(ct: nfct.Flow): GroupState[] {
   return ALL_GROUPS.map((group) => {
     const isSet = nfct_attr_grp_is_set(ct, group);

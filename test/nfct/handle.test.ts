@@ -53,7 +53,7 @@ const FLOW = Flow.from({
 const CREATE_EXCL = 0x600;
 const MULTI = 2;
 
-/** A flow with this mark as the kernel tells it: an entry, or an event (sequence 0). */
+/** A flow with this mark as the kernel sends it: an entry, or an event (sequence 0). */
 function flow(sequence: number, mark: number, { type = 0x100, flags = MULTI } = {}): Uint8Array {
   const { attributes } = wireForm(Flow.from({ orig: FLOW.orig, mark }));
   const writer = new Writer();
@@ -107,7 +107,7 @@ describe('nfct: nfct_open', () => {
     expect(transport.referenced).to.equal(false);
   });
 
-  it('tells the transport whether events are wanted', async () => {
+  it('asks the transport for events only if they are wanted', async () => {
     const asked: unknown[] = [];
     for (const groups of [0, 1]) {
       await nfct_open(CONNTRACK, groups, {
@@ -180,12 +180,12 @@ describe('nfct: nfct_query', () => {
     });
   }
 
-  it('without a callback resolves to 0 all the same', async () => {
+  it('without a callback resolves to 0 anyway', async () => {
     const { h } = await open(0, dump);
     expect(await nfct_query(h, NFCT_Q_DUMP, AF_INET)).to.equal(0);
   });
 
-  it('gives entries as updates, to who wants these', async () => {
+  it('gives entries as updates, to callbacks that want these', async () => {
     const { h } = await open(0, dump);
     const calls = answering(h, NFCT_T_NEW | NFCT_T_DESTROY, NFCT_CB_CONTINUE);
     expect(await nfct_query(h, NFCT_Q_DUMP, AF_INET)).to.equal(0);
@@ -425,7 +425,7 @@ describe('nfct: nfct_send and nfct_catch', () => {
     expect(await nfct_catch(h)).to.equal(0);
   });
 
-  it('an overrun is told once, and the next catch goes on', async () => {
+  it('an overrun is reported once, and the next catch continues', async () => {
     const { h, transport, sequence } = await open(NFCT_ALL_CT_GROUPS);
     const calls = answering(h, NFCT_T_ALL, NFCT_CB_STOP);
     await nfct_send(h, NFCT_Q_GET, FLOW);

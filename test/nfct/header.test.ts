@@ -1,4 +1,4 @@
-/** The C headers, name by name and number by number, against what is exported and what docs/libnetfilter_conntrack.md says of it. */
+/** The C headers, name by name and number by number, against the exports and docs/libnetfilter_conntrack.md. */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -57,7 +57,7 @@ class Headers {
       `#include <${COMPAT}>`,
     ];
     writeFileSync(source, includes.join('\n'));
-    // Without comments and what is the kernel's alone, but with the macros where they stand.
+    // Without comments and what is the kernel's alone, but with the macros in their places.
     const text = execFileSync('gcc', ['-E', '-dD', '-w', source], { encoding: 'utf8', maxBuffer: 1 << 26 });
     const names = this.#collect(ofFile(text, (file) => file.startsWith(FOLDER)));
     for (const [name] of macrosOf(text)) if (name.startsWith('NF_NETLINK_CONNTRACK_')) names.push(name);
@@ -81,7 +81,8 @@ class Headers {
     const code = text.replaceAll(/^\s*#.*$/gm, '');
     for (const [, body] of code.matchAll(/\benum\s*\w*\s*\{([^}]*)\}/g))
       for (const item of body.split(',')) if (item.trim() !== '') names.push(item.trim().split(/\W/)[0]);
-    // A declaration is what ends with a semicolon, outside of braces; its function is the first name before a parenthesis.
+    // A declaration is what ends with a semicolon, outside of braces; its function is the first name before a
+    // parenthesis.
     const outside = code.replaceAll(/\{[^{}]*\}/g, '').replaceAll(/__attribute__\s*\(\([^()]*\)\)/g, '');
     for (const declaration of outside.split(';')) {
       const found = /(\w+)\s*\(/.exec(declaration);
@@ -103,7 +104,7 @@ function ofFile(text: string, wanted: (file: string) => boolean): string {
   return lines.join('\n');
 }
 
-/** Names of macros with what stands right behind. */
+/** Names of macros with the text directly behind them. */
 function macrosOf(text: string): [name: string, rest: string][] {
   return [...text.matchAll(/^#define (\w+)(.*)$/gm)].map(([, name, rest]) => [name, rest]);
 }
@@ -134,7 +135,7 @@ function listed(title: string): Listed[] {
 
 const PRESENT = listed('Every name');
 const SENSELESS = listed('What makes no sense here');
-/** Where what stands below a heading is exported. */
+/** The module that exports the names below a heading. */
 const moduleOf = ({ heading }: Listed): Module => (heading.includes('`ctnetlink/uapi`') ? UAPI : NFCT);
 
 describeOracle('nfct: the C headers', () => {
@@ -209,7 +210,7 @@ describeOracle('nfct: the C headers', () => {
     for (const name of headers.numbers.keys()) if (name in NFCT) expect(NFCT[name], name).to.be.a('number');
   });
 
-  it('are all that ctnetlink/nfct exports, but for what the page tells beside them', () => {
+  it('are all exports of ctnetlink/nfct, except those that the page lists separately', () => {
     const [, beside] = PAGE.split('\n### Beside them\n');
     const told = [...beside.split('\n## ')[0].matchAll(/`(\w+)`/g)].map(([, name]) => name);
     for (const name of told) expect(NFCT, name).to.have.property(name);
@@ -247,7 +248,7 @@ describeOracle('nfct: the C headers', () => {
       }
     });
 
-    it('each name stands once', () => {
+    it('each name is there once', () => {
       const names = PRESENT.map(({ pattern }) => pattern);
       expect(names.filter((name, index) => names.indexOf(name) !== index)).to.deep.equal([]);
       for (const name of headers.functions)

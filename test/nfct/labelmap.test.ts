@@ -65,7 +65,7 @@ describe('nfct: label maps', () => {
   });
 
   describeOracle('as in C', () => {
-    it('stand in the same place', () => {
+    it('are in the same place', () => {
       expect(nfct.nfct_labels_get_path()).to.equal(labelsPath());
     });
 

@@ -17,7 +17,7 @@ export const NOT_STORED = [26, 27, 28, 29, 30, 62, 63, 64, 65];
 /** The kernel dumps none of these, and C reads none. */
 export const NOT_READ = [20, 21, 22, 23, 67, 70, 71];
 
-/** All that is set, as the oracle tells it. */
+/** Everything that is set, in the format of the oracle. */
 export function told(ct: nfct.Flow): string[] {
   return ALL_IDS.filter((id) => nfct.nfct_attr_is_set(ct, id) === 1).map(
     (id) => `${id}=${widthOf(id) === 'bytes' ? '' : hex(memoryOf(id, nfct.nfct_get_attr(ct, id)!))}`,

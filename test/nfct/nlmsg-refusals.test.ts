@@ -42,7 +42,7 @@ describe('nfct: messages by hand', () => {
     }
   });
 
-  it('may stand several in one writer', () => {
+  it('may be several in one writer', () => {
     const writer = new Writer(32);
     const messages = [AF_INET, AF_INET6].map((l3num) => {
       const at = begin(writer, IPCTNL_MSG_CT_GET);
@@ -120,7 +120,7 @@ describe('nfct: messages by hand', () => {
     expect([...flush.subarray(16, 20)]).to.deep.equal([AF_INET6, 1, 0, 0]);
     for (const everything of [nfct.nfct_filter_dump_create(), filterOf({ l3num: AF_UNSPEC })])
       expect(attempt(IPCTNL_MSG_CT_DELETE, everything, '6.18.0')).to.throw(TypeError, 'matches every flow');
-    // Who dumps by hand compares nothing.
+    // A program that dumps by hand compares nothing.
     expect(attempt(IPCTNL_MSG_CT_GET, tuple)).to.throw(UnsupportedError, 'the kernel would take more flows');
     expect(attempt(IPCTNL_MSG_CT_GET, status, '5.14.0')).to.throw(UnsupportedError, 'Linux 5.14.0 would');
     expect(() => nfct.nfct_build_query(nfct.NFCT_Q_DUMP_FILTER, tuple)).to.throw(UnsupportedError);

@@ -1,15 +1,18 @@
 /**
  * Messages by hand against libnetfilter_conntrack. What differs on purpose:
  *
- * - Broken lengths are a DecodeError with offset and path, and leave the object as it was. C ends the process for an attribute that is
- *   shorter than its type, and ignores what stands behind another broken length.
+ * - Broken lengths are a DecodeError with offset and path, and leave the object as it was. C ends the process for an
+ *   attribute that is shorter than its type, and ignores what follows another broken length.
  * - nfct_nlmsg_build refuses what the queries refuse: a tuple without protocols, which C leaves out.
- * - nfct_nlmsg_build_filter refuses a filter that the kernel would not apply as a whole, a zero mask of the status among them (EINVAL), and
- *   one that matches everything in a message that deletes. An AF_UNSPEC of NFCT_FILTER_DUMP_L3NUM leaves the family of nfgenmsg alone.
+ * - nfct_nlmsg_build_filter refuses a filter that the kernel would not apply as a whole, a zero mask of the status
+ *   among them (EINVAL), and one that matches everything in a message that deletes. An AF_UNSPEC of
+ *   NFCT_FILTER_DUMP_L3NUM leaves the family of nfgenmsg alone.
  * - A tuple with neither protocol nor address sets no ATTR_L3PROTO, nor does a family other than AF_INET and AF_INET6.
  * - A reply tuple without the original one sets no ATTR_ICMP_*, which are of that one; in C they are 0 then.
- * - Addresses of one family do not outlive another family read into their tuple. In C both are set then, in the same memory.
- * - Messages of other subsystems are none of nfct_parse_conntrack and nfexp_parse_expect; C looks at the lower byte of the type only.
+ * - Addresses of one family do not outlive another family read into their tuple. In C both are set then, in the same
+ *   memory.
+ * - Messages of other subsystems are none of nfct_parse_conntrack and nfexp_parse_expect; C looks at the lower byte of
+ *   the type only.
  * - NAT and label masks, which the kernel never dumps, are read as well.
  * - nfct_parse_conntrack throws where C returns NFCT_T_ERROR.
  */
@@ -143,7 +146,7 @@ describeOracle('nfct: messages by hand, as in C', () => {
     }
   });
 
-  it('nfct_parse_conntrack and nfexp_parse_expect tell the type', () => {
+  it('nfct_parse_conntrack and nfexp_parse_expect return the type', () => {
     const masks = [nfct.NFCT_T_NEW, nfct.NFCT_T_UPDATE, nfct.NFCT_T_DESTROY, nfct.NFCT_T_ALL, 0];
     const types = [...Array(16).keys()];
     const flags = [0, 2, NLM_F_EXCL, NLM_F_CREATE, NLM_F_CREATE | NLM_F_EXCL, 0x100];

@@ -1,4 +1,4 @@
-/** Random objects as lists of nfct_set_attr, and what is set in an object of ours, told as the oracle tells C's. */
+/** Random objects as lists of nfct_set_attr, and what is set in an object of ours, in the format of the oracle. */
 import * as nfct from '../../src/nfct/index.ts';
 import { wireForm } from '../../src/nfct/wire.ts';
 import {
@@ -76,8 +76,8 @@ export function randomSetting(random: Random, { family, icmp }: Shape, id: numbe
 }
 
 /**
- * An object with each attribute of its shape in so many of a hundred, protocols first: ours derives an ICMP type from them
- * when they come, C never after the type.
+ * An object with each attribute of its shape in so many of a hundred, protocols first: ours derives an ICMP type from
+ * them when they come, C never after the type.
  */
 export function randomObject(random: Random, shape: Shape, percent = random.pick([10, 50, 90])): Setting[] {
   const ids = idsOf(shape);

@@ -1,11 +1,11 @@
 /**
  * nfct_setobjopt and nfct_getobjopt as in C. What differs:
  *
- * - After NFCT_SOPT_SETUP_REPLY and _ORIGINAL, C has all 19 attributes of both tuples set, those of other protocols too, which
- *   then show what lies in the same memory. Here those of the tuple's own protocols are set; protocols that were not set stay
- *   so, where C has 0.
- * - C takes ICMP for ports: of a flow without NAT, NFCT_GOPT_IS_DPAT is 1, because the types of request and answer differ,
- *   and UNDO_SPAT makes a port of the code. Here ICMP has no ports.
+ * - After NFCT_SOPT_SETUP_REPLY and _ORIGINAL, C has all 19 attributes of both tuples set, those of other protocols
+ *   too, which then show what lies in the same memory. Here those of the tuple's own protocols are set; protocols that
+ *   were not set stay so, where C has 0.
+ * - C takes ICMP for ports: of a flow without NAT, NFCT_GOPT_IS_DPAT is 1, because the types of request and answer
+ *   differ, and UNDO_SPAT makes a port of the code. Here ICMP has no ports.
  * - C looks beyond its table for the reply of an ICMP type above 18; here there is none, as of other types without one.
  */
 import { expect } from 'chai';
@@ -61,7 +61,7 @@ function randomNat(random: Random): { list: Attr[]; shape: Shape } {
 }
 
 describeOracle('nfct: options as in C', () => {
-  it(`tell NAT (seed ${seed})`, () => {
+  it(`detect NAT (seed ${seed})`, () => {
     const random = new Random(seed);
     const lists = Array.from({ length: OBJECTS }, () => randomNat(random).list);
     const answers = getobjopt(lists);

@@ -31,7 +31,7 @@ function ours(type: number, data: unknown, release: string | undefined = RELEASE
   return writer.finish();
 }
 
-/** What an oracle's query is in our face. */
+/** The counterpart of an oracle's query in our API. */
 function dataOf({ attrs, family, mark, status, l3num }: Query): unknown {
   if (attrs !== undefined) return conntrack(attrs);
   if (family !== undefined) return family;
@@ -463,7 +463,7 @@ describe('nfct: dump filters', () => {
     expect(() => ours(NFCT_Q_DUMP_FILTER, filter)).to.throw(RangeError, /both families/);
   });
 
-  it('stand in the order of the library: mark, status, zone, tuple', () => {
+  it('have the order of the library: mark, status, zone, tuple', () => {
     const filter = nfct.nfct_filter_dump_create();
     nfct.nfct_filter_dump_set_attr(filter, nfct.NFCT_FILTER_DUMP_TUPLE, conntrack(UDP));
     nfct.nfct_filter_dump_set_attr_u16(filter, nfct.NFCT_FILTER_DUMP_ZONE, 5);

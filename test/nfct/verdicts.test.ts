@@ -64,7 +64,7 @@ class Run {
     try {
       ret = await ask();
     } catch (error) {
-      // C has no TypeError: what never reaches the kernel here stands out.
+      // C has no TypeError: what never reaches the kernel here is visible.
       errno = error instanceof KernelError ? error.errno : EIO;
     }
     this.results.push({ case: name, ret, errno, calls: this.#calls, types: this.#types });

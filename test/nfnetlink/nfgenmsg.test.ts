@@ -37,7 +37,7 @@ describe('nfgenmsg', () => {
     expect([...writer.finish()]).to.deep.equal([2, 0, 0, 0]);
   });
 
-  it('stands right before the attributes, wherever the message is', () => {
+  it('precedes the attributes directly, wherever the message is', () => {
     expect(attributesOf(0, 20)).to.equal(20);
     expect(attributesOf(40, 100)).to.equal(60);
   });

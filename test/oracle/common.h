@@ -66,7 +66,7 @@ void exit(int status)
 	_exit(status);
 }
 
-/* The library prints what time it is. For it the clock stands still at $ORACLE_NOW, in seconds, where that is set. */
+/* The library prints what time it is. So the clock is stopped at $ORACLE_NOW, in seconds, if that is set. */
 time_t time(time_t *at)
 {
 	const char *stopped = getenv("ORACLE_NOW");

@@ -16,7 +16,7 @@ static void answer(char *line)
 	unsigned type = atoi(arguments[3]);
 	int error = read_message(line);
 
-	/* nfexp_parse_expect also tells the message type as the library derives it from the header. */
+	/* nfexp_parse_expect also returns the message type as the library derives it from the header. */
 	if (!error && atoi(arguments[3]) == -1)
 		type = nfexp_parse_expect(NFCT_T_ALL, &in.nlh, exp);
 	errno = 0;

@@ -6,8 +6,9 @@
  *   expect attrs                 hex message               -> OBJECT as nfexp_nlmsg_parse read it
  *   expect cmp FLAGS             OBJECT ; OBJECT           -> nfexp_cmp's result
  *
- * OBJECT is `ID=HEX ... | ID=HEX ... | ID=HEX ... | ID=HEX ... | ID=HEX ...`: the attributes of the master, the expected
- * flow, the mask and the NAT tuple (ATTR_*; none: it is not set), then those of the expectation itself (ATTR_EXP_*).
+ * OBJECT is `ID=HEX ... | ID=HEX ... | ID=HEX ... | ID=HEX ... | ID=HEX ...`: the attributes of the master, the
+ * expected flow, the mask and the NAT tuple (ATTR_*; none: it is not set), then those of the expectation itself
+ * (ATTR_EXP_*).
  */
 #include "common.h"
 

@@ -2,7 +2,10 @@
 
 import { bytes, type Failure, failure, hex, OracleProgram } from './program.ts';
 
-/** One call on a filter: nfct_filter_set_logic, or nfct_filter_add_attr with the 32-bit (of L4PROTO_STATE 16-bit) integers of its value. */
+/**
+ * One call on a filter: nfct_filter_set_logic, or nfct_filter_add_attr with the 32-bit (of L4PROTO_STATE 16-bit)
+ * integers of its value.
+ */
 export type Step = { kind: number; logic: number } | { kind: number; words: readonly number[] };
 
 const NFCT_FILTER_L4PROTO_STATE = 1;

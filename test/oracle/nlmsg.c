@@ -7,12 +7,11 @@
  *   nlmsg type MASK          LIST | hex message       -> the same after nfct_parse_conntrack
  *   nlmsg conntrack          TYPE FLAGS LIST          -> the whole message (hex) of nfct_build_conntrack, sequence 0
  *   nlmsg filter             [mark=V/M] [status=V/M] [l3num=N]
- *                                                     -> the whole message (hex) that nfct_nlmsg_build_filter made of one
- *                                                        with the family 7
- *   nlmsg exptype MASK       hex message              -> RESULT of nfexp_parse_expect
- *   nlmsg expparse           hex | hex                -> what nfexp_nlmsg_build makes of one that nfexp_nlmsg_parse read both
- *                                                        messages into, and its class, NAT direction and function
- *   nlmsg expect             TYPE FLAGS LIST          -> the whole message of nfexp_build_expect of an expectation of LIST
+ * -> the whole message (hex) that nfct_nlmsg_build_filter made of one with the family 7 nlmsg exptype MASK       hex
+ * message              -> RESULT of nfexp_parse_expect nlmsg expparse hex | hex                -> what
+ * nfexp_nlmsg_build makes of one that nfexp_nlmsg_parse read both messages into, and its class, NAT direction and
+ * function nlmsg expect             TYPE FLAGS LIST          -> the whole message of nfexp_build_expect of an
+ * expectation of LIST
  *
  * RESULT is what the function returns, or `error ERRNO`. HEX is empty of what has no length (helper info).
  */

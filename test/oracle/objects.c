@@ -1,23 +1,22 @@
 /*
- * The object API of libnetfilter_conntrack: what is done to objects, and what is set afterwards. Lines in, one line each
- * out; LIST is `ID=HEX ... [opt=N]` as in oracle.c.
+ * The object API of libnetfilter_conntrack: what is done to objects, and what is set afterwards. Lines in, one line
+ * each out; LIST is `ID=HEX ... [opt=N]` as in oracle.c.
  *
- *   objects state      LIST                    -> STATE
- *   objects cmp        LIST | LIST             -> nfct_cmp of the flags 0 to 127, a digit each, and nfct_compare
- *   objects cmpmsg     hex | hex               -> the same of what nfct_nlmsg_parse reads from two messages
- *   objects copy       FLAGS LIST | LIST       -> STATE of the first after nfct_copy from the second
- *   objects copyattr   ID LIST | LIST          -> STATE of the first after nfct_copy_attr from the second
- *   objects getobjopt  LIST                    -> nfct_getobjopt of the options 0 to 3, a digit each
- *   objects groups     LIST | [OP ...]         -> each group as IS_SET/RESULT/HEX of nfct_get_attr_grp, then STATE; an OP is
- *                                                 +GROUP=HEX (set) or -GROUP (unset)
- *   objects array      LIST | ID ...           -> nfct_attr_is_set_array
- *   objects bitmask    MAXBIT OP ...           -> a number for each OP: +N set, -N unset, ?N test, ! clear, m maxbit, c test
- *                                                 that a clone is equal and goes on with it, =MAXBIT:N,N.. equal to that one
- *   objects labelmap FILE   bit NAME or name N -> the bit, or `=NAME` or `NULL`; `no map` where there is none
- *   objects path                               -> nfct_labels_get_path
+ * objects state      LIST                    -> STATE objects cmp        LIST | LIST             -> nfct_cmp of the
+ *   flags 0 to 127, a digit each, and nfct_compare objects cmpmsg     hex | hex               -> the same of what
+ *   nfct_nlmsg_parse reads from two messages objects copy       FLAGS LIST | LIST       -> STATE of the first after
+ *   nfct_copy from the second objects copyattr   ID LIST | LIST          -> STATE of the first after nfct_copy_attr
+ *   from the second objects getobjopt  LIST                    -> nfct_getobjopt of the options 0 to 3, a digit each
+ *   objects groups     LIST | [OP ...]         -> each group as IS_SET/RESULT/HEX of nfct_get_attr_grp, then STATE; an
+ *   OP is +GROUP=HEX (set) or -GROUP (unset) objects array      LIST | ID ...           -> nfct_attr_is_set_array
+ *   objects bitmask    MAXBIT OP ...           -> a number for each OP: +N set, -N unset, ?N test, ! clear, m maxbit, c
+ *   test that a clone is equal and goes on with it, =MAXBIT:N,N.. equal to that one objects labelmap FILE   bit NAME or
+ *   name N -> the bit, or `=NAME` or `NULL`; `no map` where there is none objects path                               ->
+ *   nfct_labels_get_path
  *
- * STATE is `ID=HEX ...` of all that is set, then ` / ` and what nfct_nlmsg_build makes of it, or `error ERRNO`. HEX is empty
- * where nfct_set_attr stores nothing (what the kernel alone says), and of helper info, whose length no getter tells.
+ * STATE is `ID=HEX ...` of all that is set, then ` / ` and what nfct_nlmsg_build makes of it, or `error ERRNO`. HEX is
+ * empty where nfct_set_attr stores nothing (what the kernel alone says), and of helper info, whose length no getter
+ * returns.
  */
 #include "common.h"
 

@@ -37,7 +37,7 @@ static void print_message(const char *line, char **argv)
 	unsigned type = atoi(argv[4]);
 	int error = read_message(line);
 
-	/* nfct_parse_conntrack also tells the message type as the library derives it from the header. */
+	/* nfct_parse_conntrack also returns the message type as the library derives it from the header. */
 	if (!error && atoi(argv[4]) == -1)
 		type = nfct_parse_conntrack(NFCT_T_ALL, &in.nlh, ct);
 	errno = 0;
@@ -148,7 +148,7 @@ static void query(char *line, struct nfnl_subsys_handle *subsystem)
 	nfct_destroy(ct);
 }
 
-/* The getter does not tell the length of the helper's info: it is the length of CTA_HELP_INFO. */
+/* The getter does not return the length of the helper's info: it is the length of CTA_HELP_INFO. */
 static size_t helper_info_length(void)
 {
 	struct nlattr *attr, *nested;

@@ -62,7 +62,10 @@ export class OracleProgram {
   }
 }
 
-/** The environment in which a program of ours prints at this time (milliseconds since 1970, default the clock), in this zone. */
+/**
+ * The environment in which a program of ours prints at this time (milliseconds since 1970, default the clock), in this
+ * zone.
+ */
 export function printingAt(now: number | undefined, timeZone: string | undefined): Record<string, string> {
   return {
     ...(now === undefined ? {} : { ORACLE_NOW: `${Math.floor(now / 1000)}` }),

@@ -12,7 +12,10 @@ import { rejection } from '../support/fake-transport.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
-/** What conntrack(8) printed to its standard output. The programs behind portids are gone, and when it printed an event is in no capture. */
+/**
+ * What conntrack(8) printed to its standard output. The programs behind portids are gone, and when it printed an event
+ * is in no capture.
+ */
 function printed(text: string): string[] {
   return text
     .split('\n')

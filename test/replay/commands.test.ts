@@ -1,6 +1,7 @@
 /**
- * What conntrack(8) asks the kernel answers the same command line: the same text, and the same status. strace(1) sees what conntrack reads; nlmon
- * (which few kernels have) sees what the kernel says, so the same requests are made again, and all that comes is written down.
+ * What conntrack(8) asks the kernel answers the same command line: the same text, and the same status. strace(1) sees
+ * what conntrack reads; nlmon (which few kernels have) sees what the kernel says, so the same requests are made again,
+ * and all that comes is written down.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -27,7 +28,10 @@ const EXPECTED =
   '-p tcp -s 192.0.2.1 -d 198.51.100.2 --sport 1001 --dport 21 --tuple-src 192.0.2.1 --tuple-dst 198.51.100.2';
 const ONE_EXPECTED = `expect -t 60000 ${EXPECTED} --tuple-port-src 1554 --tuple-port-dst 1555 --mask-src 255.255.255.255 --mask-dst 255.255.255.255 --mask-port-src 0 --mask-port-dst 65535`;
 
-/** Changes several flows. conntrack(8) reads one of the two answers to a get, and takes the other for that of its next request: it prints one flow. */
+/**
+ * Changes several flows. conntrack(8) reads one of the two answers to a get, and takes the other for that of its next
+ * request: it prints one flow.
+ */
 const SEVERAL = '-U -s 192.0.2.1 -m 9'.split(' ');
 
 const LINES: readonly string[] = [
@@ -86,7 +90,10 @@ describeKernel('replay of conntrack(8) beside itself', ['conntrack', 'strace'], 
     status: number | null;
   }
 
-  /** What a person sees, but for the name of the program, explanations, and what is another's in a table that is made again. */
+  /**
+   * What a person sees, but for the name of the program, explanations, and what is another's in a table that is made
+   * again.
+   */
   function seen(command: string, args: readonly string[]): Seen {
     const { stdout, stderr, status } = spawnSync(command, args, { encoding: 'utf8' });
     return {
@@ -166,7 +173,7 @@ describeKernel('replay of conntrack(8) beside itself', ['conntrack', 'strace'], 
     expect(ours).to.deep.equal({ stderr: '3 flow entries have been updated.', status: 0 });
   });
 
-  it('-U of several flows prints those of which the capture has the answers, and says what is missing', async () => {
+  it('-U of several flows prints those whose answers the capture has, and reports what is missing', async () => {
     const { capture } = await captured('strace', SEVERAL);
     const { stdout, stderr, status } = replayed(capture, SEVERAL);
     expect(stdout.match(/ mark=9 /g)).to.have.length(2);

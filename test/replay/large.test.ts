@@ -16,7 +16,7 @@ import { started } from '../transport/captures.ts';
 const MANY = 60_000;
 const TIME = 1_700_000_000_000_000_000n;
 
-/** Four bytes that tell a request, or an event, from others. */
+/** Four bytes that distinguish a request, or an event, from others. */
 function payload(n: number): number[] {
   return [n & 0xff, (n >> 8) & 0xff, (n >> 16) & 0xff, 0];
 }
@@ -64,7 +64,7 @@ describe('replay: a capture of 60,000', () => {
     expect(answers).to.equal(MANY);
   });
 
-  it('equal requests, the last answer of which is given as often again with repeat', async () => {
+  it('equal requests; with repeat the last answer is given as often again', async () => {
     const transport = started(await replay(requests(MANY, { distinct: false }), { repeat: true })());
     let answers = 0;
     for (let n = 0; n < 2 * MANY; n++) answers += exchange(transport, ask(n + 1, 0));

@@ -1,4 +1,6 @@
-/** Which recorded request answers which: the same in other words, a wider dump, and none that asks for something else. */
+/**
+ * Which recorded request answers which: the same in other words, a wider dump, and none that asks for something else.
+ */
 import { expect } from 'chai';
 import { CompiledFilter, type Filter } from '../../src/ctnetlink/filter/filter.ts';
 import { kernelSupport } from '../../src/ctnetlink/filter/support.ts';
@@ -131,7 +133,7 @@ describe('the meaning of a request', () => {
         expect(likeness(request, request), title).to.equal('same');
   });
 
-  it('tells which kernel understands it', () => {
+  it('reports which kernel understands it', () => {
     const needs = (filter: Filter): readonly string[] => meaningOf(dump(filter)).needs;
     expect(needs({})).to.deep.equal([]);
     expect(needs({ mark: 1 })).to.deep.equal([]);

@@ -1,6 +1,7 @@
 /**
- * Random programs on the kernel, recorded; then replayed from what record() wrote, from what nlmon would have seen of it, and from the beginnings of
- * both. A replay gives what was given, or a ReplayError for what is not in the capture: never another answer.
+ * Random programs on the kernel, recorded; then replayed from what record() wrote, from what nlmon would have seen of
+ * it, and from the beginnings of both. A replay gives what was given, or a ReplayError for what is not in the capture:
+ * never another answer.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -142,7 +143,10 @@ async function replayed(capture: Uint8Array, steps: readonly Step[]): Promise<To
   return { results, events };
 }
 
-/** Writes sequence numbers that collide, as those of several runs of conntrack(8) in one second do; and no portid into requests. */
+/**
+ * Writes sequence numbers that collide, as those of several runs of conntrack(8) in one second do; and no portid into
+ * requests.
+ */
 function renumbered(datagrams: readonly CapturedDatagram[]): CapturedDatagram[] {
   /** By socket and number: the new number. */
   const numbers = new Map<string, number>();
@@ -171,7 +175,10 @@ function isEvent({ fromKernel, bytes }: CapturedDatagram): boolean {
   return fromKernel && view.getUint32(8, HOST_LITTLE_ENDIAN) === 0 && view.getUint16(4, HOST_LITTLE_ENDIAN) >= 16;
 }
 
-/** What nlmon sees of a recording: no release, no sockets, each event once for each listener, and other families between. */
+/**
+ * What nlmon sees of a recording: no release, no sockets, each event once for each listener, and other families
+ * between.
+ */
 function seenByNlmon(datagrams: readonly CapturedDatagram[], listeners: number, random: Random): Uint8Array {
   const first = datagrams.find(isEvent)?.socket;
   const kept = datagrams.filter(

@@ -38,7 +38,7 @@ import {
   started,
 } from '../transport/captures.ts';
 
-/** A request of CTNETLINK told from others by its payload. */
+/** A request of CTNETLINK, distinguished from others by its payload. */
 function ask(sequence: number, payload: number, type = 0x101): Uint8Array {
   return message(sequence, [payload, 0, 0, 0], { type, flags: 5 });
 }
@@ -413,7 +413,7 @@ describe('replay: events', () => {
     expect(payloads(drain(second))).to.deep.equal([1, 3]);
   });
 
-  it('have an overrun in their place, told to every socket that joined something', async () => {
+  it('have an overrun in their place, reported to every socket that joined a group', async () => {
     const factory = replay(pcap(came(event(1)), overrun(), came(event(2))));
     for (const joined of [group.NFNLGRP_CONNTRACK_NEW, group.NFNLGRP_CONNTRACK_DESTROY]) {
       const transport = started(await factory());

@@ -222,7 +222,7 @@ export class CtnetlinkModel {
     this.#insert(flow, family, 0);
   }
 
-  /** A packet of a flow is counted; its first answer changes the status, of which an event tells. */
+  /** A packet of a flow is counted; its first answer changes the status, which an event reports. */
   packet(key: string): void {
     const entry = this.#entries.get(key);
     if (entry === undefined) return;

@@ -15,7 +15,7 @@ import type { RingModel } from './uring.ts';
 export class Counter {
   readonly kind = 'counter';
   count = 0;
-  /** Who reads what is written here. */
+  /** The reader of what is written here. */
   peer: Counter | undefined;
 
   get readable(): boolean {
@@ -25,7 +25,7 @@ export class Counter {
   close(): void {}
 }
 
-/** epoll(7), of which no more than EPOLLONESHOT and level-triggered EPOLLIN is there. */
+/** epoll(7), with EPOLLONESHOT and level-triggered EPOLLIN only. */
 export class EpollModel {
   readonly kind = 'epoll';
   readonly watched = new Map<number, { file: File; events: number; armed: boolean }>();

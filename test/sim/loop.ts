@@ -144,7 +144,7 @@ export class Loop {
     return [...this.#watched.values()].findLast(({ target }) => target.constructor.name === name)?.target;
   }
 
-  /** Tells that nothing reaches this object any more, as a collector would, if somebody wants to know. */
+  /** Reports that nothing reaches this object any more, as a collector would, if somebody wants to know. */
   collect(object: object): void {
     const gone = new Set([object, ...(this.#owned.get(object) ?? [])]);
     for (const [token, { target, collected }] of [...this.#watched]) {

@@ -49,7 +49,7 @@ export function chargeOf(length: number): number {
 interface Queued {
   readonly bytes: Uint8Array;
   readonly charge: number;
-  /** nl_pid of who sent it. */
+  /** nl_pid of the sender. */
   readonly sender: number;
 }
 
@@ -64,7 +64,7 @@ export class NetlinkKernel {
   readonly random: Random;
   readonly faults: Faults;
   readonly sockets = new Set<NetlinkSocketModel>();
-  /** NLMSG_DONE stands in a datagram of its own, as ctnetlink_dump_table makes it, or behind the last messages. */
+  /** NLMSG_DONE is in a datagram of its own, as ctnetlink_dump_table makes it, or behind the last messages. */
   readonly doneAlone: boolean;
   /** Messages of the kernel's that were lost, on any socket. */
   losses = 0;
@@ -308,7 +308,7 @@ export class NetlinkSocketModel {
       this.#push(bytes, charge, 0);
       return 0;
     }
-    // The end is known only when nothing comes: what comes next is made now, and the end stands behind these if that is none.
+    // The end is known only when nothing comes: what comes next is made now, and the end follows these if that is none.
     this.#dump = undefined;
     if (bytes === undefined) {
       this.#push(done, charge, 0);

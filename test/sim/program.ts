@@ -46,8 +46,8 @@ const PACKET_MARKS = 1000;
 const PATIENCE = 3000;
 
 /**
- * Events after which a query on a small receive buffer has settled: 9216 until it is sent, as many until it is lost, and
- * again.
+ * Events after which a query on a small receive buffer has settled: 9216 until it is sent, as many until it is lost,
+ * and again.
  */
 const MOST_FLOODED = 40_000;
 
@@ -229,7 +229,7 @@ export class Program {
         if ('error' in outcome) return this.#judgeError(outcome.error, session, controller, [ENOMEM]);
         const states = this.#states(key, from, to);
         const mark = outcome.value === undefined ? undefined : (outcome.value.mark ?? 0);
-        if (!states.includes(mark)) return `get said ${mark} of a flow that was ${states}`;
+        if (!states.includes(mark)) return `get returned ${mark} for a flow that was ${states}`;
         return undefined;
       },
     );

@@ -1,6 +1,6 @@
 /**
- * The hash table of nf_conntrack_core.c: each flow stands in it by both of its tuples, and each tuple in the zone of its direction. What is looked up
- * is found by either.
+ * The hash table of nf_conntrack_core.c: each flow is in it by both of its tuples, and each tuple in the zone of its
+ * direction. What is looked up is found by either.
  */
 import type { SlotValue } from '../../src/ctnetlink/attributes/kinds.ts';
 import { ORIG, REPLY, type TupleSlots, ZONE } from '../../src/ctnetlink/slots.ts';
@@ -47,7 +47,7 @@ export class TupleTable<E extends { readonly flow: { readonly slots: Slots } }> 
     return undefined;
   }
 
-  /** nf_conntrack_hash_check_insert: whether a flow like this may not stand beside those that there are. */
+  /** nf_conntrack_hash_check_insert: whether an existing flow excludes a flow like this. */
   clashes(slots: Slots): boolean {
     const zones = zonesOf(slots);
     const [orig, reply] = zones;

@@ -10,7 +10,10 @@ import { changeFlows } from './change.ts';
 import { sh } from './kernel.ts';
 import { mixedFlows, tcpConnection } from './traffic.ts';
 
-/** Imported here and not by name: a loader of TypeScript may load what is imported later once more, with errors of its own. */
+/**
+ * Imported here and not by name: a loader of TypeScript may load what is imported later once more, with errors of its
+ * own.
+ */
 export const koffi: TransportFactory = openKoffi;
 
 /** The same without attachFilter: what is filtered is filtered here. */
@@ -40,8 +43,8 @@ async function everything(): Promise<void> {
 }
 
 /**
- * What comes of the same events to a socket without a filter, and to one under each of these programs. Needs a namespace that is reset,
- * nft and conntrack.
+ * What comes of the same events to a socket without a filter, and to one under each of these programs. Needs a
+ * namespace that is reset, nft and conntrack.
  */
 export async function filteredByKernel(
   programs: Readonly<Record<string, Uint8Array>>,

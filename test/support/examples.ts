@@ -1,11 +1,11 @@
-/** What each example does: what stands in the tables before, what it prints, and what conntrack(8) lists afterwards. */
+/** What each example does: the tables before, its output, and what conntrack(8) lists afterwards. */
 import type { Conntrack } from '../../src/conntrack/conntrack.ts';
 import type { ExpectationInit } from '../../src/ctnetlink/attributes/expectation-properties.ts';
 import type { FlowInit } from '../../src/ctnetlink/attributes/flow-properties.ts';
 
 interface Example {
   args?: string[];
-  /** What stands in the tables before. */
+  /** What is in the tables before. */
   given?(ct: Conntrack): Promise<void>;
   /** What happens when it has printed its first line. */
   meanwhile?(ct: Conntrack): Promise<void>;

@@ -173,7 +173,7 @@ export class FakeTransport implements Transport {
     this.#queue.push(error);
   }
 
-  /** Tells the reader that there is something. */
+  /** Notifies the reader that there is something. */
   readable(): void {
     this.#listener?.readable();
   }
@@ -210,7 +210,7 @@ export class FakeTransport implements Transport {
   receive(): Datagram | undefined {
     if (this.closed) throw new Error('receive after close');
     this.receives++;
-    // The datagram before this one is no longer valid: who kept its bytes finds out.
+    // The datagram before this one is no longer valid: a reader that kept its bytes finds out.
     this.#last?.fill(POISON);
     this.#last = undefined;
     let next = this.#queue.shift();

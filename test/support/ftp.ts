@@ -1,4 +1,7 @@
-/** FTP control connections on loopback, which the kernel's helper reads: what of the data connection is expected is for the tests. */
+/**
+ * FTP control connections on loopback, which the kernel's helper reads; the tests check which data connection is
+ * expected.
+ */
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 

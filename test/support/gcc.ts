@@ -3,7 +3,10 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, renameSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 
-/** Builds `binary` unless it is newer than the sources, the first of which is compiled. Returns why it cannot; undefined when it is there. */
+/**
+ * Builds `binary` unless it is newer than the sources, the first of which is compiled. Returns why it cannot; undefined
+ * when it is there.
+ */
 export function compile(binary: string, sources: readonly string[], flags: readonly string[] = []): string | undefined {
   const newest = Math.max(...sources.map((file) => statSync(file).mtimeMs));
   if (existsSync(binary) && statSync(binary).mtimeMs > newest) return undefined;

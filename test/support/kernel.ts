@@ -177,7 +177,10 @@ function recordSkip(title: string, reason: string): void {
   skipped.set(reason, [...(skipped.get(reason) ?? []), title]);
 }
 
-/** All skips in one line, by reason: 'skipped 3 suites: needs gcc on PATH (libc: layouts, oracle); needs root ... (namespace)'. */
+/**
+ * All skips in one line, by reason: 'skipped 3 suites: needs gcc on PATH (libc: layouts, oracle); needs root ...
+ * (namespace)'.
+ */
 export function skippedLine(byReason: ReadonlyMap<string, readonly string[]>): string {
   const count = [...byReason.values()].flat().length;
   const reasons = [...byReason].map(([reason, titles]) => {
@@ -195,7 +198,8 @@ const NAMED = 3;
  * says which suites were and why. With CI set it is a failing test instead: a skip nobody reads is a hole in the net.
  *
  * `needs` are names of tools that must be on PATH, or 'root' for root of the initial user namespace. The body also runs
- * where the suite is skipped (it lists the tests), so it must leave everything that touches the kernel to hooks and tests.
+ * where the suite is skipped (it lists the tests), so it must leave everything that touches the kernel to hooks and
+ * tests.
  */
 export function describeKernel(title: string, body: (this: Mocha.Suite) => void): void;
 export function describeKernel(title: string, needs: readonly string[], body: (this: Mocha.Suite) => void): void;
@@ -209,7 +213,10 @@ export function describeKernel(
   describeUnless(whyNot(needs), title, body);
 }
 
-/** A `describe` that runs when there is no reason against it, with the same consequences as describeKernel when there is. */
+/**
+ * A `describe` that runs when there is no reason against it, with the same consequences as describeKernel when there
+ * is.
+ */
 export function describeUnless(reason: string | undefined, title: string, body: (this: Mocha.Suite) => void): void {
   if (reason === undefined) {
     describe(title, body);

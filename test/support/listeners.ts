@@ -1,4 +1,4 @@
-/** Who listens to the groups of netfilter, as /proc reports it. */
+/** The listeners to the groups of netfilter, as /proc reports them. */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { NETLINK_NETFILTER } from '../../src/uapi/netlink.ts';
 

@@ -1,7 +1,7 @@
 /**
- * Imported before the specs (.mocharc.json), and before anything else by scripts that arrange traffic. Puts the whole run
- * into a network namespace of its own: the process starts its own command line again inside a new namespace and only
- * waits for it. So no test can reach the machine's connection tracking table or ruleset, root or not, and nothing
+ * Imported before the specs (.mocharc.json), and before anything else by scripts that arrange traffic. Puts the whole
+ * run into a network namespace of its own: the process starts its own command line again inside a new namespace and
+ * only waits for it. So no test can reach the machine's connection tracking table or ruleset, root or not, and nothing
  * has to be cleaned up: the namespace goes with its last process.
  *
  * mocha's --import is a Node flag, so bin/mocha.js starts `node --import ... lib/cli/cli.js`, and only that child loads

@@ -10,7 +10,10 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** What npm would install with it, and the types that a program in TypeScript needs. */
 const BESIDE = ['koffi', '@koromix', 'netlink', 'node-gyp-build', '@types', 'undici-types'];
 
-/** Packs what `npm test` has built, and makes the project `app` that has it installed. Returns the files that are packed. */
+/**
+ * Packs what `npm test` has built, and makes the project `app` that has it installed. Returns the files that are
+ * packed.
+ */
 export function installPackage(app: string): string[] {
   const folder = mkdtempSync(join(tmpdir(), 'ctnetlink-'));
   try {

@@ -27,7 +27,10 @@ export function programsOf(document: string, language: 'js' | 'ts'): string[] {
     .map(([, , code]) => code);
 }
 
-/** Inside of a describe: tests for every program of a document below the project's folder, and what each prints, in order. */
+/**
+ * Inside of a describe: tests for every program of a document below the project's folder, and what each prints, in
+ * order.
+ */
 export function testPrograms(document: string, prints: readonly RegExp[]): void {
   const programs = programsOf(document, 'ts');
   const file = (index: number): string => join(FOLDER, `${index}.mts`);

@@ -1,7 +1,8 @@
 /*
- * refuse SYSCALL=ERRNO... -- COMMAND [ARG...]: runs a command for which the kernel refuses these system calls, each with its errno, as the
- * seccomp profiles of Docker and containerd do. What the command starts inherits it. `io_uring` means all three of its calls; the number of
- * a system call or of an errno does where its name is not in the tables. Needs neither root nor a library.
+ * refuse SYSCALL=ERRNO... -- COMMAND [ARG...]: runs a command for which the kernel refuses these system calls, each
+ * with its errno, as the seccomp profiles of Docker and containerd do. What the command starts inherits it. `io_uring`
+ * means all three of its calls; the number of a system call or of an errno does where its name is not in the tables.
+ * Needs neither root nor a library.
  */
 #include <errno.h>
 #include <stddef.h>

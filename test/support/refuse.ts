@@ -7,7 +7,10 @@ const FOLDER = fileURLToPath(new URL('./', import.meta.url));
 const SOURCE = join(FOLDER, 'refuse.c');
 const BINARY = join(FOLDER, 'build/refuse');
 
-/** What Docker's default profile (since version 25) and containerd's refuse: io_uring_setup, io_uring_enter and io_uring_register. */
+/**
+ * What Docker's default profile (since version 25) and containerd's refuse: io_uring_setup, io_uring_enter and
+ * io_uring_register.
+ */
 export const CONTAINER: readonly string[] = ['io_uring=EPERM'];
 
 let built: { reason: string | undefined } | undefined;

@@ -9,7 +9,7 @@ export type Write = (writer: Writer, sequence: number) => void;
 
 export interface Kind extends Partial<Pick<Operation, 'replies' | 'repeatable'>> {
   operation?: string;
-  /** Is told to the socket; what is written need not have the flag. */
+  /** Is passed to the socket; what is written need not have the flag. */
   dump?: boolean;
 }
 
@@ -34,7 +34,7 @@ export function written(write: Write, kind: Kind = {}): Request {
   return new Written(operationOf({ name, type: 0x101, flags, replies, repeatable }), write);
 }
 
-/** The arguments of NetlinkSocket.request: what is said of the request, and the options. */
+/** The arguments of NetlinkSocket.request: the description of the request, and the options. */
 export function asked(
   write: Write,
   { operation, dump, replies, repeatable, ...options }: Kind & RequestOptions,
@@ -42,7 +42,7 @@ export function asked(
   return [written(write, { operation, dump, replies, repeatable }), options];
 }
 
-/** The same request, of which the message is changed after it was written. */
+/** The same request, with a message that is changed after it was written. */
 export function changed(request: Request, change: (writer: Writer) => void): Request {
   return new Written(request.kind, (writer, sequence) => {
     request.write(writer, sequence);

@@ -1,4 +1,7 @@
-/** A router between two hosts: the namespace of the tests forwards a TCP connection and drops what its connection tracking calls INVALID. */
+/**
+ * A router between two hosts: the namespace of the tests forwards a TCP connection and drops what its connection
+ * tracking calls INVALID.
+ */
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';

@@ -1,7 +1,7 @@
 /**
- * Set-ups of the namespace, for kernel tests and for the recorder of fixtures. Everything here refuses to run outside of
- * the tests' own namespace (sh does), needs nft and conntrack on PATH, and can be called again: it first takes away what
- * the call before left.
+ * Set-ups of the namespace, for kernel tests and for the recorder of fixtures. Everything here refuses to run outside
+ * of the tests' own namespace (sh does), needs nft and conntrack on PATH, and can be called again: it first takes away
+ * what the call before left.
  */
 import { createSocket, type Socket as Datagram } from 'node:dgram';
 import { once } from 'node:events';
@@ -10,7 +10,7 @@ import { sh, sysctl, until } from './kernel.ts';
 
 const TABLE = 'ctnetlink_test';
 
-/** Seconds. Long enough that nothing expires in a debugger, short enough to be told from the kernel's own defaults. */
+/** Seconds. Long enough that nothing expires in a debugger, short enough to differ from the kernel's own defaults. */
 const TIMEOUT = 86_400;
 
 /**
@@ -77,10 +77,11 @@ export type Dispose = () => Promise<void>;
 let dispose: Dispose | undefined;
 
 /**
- * More than 60 flows of every kind the kernel and conntrack(8) can be made to track here, both by request (conntrack -I)
- * and by real packets, with accounting and timestamps on. Addresses, ports, marks, zones, labels and states are always
- * the same; identifiers, timestamps, the order of a dump and the counters of the real TCP flows are the kernel's. Clears
- * the table first. The flows stay when the disposer has closed the sockets, but the FTP ones are then in state CLOSE.
+ * More than 60 flows of every kind the kernel and conntrack(8) can be made to track here, both by request (conntrack
+ * -I) and by real packets, with accounting and timestamps on. Addresses, ports, marks, zones, labels and states are
+ * always the same; identifiers, timestamps, the order of a dump and the counters of the real TCP flows are the
+ * kernel's. Clears the table first. The flows stay when the disposer has closed the sockets, but the FTP ones are then
+ * in state CLOSE.
  *
  * - 10.0.0.x, 10.0.1.x, 10.0.2.x -> 10.1.0.1 and fd00::x -> fd00::ff: by request, nothing answers there
  * - 127.0.0.2 -> 127.0.0.1 and ::1 -> ::1: real packets
@@ -343,10 +344,10 @@ async function ftpFlows(held: Held): Promise<void> {
 }
 
 /**
- * One real TCP connection from `localAddress` to 127.0.0.1:`port`: opened, one line each way, closed by the client, then
- * by the server. Resolves when both ends are closed; its flow is then on the way to TIME_WAIT (120 s), so for a DESTROY
- * delete it, or wait with a shorter nf_conntrack_tcp_timeout_time_wait. `localPort` is the kernel's choice unless given;
- * a given one is not free again for a minute.
+ * One real TCP connection from `localAddress` to 127.0.0.1:`port`: opened, one line each way, closed by the client,
+ * then by the server. Resolves when both ends are closed; its flow is then on the way to TIME_WAIT (120 s), so for a
+ * DESTROY delete it, or wait with a shorter nf_conntrack_tcp_timeout_time_wait. `localPort` is the kernel's choice
+ * unless given; a given one is not free again for a minute.
  */
 export async function tcpConnection(
   port: number,
@@ -377,8 +378,8 @@ export async function tcpConnection(
 }
 
 /**
- * `count` new UDP flows (at most 65,536) as fast as one socket sends: 127.0.0.2:45000 -> 127.7.x.y:9, each of one datagram
- * that nobody answers. For tables of some size and for overruns.
+ * `count` new UDP flows (at most 65,536) as fast as one socket sends: 127.0.0.2:45000 -> 127.7.x.y:9, each of one
+ * datagram that nobody answers. For tables of some size and for overruns.
  */
 export async function storm(count: number): Promise<void> {
   const held: Held = { sockets: new Set(), servers: [], datagrams: [] };

@@ -47,7 +47,7 @@ export function fixtureBytes(name: string): Uint8Array {
   return readFileSync(fixturePath(name));
 }
 
-/** A transport that was started and tells nobody. */
+/** A transport that was started and reports to nobody. */
 export function started(transport: Transport): Transport {
   transport.start({ readable: () => {}, failed: () => {} });
   return transport;

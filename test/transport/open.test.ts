@@ -1,4 +1,6 @@
-/** Which socket is chosen, and what is said when none can be. What is chosen in which runtime: package-runtimes.test.ts. */
+/**
+ * Which socket is chosen, and what is said when none can be. What is chosen in which runtime: package-runtimes.test.ts.
+ */
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -28,7 +30,7 @@ describe('open', () => {
     expect(await openTransport({ transport: async () => fake })).to.equal(fake);
   });
 
-  it('refuses an unknown name: a mistake of the program, or of who set the environment', async () => {
+  it('refuses an unknown name: a mistake of the program, or in the environment', async () => {
     const mistaken = await rejection(openTransport({ transport: 'nonsense' as 'koffi' }));
     expect(mistaken).to.be.instanceOf(TypeError);
     expect((mistaken as Error).message).to.contain('node:ffi, koffi, deno, bun, addon');

@@ -1,6 +1,6 @@
 /**
- * The permission models of Node.js and Deno: with whatever flags a program runs, it works, or gets an UnsupportedError that names the flags
- * that are missing, and with those it works. Never an error of the runtime, and never a prompt.
+ * The permission models of Node.js and Deno: with whatever flags a program runs, it works, or gets an UnsupportedError
+ * that names the flags that are missing, and with those it works. Never an error of the runtime, and never a prompt.
  */
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';

@@ -21,7 +21,9 @@ import { fixtureBytes, fixturePath, started } from './captures.ts';
 /** Milliseconds. */
 const HOUR = 3_600_000;
 
-/** What a capture says, without time, portids of replies, and sequence numbers: a reply names its request by its place. */
+/**
+ * What a capture says, without time, portids of replies, and sequence numbers: a reply names its request by its place.
+ */
 function script(datagrams: readonly CapturedDatagram[]): Record<'requests' | 'replies' | 'events', string[]> {
   const said = { requests: [] as string[], replies: [] as string[], events: [] as string[] };
   const requests = new Map<number, number>();

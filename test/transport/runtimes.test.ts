@@ -1,5 +1,6 @@
 /**
- * The conformance suite over every transport in every runtime it runs in: one process a combination, one test a case. To run a part of it:
+ * The conformance suite over every transport in every runtime it runs in: one process a combination, one test a case.
+ * To run a part of it:
  *
  *   CTNETLINK_CASES='part of a name' npx mocha test/transport/runtimes.test.ts -g 'node26, node:ffi, worker'
  *

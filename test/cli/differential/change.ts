@@ -50,7 +50,8 @@ export const CHANGES: Topic[] = [
       '-U -f ipv6 -m 0x99',
       '-U -f ipv4 -p udp',
       '-U -f ipv4 -p tcp',
-      // Where one of several changes is refused it depends on the order of the hash how conntrack(8) goes on: none with -t has 10.0.0.16 among others.
+      // Where one of several changes is refused it depends on the order of the hash how conntrack(8) goes on: none with
+      // -t has 10.0.0.16 among others.
       '-U -f ipv4 -p tcp -d 10.0.1.3 -t 700',
       '-U -f ipv4 -p udp -t 0',
       '-U -f ipv4 -p udp -t 4294967295',

@@ -31,7 +31,7 @@ const BY_REASON: Readonly<Record<string, readonly string[]>> = {
     '-LL',
     '-L=expect',
   ],
-  'It takes a number that is none, and tells the next mistake.': ['-E -b x -z'],
+  'It takes a wrong number, and reports the next mistake.': ['-E -b x -z'],
   'It reads a prefix length as far as it goes; without a digit that selects everything.': [
     ...['1.1.1.1/', '1.1.1.1/+8', '1.1.1.1/ 8', '1.1.1.1/4294967304', 'fd00::1/'].map((network) => `-L -s ${network}`),
     ...['1.1.1.1/', '1.1.1.1/ 8'].map((network) => `-L -d ${network}`),
@@ -56,7 +56,7 @@ const BY_REASON: Readonly<Record<string, readonly string[]>> = {
   'It makes a flow of protocol 0 where the reply alone is given, and no port of it.': [
     '-I -r 10.0.1.1 -q 10.0.0.9 -p udp --sport 2 --dport 1 -t 100',
   ],
-  'It fails on ICMP of which the reply alone is given.': [
+  'It fails on ICMP if only the reply is given.': [
     '-I -r 10.0.1.1 -q 10.0.0.9 -p icmp --icmp-type 8 --icmp-code 0 -t 100',
   ],
   'It fails on -G by, or with, a port of the reply.': [
@@ -70,7 +70,7 @@ const BY_REASON: Readonly<Record<string, readonly string[]>> = {
     '-U -m 1',
     '-U -p tcp -m 0xff',
   ],
-  'Where several changes are refused it ends with the error; ours tells each and counts none (1.4.9 counts none either).':
+  'If several changes are refused it ends with the error; ours reports each and counts none (1.4.9 counts none either).':
     [
       '-U -f ipv4 -p sctp --state ESTABLISHED -m 0x77',
       '-U -f ipv4 -p sctp --state CLOSED -m 0x77',

@@ -1,4 +1,7 @@
-/** What two outcomes must have in common: all but what ticks, what a namespace has of its own, and the order of its hash. */
+/**
+ * What two outcomes must have in common: all but what ticks, what a namespace has of its own, and the order of its
+ * hash.
+ */
 import { OUR_NAME, THEIR_NAME } from '../support.ts';
 import type { Outcome } from './sandbox.ts';
 
@@ -32,13 +35,13 @@ function lines(text: string): Line[] {
   return all.sort((a, b) => (a.text < b.text ? -1 : a.text > b.text ? 1 : a.ticks.join() < b.ticks.join() ? -1 : 1));
 }
 
-/** The last line of standard error, and what stands before the hint at the help. What ours explains before it is its own. */
+/** The last line of standard error before the hint at the help. Explanations before it are our own. */
 function message({ stderr }: Outcome): string {
   const lines = stderr.replaceAll(THEIR_NAME, 'NAME').replaceAll(OUR_NAME, 'NAME').trimEnd().split('\n');
   return (lines.at(-1)!.startsWith('Try `') ? `${lines.at(-2)} (help)` : lines.at(-1))!;
 }
 
-/** The differences in words; none when there is nothing to tell. */
+/** The differences in words; empty if there are none. */
 export function differences(theirs: Outcome, ours: Outcome, printsSome = false): string[] {
   const found: string[] = [];
   if (theirs.status !== ours.status) found.push(`status: ${theirs.status}, ours ${ours.status}`);

@@ -1,4 +1,7 @@
-/** A network namespace with conntrack(8)'s labels and a ruleset that uses them, kept by a process that ends with this one. */
+/**
+ * A network namespace with conntrack(8)'s labels and a ruleset that uses them, kept by a process that ends with this
+ * one.
+ */
 import {
   type ChildProcess,
   type ChildProcessWithoutNullStreams,
@@ -65,7 +68,7 @@ export class Sandbox {
     child.stderr.setEncoding('utf8').on('data', (text) => {
       stderr += text;
     });
-    // Who reads nothing closes it first.
+    // A command that reads nothing closes it first.
     child.stdin.on('error', () => {});
     child.stdin.end(input);
     const [status] = await once(child, 'close');

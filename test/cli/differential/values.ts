@@ -169,7 +169,7 @@ const NUMBERS_TO_SELECT_BY: readonly Numeric[] = [
 
 const linesOf = (rows: readonly Numeric[]): Topic['lines'] => rows.flatMap(({ values, line }) => values.map(line));
 
-/** The lines of which a word is no number in range: conntrack(8) takes them. */
+/** Lines with a word that is no number in range: conntrack(8) takes them. */
 export const NO_NUMBERS: readonly string[] = [...CREATING, ...NUMBERS_TO_SELECT_BY].flatMap(({ values, line, taken }) =>
   values.filter((value) => !taken(value)).map((value) => line(value).join(' ')),
 );

@@ -1,4 +1,7 @@
-/** The command lines that are compared: made from the tables of commands and options, so that an option without a case is none that passes. */
+/**
+ * The command lines that are compared: made from the tables of commands and options, so that an option without a case
+ * is none that passes.
+ */
 import { COMMANDS } from '../../../src/cli/options/commands.ts';
 import { ADDRESSES, OPTIONS } from '../../../src/cli/options/options.ts';
 import { PROTOCOL_OPTIONS, type ProtocolOptions } from '../../../src/cli/options/protocols.ts';
@@ -9,7 +12,10 @@ import { MIXED } from '../differential/state.ts';
 import { words } from '../differential/topic.ts';
 import type { Case } from './case.ts';
 
-/** What each option is given, the first in lines that are about others; none: it is given without. Beside them, each of its `values`. */
+/**
+ * What each option is given, the first in lines that are about others; none: it is given without. Beside them, each of
+ * its `values`.
+ */
 const SAMPLES: Readonly<Record<string, readonly string[]>> = {
   src: ['10.0.0.1', '10.0.0.0/24', 'fd00::1', 'fd00::/64'],
   dst: ['10.0.1.1', '10.0.1.0/24', 'fd00:1::1', 'fd00:1::/64'],
@@ -216,12 +222,12 @@ function* pairs(): Generator<Line> {
 }
 
 /**
- * What -U changes: conntrack(8) does not find a flow of another zone, and ends with one whose timeout is fixed, wherever that is in the order of
- * the hash.
+ * What -U changes: conntrack(8) does not find a flow of another zone, and ends with one whose timeout is fixed,
+ * wherever that is in the order of the hash.
  */
 const CHANGEABLE = MIXED.filter((line) => !/ -w |zone|FIXED_TIMEOUT/.test(line));
 
-/** The addresses that -I takes, one pair of which must be whole. */
+/** The addresses that -I takes; one pair must be whole. */
 const DIRECTIONS = ['sd', 'sdr', 'sdq', 'sdrq', 'rq', 'srq', 'drq'];
 
 /** What goes with -p in lines about the reply: as -o save writes it, for a reply that is no plain inverse. */

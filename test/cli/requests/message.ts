@@ -12,7 +12,10 @@ import * as cta from '../../../src/uapi/nfnetlink_conntrack.ts';
 
 /** An attribute that is no nest. */
 export interface Attribute {
-  /** Names from the outermost nest on; `!` behind a nest without NLA_F_NESTED, or what is none with it; a number where there is no name. */
+  /**
+   * Names from the outermost nest on; `!` behind a nest without NLA_F_NESTED, or what is none with it; a number where
+   * there is no name.
+   */
   readonly path: string;
   /** Hexadecimal. */
   readonly value: string;

@@ -1,6 +1,6 @@
 /**
- * Where ours sends otherwise than conntrack(8) 1.4.7 on purpose: a rule for each reason. A rule makes what the two sent alike as far as it goes, and no
- * further; one without which all cases would be alike is out of date.
+ * Where ours sends otherwise than conntrack(8) 1.4.7 on purpose: a rule for each reason. A rule makes what the two sent
+ * alike as far as it goes, and no further; one without which all cases would be alike is out of date.
  */
 import { LABEL_BITS } from '../../../src/ctnetlink/labels.ts';
 import { NLM_F_ACK, NLM_F_DUMP } from '../../../src/uapi/netlink.ts';
@@ -89,7 +89,7 @@ export const RULES: readonly Rule[] = [
   },
   {
     reason:
-      'A DELETE needs what names the flow. conntrack(8) sends all that the dump said of it; ours the id, so that no later flow is deleted.',
+      'A DELETE needs what names the flow. conntrack(8) sends everything that the dump reported; ours sends the id, so that no later flow is deleted.',
     of: /^-D(?! expect)/,
     alike: (both) => ({
       ...both,
@@ -192,7 +192,8 @@ export const RULES: readonly Rule[] = [
     },
   },
   {
-    reason: 'It gives a reply of ICMP of which the original direction follows the type 255, which the kernel refuses.',
+    reason:
+      'If the original direction follows from a reply of ICMP, it gives the reply the type 255, which the kernel refuses.',
     of: /^-I (?!.*-[sd] ).*-p icmp/,
     alike: (both) => {
       const path = /^CTA_TUPLE_REPLY\/CTA_TUPLE_PROTO\/CTA_PROTO_ICMP(V6)?_TYPE$/;

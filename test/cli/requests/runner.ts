@@ -1,6 +1,7 @@
 /**
- * Runs command lines with conntrack(8) and with ours in the namespace that it is in, and answers what each sent: a case a line on standard
- * input, an answer a line on standard output. Ours runs inside of this process, so that a case costs milliseconds.
+ * Runs command lines with conntrack(8) and with ours in the namespace that it is in, and answers what each sent: a case
+ * a line on standard input, an answer a line on standard output. Ours runs inside of this process, so that a case costs
+ * milliseconds.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';

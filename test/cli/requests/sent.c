@@ -1,8 +1,8 @@
 /*
- * Writes what a program sends over netfilter's netlink sockets to the file that SENT_FILE names, and which multicast groups
- * it has joined when it first receives: LD_PRELOAD=sent.so SENT_FILE=... conntrack ... A record is a kind (1: a datagram,
- * 2: the groups), a length, both unsigned ints, and the bytes. A library and not strace or nlmon, because containers refuse
- * ptrace, and not every kernel has the device.
+ * Writes what a program sends over netfilter's netlink sockets to the file that SENT_FILE names, and which multicast
+ * groups it has joined when it first receives: LD_PRELOAD=sent.so SENT_FILE=... conntrack ... A record is a kind (1: a
+ * datagram, 2: the groups), a length, both unsigned ints, and the bytes. A library and not strace or nlmon, because
+ * containers refuse ptrace, and not every kernel has the device.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

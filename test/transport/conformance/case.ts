@@ -1,4 +1,4 @@
-/** What a case of the conformance suite is, and what it is told. */
+/** A case of the conformance suite, and its environment. */
 import type { TransportFactory } from '../../../src/netlink/transport.ts';
 import type { OpenOptions } from '../../../src/transport/open.ts';
 
@@ -7,7 +7,7 @@ import type { OpenOptions } from '../../../src/transport/open.ts';
  *
  * - events: joins multicast groups
  * - backpressure: what nobody receives stays in the kernel
- * - losses: survives an overrun, and tells exactly how many events were lost
+ * - losses: survives an overrun, and reports exactly how many events were lost
  * - ahead: takes the option to receive events ahead
  * - io_uring: the kernel receives by itself, also while JavaScript works
  * - options: extended ACK and socket filters
@@ -31,9 +31,12 @@ export type Capability =
 export interface Context {
   /** Opens the transport that is examined. With `events` where it has them. */
   open: TransportFactory;
-  /** For 'processes': the command that runs a JavaScript file (its path is appended), and what openTransport is told there. */
+  /**
+   * For 'processes': the command that runs a JavaScript file (its path is appended), and the options of openTransport
+   * there.
+   */
   program?: { command: readonly string[]; options: OpenOptions };
-  /** Takes what a case measured, for who reads the report. */
+  /** Takes what a case measured, for readers of the report. */
   note?(text: string): void;
 }
 

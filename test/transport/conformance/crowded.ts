@@ -1,4 +1,7 @@
-/** Many requests at once where answers do not fit the receive buffer, and many streams at once: everything settles, and the last is woken. */
+/**
+ * Many requests at once where answers do not fit the receive buffer, and many streams at once: everything settles, and
+ * the last is woken.
+ */
 import { strict as assert } from 'node:assert';
 import { readFile } from 'node:fs/promises';
 import { decodeFlow } from '../../../src/ctnetlink/message.ts';
@@ -63,7 +66,7 @@ async function crowd(socket: NetlinkSocket): Promise<('answered' | 'lost')[]> {
   return await Promise.all(requests);
 }
 
-/** A process that creates and deletes flows until it is told to stop: events come as fast as the kernel makes them. */
+/** A process that creates and deletes flows until it is stopped: events come as fast as the kernel makes them. */
 function storm(context: Context): { stop(): Promise<void> } {
   const program = new Program(
     context,

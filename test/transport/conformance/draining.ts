@@ -1,4 +1,7 @@
-/** `drain`: what had arrived by then is received or counted as lost, nothing that came later is, and then the stream ends. */
+/**
+ * `drain`: what had arrived by then is received or counted as lost, nothing that came later is, and then the stream
+ * ends.
+ */
 import { strict as assert } from 'node:assert';
 import type { EventSocketOptions } from '../../../src/conntrack/event-sockets.ts';
 import type { ConntrackEvent, Events, FlowEvent } from '../../../src/index.ts';

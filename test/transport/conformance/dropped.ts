@@ -1,6 +1,7 @@
 /**
- * What becomes of objects that a program drops instead of closing them: the kernel writes into no memory but its own, and what they had is given
- * back. CTNETLINK_DROPPED_ROUNDS makes it longer; CTNETLINK_GC=garbage collects by making garbage instead of by asking.
+ * What becomes of objects that a program drops instead of closing them: the kernel writes into no memory but its own,
+ * and what they had is given back. CTNETLINK_DROPPED_ROUNDS makes it longer; CTNETLINK_GC=garbage collects by making
+ * garbage instead of by asking.
  */
 import { strict as assert } from 'node:assert';
 import type { Case, Context } from './case.ts';
@@ -14,7 +15,10 @@ const FLOWS = 40_000;
 /** What each transport is examined by; the others say little more where one has passed them. */
 const EVERYWHERE = /^(a dump between two reads|an event stream that nobody)/;
 
-/** What every one of these programs has: a collection, buffers of its own that nobody else may write to, and a count of descriptors. */
+/**
+ * What every one of these programs has: a collection, buffers of its own that nobody else may write to, and a count of
+ * descriptors.
+ */
 const COMMON = `
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 async function asked() {
@@ -58,7 +62,7 @@ async function returned(before) {
   for (let tries = 0; descriptors() > before; tries++) {
     if (tries > 500) throw new Error((descriptors() - before) + ' descriptors are still open');
     await collect();
-    // Where a collector looks at the whole stack, what stood there goes only when something else does.
+    // Where a collector looks at the whole stack, an old value goes only when another one is written there.
     const other = await Conntrack.open(options);
     await other.dump({ mark: 1 }).toArray();
     await other.close();
@@ -96,7 +100,7 @@ function dropping(name: string, needs: Case['needs'], drops: string, warns: RegE
           for (let n = 0; n < 3; n++) await drop();
           await collect();
           takeMemory();
-          // The kernel has time, and events to tell of.
+          // The kernel has time, and events to report.
           for (let n = 0; n < 300; n++) await born();
           check();
         }

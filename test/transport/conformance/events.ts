@@ -46,7 +46,7 @@ export const EVENTS: readonly Case[] = [
     },
   },
   {
-    name: 'events one by one: none is missing, in their order, with the portid of who caused them',
+    name: 'events one by one: none is missing, in their order, with the portid of the program that caused them',
     needs: ['events'],
     run: async (context) => {
       await withConntrack(context, async (ct) => {

@@ -33,8 +33,8 @@ export async function fill(count = MANY): Promise<number> {
 }
 
 /**
- * The flows `first` to `first + count - 1`, as fast as the kernel makes them. They are there when this returns: no turn of the event loop
- * passes meanwhile, so that nobody in this thread reads. The transport must have no other use.
+ * The flows `first` to `first + count - 1`, as fast as the kernel makes them. They are there when this returns: no turn
+ * of the event loop passes meanwhile, so that nobody in this thread reads. The transport must have no other use.
  */
 export function flood(transport: Transport, first: number, count: number): void {
   const writer = new Writer();

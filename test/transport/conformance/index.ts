@@ -1,6 +1,6 @@
 /**
- * What every transport onto the real kernel must do. Free of any test framework, so that it runs in each runtime: who wants to know
- * whether an adapter is right calls `run` of every case whose `needs` the adapter has, in a network namespace of the tests' own
+ * What every transport onto the real kernel must do. Free of any test framework, so that it runs in each runtime: to
+ * check an adapter, call `run` of every case whose `needs` the adapter has, in a network namespace of the tests' own
  * (support/namespace.ts), as root of it and with nft and conntrack on PATH, and perl for what other processes send. A
  * case that resolves is passed.
  */

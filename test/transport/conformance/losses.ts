@@ -77,7 +77,10 @@ export function marksOf(
   return seen;
 }
 
-/** Creates `count` flows in a process of its own, while somebody reads their events; all of them are told or counted. */
+/**
+ * Creates `count` flows in a process of its own, while somebody reads their events; all of them are reported or
+ * counted.
+ */
 async function burst(context: Context, count: number, options: EventSocketOptions): Promise<Tally> {
   const tally = new Tally();
   await withConntrack(context, async (ct) => {
@@ -109,7 +112,7 @@ const ahead = ({ receiveAhead }: EventSocketOptions): string => (receiveAhead ? 
 
 function nobodyReads(options: EventSocketOptions): Case {
   return {
-    name: `events that nobody reads are lost, counted, and missing where the count stands${ahead(options)}`,
+    name: `events that nobody reads are lost, counted, and missing at the place of the count${ahead(options)}`,
     needs: ['events', 'losses'],
     run: async (context) => {
       await withConntrack(context, async (ct) => {
@@ -140,7 +143,7 @@ export const LOSSES: readonly Case[] = [
   nobodyReads({ receiveBuffer: SMALL }),
   nobodyReads({ receiveBuffer: SMALL, receiveAhead: true }),
   {
-    name: 'events that came after a loss stand behind it, however late it is noticed',
+    name: 'events that came after a loss follow it, however late it is noticed',
     needs: ['events', 'losses'],
     run: async (context) => {
       await withTransport(

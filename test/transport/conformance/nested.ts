@@ -1,4 +1,7 @@
-/** Calls inside of dumps and beside them: whatever a program nests, on small and large tables, all of it comes to its end. */
+/**
+ * Calls inside of dumps and beside them: whatever a program nests, on small and large tables, all of it comes to its
+ * end.
+ */
 import { strict as assert } from 'node:assert';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

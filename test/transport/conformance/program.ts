@@ -13,7 +13,7 @@ const LIMIT = 300_000;
 export interface ProgramOptions {
   /** Called whenever it has written something. */
   spoke?(program: Program): void;
-  /** It is told something on its standard input. */
+  /** It gets something on its standard input. */
   talks?: boolean;
   /** Milliseconds until it is killed, which fails the case. */
   limit?: number;
@@ -49,7 +49,10 @@ export class Program {
   stdout = '';
   #stderr = '';
 
-  /** Runs these lines, which find `options` to open the transport by, the imports above and those of node:worker_threads. */
+  /**
+   * Runs these lines, which find `options` to open the transport by, the imports above and those of
+   * node:worker_threads.
+   */
   constructor(context: Context, lines: string, { spoke, limit = LIMIT, talks = false }: ProgramOptions = {}) {
     assert.ok(context.program !== undefined, 'context.program is needed');
     const { command, options } = context.program;

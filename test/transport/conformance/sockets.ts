@@ -1,4 +1,4 @@
-/** Sockets for the length of a case, and what the kernel says of them. */
+/** Sockets for the length of a case, and what the kernel reports about them. */
 import { strict as assert } from 'node:assert';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { Conntrack } from '../../../src/index.ts';
@@ -32,7 +32,7 @@ export async function withSocket(context: Context, body: (socket: NetlinkSocket)
   }
 }
 
-/** A transport that nobody is told of. */
+/** A transport that reports to nobody. */
 export async function withTransport(
   context: Context,
   body: (transport: Transport) => Promise<void> | void,
@@ -57,8 +57,9 @@ export function portids(): number[] {
 }
 
 /**
- * What this process has open, by descriptor. Without the rings, which are kept for the next who needs one (see io_uring/ring.ts), and without Unix
- * sockets, of which this package has none: Deno makes itself a pair of them, with a thread that waits for signals, at a time of its own.
+ * What this process has open, by descriptor. Without the rings, which are kept for the next who needs one (see
+ * io_uring/ring.ts), and without Unix sockets, which this package does not use: Deno makes itself a pair of them, with
+ * a thread that waits for signals, at a time of its own.
  */
 function descriptors(): Map<string, string> {
   const open = new Map<string, string>();
@@ -94,7 +95,10 @@ export async function leavesNothing(body: () => Promise<void>): Promise<void> {
   });
 }
 
-/** A transport without anything above it: headers and errnos of what came, and whether it kept to the rules of the listener. */
+/**
+ * A transport without anything above it: headers and errnos of what came, and whether it kept to the rules of the
+ * listener.
+ */
 export class Bare {
   readonly transport: Transport;
   readonly headers: nlmsghdr[] = [];

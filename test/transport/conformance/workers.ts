@@ -3,7 +3,10 @@ import { strict as assert } from 'node:assert';
 import type { Case } from './case.ts';
 import { program } from './program.ts';
 
-/** A worker that reads events under load until it is ended, three times over; then a socket of the main thread is still good. */
+/**
+ * A worker that reads events under load until it is ended, three times over; then a socket of the main thread is still
+ * good.
+ */
 function endedBy(end: string, inWorker: string): string {
   return `
     if (isMainThread) {

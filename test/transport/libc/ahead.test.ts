@@ -57,7 +57,7 @@ function refusing(errno: number, ...numbers: readonly number[]): Libc & { refuse
   return refuser;
 }
 
-/** As a C library would leave the operations of one chain: results, of which the negative are errnos. */
+/** As a C library would leave the operations of one chain: results; negative ones are errnos. */
 function library(results: readonly number[]): AioFunctions {
   const taken = new Map<number, number>();
   const queue = (block: Uint8Array | null): number => {
@@ -167,7 +167,7 @@ describe('receiving ahead without io_uring', () => {
       .that.includes({ name: 'TransportError', errno: EPERM });
   });
 
-  it('is not to be had on a socket to which others can send, or without aio.h', () => {
+  it('is not available on a socket to which others can send, or without aio.h', () => {
     const refuser = refusing(EPERM, SYS_io_uring_setup);
     expect(() => new Ahead(refuser, sockets[0], false))
       .to.throw()
@@ -178,7 +178,7 @@ describe('receiving ahead without io_uring', () => {
       .that.includes({ errno: EPERM });
   });
 
-  it('tells an overrun in its place, and goes on behind it', async () => {
+  it('reports an overrun in its place, and continues behind it', async () => {
     const refuser = { ...refusing(EPERM, SYS_io_uring_setup), aio: library([3, 3, -ENOBUFS, 3, -EAGAIN, 3]) };
     const ahead = new Ahead(refuser, sockets[0], true);
     ahead.start();
@@ -186,7 +186,7 @@ describe('receiving ahead without io_uring', () => {
     await close(ahead);
   });
 
-  it('says of a datagram that fills its slot that its end may be missing', async () => {
+  it('marks a datagram that fills its slot: its end may be missing', async () => {
     const ahead = new Ahead(refusing(EPERM, SYS_io_uring_setup), sockets[0], true);
     const long = new Outgoing(libc, new Uint8Array(DATAGRAM_SIZE + 100));
     const short = new Outgoing(libc, new Uint8Array(DATAGRAM_SIZE - 1));

@@ -96,7 +96,7 @@ function ask(): string[] {
       ...HEADERS.map((header) => `#include <${header}>`),
       'int main(void) {',
       ...Object.keys(EXPRESSIONS).map((each) => `printf("%lld ${each}\\n", (long long)(${each}));`),
-      // Constants that are enumerators are not seen by #ifdef: SYS_ and SO_ are macros, the others stand in every header.
+      // Constants that are enumerators are not seen by #ifdef: SYS_ and SO_ are macros, the others are in every header.
       ...named.map((name) =>
         /^(SYS|SO|IORING_(SETUP|ENTER))_/.test(name)
           ? `\n#ifdef ${name}\nprintf("%lld ${name}\\n", (long long)(${name}));\n#endif`

@@ -3,7 +3,7 @@ import { Losses } from '../../../src/transport/libc/losses.ts';
 import type { SocketOptions } from '../../../src/transport/libc/options.ts';
 import { SK_MEMINFO_DROPS, SK_MEMINFO_RMEM_ALLOC } from '../../../src/uapi/socket.ts';
 
-/** A socket of which the kernel says what the test says. */
+/** A socket whose drop counter the test sets. */
 class Kernel {
   waiting = 0;
   drops = 0;
@@ -22,7 +22,10 @@ class Kernel {
     this.losses = new Losses(options as unknown as SocketOptions);
   }
 
-  /** One receive of at most `count` datagrams, handed on one after the other: 'e' for each, and what was lost where it is told. */
+  /**
+   * One receive of at most `count` datagrams, handed on one after the other: 'e' for each, and the lost number at the
+   * place of its report.
+   */
   receive(count: number): (string | number)[] {
     const { losses } = this;
     const told: (string | number)[] = [];
@@ -56,14 +59,14 @@ describe('libc: losses', () => {
     kernel = new Kernel();
   });
 
-  it('tells nothing when nothing was lost', () => {
+  it('reports nothing when nothing was lost', () => {
     kernel.waiting = 5;
     expect(kernel.receive(3)).to.deep.equal(events(3));
     expect(kernel.receive(3)).to.deep.equal(events(2));
     expect(kernel.receive(3)).to.deep.equal([]);
   });
 
-  it('tells a loss behind what waited when it was noticed', () => {
+  it('reports a loss behind what waited when it was noticed', () => {
     kernel.waiting = 5;
     kernel.drops = 70;
     expect(kernel.receive(3)).to.deep.equal(events(3));
@@ -73,7 +76,7 @@ describe('libc: losses', () => {
     expect(kernel.receive(10)).to.deep.equal([]);
   });
 
-  it('tells a loss behind what was received and not handed on', () => {
+  it('reports a loss behind what was received and not handed on', () => {
     kernel.waiting = 2;
     kernel.drops = 70;
     kernel.losses.beforeReceive(1);
@@ -82,7 +85,7 @@ describe('libc: losses', () => {
     expect(kernel.receive(10)).to.deep.equal([70]);
   });
 
-  it('tells two losses in their places', () => {
+  it('reports two losses in their places', () => {
     kernel.waiting = 3;
     kernel.drops = 7;
     expect(kernel.receive(2)).to.deep.equal(events(2));
@@ -112,7 +115,7 @@ describe('libc: losses', () => {
     expect(kernel.receive(8)).to.deep.equal(['e', 'e', 9, ...events(4)]);
   });
 
-  it('tells what it placed too far behind as soon as nothing waits any more', () => {
+  it('reports a loss that it placed too far behind as soon as nothing waits any more', () => {
     kernel.charge = 2304;
     kernel.waiting = 4;
     kernel.drops = 9;

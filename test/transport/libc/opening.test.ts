@@ -9,7 +9,7 @@ import { EAFNOSUPPORT, EMFILE, ENOMEM, EPERM, EPROTONOSUPPORT } from '../../../s
 
 type Refuses = (name: FunctionName | 'allocate' | 'watch', args: readonly unknown[]) => number | undefined;
 
-/** A C library that does as it is told, and notes what it gave. */
+/** A C library with results from the test, which notes what it gave. */
 class Told {
   readonly descriptors = new Set<number>();
   readonly memory = new Set<Uint8Array>();
@@ -36,7 +36,7 @@ class Told {
     );
     return {
       ...(functions as unknown as LibcFunctions),
-      name: 'told',
+      name: 'scripted',
       errno: () => this.#errno,
       allocate: (size) => {
         this.calls.push('allocate');
@@ -118,7 +118,7 @@ describe('libc: opening', () => {
       );
   });
 
-  it('refuses a group, and leaves nothing, when nobody can be told of what comes', () => {
+  it('refuses a group, and leaves nothing, when there can be no notice of events', () => {
     const told = new Told();
     const transport = openSocket(
       told.libc((name) => (name === 'watch' ? EMFILE : undefined)),

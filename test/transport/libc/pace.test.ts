@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { Pace } from '../../../src/transport/libc/pace.ts';
 
 describe('libc: pace', () => {
-  it('is fast while 32 and more come in 4 ms, and judged anew every 4 ms', () => {
+  it('is fast while 32 and more come in 4 ms, and judged again every 4 ms', () => {
     const pace = new Pace();
     const come = (count: number): void => {
       for (let n = 0; n < count; n++) pace.came();

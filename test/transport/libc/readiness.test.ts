@@ -56,7 +56,7 @@ describe('libc: readiness', () => {
     });
   });
 
-  it('tells once for each time that it is armed, and never from inside of the callback', async () => {
+  it('notifies once for each time that it is armed, and never from inside the callback', async () => {
     expect(watch.started).to.equal(true);
     watch.fire();
     watch.fire();
@@ -84,7 +84,7 @@ describe('libc: readiness', () => {
     expect(told).to.equal(2);
   });
 
-  it('tells nothing after close, also what was on its way', async () => {
+  it('notifies nobody after close, even of what was on its way', async () => {
     watch.fire();
     let mayClose = 0;
     readiness.close(() => mayClose++);

@@ -12,8 +12,8 @@ export interface Examined {
 }
 
 /**
- * A replay is none of these: the cases make flows in a kernel and look at what becomes of them, and a capture has only the answers to the
- * requests of when it was recorded. Its suite is replay.test.ts.
+ * A replay is none of these: the cases make flows in a kernel and look at what becomes of them, and a capture has only
+ * the answers to the requests of when it was recorded. Its suite is replay.test.ts.
  */
 const CANNOT: Readonly<Record<TransportName, readonly Capability[]>> = {
   // It reads on by itself and queues what nobody receives; an overrun aborts the process; it has no way to set options,
@@ -25,7 +25,10 @@ const CANNOT: Readonly<Record<TransportName, readonly Capability[]>> = {
   bun: [],
 };
 
-/** Memory of a worker goes before what the kernel does with it; programs have a main thread of their own: from a worker they would be the same again. */
+/**
+ * Memory of a worker goes before what the kernel does with it; programs have a main thread of their own: from a worker
+ * they would be the same again.
+ */
 const NOT_FROM_WORKERS: readonly Capability[] = ['ahead', 'io_uring', 'workers', 'processes'];
 
 export function casesFor({ transport, thread, long, without }: Examined): readonly Case[] {

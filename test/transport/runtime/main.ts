@@ -1,7 +1,8 @@
 /**
- * Runs the conformance suite over one transport in the runtime that executes this file: `main.js TRANSPORT main|worker [PART OF A NAME]`.
- * CTNETLINK_LONG=1 adds the cases that take seconds, and CTNETLINK_WITHOUT=io_uring leaves out those that need it.
- * One line of JSON a case, as it ends. In a network namespace of the tests' own only, whose name it finds in the environment.
+ * Runs the conformance suite over one transport in the runtime that executes this file:
+ * `main.js TRANSPORT main|worker [PART OF A NAME]`. CTNETLINK_LONG=1 adds the cases that take seconds, and
+ * CTNETLINK_WITHOUT=io_uring leaves out those that need it. One line of JSON a case, as it ends. In a network namespace
+ * of the tests' own only, whose name it finds in the environment.
  */
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { openTransport } from '../../../src/transport/open.ts';
@@ -18,7 +19,7 @@ export interface Outcome {
   notes?: string[];
 }
 
-/** Milliseconds after which a case hangs; the longest takes five seconds, and as long as a storm is told to be. */
+/** Milliseconds after which a case hangs; the longest takes five seconds, and as long as a storm is set to be. */
 const LIMIT = 600_000 + 1_000 * Number(process.env.CTNETLINK_STORM_ROUNDS ?? 50);
 
 /** The runtime that this is, as it runs a file. */

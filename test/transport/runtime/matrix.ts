@@ -50,7 +50,10 @@ const MAY_USE_IO_URING = ALLOWED.filter(({ transport, thread }) => transport !==
 /** In most containers and pods there is no io_uring. */
 const WITHOUT_IO_URING = MAY_USE_IO_URING.map((each) => denying(each, CONTAINER));
 
-/** A profile may allow to set a ring up, and refuse its use. Node.js 22 and later cannot run there at all: libuv aborts the process. */
+/**
+ * A profile may allow to set a ring up, and refuse its use. Node.js 22 and later cannot run there at all: libuv aborts
+ * the process.
+ */
 const UNUSABLE_RINGS = MAY_USE_IO_URING.filter(({ runtime, transport }) =>
   ['node20, koffi', 'deno, deno', 'bun, bun'].includes(`${runtime}, ${transport}`),
 ).map((each) => denying(each, ['io_uring_enter=EPERM']));
