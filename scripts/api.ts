@@ -31,7 +31,7 @@ function configOf(entry: string, types: string): ExtractorConfig {
     configObject: {
       projectFolder: ROOT,
       mainEntryPointFilePath: `${ROOT}${types}`,
-      compiler: { tsconfigFilePath: `${ROOT}tsconfig.build.json` },
+      compiler: { tsconfigFilePath: `${ROOT}src/tsconfig.json` },
       apiReport: {
         enabled: true,
         reportFileName: reportName(entry),

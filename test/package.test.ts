@@ -5,11 +5,16 @@ import { tmpdir } from 'node:os';
 import { join, posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
+import ts from 'typescript-least';
 import { installPackage } from './support/package.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 interface Manifest {
+  homepage: string;
+  bugs: string;
+  repository: { url: string };
+  sideEffects: boolean;
   bin: Record<string, string>;
   man: string;
   exports: Record<string, string | { types: string; default: string }>;
@@ -23,6 +28,41 @@ function anchorsOf(path: string): string[] {
       .replace(/[^\w\- ]/g, '')
       .replaceAll(' ', '-'),
   );
+}
+
+/** The statements of a module that take effect on something that another module can see without importing this one. */
+function effectsOf(source: string): string[] {
+  const file = ts.createSourceFile('module.ts', source, ts.ScriptTarget.Latest, true);
+  const foreign = new Set<string>(['globalThis', 'process']);
+  for (const each of file.statements) {
+    if (!ts.isImportDeclaration(each)) continue;
+    const bindings = each.importClause?.namedBindings;
+    if (bindings === undefined) continue;
+    if (ts.isNamespaceImport(bindings)) foreign.add(bindings.name.text);
+    else for (const { name } of bindings.elements) foreign.add(name.text);
+  }
+  return file.statements.filter((each) => hasEffect(each, foreign)).map((each) => each.getText());
+}
+
+function hasEffect(statement: ts.Statement, foreign: ReadonlySet<string>): boolean {
+  if (ts.isImportDeclaration(statement)) return statement.importClause === undefined;
+  if (ts.isForOfStatement(statement) || ts.isForStatement(statement)) return hasEffect(statement.statement, foreign);
+  if (ts.isBlock(statement)) return statement.statements.some((each) => hasEffect(each, foreign));
+  if (ts.isExpressionStatement(statement)) return foreign.has(rootOf(statement.expression));
+  const declares = [ts.isVariableStatement, ts.isFunctionDeclaration, ts.isClassDeclaration, ts.isExportDeclaration];
+  const types = [ts.isInterfaceDeclaration, ts.isTypeAliasDeclaration];
+  return ![...declares, ...types].some((is) => is(statement));
+}
+
+/** The name that an assignment or a call begins with: `a` of `a.b[c] = d` and of `a.b(c)`. */
+function rootOf(expression: ts.Expression): string {
+  let at = expression;
+  for (;;) {
+    if (ts.isBinaryExpression(at)) at = at.left;
+    else if (ts.isCallExpression(at) || ts.isPropertyAccessExpression(at) || ts.isElementAccessExpression(at))
+      at = at.expression;
+    else return at.getText();
+  }
 }
 
 describe('package', () => {
@@ -74,6 +114,29 @@ describe('package', () => {
       }
       expect(broken).to.deep.equal([]);
     });
+
+  it('says where its sources are, and where bugs are reported', () => {
+    const { homepage, bugs, repository } = manifest;
+    const [, address] = /^git\+(https:.*)\.git$/.exec(repository.url)!;
+    expect(bugs).to.equal(`${address}/issues`);
+    expect(homepage).to.equal(`${address}#readme`);
+  });
+
+  it('has modules that change nothing but what they declare, as sideEffects: false promises to bundlers', () => {
+    expect(manifest.sideEffects).to.equal(false);
+    const modules = files.filter((file) => /^src\/(?!cli\/).*\.ts$/.test(file));
+    expect(modules.length).to.be.greaterThan(200);
+    const effects = modules.flatMap((file) =>
+      effectsOf(readFileSync(join(ROOT, file), 'utf8')).map((effect) => `${file}: ${effect}`),
+    );
+    expect(effects).to.deep.equal([]);
+    expect(
+      effectsOf("import './register.ts';\nimport { all } from './all.ts';\nconst own = [];\nown.push(1);\n"),
+    ).to.deep.equal(["import './register.ts';"]);
+    expect(effectsOf("import { all } from './all.ts';\nfor (const each of [1, 2]) all.push(each);\n")).to.deep.equal([
+      'for (const each of [1, 2]) all.push(each);',
+    ]);
+  });
 
   it('has a source map with its sources for every script', () => {
     for (const script of files.filter((file) => file.startsWith('dist/') && file.endsWith('.js'))) {
