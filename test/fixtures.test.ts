@@ -7,7 +7,6 @@ import { SCENARIOS } from '../fixtures/scenarios.ts';
 import { expectationCodec } from '../src/ctnetlink/expectation.ts';
 import { flowCodec } from '../src/ctnetlink/flow.ts';
 import { decodeExpectation, decodeFlow } from '../src/ctnetlink/message.ts';
-import { NFCT_O_PLAIN, NFCT_O_XML } from '../src/format/flags.ts';
 import {
   formatExpectation,
   formatExpectationXML,
@@ -25,6 +24,7 @@ import { walkDatagram } from '../src/netlink/nlmsg.ts';
 import { Writer } from '../src/netlink/writer.ts';
 import { attributesOf, nfnlMessage, nfnlSubsystem } from '../src/nfnetlink/nfgenmsg.ts';
 import { type CapturedDatagram, readCapture, replay } from '../src/replay.ts';
+import { NFCT_O_PLAIN, NFCT_O_XML } from '../src/uapi/libnetfilter_conntrack.ts';
 import { NLMSG_MIN_TYPE } from '../src/uapi/netlink.ts';
 import { NFNL_SUBSYS_CTNETLINK, NFNL_SUBSYS_CTNETLINK_EXP } from '../src/uapi/nfnetlink.ts';
 import {

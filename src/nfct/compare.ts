@@ -1,8 +1,14 @@
 import { type Comparison, flowsMatch, type Required } from '../ctnetlink/compare.ts';
 import type { Flow } from '../ctnetlink/flow.ts';
 import { checkInteger } from '../netlink/check.ts';
+import {
+  NFCT_CMP_ALL,
+  NFCT_CMP_MASK,
+  NFCT_CMP_ORIG,
+  NFCT_CMP_REPL,
+  NFCT_CMP_STRICT,
+} from '../uapi/libnetfilter_conntrack.ts';
 import { checkConntrack } from './conntrack.ts';
-import { NFCT_CMP_ALL, NFCT_CMP_MASK, NFCT_CMP_ORIG, NFCT_CMP_REPL, NFCT_CMP_STRICT } from './constants.ts';
 
 const FLAGS_MAX = 0x7f;
 

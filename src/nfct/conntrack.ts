@@ -1,10 +1,10 @@
 /** struct nf_conntrack and its attributes by number. The object is a Flow: each API takes the flows of the other. */
 
-import * as attr from '../ctnetlink/attr.ts';
 import type { SlotValue } from '../ctnetlink/attributes/kinds.ts';
 import { Flow, flowCodec } from '../ctnetlink/flow.ts';
 import { ORIG, REPLY, slotOfId } from '../ctnetlink/slots.ts';
 import { checkInteger, describe } from '../netlink/check.ts';
+import * as attr from '../uapi/libnetfilter_conntrack.ts';
 import { icmpAnswer } from './tuple.ts';
 import { type AttrValue, attrName, type Form, formOf, fromSlots, toSlot } from './value.ts';
 

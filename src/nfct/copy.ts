@@ -2,8 +2,14 @@ import { ATTRIBUTES, type AttributeRow } from '../ctnetlink/attributes/flow.ts';
 import { type Flow, flowCodec } from '../ctnetlink/flow.ts';
 import { slotOfId } from '../ctnetlink/slots.ts';
 import { checkInteger } from '../netlink/check.ts';
+import {
+  NFCT_CP_ALL,
+  NFCT_CP_META,
+  NFCT_CP_ORIG,
+  NFCT_CP_OVERRIDE,
+  NFCT_CP_REPL,
+} from '../uapi/libnetfilter_conntrack.ts';
 import { checkConntrack, writeAttribute } from './conntrack.ts';
-import { NFCT_CP_ALL, NFCT_CP_META, NFCT_CP_ORIG, NFCT_CP_OVERRIDE, NFCT_CP_REPL } from './constants.ts';
 
 const EVERY_PART = NFCT_CP_ORIG | NFCT_CP_REPL | NFCT_CP_META;
 

@@ -11,7 +11,7 @@ import {
   NFCT_Q_DUMP,
   NFCT_Q_FLUSH,
   NFCT_Q_GET,
-} from './constants.ts';
+} from '../uapi/libnetfilter_conntrack.ts';
 import { checkExpect } from './expect.ts';
 import { expectWireForm } from './expect-wire.ts';
 import { handleOf, type NfctHandle } from './nfct-handle.ts';

@@ -4,7 +4,6 @@
  */
 
 import { KINDS, type SlotValue } from '../ctnetlink/attributes/kinds.ts';
-import * as attr from '../ctnetlink/exp-attr.ts';
 import { Expectation } from '../ctnetlink/expectation.ts';
 import { Flow } from '../ctnetlink/flow.ts';
 import {
@@ -17,8 +16,9 @@ import {
   type TupleSlots,
 } from '../ctnetlink/slots.ts';
 import { checkInteger, describe } from '../netlink/check.ts';
+import * as attr from '../uapi/libnetfilter_conntrack.ts';
+import { NFCT_HELPER_NAME_MAX } from '../uapi/libnetfilter_conntrack.ts';
 import { checkConntrack } from './conntrack.ts';
-import { NFCT_HELPER_NAME_MAX } from './constants.ts';
 
 /** What nfexp_set_attr takes and nfexp_get_attr gives: the tuples are conntrack objects. */
 export type ExpectAttrValue = number | string | Flow;

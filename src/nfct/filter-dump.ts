@@ -6,8 +6,6 @@ import { comparisonsOf, FilterTerms, familyOf } from '../ctnetlink/filter/terms.
 import { Flow } from '../ctnetlink/flow.ts';
 import { MARK, MARK_MASK, ORIG, STATUS, STATUS_MASK, ZONE } from '../ctnetlink/slots.ts';
 import { checkInteger, describe } from '../netlink/check.ts';
-import { AF_INET, AF_INET6, AF_UNSPEC } from '../uapi/socket.ts';
-import { checkConntrack } from './conntrack.ts';
 import {
   NFCT_FILTER_DUMP_L3NUM,
   NFCT_FILTER_DUMP_MARK,
@@ -15,7 +13,9 @@ import {
   NFCT_FILTER_DUMP_STATUS,
   NFCT_FILTER_DUMP_TUPLE,
   NFCT_FILTER_DUMP_ZONE,
-} from './constants.ts';
+} from '../uapi/libnetfilter_conntrack.ts';
+import { AF_INET, AF_INET6, AF_UNSPEC } from '../uapi/socket.ts';
+import { checkConntrack } from './conntrack.ts';
 
 /** struct nfct_filter_dump_mark: (bits & mask) === val, both 32-bit. */
 export interface nfct_filter_dump_mark {

@@ -5,8 +5,8 @@ import { EventProgram } from '../ctnetlink/filter/event-program.ts';
 import type { Label } from '../netlink/bpf-assembler.ts';
 import { BPF_B, BPF_H, BPF_MISC, BPF_TXA, BPF_W } from '../uapi/filter.ts';
 import { IPPROTO_DCCP, IPPROTO_SCTP, IPPROTO_TCP } from '../uapi/in.ts';
+import * as nfct from '../uapi/libnetfilter_conntrack.ts';
 import * as cta from '../uapi/nfnetlink_conntrack.ts';
-import * as nfct from './constants.ts';
 
 /** What a filter has of one kind. */
 export interface FilterKind {

@@ -12,7 +12,7 @@ import {
   NFCT_FILTER_SRC_IPV4,
   NFCT_FILTER_SRC_IPV6,
   NFCT_FILTER_ZONE,
-} from './constants.ts';
+} from '../uapi/libnetfilter_conntrack.ts';
 import type { nfct_filter_dump_mark } from './filter-dump.ts';
 import { compileFilter, type FilterKind, STATE_NESTS } from './filter-program.ts';
 import { handleOf, type NfctHandle } from './nfct-handle.ts';

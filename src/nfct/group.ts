@@ -1,14 +1,14 @@
 /** Groups of attributes, set and read together. */
 
-import * as attr from '../ctnetlink/attr.ts';
 import type { SlotValue } from '../ctnetlink/attributes/kinds.ts';
 import type { Flow } from '../ctnetlink/flow.ts';
 import { slotOfId } from '../ctnetlink/slots.ts';
 import { checkInteger, describe } from '../netlink/check.ts';
 import { UnsupportedError } from '../netlink/errors.ts';
+import * as attr from '../uapi/libnetfilter_conntrack.ts';
+import * as grp from '../uapi/libnetfilter_conntrack.ts';
 import { AF_INET, AF_INET6 } from '../uapi/socket.ts';
 import { checkConntrack, writeAttribute } from './conntrack.ts';
-import * as grp from './constants.ts';
 import { attrName, fromSlots, toSlot } from './value.ts';
 
 /** Addresses in network byte order. */

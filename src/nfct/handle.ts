@@ -28,7 +28,7 @@ import {
   NFCT_T_DESTROY,
   NFCT_T_NEW,
   NFCT_T_UPDATE,
-} from './constants.ts';
+} from '../uapi/libnetfilter_conntrack.ts';
 import { Registrations } from './registrations.ts';
 import type { Query } from './request.ts';
 

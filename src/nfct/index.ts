@@ -3,11 +3,18 @@
  * that library. Names, numbers and meanings are C's; a function that waits for the kernel returns a promise, and what
  * is -1 with an errno in C rejects with it.
  */
-export * from '../ctnetlink/attr.ts';
-export * from '../ctnetlink/exp-attr.ts';
 export type { Expectation } from '../ctnetlink/expectation.ts';
 export type { Flow } from '../ctnetlink/flow.ts';
 export type { nlmsghdr } from '../netlink/nlmsg.ts';
+export * from '../uapi/libnetfilter_conntrack.ts';
+export * from '../uapi/libnetfilter_conntrack_dccp.ts';
+/** libnetfilter_conntrack_tcp.h has four of the kernel's flags, all of which are in ctnetlink/uapi. */
+export {
+  IP_CT_TCP_FLAG_BE_LIBERAL,
+  IP_CT_TCP_FLAG_CLOSE_INIT,
+  IP_CT_TCP_FLAG_SACK_PERM,
+  IP_CT_TCP_FLAG_WINDOW_SCALE,
+} from '../uapi/nf_conntrack_tcp.ts';
 export {
   type nfct_bitmask,
   nfct_bitmask_clear,
@@ -41,9 +48,7 @@ export {
   nfct_set_attr_u32,
   nfct_set_attr_u64,
 } from './conntrack.ts';
-export * from './constants.ts';
 export * from './copy.ts';
-export * from './dccp.ts';
 export * from './deprecated.ts';
 export {
   type ExpectAttrValue,

@@ -1,14 +1,11 @@
 /** Options of an object: they invert its tuples, undo its NAT, or detect NAT from the tuples. */
 
-import * as attr from '../ctnetlink/attr.ts';
 import { type SlotValue, sameValue } from '../ctnetlink/attributes/kinds.ts';
 import { type Flow, flowCodec } from '../ctnetlink/flow.ts';
 import { ORIG, REPLY, STATUS, type TupleSlots } from '../ctnetlink/slots.ts';
 import { turnRound } from '../ctnetlink/tuple.ts';
 import { checkInteger } from '../netlink/check.ts';
-import { IPS_DST_NAT_DONE, IPS_SRC_NAT_DONE } from '../uapi/nf_conntrack_common.ts';
-import { AF_INET, AF_INET6 } from '../uapi/socket.ts';
-import { checkConntrack, writeAttribute } from './conntrack.ts';
+import * as attr from '../uapi/libnetfilter_conntrack.ts';
 import {
   NFCT_GOPT_IS_DNAT,
   NFCT_GOPT_IS_DPAT,
@@ -18,7 +15,10 @@ import {
   NFCT_SOPT_MAX,
   NFCT_SOPT_SETUP_ORIGINAL,
   NFCT_SOPT_SETUP_REPLY,
-} from './constants.ts';
+} from '../uapi/libnetfilter_conntrack.ts';
+import { IPS_DST_NAT_DONE, IPS_SRC_NAT_DONE } from '../uapi/nf_conntrack_common.ts';
+import { AF_INET, AF_INET6 } from '../uapi/socket.ts';
+import { checkConntrack, writeAttribute } from './conntrack.ts';
 import { copyWhole, icmpAnswer, PORT_PROTOCOLS } from './tuple.ts';
 
 const ANY_IPV6 = new Uint8Array(16);

@@ -4,7 +4,7 @@ import type { Flow } from '../ctnetlink/flow.ts';
 import { checkInteger, describe } from '../netlink/check.ts';
 import type { Transport } from '../netlink/transport.ts';
 import { checkOpenOptions, forOne, type OpenOptions, openTransport } from '../transport/open.ts';
-import { CONNTRACK, EXPECT } from './constants.ts';
+import { CONNTRACK, EXPECT } from '../uapi/libnetfilter_conntrack.ts';
 import type { nfct_filter_dump } from './filter-dump.ts';
 import { Handle } from './handle.ts';
 import { handleOf, NfctHandle } from './nfct-handle.ts';

@@ -1,7 +1,7 @@
 /** The callbacks of a handle for objects of one kind. */
 import { checkInteger, describe } from '../netlink/check.ts';
 import type { nlmsghdr } from '../netlink/nlmsg.ts';
-import { NFCT_CB_CONTINUE, NFCT_CB_FAILURE, NFCT_CB_STOLEN, NFCT_CB_STOP } from './constants.ts';
+import { NFCT_CB_CONTINUE, NFCT_CB_FAILURE, NFCT_CB_STOLEN, NFCT_CB_STOP } from '../uapi/libnetfilter_conntrack.ts';
 
 /** Gets an object and answers with a verdict, NFCT_CB_*. The object is the callback's to keep. */
 export type Callback<T> = (type: number, object: T, data: unknown) => number;

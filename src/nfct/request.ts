@@ -7,8 +7,6 @@ import { buildMessage, type QueryName } from '../ctnetlink/request/flow.ts';
 import { checkInteger, describe } from '../netlink/check.ts';
 import { UnsupportedError } from '../netlink/errors.ts';
 import type { Request } from '../netlink/request.ts';
-import { NFNETLINK_V1 } from '../uapi/nfnetlink.ts';
-import { checkConntrack } from './conntrack.ts';
 import {
   NFCT_Q_CREATE,
   NFCT_Q_CREATE_UPDATE,
@@ -21,7 +19,9 @@ import {
   NFCT_Q_FLUSH_FILTER,
   NFCT_Q_GET,
   NFCT_Q_UPDATE,
-} from './constants.ts';
+} from '../uapi/libnetfilter_conntrack.ts';
+import { NFNETLINK_V1 } from '../uapi/nfnetlink.ts';
+import { checkConntrack } from './conntrack.ts';
 import { checkFamily, compileFilterDump, inOrder } from './filter-dump.ts';
 import { wireForm } from './wire.ts';
 

@@ -7,8 +7,8 @@ import { LabelMap } from '../format/labelmap.ts';
 import { flowText } from '../format/plain.ts';
 import { flowXML } from '../format/xml.ts';
 import { checkInteger, describe } from '../netlink/check.ts';
+import { NFCT_O_MAX, NFCT_O_XML } from '../uapi/libnetfilter_conntrack.ts';
 import { checkConntrack } from './conntrack.ts';
-import { NFCT_O_MAX, NFCT_O_XML } from './constants.ts';
 import { checkExpect } from './expect.ts';
 
 /**

@@ -1,13 +1,13 @@
 /** How C has the value of an attribute in memory, and how it lies in its slot. */
 
-import * as attr from '../ctnetlink/attr.ts';
 import { ATTRIBUTES, type AttributeRow } from '../ctnetlink/attributes/flow.ts';
 import { KINDS, type SlotValue } from '../ctnetlink/attributes/kinds.ts';
 import { wholeWords } from '../ctnetlink/labels.ts';
 import { slotOfId } from '../ctnetlink/slots.ts';
 import { checkInteger, describe } from '../netlink/check.ts';
+import * as attr from '../uapi/libnetfilter_conntrack.ts';
+import { NFCT_HELPER_NAME_MAX } from '../uapi/libnetfilter_conntrack.ts';
 import { bitmaskOf, bytesOfBitmask, nfct_bitmask } from './bitmask.ts';
-import { NFCT_HELPER_NAME_MAX } from './constants.ts';
 import { htonl, htons, ntohl, ntohs } from './inet.ts';
 
 /** What nfct_set_attr takes and nfct_get_attr gives. */

@@ -3,7 +3,6 @@
  * ATTRIBUTES, which is C's.
  */
 
-import * as attr from '../ctnetlink/attr.ts';
 import { ATTRIBUTES } from '../ctnetlink/attributes/flow.ts';
 import type { SlotValue } from '../ctnetlink/attributes/kinds.ts';
 import type { UnknownAttribute } from '../ctnetlink/codec/codec.ts';
@@ -25,6 +24,7 @@ import {
   ZONE,
 } from '../ctnetlink/slots.ts';
 import { IPPROTO_DCCP, IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP } from '../uapi/in.ts';
+import * as attr from '../uapi/libnetfilter_conntrack.ts';
 import { NLA_F_NESTED } from '../uapi/netlink.ts';
 import { IPS_CONFIRMED } from '../uapi/nf_conntrack_common.ts';
 import * as cta from '../uapi/nfnetlink_conntrack.ts';

@@ -1,3 +1,4 @@
+/** The headers of the kernel and of libc. Those of libnetfilter_conntrack are exported by ctnetlink/nfct. */
 export * from './epoll.ts';
 export * from './errno.ts';
 export * from './filter.ts';

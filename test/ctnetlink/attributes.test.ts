@@ -1,9 +1,9 @@
 import { expect } from 'chai';
-import * as attr from '../../src/ctnetlink/attr.ts';
 import { ATTRIBUTES, COMMON_SLOTS, PADDING, WRITE_ORDER } from '../../src/ctnetlink/attributes/flow.ts';
 import type { PropertyPath } from '../../src/ctnetlink/attributes/flow-properties.ts';
 import { Flow } from '../../src/ctnetlink/flow.ts';
 import { slotOfId } from '../../src/ctnetlink/slots.ts';
+import * as attr from '../../src/uapi/libnetfilter_conntrack.ts';
 import * as cta from '../../src/uapi/nfnetlink_conntrack.ts';
 import { decode, encode, initOf, nested, propertyOf, SAMPLES, slotsOf } from './samples.ts';
 

@@ -16,7 +16,6 @@
  */
 import { expect } from 'chai';
 import { formatIpv6 } from '../../src/ctnetlink/address.ts';
-import * as attr from '../../src/ctnetlink/attr.ts';
 import { ATTRIBUTES, type AttributeRow } from '../../src/ctnetlink/attributes/flow.ts';
 import type { FlowInit, TupleInit } from '../../src/ctnetlink/attributes/flow-properties.ts';
 import { KINDS, type SlotValue } from '../../src/ctnetlink/attributes/kinds.ts';
@@ -27,6 +26,7 @@ import { ORIG, REPLY, slotOfId } from '../../src/ctnetlink/slots.ts';
 import { completeFrom } from '../../src/ctnetlink/tuple.ts';
 import { HOST_LITTLE_ENDIAN, viewOf } from '../../src/netlink/byteorder.ts';
 import { Writer } from '../../src/netlink/writer.ts';
+import * as attr from '../../src/uapi/libnetfilter_conntrack.ts';
 import { type Attr, attrs, build, print } from '../oracle/oracle.ts';
 import { concat, message } from '../support/fake-transport.ts';
 import { describeOracle } from '../support/oracle.ts';

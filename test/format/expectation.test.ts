@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { Expectation } from '../../src/ctnetlink/expectation.ts';
 import { buildExpectationDump } from '../../src/ctnetlink/request/expectation.ts';
-import { formatOptions, NFCT_O_PLAIN, NFCT_O_XML } from '../../src/format/flags.ts';
+import { formatOptions } from '../../src/format/flags.ts';
 import {
   formatExpectation,
   formatExpectationEvent,
@@ -10,6 +10,7 @@ import {
   XML_BEGIN,
   XML_END,
 } from '../../src/format/index.ts';
+import { NFCT_O_PLAIN, NFCT_O_XML } from '../../src/uapi/libnetfilter_conntrack.ts';
 import { AF_INET, AF_INET6 } from '../../src/uapi/socket.ts';
 import type { PrintOptions } from '../oracle/oracle.ts';
 import { describeKernel, sh } from '../support/kernel.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import type { Flow } from '../../src/ctnetlink/flow.ts';
 import { decodeFlow } from '../../src/ctnetlink/message.ts';
-import * as format from '../../src/format/flags.ts';
+import * as format from '../../src/format/index.ts';
 import { formatFlow } from '../../src/format/plain.ts';
 import { formatFlowXML } from '../../src/format/xml.ts';
 import { viewOf } from '../../src/netlink/byteorder.ts';

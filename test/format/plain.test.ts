@@ -2,10 +2,15 @@ import { expect } from 'chai';
 import { Flow } from '../../src/ctnetlink/flow.ts';
 import { eventTypeOf } from '../../src/ctnetlink/message.ts';
 import { LABELS, STOP } from '../../src/ctnetlink/slots.ts';
-import { NFCT_O_PLAIN, NFCT_OF_ID, NFCT_OF_SHOW_LAYER3, NFCT_OF_TIMESTAMP } from '../../src/format/flags.ts';
 import { formatFlow, LabelMap } from '../../src/format/index.ts';
 import { viewOf } from '../../src/netlink/byteorder.ts';
 import { newNlmsghdr, readNlmsghdr } from '../../src/netlink/nlmsg.ts';
+import {
+  NFCT_O_PLAIN,
+  NFCT_OF_ID,
+  NFCT_OF_SHOW_LAYER3,
+  NFCT_OF_TIMESTAMP,
+} from '../../src/uapi/libnetfilter_conntrack.ts';
 import { print } from '../oracle/oracle.ts';
 import { describeKernel } from '../support/kernel.ts';
 import { describeOracle } from '../support/oracle.ts';

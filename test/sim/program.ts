@@ -18,6 +18,9 @@ import {
 } from '../../src/netlink/errors.ts';
 import type { TransportFactory } from '../../src/netlink/transport.ts';
 import { nfct_callback_register } from '../../src/nfct/callback.ts';
+import type { NfctHandle } from '../../src/nfct/nfct-handle.ts';
+import { nfct_catch, nfct_close, nfct_open, nfct_query } from '../../src/nfct/query.ts';
+import { EAGAIN, EEXIST, ENOENT, ENOMEM } from '../../src/uapi/errno.ts';
 import {
   CONNTRACK,
   NFCT_ALL_CT_GROUPS,
@@ -27,10 +30,7 @@ import {
   NFCT_Q_DUMP,
   NFCT_Q_GET,
   NFCT_T_ALL,
-} from '../../src/nfct/constants.ts';
-import type { NfctHandle } from '../../src/nfct/nfct-handle.ts';
-import { nfct_catch, nfct_close, nfct_open, nfct_query } from '../../src/nfct/query.ts';
-import { EAGAIN, EEXIST, ENOENT, ENOMEM } from '../../src/uapi/errno.ts';
+} from '../../src/uapi/libnetfilter_conntrack.ts';
 import { AF_INET, AF_UNSPEC } from '../../src/uapi/socket.ts';
 import type { Random } from '../support/random.ts';
 import type { Change } from './ctnetlink.ts';

@@ -2,7 +2,7 @@
  * Every attribute of the expectation subsystem, one row each: see flow.ts. The order is that in which nfexp_nlmsg_build
  * writes; the attributes that it forgets (class, NAT, function) follow. The id, which only the kernel assigns, is last.
  */
-import * as attr from '../exp-attr.ts';
+import * as attr from '../../uapi/libnetfilter_conntrack.ts';
 import type { ExpectationPath } from './expectation-properties.ts';
 import { type AttributeRow, tupleRows } from './row.ts';
 

@@ -3,7 +3,7 @@
  * value, and its place on the wire. The codec's tables, the accessors of Flow, compare and copy are all made from these
  * rows; their order is the order in which nfct_nlmsg_build writes.
  */
-import * as attr from '../attr.ts';
+import * as attr from '../../uapi/libnetfilter_conntrack.ts';
 import type { PropertyPath } from './flow-properties.ts';
 import { type AttributeRow, tupleRows } from './row.ts';
 import type { WirePath } from './wire-path.ts';
