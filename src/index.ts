@@ -35,6 +35,8 @@ export type {
   FlowProperties,
   FlowView,
   HelperProperties,
+  InitOf,
+  JSONOf,
   NatProperties,
   SctpProperties,
   SeqadjProperties,
@@ -45,6 +47,7 @@ export type {
   TupleProperties,
   UnknownInit,
   UnknownJSON,
+  ViewOf,
 } from './ctnetlink/attributes/flow-properties.ts';
 export type { UnknownAttribute } from './ctnetlink/codec/codec.ts';
 export { Expectation } from './ctnetlink/expectation.ts';

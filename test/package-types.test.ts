@@ -14,7 +14,7 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 const PROGRAM = `
 import {
-  Conntrack, Expectation, type ExpectationInit, type ExpectationJSON, type Filter, Flow, type FlowInit, type FlowJSON,
+  Conntrack, type Dump, Expectation, type ExpectationInit, type ExpectationJSON, type Filter, Flow, type FlowInit, type FlowJSON,
   STATUS_BITS, statusBits, type StatusName, statusNames, type StatusText, type TupleInit,
 } from 'ctnetlink';
 import * as format from 'ctnetlink/format';
@@ -74,7 +74,22 @@ export async function main(ct: Conntrack): Promise<unknown> {
   const unset: FlowJSON = { mark: undefined };
   // @ts-expect-error a flow does not change
   flow.mark = 4;
-  return [key, back, parsed, bytes, names, hexadecimal, clone, init, assured, bits, start, unset, format, netlink, nfct, replay, uapi];
+  // @ts-expect-error where a flow keeps its values is no part of the API
+  flow.slots;
+  // @ts-expect-error nor is making one of them
+  new Flow([]);
+  // @ts-expect-error nor what errors call it
+  Flow.from({ orig }, 'argument');
+  // @ts-expect-error the same for expectations
+  expected.slots;
+  // @ts-expect-error a dump is made by calls alone
+  new Dump();
+  // @ts-expect-error where events go to is no part of them
+  (await ct.events()).end();
+  // An interface extends what it is given.
+  interface Mine extends FlowInit { note?: string }
+  const mine: Mine = { orig, note: '' };
+  return [key, back, parsed, bytes, names, hexadecimal, clone, init, mine, assured, bits, start, unset, format, netlink, nfct, replay, uapi];
 }
 `;
 

@@ -1,6 +1,6 @@
 import type { FlowInit } from '../ctnetlink/attributes/flow-properties.ts';
 import { explainKernelError } from '../ctnetlink/explain.ts';
-import { CompiledFilter, type Filter } from '../ctnetlink/filter/filter.ts';
+import { type CompiledFilter, compiledFilter, type Filter } from '../ctnetlink/filter/filter.ts';
 import { kernelSupport } from '../ctnetlink/filter/support.ts';
 import { Flow } from '../ctnetlink/flow.ts';
 import { buildCreate, buildFlush, buildStats, type ChangeQuery } from '../ctnetlink/request/flow.ts';
@@ -232,7 +232,7 @@ export class Conntrack {
    * @throws RangeError for an empty filter: see flushAll
    */
   async flush(filter: Filter | CompiledFilter, options: CallOptions = {}): Promise<number | undefined> {
-    const compiled = CompiledFilter.from(filter);
+    const compiled = compiledFilter(filter);
     if (compiled.empty) throw new RangeError('filter matches everything; flushAll() empties the table');
     const { transport } = this.#lease;
     const forKernel = compiled.forKernel('flush', kernelSupport(transport.release));

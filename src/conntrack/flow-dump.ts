@@ -1,5 +1,5 @@
 /** Dumps of flows: the filter, and the list of the table that is dumped. */
-import { CompiledFilter, type Filter } from '../ctnetlink/filter/filter.ts';
+import { type CompiledFilter, compiledFilter, type Filter } from '../ctnetlink/filter/filter.ts';
 import { kernelSupport } from '../ctnetlink/filter/support.ts';
 import type { Flow } from '../ctnetlink/flow.ts';
 import { decodeFlow } from '../ctnetlink/message.ts';
@@ -61,7 +61,7 @@ export function flowDump(
 
 /** @throws TypeError, RangeError naming the part of the filter */
 export function flowSource(filter: Filter | CompiledFilter, query: DumpQuery): DumpSource<Flow> {
-  const compiled = CompiledFilter.from(filter);
+  const compiled = compiledFilter(filter);
   const filters = !compiled.empty;
   return {
     request: (release) => buildDump(query, compiled.forKernel('dump', kernelSupport(release))),

@@ -1,5 +1,5 @@
 /** Events of flows. */
-import { CompiledFilter, type Filter } from '../ctnetlink/filter/filter.ts';
+import { type CompiledFilter, compiledFilter, type Filter } from '../ctnetlink/filter/filter.ts';
 import type { Flow } from '../ctnetlink/flow.ts';
 import { decodeFlow, type EventType, eventTypeOf } from '../ctnetlink/message.ts';
 import { EVENT_TIME } from '../ctnetlink/slots.ts';
@@ -65,7 +65,7 @@ function eventTimeOf({ slots }: Flow): bigint | undefined {
 export function flowEvents(options: EventOptions): EventSource<FlowEvent> {
   checkOptions(options, EVENT_OPTIONS);
   const { types = ['new', 'update', 'destroy'], filter = {} } = options;
-  const compiled = CompiledFilter.from(filter, 'options.filter');
+  const compiled = compiledFilter(filter, 'options.filter');
   return {
     groups: types.map((type) => GROUPS[type]),
     program: compiled.forEvents(),

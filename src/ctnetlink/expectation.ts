@@ -7,7 +7,7 @@ import type {
   ExpectationView,
 } from './attributes/expectation-properties.ts';
 import type { SlotValue } from './attributes/kinds.ts';
-import { Codec, type SlotHolder, type UnknownAttribute } from './codec/codec.ts';
+import { Codec, type UnknownAttribute } from './codec/codec.ts';
 import type { Family } from './names.ts';
 import { EXPECT_MASK, EXPECT_MASTER, EXPECT_NAT, EXPECTED } from './slots.ts';
 
@@ -29,14 +29,18 @@ const SCHEMA = new Schema({
 
 /**
  * A flow that a helper expects, such as the data connection of FTP, as a message described it or as a caller wants it:
- * its properties are those of ExpectationProperties, each undefined when the message had none. Immutable by its
- * properties; `slots` is for the codec and ctnetlink/nfct.
+ * its properties are those of ExpectationProperties, each undefined when the message had none. An
+ * expectation does not change: `with` makes another.
  */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the accessors are made from the attribute rows below
-export class Expectation implements SlotHolder {
-  /** Values by row number of EXPECTATION_ATTRIBUTES, as kinds.ts keeps them. */
+export class Expectation {
+  /**
+   * Values by row number of EXPECTATION_ATTRIBUTES, as kinds.ts keeps them: for the codec. A property of its own, because
+   * the structured clone algorithm copies no other.
+   * @internal
+   */
   slots: SlotValue[] = expectationCodec.emptySlots.slice();
-  /** Attributes that the tables do not know: written back as they came. */
+  /** Attributes that this package does not know. A request sends them as they are. Undefined if there are none. */
   unknown: UnknownAttribute[] | undefined = undefined;
 
   /**
@@ -44,11 +48,8 @@ export class Expectation implements SlotHolder {
    * from a structured clone of an expectation, which must be of the same release of this package: see Flow.from.
    * @throws TypeError, RangeError naming the property, also for one that does not exist
    */
-  static from(init: ExpectationInit | Expectation, argument = 'expectation'): Expectation {
-    if (init instanceof Expectation) return init;
-    const expectation = new Expectation();
-    SCHEMA.fill(expectation, init, argument);
-    return expectation;
+  static from(init: ExpectationInit | Expectation): Expectation {
+    return expectationFrom(init, 'expectation');
   }
 
   /** Layer 3 protocol of the flow that is expected. */
@@ -87,6 +88,14 @@ export class Expectation implements SlotHolder {
 export interface Expectation extends ExpectationView {}
 
 SCHEMA.defineAccessors(Expectation.prototype);
+
+/** Expectation.from, whose errors name this argument. */
+export function expectationFrom(init: ExpectationInit | Expectation, argument: string): Expectation {
+  if (init instanceof Expectation) return init;
+  const expectation = new Expectation();
+  SCHEMA.fill(expectation, init, argument);
+  return expectation;
+}
 
 /** Types for those who build on it. */
 export type { ExpectationInit, ExpectationJSON, ExpectationProperties, ExpectationView };

@@ -2,7 +2,7 @@ import { Schema } from './accessors/schema.ts';
 import { ATTRIBUTES, COMMON_SLOTS, PADDING, WRITE_ORDER } from './attributes/flow.ts';
 import type { FlowInit, FlowJSON, FlowProperties, FlowView } from './attributes/flow-properties.ts';
 import type { SlotValue } from './attributes/kinds.ts';
-import { Codec, type SlotHolder, type UnknownAttribute } from './codec/codec.ts';
+import { Codec, type UnknownAttribute } from './codec/codec.ts';
 import { keyOf } from './key.ts';
 import type { Family } from './names.ts';
 import { type Translation, translationOf } from './nat.ts';
@@ -26,16 +26,20 @@ const SCHEMA = new Schema({
 
 /**
  * One flow of the connection tracking table as a message described it, or as a caller wants it: its properties are
- * those of FlowProperties, each undefined when the message had none. Immutable by its properties; `slots` is for the
- * codec and ctnetlink/nfct.
+ * those of FlowProperties, each undefined when the message had none. A flow does not change: `with` makes another.
  */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the accessors are made from the attribute rows below
-export class Flow implements SlotHolder {
-  /** Values by row number of ATTRIBUTES, as kinds.ts keeps them. */
+export class Flow {
+  /**
+   * Values by row number of ATTRIBUTES, as kinds.ts keeps them: for the codec. A property of its own, because the
+   * structured clone algorithm copies no other.
+   * @internal
+   */
   slots: SlotValue[];
-  /** Attributes that the tables do not know: written back as they came. */
+  /** Attributes that this package does not know. A request sends them as they are. Undefined if there are none. */
   unknown: UnknownAttribute[] | undefined = undefined;
 
+  /** @internal */
   constructor(slots: SlotValue[] = flowCodec.emptySlots.slice()) {
     this.slots = slots;
   }
@@ -46,11 +50,8 @@ export class Flow implements SlotHolder {
    * gives an equal flow, unknown attributes included. `Flow.from({ ...flow, mark: 4 })` is `flow.with({ mark: 4 })`.
    * @throws TypeError, RangeError naming the property, also for one that does not exist
    */
-  static from(init: FlowInit | Flow, argument = 'flow'): Flow {
-    if (init instanceof Flow) return init;
-    const flow = new Flow(flowCodec.emptyCommonSlots.slice());
-    SCHEMA.fill(flow, init, argument);
-    return flow;
+  static from(init: FlowInit | Flow): Flow {
+    return flowFrom(init, 'flow');
   }
 
   /** Layer 3 protocol of the flow: that of its original direction, else of its reply. */
@@ -121,6 +122,14 @@ export class Flow implements SlotHolder {
 export interface Flow extends FlowView {}
 
 SCHEMA.defineAccessors(Flow.prototype);
+
+/** Flow.from, whose errors name this argument. */
+export function flowFrom(init: FlowInit | Flow, argument: string): Flow {
+  if (init instanceof Flow) return init;
+  const flow = new Flow(flowCodec.emptyCommonSlots.slice());
+  SCHEMA.fill(flow, init, argument);
+  return flow;
+}
 
 /** Types for those who build on it. */
 export type { FlowInit, FlowJSON, FlowProperties, FlowView };

@@ -1,4 +1,5 @@
 /** What names a flow to the kernel, and whether the flow that it found is the one that was meant. */
+import type { SlotHolder } from './attributes/kinds.ts';
 import { Flow, flowCodec } from './flow.ts';
 import { ID, ORIG, REPLY, START, ZONE } from './slots.ts';
 import { checkTuple, hasTuple, origZone } from './tuple.ts';
@@ -24,7 +25,7 @@ export type Naming = 'usual' | 'exact';
  * The attributes that name a flow: its original tuple, else its reply, and the exact zone.
  * @throws TypeError when there is no whole tuple
  */
-export function identity({ slots }: Flow, argument: string, naming: Naming = 'usual'): Flow {
+export function identity({ slots }: SlotHolder, argument: string, naming: Naming = 'usual'): Flow {
   const tuple = hasTuple(slots, ORIG) ? ORIG : REPLY;
   if (tuple === REPLY && !hasTuple(slots, REPLY))
     throw new TypeError(
@@ -62,17 +63,17 @@ function nameExactly(from: Flow['slots'], to: Flow['slots']): void {
 }
 
 /** The flow can be named exactly, and is one that was in the table: its id says whether another was found. */
-export function mayBeHidden({ slots }: Flow): boolean {
+export function mayBeHidden({ slots }: SlotHolder): boolean {
   return slots[ID] !== undefined && hasTuple(slots, ORIG);
 }
 
 /** The flow was in the table when the kernel gave it this id: another may have its place by now. */
-export function hasId({ slots }: Flow): boolean {
+export function hasId({ slots }: SlotHolder): boolean {
   return slots[ID] !== undefined;
 }
 
 /** The flow has its start, which distinguishes it from another flow in its place. */
-export function hasStart({ slots }: Flow): boolean {
+export function hasStart({ slots }: SlotHolder): boolean {
   return slots[ID] !== undefined && slots[START] !== undefined;
 }
 

@@ -11,8 +11,9 @@ import {
 } from '../uapi/in.ts';
 import { AF_INET, AF_INET6 } from '../uapi/socket.ts';
 
-export const FAMILIES = { ipv4: AF_INET, ipv6: AF_INET6 } as const;
-export type Family = keyof typeof FAMILIES;
+export const FAMILIES = { ipv4: AF_INET, ipv6: AF_INET6 } as const satisfies Record<Exclude<Family, number>, number>;
+/** A layer 3 protocol: AF_INET or AF_INET6 by name. */
+export type Family = 'ipv4' | 'ipv6';
 
 /** The layer 4 protocols that connection tracking has a tracker for. */
 export const PROTOCOLS = {
@@ -24,9 +25,9 @@ export const PROTOCOLS = {
   sctp: IPPROTO_SCTP,
   dccp: IPPROTO_DCCP,
   gre: IPPROTO_GRE,
-} as const;
-/** A protocol by name, or by number (0 to 255) where it has none here. */
-export type Protocol = keyof typeof PROTOCOLS | number;
+} as const satisfies Record<Exclude<Protocol, number>, number>;
+/** A layer 4 protocol by name, or by its IPPROTO_ number, 0 to 255, where it has no name here. */
+export type Protocol = 'tcp' | 'udp' | 'udplite' | 'icmp' | 'icmpv6' | 'sctp' | 'dccp' | 'gre' | number;
 
 /** enum tcp_conntrack of linux/netfilter/nf_conntrack_tcp.h; LISTEN is the old name of SYN_SENT2. */
 export const TCP_STATES = {
@@ -40,8 +41,23 @@ export const TCP_STATES = {
   TIME_WAIT: 7,
   CLOSE: 8,
   SYN_SENT2: 9,
-} as const;
-export type TcpState = keyof typeof TCP_STATES | number;
+} as const satisfies Record<Exclude<TcpState, number>, number>;
+/**
+ * A state of TCP: the name in enum tcp_conntrack (linux/netfilter/nf_conntrack_tcp.h), or its number, 0 to 255, where it
+ * has no name. LISTEN is an old name of SYN_SENT2.
+ */
+export type TcpState =
+  | 'NONE'
+  | 'SYN_SENT'
+  | 'SYN_RECV'
+  | 'ESTABLISHED'
+  | 'FIN_WAIT'
+  | 'CLOSE_WAIT'
+  | 'LAST_ACK'
+  | 'TIME_WAIT'
+  | 'CLOSE'
+  | 'SYN_SENT2'
+  | number;
 
 /** enum sctp_conntrack of linux/netfilter/nf_conntrack_sctp.h. */
 export const SCTP_STATES = {
@@ -55,8 +71,23 @@ export const SCTP_STATES = {
   SHUTDOWN_ACK_SENT: 7,
   HEARTBEAT_SENT: 8,
   HEARTBEAT_ACKED: 9,
-} as const;
-export type SctpState = keyof typeof SCTP_STATES | number;
+} as const satisfies Record<Exclude<SctpState, number>, number>;
+/**
+ * A state of SCTP: the name in enum sctp_conntrack (linux/netfilter/nf_conntrack_sctp.h), or its number, 0 to 255, where
+ * it has no name.
+ */
+export type SctpState =
+  | 'NONE'
+  | 'CLOSED'
+  | 'COOKIE_WAIT'
+  | 'COOKIE_ECHOED'
+  | 'ESTABLISHED'
+  | 'SHUTDOWN_SENT'
+  | 'SHUTDOWN_RECD'
+  | 'SHUTDOWN_ACK_SENT'
+  | 'HEARTBEAT_SENT'
+  | 'HEARTBEAT_ACKED'
+  | number;
 
 /** enum ct_dccp_states of the kernels before 6.18, which dropped DCCP. */
 export const DCCP_STATES = {
@@ -70,12 +101,25 @@ export const DCCP_STATES = {
   TIMEWAIT: 7,
   IGNORE: 8,
   INVALID: 9,
-} as const;
-export type DccpState = keyof typeof DCCP_STATES | number;
+} as const satisfies Record<Exclude<DccpState, number>, number>;
+/** A state of DCCP: the name in enum ct_dccp_states of kernels before 6.18, or its number, 0 to 255. */
+export type DccpState =
+  | 'NONE'
+  | 'REQUEST'
+  | 'RESPOND'
+  | 'PARTOPEN'
+  | 'OPEN'
+  | 'CLOSEREQ'
+  | 'CLOSING'
+  | 'TIMEWAIT'
+  | 'IGNORE'
+  | 'INVALID'
+  | number;
 
 /** Which end sent the request: enum ct_dccp_roles. */
-export const DCCP_ROLES = { CLIENT: 0, SERVER: 1 } as const;
-export type DccpRole = keyof typeof DCCP_ROLES | number;
+export const DCCP_ROLES = { CLIENT: 0, SERVER: 1 } as const satisfies Record<Exclude<DccpRole, number>, number>;
+/** The end of a DCCP connection that sent the first packet: the name in enum ct_dccp_roles, or its number. */
+export type DccpRole = 'CLIENT' | 'SERVER' | number;
 
 /** number -> name, dense, for a table of names. */
 export function inverse(names: Readonly<Record<string, number>>): readonly (string | undefined)[] {

@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 import { expect } from 'chai';
 import { ATTRIBUTES } from '../../src/ctnetlink/attributes/flow.ts';
 import type { FlowInit } from '../../src/ctnetlink/attributes/flow-properties.ts';
-import { Flow } from '../../src/ctnetlink/flow.ts';
+import { Flow, flowFrom } from '../../src/ctnetlink/flow.ts';
 import { Random, seedFromEnvironment } from '../support/random.ts';
 import { encode, randomFlow, slotsOf } from './samples.ts';
 
@@ -160,8 +160,8 @@ describe('flow: from', () => {
   }
 
   it('names the argument as its caller calls it', () => {
-    expect(() => Flow.from({ mark: -1 }, 'filter')).to.throw(RangeError, /^filter\.mark must/);
-    expect(() => Flow.from({ orig: { sport: -1 } }, 'a[3]')).to.throw(RangeError, /^a\[3\]\.orig\.sport must/);
+    expect(() => flowFrom({ mark: -1 }, 'filter')).to.throw(RangeError, /^filter\.mark must/);
+    expect(() => flowFrom({ orig: { sport: -1 } }, 'a[3]')).to.throw(RangeError, /^a\[3\]\.orig\.sport must/);
   });
 });
 

@@ -18,12 +18,13 @@ export function sameValue(a: SlotValue, b: SlotValue): boolean {
   return a.every((byte, index) => byte === b[index]);
 }
 
-/** An attribute that the tables do not know, kept as it came. */
+/** An attribute that this package does not know, as a message had it. */
 export interface UnknownAttribute {
-  /** Number of the nest that it was in: see Codec.levelPath. */
+  /** The nest that it was in, by a number of this package. `toJSON()` has its path, in the header's names. */
   level: number;
-  /** nla_type with its NLA_F_ flags. */
+  /** nla_type, with its NLA_F_ flags, 0 to 65535. */
   type: number;
+  /** The payload. */
   value: Uint8Array;
 }
 

@@ -1,7 +1,7 @@
 import { checkGiven, checkPlain, describe } from '../../netlink/check.ts';
 import { AF_UNSPEC } from '../../uapi/socket.ts';
-import { sameValue } from '../attributes/kinds.ts';
-import { Expectation } from '../expectation.ts';
+import { type SlotHolder, sameValue } from '../attributes/kinds.ts';
+import { type Expectation, expectationFrom } from '../expectation.ts';
 import { FAMILIES, type Family } from '../names.ts';
 import { EXPECT_HELPER, EXPECT_MASTER, EXPECTED } from '../slots.ts';
 import type { RangeSet } from './ranges.ts';
@@ -46,7 +46,7 @@ export class CompiledExpectationFilter {
     this.#sets = [...masterPart.sets, ...tuplePart.sets];
     if (family !== undefined && (typeof family !== 'string' || !Object.hasOwn(FAMILIES, family)))
       throw new RangeError(`${argument}.family must be 'ipv4' or 'ipv6', not ${describe(family)}`);
-    this.#wanted = Expectation.from({ helper, master: masterPart.plain, tuple: tuplePart.plain }, argument);
+    this.#wanted = expectationFrom({ helper, master: masterPart.plain, tuple: tuplePart.plain }, argument);
     const { slots } = this.#wanted;
     if (family !== undefined) slots[EXPECTED.family] ??= FAMILIES[family];
     this.family = (family === undefined ? (slots[EXPECTED.family] ?? AF_UNSPEC) : FAMILIES[family]) as number;
@@ -59,7 +59,7 @@ export class CompiledExpectationFilter {
     ].filter((slot) => slots[slot] !== undefined);
   }
 
-  matches({ slots }: Expectation): boolean {
+  matches({ slots }: SlotHolder): boolean {
     return (
       this.#compared.every((slot) => sameValue(this.#wanted.slots[slot], slots[slot])) &&
       this.#sets.every(([slot, set]) => typeof slots[slot] === 'number' && set.has(slots[slot]))

@@ -24,18 +24,13 @@ export class CompiledFilter {
   /** The terms are all of it: a derived class may have another `matches`, which takes less. */
   readonly #whole: boolean;
 
-  /**
-   * @param filter as callers write it, or what it comes to
-   * @throws TypeError, RangeError naming the part of the filter
-   */
+  /** @throws TypeError, RangeError naming the part of the filter */
+  constructor(filter: Filter);
+  /** @internal */
+  constructor(filter: Filter | FilterTerms, argument?: string);
   constructor(filter: Filter | FilterTerms, argument = 'filter') {
     this.#terms = filter instanceof FilterTerms ? filter : readTerms(filter, argument);
     this.#whole = new.target === CompiledFilter;
-  }
-
-  /** @throws TypeError, RangeError naming the part of the filter */
-  static from(filter: Filter | CompiledFilter, argument = 'filter'): CompiledFilter {
-    return filter instanceof CompiledFilter ? filter : new CompiledFilter(filter, argument);
   }
 
   /** True when everything matches: it has nothing, or looks at no bit of what it has. */
@@ -66,7 +61,10 @@ export class CompiledFilter {
     return true;
   }
 
-  /** The part that a dump or a flush sends to a kernel with this support. */
+  /**
+   * The part that a dump or a flush sends to a kernel with this support.
+   * @internal
+   */
   forKernel(purpose: 'dump' | 'flush', support: KernelSupport): KernelFilter {
     const filter = filterForKernel(this.#terms, purpose, support);
     return this.#whole ? filter : { ...filter, exact: false };
@@ -75,10 +73,16 @@ export class CompiledFilter {
   /**
    * The program of a socket filter (Transport.attachFilter) that lets through all events that match, and hardly others;
    * undefined when everything matches.
+   * @internal
    */
   forEvents(): Uint8Array | undefined {
     return areAny(this.#terms) ? undefined : compileEventFilter(this.#terms);
   }
+}
+
+/** What whatever takes a filter makes of it. @throws TypeError, RangeError naming the part of the filter */
+export function compiledFilter(filter: Filter | CompiledFilter, argument = 'filter'): CompiledFilter {
+  return filter instanceof CompiledFilter ? filter : new CompiledFilter(filter, argument);
 }
 
 function areAny({ family, mark, status, zone, compared }: FilterTerms): boolean {

@@ -2,8 +2,7 @@
 import { NFNETLINK_V0 } from '../../uapi/nfnetlink.ts';
 import * as cta from '../../uapi/nfnetlink_conntrack.ts';
 import { AF_UNSPEC } from '../../uapi/socket.ts';
-import { sameValue } from '../attributes/kinds.ts';
-import type { Flow } from '../flow.ts';
+import { type SlotHolder, sameValue } from '../attributes/kinds.ts';
 import {
   FILTER_ORIG,
   FILTER_REPLY,
@@ -38,7 +37,7 @@ const FLAGS: readonly (readonly [part: Exclude<keyof TupleSlots, 'group' | 'all'
  */
 export function requestedTerms(
   purpose: 'dump' | 'flush',
-  { slots, unknown }: Flow,
+  { slots, unknown }: SlotHolder,
   family: number,
   version: number,
 ): FilterTerms | undefined {

@@ -3,7 +3,7 @@ import { checkGiven, checkInteger, checkPlain, describe } from '../../netlink/ch
 import { Group } from '../accessors/groups.ts';
 import type { TupleInit, TupleProperties } from '../attributes/flow-properties.ts';
 import { KINDS, type SlotValue } from '../attributes/kinds.ts';
-import { Flow } from '../flow.ts';
+import { flowFrom } from '../flow.ts';
 import { FAMILIES, type Family } from '../names.ts';
 import { ORIG, REPLY, type TupleSlots } from '../slots.ts';
 import { checkStatus, type StatusText } from '../status.ts';
@@ -142,7 +142,7 @@ function readTuple(
     lengths[name] = length;
     plain = { ...plain, [name]: address };
   }
-  const { slots } = Flow.from({ [tuple.group]: plain }, argument);
+  const { slots } = flowFrom({ [tuple.group]: plain }, argument);
   const compared = comparisonsOf(tuple, slots).map((comparison): Comparison => {
     const { slot, value } = comparison;
     const name = nameOfAddress(tuple, slot);
