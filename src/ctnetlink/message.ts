@@ -5,6 +5,7 @@ import { NFGENMSG_LEN, NFNL_SUBSYS_CTNETLINK, NFNL_SUBSYS_CTNETLINK_EXP } from '
 import { IPCTNL_MSG_CT_DELETE, IPCTNL_MSG_CT_NEW } from '../uapi/nfnetlink_conntrack.ts';
 import { AF_INET, AF_INET6 } from '../uapi/socket.ts';
 import type { SlotValue } from './attributes/kinds.ts';
+import { readAttributes } from './codec/read.ts';
 import { Expectation, expectationCodec } from './expectation.ts';
 import { Flow, flowCodec } from './flow.ts';
 import { EXPECT_MASK, EXPECT_MASTER, EXPECT_NAT, EXPECTED, MASTER, ORIG, REPLY, type TupleSlots } from './slots.ts';
@@ -61,7 +62,7 @@ export function decodeFlow(view: DataView, offset: number, end: number): Flow {
 /** The same of the attributes alone, from `start` to `end`; `family` is that of the nfgenmsg before them. */
 export function decodeFlowAttributes(view: DataView, start: number, end: number, family: number): Flow {
   const flow = new Flow(flowCodec.emptyCommonSlots.slice());
-  flowCodec.read(view, start, end, flow);
+  readAttributes(flowCodec.tables, view, start, end, flow);
   if (family === AF_INET || family === AF_INET6) {
     const { slots } = flow;
     implyFamily(slots, ORIG, family);
@@ -79,7 +80,7 @@ export function decodeFlowAttributes(view: DataView, start: number, end: number,
 export function decodeExpectation(view: DataView, offset: number, end: number): Expectation {
   const expectation = new Expectation();
   const start = attributesOf(offset, end);
-  expectationCodec.read(view, start, end, expectation);
+  readAttributes(expectationCodec.tables, view, start, end, expectation);
   const family = view.getUint8(start - NFGENMSG_LEN);
   if (family === AF_INET || family === AF_INET6) {
     for (const tuple of [EXPECTED, EXPECT_MASTER, EXPECT_MASK, EXPECT_NAT])

@@ -116,7 +116,7 @@ export function wireForm(ct: Flow, argument = 'ct'): { family: number; attribute
 }
 
 function emptyNest(path: string[], type: number): UnknownAttribute {
-  return { level: flowCodec.levelOf(path)!, type: type | NLA_F_NESTED, value: new Uint8Array(0) };
+  return { level: flowCodec.tables.levelOf(path)!, type: type | NLA_F_NESTED, value: new Uint8Array(0) };
 }
 
 /**

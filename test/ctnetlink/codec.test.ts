@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { ATTRIBUTES, PADDING } from '../../src/ctnetlink/attributes/flow.ts';
+import { readAttributes } from '../../src/ctnetlink/codec/read.ts';
 import { Flow, flowCodec } from '../../src/ctnetlink/flow.ts';
 import { viewOf } from '../../src/netlink/byteorder.ts';
 import { DecodeError } from '../../src/netlink/errors.ts';
@@ -131,7 +132,7 @@ describe('codec: reading', () => {
   it('reads nothing before its offset and nothing behind its end', () => {
     const bytes = concat(new Uint8Array(8).fill(255), nested(['CTA_MARK'], [0, 0, 0, 1]), new Uint8Array(8).fill(255));
     const flow = new Flow();
-    flowCodec.read(viewOf(bytes), 8, 16, flow);
+    readAttributes(flowCodec.tables, viewOf(bytes), 8, 16, flow);
     expect(flow.toJSON()).to.deep.equal({ mark: 1 });
   });
 });
@@ -215,7 +216,7 @@ describe('codec: broken lengths', () => {
   it('leave what was read before them in the flow', () => {
     const flow = new Flow();
     const bytes = concat(nested(['CTA_MARK'], [0, 0, 0, 1]), [1, 2, 3]);
-    expect(() => flowCodec.read(viewOf(bytes), 0, bytes.length, flow)).to.throw(DecodeError);
+    expect(() => readAttributes(flowCodec.tables, viewOf(bytes), 0, bytes.length, flow)).to.throw(DecodeError);
     expect(flow.mark).to.equal(1);
   });
 });
@@ -232,7 +233,7 @@ describe('codec: unknown attributes', () => {
           const flow = decode(bytes);
           expect(flow.unknown).to.have.lengthOf(1);
           expect(flow.unknown![0]).to.deep.include({ type, value: Uint8Array.from(payload) });
-          expect(flowCodec.levelPath(flow.unknown![0].level)).to.deep.equal(nest);
+          expect(flowCodec.tables.levelPath(flow.unknown![0].level)).to.deep.equal(nest);
           expect(encode(flow)).to.deep.equal(bytes);
           expect(encode(flow.clone())).to.deep.equal(bytes);
           expect(encode(Flow.from(JSON.parse(JSON.stringify(flow))))).to.deep.equal(bytes);

@@ -2,6 +2,7 @@
 
 import { EXPECTATION_ATTRIBUTES } from '../../src/ctnetlink/attributes/expectation.ts';
 import type { ExpectationInit } from '../../src/ctnetlink/attributes/expectation-properties.ts';
+import { readAttributes } from '../../src/ctnetlink/codec/read.ts';
 import { Expectation, expectationCodec } from '../../src/ctnetlink/expectation.ts';
 import { viewOf } from '../../src/netlink/byteorder.ts';
 import { Writer } from '../../src/netlink/writer.ts';
@@ -23,6 +24,6 @@ export function encodeExpectation(expectation: Expectation): Uint8Array {
 
 export function decodeAttributes(attributes: Uint8Array): Expectation {
   const expectation = new Expectation();
-  expectationCodec.read(viewOf(attributes), 0, attributes.length, expectation);
+  readAttributes(expectationCodec.tables, viewOf(attributes), 0, attributes.length, expectation);
   return expectation;
 }

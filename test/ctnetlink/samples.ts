@@ -6,6 +6,7 @@ import { formatIpv6 } from '../../src/ctnetlink/address.ts';
 import { ATTRIBUTES, type AttributeRow, type WirePath } from '../../src/ctnetlink/attributes/flow.ts';
 import type { FlowInit } from '../../src/ctnetlink/attributes/flow-properties.ts';
 import type { KindName } from '../../src/ctnetlink/attributes/kinds.ts';
+import { readAttributes } from '../../src/ctnetlink/codec/read.ts';
 import { Flow, flowCodec } from '../../src/ctnetlink/flow.ts';
 import { HOST_LITTLE_ENDIAN, viewOf } from '../../src/netlink/byteorder.ts';
 import { Writer } from '../../src/netlink/writer.ts';
@@ -107,7 +108,7 @@ export function encode(flow: Flow): Uint8Array {
 
 export function decode(attributes: Uint8Array): Flow {
   const flow = new Flow();
-  flowCodec.read(viewOf(attributes), 0, attributes.length, flow);
+  readAttributes(flowCodec.tables, viewOf(attributes), 0, attributes.length, flow);
   return flow;
 }
 

@@ -144,7 +144,7 @@ export class Schema {
     }
     if (source.unknown !== undefined) {
       json.unknown = source.unknown.map(({ level, type, value }) => ({
-        path: this.#codec.levelPath(level),
+        path: this.#codec.tables.levelPath(level),
         type,
         value: toHex(value),
       }));
@@ -258,8 +258,8 @@ export class Schema {
 
   /** The nest of an unknown attribute: by its path, or in an attribute of an object of this kind by its number. */
   #levelOf({ path, level }: { path?: unknown; level?: unknown }): number | undefined {
-    if (Array.isArray(path)) return this.#codec.levelOf(path);
-    return path === undefined && this.#codec.isLevel(level) ? level : undefined;
+    if (Array.isArray(path)) return this.#codec.tables.levelOf(path);
+    return path === undefined && this.#codec.tables.isLevel(level) ? level : undefined;
   }
 
   #unknownFrom(value: unknown, argument: string): UnknownAttribute[] {

@@ -1,5 +1,6 @@
 /** Reading attributes into slots: the loop that every dumped flow goes through. */
 import { HOST_LITTLE_ENDIAN } from '../../netlink/byteorder.ts';
+import { DecodeError } from '../../netlink/errors.ts';
 import { nlattrLength, readString } from '../../netlink/nlattr.ts';
 import type { NLA_HDRLEN, NLA_TYPE_MASK } from '../../uapi/netlink.ts';
 import type {
@@ -16,7 +17,6 @@ import type {
   OP_U32_HOST,
   OP_U64,
   SlotHolder,
-  SlotValue,
 } from '../attributes/kinds.ts';
 import {
   type EXACT,
@@ -34,18 +34,24 @@ const ends = new Int32Array(8);
 const bases = new Int32Array(8);
 
 /**
+ * Reads the attributes from `from` to `to` into the slots of the target.
+ * @throws DecodeError for a broken length, with the path to it. Nothing else is an error.
+ */
+export function readAttributes(tables: Tables, view: DataView, from: number, to: number, target: SlotHolder): void {
+  try {
+    readNests(tables, view, from, to, target);
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+    throw error.within(tables.pathTo(view, from, to, error.offset));
+  }
+}
+
+/**
  * Nests are entered without a call: `depth` counts how many are open, and the two stacks keep where each outer one goes
  * on. Numbers are literals here, and the compiler checks each against its name: V8 folds neither imported constants nor
  * case labels made of them, and the loop takes 40 % longer with names.
  */
-export function readAttributes(
-  tables: Tables,
-  rare: readonly SlotValue[],
-  view: DataView,
-  from: number,
-  to: number,
-  target: SlotHolder,
-): void {
+function readNests(tables: Tables, view: DataView, from: number, to: number, target: SlotHolder): void {
   const { entries } = tables;
   let { slots } = target;
   const little = HOST_LITTLE_ENDIAN;
@@ -89,7 +95,7 @@ export function readAttributes(
       continue;
     }
     if (slot >= slots.length) {
-      slots = slots.concat(rare);
+      slots = slots.concat(tables.rareSlots);
       target.slots = slots;
     }
     switch (op) {

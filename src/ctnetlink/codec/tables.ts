@@ -8,7 +8,7 @@ import { DecodeError } from '../../netlink/errors.ts';
 import { align4 } from '../../netlink/nlmsg.ts';
 import { NLA_HDRLEN, NLA_TYPE_MASK } from '../../uapi/netlink.ts';
 import * as cta from '../../uapi/nfnetlink_conntrack.ts';
-import { KINDS, type Kind, OP_NEST, OP_SKIP, OP_U32_AS_U64, OP_UNKNOWN } from '../attributes/kinds.ts';
+import { KINDS, type Kind, OP_NEST, OP_SKIP, OP_U32_AS_U64, OP_UNKNOWN, type SlotValue } from '../attributes/kinds.ts';
 import type { AttributeRow } from '../attributes/row.ts';
 import type { WirePath } from '../attributes/wire-path.ts';
 
@@ -52,6 +52,8 @@ export interface Subsystem {
 
 export class Tables {
   readonly rows: readonly AttributeRow[];
+  /** The rare slots, with nothing set. */
+  readonly rareSlots: readonly SlotValue[];
   /** [level * 32 + type] -> entry */
   readonly entries: Int32Array;
   readonly program: Int32Array;
@@ -62,8 +64,9 @@ export class Tables {
   readonly #levels: Level[] = [{ path: [], members: [] }];
   readonly #levelOf = new Map<string, number>([['', 0]]);
 
-  constructor({ rows, writeOrder, padding }: Subsystem) {
+  constructor({ rows, commonSlots, writeOrder, padding }: Subsystem) {
     this.rows = rows;
+    this.rareSlots = new Array<SlotValue>(rows.length - commonSlots).fill(undefined);
     // The second of two rows that share an attribute lies in the slot behind the first.
     const placed = writeOrder
       .map((slot) => [slot, rows[slot]] as const)
@@ -89,14 +92,17 @@ export class Tables {
     this.varying = [...rows.keys()].filter((slot) => KINDS[rows[slot].kind].size === undefined);
   }
 
+  /** The names of the nests around an unknown attribute. */
   levelPath(level: number): WirePath {
     return this.#levels[level].path;
   }
 
+  /** There is a nest with this number. */
   isLevel(level: unknown): level is number {
     return Number.isInteger(level) && (level as number) >= 0 && (level as number) < this.#levels.length;
   }
 
+  /** The number of the nest with these names, or undefined when there is no such nest. */
   levelOf(path: readonly string[]): number | undefined {
     return this.#levelOf.get(path.join());
   }

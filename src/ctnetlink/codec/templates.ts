@@ -31,7 +31,7 @@ const MISSED = 64;
 
 /** Writes slots as attributes. */
 export class TemplateWriter {
-  readonly #tables: Tables;
+  readonly tables: Tables;
   readonly #templates: Template[] = [];
   /** The one that fitted last. */
   #last = 0;
@@ -44,7 +44,7 @@ export class TemplateWriter {
   readonly #shape: Int32Array;
 
   constructor(tables: Tables) {
-    this.#tables = tables;
+    this.tables = tables;
     this.#shape = new Int32Array(((tables.rows.length + 31) >> 5) + 1);
   }
 
@@ -58,7 +58,7 @@ export class TemplateWriter {
     const { slots } = source;
     const start = writer.length;
     if (source.unknown !== undefined || this.#isHopeless()) {
-      writeAttributes(this.#tables, writer, source);
+      writeAttributes(this.tables, writer, source);
       return;
     }
     const hash = this.#measure(slots);
@@ -75,7 +75,7 @@ export class TemplateWriter {
       }
       return;
     }
-    const count = writeAttributes(this.#tables, writer, source);
+    const count = writeAttributes(this.tables, writer, source);
     this.#keep(hash, slots, writer, start, count);
     this.#misses++;
   }
@@ -88,7 +88,7 @@ export class TemplateWriter {
   /** Measures the shape and returns a hash of it, and of what Template.fixed has. */
   #measure(slots: readonly SlotValue[]): number {
     const shape = this.#shape;
-    const { protocols, varying } = this.#tables;
+    const { protocols, varying } = this.tables;
     let hash = 0;
     let word = 0;
     for (let base = 0; word < shape.length - 1; base += 32, word++) {
@@ -134,7 +134,7 @@ export class TemplateWriter {
 
   #fits({ shape, fixed }: Template, slots: readonly SlotValue[]): boolean {
     for (let word = 0; word < shape.length; word++) if (shape[word] !== this.#shape[word]) return false;
-    const { varying } = this.#tables;
+    const { varying } = this.tables;
     for (let i = 0; i < fixed.length; i++) if (fixed[i] !== fixedOf(slots[varying[i]])) return false;
     return true;
   }
@@ -157,7 +157,7 @@ export class TemplateWriter {
         return;
       }
     }
-    const { varying } = this.#tables;
+    const { varying } = this.tables;
     templates[place] = {
       hash,
       shape: this.#shape.slice(),
