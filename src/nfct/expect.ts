@@ -19,6 +19,7 @@ import { checkInteger, describe } from '../netlink/check.ts';
 import * as attr from '../uapi/libnetfilter_conntrack.ts';
 import { NFCT_HELPER_NAME_MAX } from '../uapi/libnetfilter_conntrack.ts';
 import { checkConntrack } from './conntrack.ts';
+import { MAX } from './value.ts';
 
 /** What nfexp_set_attr takes and nfexp_get_attr gives: the tuples are conntrack objects. */
 export type ExpectAttrValue = number | string | Flow;
@@ -49,8 +50,6 @@ const PLACES: readonly Place[] = (() => {
   scalar(attr.ATTR_EXP_FN, 'ATTR_EXP_FN', 'string', 'fn');
   return places;
 })();
-
-const MAX = { u8: 0xff, u16: 0xffff, u32: 0xffffffff } as const;
 
 function placeOf(type: number): Place {
   const place = PLACES[type];

@@ -6,7 +6,6 @@ import { slotOfId } from '../ctnetlink/slots.ts';
 import { checkInteger, describe } from '../netlink/check.ts';
 import { UnsupportedError } from '../netlink/errors.ts';
 import * as attr from '../uapi/libnetfilter_conntrack.ts';
-import * as grp from '../uapi/libnetfilter_conntrack.ts';
 import { AF_INET, AF_INET6 } from '../uapi/socket.ts';
 import { checkConntrack, writeAttribute } from './conntrack.ts';
 import { attrName, fromSlots, toSlot } from './value.ts';
@@ -112,32 +111,32 @@ function either(ipv4: number, ipv6: number): Group {
 const { ATTR_ORIG_L3PROTO, ATTR_REPL_L3PROTO, ATTR_MASTER_L3PROTO } = attr;
 
 const GROUPS: Readonly<Record<number, Group>> = {
-  [grp.ATTR_GRP_ORIG_IPV4]: addresses(attr.ATTR_ORIG_IPV4_SRC, attr.ATTR_ORIG_IPV4_DST, ATTR_ORIG_L3PROTO, AF_INET),
-  [grp.ATTR_GRP_REPL_IPV4]: addresses(attr.ATTR_REPL_IPV4_SRC, attr.ATTR_REPL_IPV4_DST, ATTR_REPL_L3PROTO, AF_INET),
-  [grp.ATTR_GRP_ORIG_IPV6]: addresses(attr.ATTR_ORIG_IPV6_SRC, attr.ATTR_ORIG_IPV6_DST, ATTR_ORIG_L3PROTO, AF_INET6),
-  [grp.ATTR_GRP_REPL_IPV6]: addresses(attr.ATTR_REPL_IPV6_SRC, attr.ATTR_REPL_IPV6_DST, ATTR_REPL_L3PROTO, AF_INET6),
-  [grp.ATTR_GRP_ORIG_PORT]: ports(attr.ATTR_ORIG_PORT_SRC, attr.ATTR_ORIG_PORT_DST, attr.ATTR_ORIG_L4PROTO),
-  [grp.ATTR_GRP_REPL_PORT]: ports(attr.ATTR_REPL_PORT_SRC, attr.ATTR_REPL_PORT_DST, attr.ATTR_REPL_L4PROTO),
-  [grp.ATTR_GRP_ICMP]: ICMP,
-  [grp.ATTR_GRP_MASTER_IPV4]: addresses(
+  [attr.ATTR_GRP_ORIG_IPV4]: addresses(attr.ATTR_ORIG_IPV4_SRC, attr.ATTR_ORIG_IPV4_DST, ATTR_ORIG_L3PROTO, AF_INET),
+  [attr.ATTR_GRP_REPL_IPV4]: addresses(attr.ATTR_REPL_IPV4_SRC, attr.ATTR_REPL_IPV4_DST, ATTR_REPL_L3PROTO, AF_INET),
+  [attr.ATTR_GRP_ORIG_IPV6]: addresses(attr.ATTR_ORIG_IPV6_SRC, attr.ATTR_ORIG_IPV6_DST, ATTR_ORIG_L3PROTO, AF_INET6),
+  [attr.ATTR_GRP_REPL_IPV6]: addresses(attr.ATTR_REPL_IPV6_SRC, attr.ATTR_REPL_IPV6_DST, ATTR_REPL_L3PROTO, AF_INET6),
+  [attr.ATTR_GRP_ORIG_PORT]: ports(attr.ATTR_ORIG_PORT_SRC, attr.ATTR_ORIG_PORT_DST, attr.ATTR_ORIG_L4PROTO),
+  [attr.ATTR_GRP_REPL_PORT]: ports(attr.ATTR_REPL_PORT_SRC, attr.ATTR_REPL_PORT_DST, attr.ATTR_REPL_L4PROTO),
+  [attr.ATTR_GRP_ICMP]: ICMP,
+  [attr.ATTR_GRP_MASTER_IPV4]: addresses(
     attr.ATTR_MASTER_IPV4_SRC,
     attr.ATTR_MASTER_IPV4_DST,
     ATTR_MASTER_L3PROTO,
     AF_INET,
   ),
-  [grp.ATTR_GRP_MASTER_IPV6]: addresses(
+  [attr.ATTR_GRP_MASTER_IPV6]: addresses(
     attr.ATTR_MASTER_IPV6_SRC,
     attr.ATTR_MASTER_IPV6_DST,
     ATTR_MASTER_L3PROTO,
     AF_INET6,
   ),
-  [grp.ATTR_GRP_MASTER_PORT]: ports(attr.ATTR_MASTER_PORT_SRC, attr.ATTR_MASTER_PORT_DST, attr.ATTR_MASTER_L4PROTO),
-  [grp.ATTR_GRP_ORIG_COUNTERS]: counters(attr.ATTR_ORIG_COUNTER_PACKETS, attr.ATTR_ORIG_COUNTER_BYTES),
-  [grp.ATTR_GRP_REPL_COUNTERS]: counters(attr.ATTR_REPL_COUNTER_PACKETS, attr.ATTR_REPL_COUNTER_BYTES),
-  [grp.ATTR_GRP_ORIG_ADDR_SRC]: either(attr.ATTR_ORIG_IPV4_SRC, attr.ATTR_ORIG_IPV6_SRC),
-  [grp.ATTR_GRP_ORIG_ADDR_DST]: either(attr.ATTR_ORIG_IPV4_DST, attr.ATTR_ORIG_IPV6_DST),
-  [grp.ATTR_GRP_REPL_ADDR_SRC]: either(attr.ATTR_REPL_IPV4_SRC, attr.ATTR_REPL_IPV6_SRC),
-  [grp.ATTR_GRP_REPL_ADDR_DST]: either(attr.ATTR_REPL_IPV4_DST, attr.ATTR_REPL_IPV6_DST),
+  [attr.ATTR_GRP_MASTER_PORT]: ports(attr.ATTR_MASTER_PORT_SRC, attr.ATTR_MASTER_PORT_DST, attr.ATTR_MASTER_L4PROTO),
+  [attr.ATTR_GRP_ORIG_COUNTERS]: counters(attr.ATTR_ORIG_COUNTER_PACKETS, attr.ATTR_ORIG_COUNTER_BYTES),
+  [attr.ATTR_GRP_REPL_COUNTERS]: counters(attr.ATTR_REPL_COUNTER_PACKETS, attr.ATTR_REPL_COUNTER_BYTES),
+  [attr.ATTR_GRP_ORIG_ADDR_SRC]: either(attr.ATTR_ORIG_IPV4_SRC, attr.ATTR_ORIG_IPV6_SRC),
+  [attr.ATTR_GRP_ORIG_ADDR_DST]: either(attr.ATTR_ORIG_IPV4_DST, attr.ATTR_ORIG_IPV6_DST),
+  [attr.ATTR_GRP_REPL_ADDR_SRC]: either(attr.ATTR_REPL_IPV4_SRC, attr.ATTR_REPL_IPV6_SRC),
+  [attr.ATTR_GRP_REPL_ADDR_DST]: either(attr.ATTR_REPL_IPV4_DST, attr.ATTR_REPL_IPV6_DST),
 };
 
 /** The ATTR_ of a group: those of its fields and its protocol, or of its two addresses. */
@@ -152,7 +151,7 @@ const SLOTS: Readonly<Record<number, readonly number[]>> = Object.fromEntries(
 );
 
 function groupOf(type: number): Group {
-  return GROUPS[checkInteger(type, grp.ATTR_GRP_MAX - 1, 'type')];
+  return GROUPS[checkInteger(type, attr.ATTR_GRP_MAX - 1, 'type')];
 }
 
 /**

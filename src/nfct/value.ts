@@ -25,11 +25,12 @@ function formIn({ kind }: AttributeRow): Form {
 }
 
 const FORMS: readonly Form[] = ATTRIBUTES.map(formIn);
-const MAX = { u8: 0xff, u16: 0xffff, u32: 0xffffffff } as const;
+/** The largest value of each form. */
+export const MAX = { u8: 0xff, u16: 0xffff, u32: 0xffffffff } as const;
 
 const NAMES: readonly string[] = (() => {
   const names: string[] = [];
-  for (const [name, id] of Object.entries(attr)) names[id] = name;
+  for (const [name, id] of Object.entries(attr)) if (/^ATTR_(?!EXP_|GRP_)/.test(name)) names[id] = name;
   return names;
 })();
 
