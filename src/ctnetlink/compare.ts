@@ -3,17 +3,10 @@
  * of them has. What the kernel counts (packets, bytes, times, use), NAT, helpers and sequence adjustments are never
  * compared.
  */
-import {
-  IPPROTO_DCCP,
-  IPPROTO_ICMP,
-  IPPROTO_ICMPV6,
-  IPPROTO_SCTP,
-  IPPROTO_TCP,
-  IPPROTO_UDP,
-  IPPROTO_UDPLITE,
-} from '../uapi/in.ts';
+
 import { type SlotValue, sameValue } from './attributes/kinds.ts';
 import type { Flow } from './flow.ts';
+import { ICMP_PROTOCOLS, PORT_PROTOCOLS } from './protocols.ts';
 import {
   DCCP_STATE,
   ID,
@@ -64,14 +57,13 @@ export function tupleComparison(
   { family, proto, src4, dst4, src6, dst6, zone, sport, dport }: TupleSlots,
   { icmpType, icmpCode, icmpId }: TupleSlots,
 ): TupleComparison {
-  const withPorts = [IPPROTO_TCP, IPPROTO_UDP, IPPROTO_UDPLITE, IPPROTO_SCTP, IPPROTO_DCCP];
   return {
     proto,
     always: [family, proto, src4, dst4, src6, dst6],
     zeros: [zone],
     ofProtocol: new Map<SlotValue, readonly number[]>([
-      ...withPorts.map((number) => [number, [sport, dport]] as const),
-      ...[IPPROTO_ICMP, IPPROTO_ICMPV6].map((number) => [number, [icmpType, icmpCode, icmpId]] as const),
+      ...PORT_PROTOCOLS.map((number) => [number, [sport, dport]] as const),
+      ...ICMP_PROTOCOLS.map((number) => [number, [icmpType, icmpCode, icmpId]] as const),
     ]),
   };
 }

@@ -1,10 +1,8 @@
 /** A tuple in one line, for messages. */
 import { formatIpv4, formatIpv6 } from './address.ts';
 import type { SlotValue } from './attributes/kinds.ts';
-import { inverse, PROTOCOLS } from './names.ts';
+import { PROTOCOL_NAMES } from './names.ts';
 import type { TupleSlots } from './slots.ts';
-
-const NAMES = inverse(PROTOCOLS);
 
 /**
  * 'udp 192.0.2.1:5353 -> 198.51.100.2:53', 'icmp 192.0.2.1 -> 198.51.100.2 type 8 code 0 id 9', '47 2001:db8::1 ->
@@ -13,7 +11,7 @@ const NAMES = inverse(PROTOCOLS);
 export function describeTuple(slots: readonly SlotValue[], tuple: TupleSlots): string {
   const { src4, src6, dst4, dst6, proto, sport, dport } = tuple;
   const number = slots[proto] as number | undefined;
-  const protocol = number === undefined ? '?' : (NAMES[number] ?? number);
+  const protocol = number === undefined ? '?' : (PROTOCOL_NAMES[number] ?? number);
   const source = end(slots[src4], slots[src6], slots[sport]);
   return `${protocol} ${source} -> ${end(slots[dst4], slots[dst6], slots[dport])}${icmp(slots, tuple)}`;
 }

@@ -1,8 +1,10 @@
 /** A text for the tuple and zone that the kernel knows a flow by. */
+
 import { formatIpv4, formatIpv6 } from './address.ts';
 import type { SlotValue } from './attributes/kinds.ts';
+import { partsOf } from './protocols.ts';
 import { ID, ORIG } from './slots.ts';
-import { checkTuple, origZone, partsOf } from './tuple.ts';
+import { checkTuple, origZone } from './tuple.ts';
 
 /**
  * Zone, protocol, source, destination, and what the protocol has, with slashes between them. Numbers, because a

@@ -41,7 +41,7 @@ function typeOf(header: nlmsghdr): EventType | undefined {
  * The family is in nfgenmsg, for every tuple of the message. Tuples of the kernel have a protocol; a filter may have a
  * single address.
  */
-function implyFamily(slots: SlotValue[], tuple: TupleSlots, family: number): void {
+function setFamily(slots: SlotValue[], tuple: TupleSlots, family: number): void {
   const { src4, dst4, src6, dst6 } = tuple;
   if (slots[tuple.proto] !== undefined || (slots[src4] ?? slots[dst4] ?? slots[src6] ?? slots[dst6]) !== undefined) {
     slots[tuple.family] = family;
@@ -65,9 +65,9 @@ export function decodeFlowAttributes(view: DataView, start: number, end: number,
   readAttributes(flowCodec.tables, view, start, end, flow);
   if (family === AF_INET || family === AF_INET6) {
     const { slots } = flow;
-    implyFamily(slots, ORIG, family);
-    implyFamily(slots, REPLY, family);
-    implyFamily(slots, MASTER, family);
+    setFamily(slots, ORIG, family);
+    setFamily(slots, REPLY, family);
+    setFamily(slots, MASTER, family);
   }
   return flow;
 }
@@ -83,8 +83,7 @@ export function decodeExpectation(view: DataView, offset: number, end: number): 
   readAttributes(expectationCodec.tables, view, start, end, expectation);
   const family = view.getUint8(start - NFGENMSG_LEN);
   if (family === AF_INET || family === AF_INET6) {
-    for (const tuple of [EXPECTED, EXPECT_MASTER, EXPECT_MASK, EXPECT_NAT])
-      implyFamily(expectation.slots, tuple, family);
+    for (const tuple of [EXPECTED, EXPECT_MASTER, EXPECT_MASK, EXPECT_NAT]) setFamily(expectation.slots, tuple, family);
   }
   return expectation;
 }

@@ -127,3 +127,5 @@ export function inverse(names: Readonly<Record<string, number>>): readonly (stri
   for (const [name, number] of Object.entries(names)) inverted[number] ??= name;
   return inverted;
 }
+
+export const PROTOCOL_NAMES = inverse(PROTOCOLS);

@@ -3,7 +3,8 @@
 import * as ipproto from '../uapi/in.ts';
 import type { SlotValue } from './attributes/kinds.ts';
 import { ICMP_ANSWERS, ICMPV6_ANSWERS } from './icmp.ts';
-import { inverse, PROTOCOLS } from './names.ts';
+import { PROTOCOL_NAMES } from './names.ts';
+import { demandedParts, type Part, PORTS } from './protocols.ts';
 import { ORIG, type TupleSlots, ZONE } from './slots.ts';
 
 /** Sets the addresses and protocols of `to` to the inverse of `from`, as an answer has them. */
@@ -67,38 +68,9 @@ export function origZone(slots: readonly SlotValue[]): number {
   return (slots[ZONE] || slots[ORIG.zone] || 0) as number;
 }
 
-const PROTOCOL_NAMES = inverse(PROTOCOLS);
-
-type Part = 'sport' | 'dport' | 'icmpType' | 'icmpCode' | 'icmpId';
-const PORTS: readonly Part[] = ['sport', 'dport'];
-const NONE: readonly Part[] = [];
-const ICMP: readonly Part[] = ['icmpType', 'icmpCode', 'icmpId'];
-
-/**
- * What the kernel demands of a tuple beside its addresses, by protocol. Linux 6.18 has no DCCP any more, and demands
- * nothing of it.
- */
-const PARTS: Readonly<Record<number, readonly Part[] | undefined>> = {
-  [ipproto.IPPROTO_TCP]: PORTS,
-  [ipproto.IPPROTO_UDP]: PORTS,
-  [ipproto.IPPROTO_UDPLITE]: PORTS,
-  [ipproto.IPPROTO_SCTP]: PORTS,
-  [ipproto.IPPROTO_GRE]: PORTS,
-  [ipproto.IPPROTO_ICMP]: ICMP,
-  [ipproto.IPPROTO_ICMPV6]: ICMP,
-};
-
 /** The kernel demands ports of its protocol, or the keys of GRE. */
 export function hasPorts(slots: readonly SlotValue[], { proto }: TupleSlots): boolean {
-  return PARTS[slots[proto] as number] === PORTS;
-}
-
-/**
- * The parts of a tuple that the kernel compares beside addresses and protocol. Kernels before 6.18 track DCCP, and
- * report its ports.
- */
-export function partsOf(protocol: number): readonly Part[] {
-  return protocol === ipproto.IPPROTO_DCCP ? PORTS : (PARTS[protocol] ?? NONE);
+  return demandedParts(slots[proto] as number) === PORTS;
 }
 
 /** A tuple without what its protocol has: the kernel would answer EINVAL. */
@@ -121,8 +93,8 @@ export function checkTuple(slots: readonly SlotValue[], tuple: TupleSlots, argum
           ? 'proto'
           : undefined;
   if (missing !== undefined) throw new TypeError(`${argument}.${tuple.group}.${missing} is required`);
-  const parts = PARTS[slots[proto] as number];
-  if (parts === undefined || known) return;
+  if (known) return;
+  const parts = demandedParts(slots[proto] as number);
   for (let i = 0; i < parts.length; i++)
     if (slots[tuple[parts[i]]] === undefined) throw incomplete(slots, tuple, argument, parts);
 }

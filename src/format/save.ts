@@ -2,10 +2,10 @@
  * A flow as the options of conntrack(8) that would make it, to the letter as conntrack -o save prints it: a line that
  * conntrack -R takes. Marks and labels are not in it, because conntrack(8) leaves them out.
  */
-import { formatIpv4, formatIpv6 } from '../ctnetlink/address.ts';
+
 import { type SlotValue, sameValue } from '../ctnetlink/attributes/kinds.ts';
 import type { Flow } from '../ctnetlink/flow.ts';
-import { PROTOCOLS } from '../ctnetlink/names.ts';
+import { PORT_PROTOCOLS } from '../ctnetlink/protocols.ts';
 import {
   DCCP_ROLE,
   DCCP_STATE,
@@ -27,10 +27,8 @@ import { IPS_DST_NAT, IPS_SRC_NAT } from '../uapi/nf_conntrack_common.ts';
 import { AF_INET } from '../uapi/socket.ts';
 import { DCCP_STATE_NAMES, PROTOCOL_NAMES, SCTP_STATE_NAMES, TCP_STATE_NAMES } from './names.ts';
 import { checkFlow } from './options.ts';
+import { ipv4, ipv6 } from './tuple.ts';
 
-const PORT_PROTOCOLS = new Set<SlotValue>(
-  [...Object.values(PROTOCOLS)].filter((n) => n !== IPPROTO_ICMP && n !== IPPROTO_ICMPV6 && n !== IPPROTO_GRE),
-);
 /** In the order in which they are printed. */
 const STATUSES = (['EXPECTED', 'SEEN_REPLY', 'ASSURED', 'FIXED_TIMEOUT'] as const).map(
   (name) => [name, STATUS_BITS[name]] as const,
@@ -68,14 +66,6 @@ function destination(slots: readonly SlotValue[], { family, dst4, dst6 }: TupleS
   return slots[family] === AF_INET ? ipv4(slots[dst4]) : ipv6(slots[dst6]);
 }
 
-function ipv4(address: SlotValue): string {
-  return formatIpv4((address ?? 0) as number);
-}
-
-function ipv6(address: SlotValue): string {
-  return address === undefined ? '::' : formatIpv6(address as Uint8Array);
-}
-
 function differ(slots: readonly SlotValue[], four: boolean, a4: number, a6: number, b4: number, b6: number): boolean {
   return four ? slots[a4] !== slots[b4] : !sameValue(slots[a6], slots[b6]);
 }
@@ -84,7 +74,7 @@ function protocol(slots: readonly SlotValue[]): string {
   const number = slots[ORIG.proto] as number;
   const name = PROTOCOL_NAMES[number];
   let text = ` -p ${name === 'unknown' ? number : name}`;
-  if (PORT_PROTOCOLS.has(number)) {
+  if (PORT_PROTOCOLS.includes(number)) {
     if (slots[ORIG.sport] !== undefined) text += ` --sport ${slots[ORIG.sport]}`;
     if (slots[ORIG.dport] !== undefined) text += ` --dport ${slots[ORIG.dport]}`;
     if (slots[REPLY.sport] !== undefined) text += ` --reply-port-src ${slots[REPLY.sport]}`;

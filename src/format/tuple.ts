@@ -1,8 +1,10 @@
 /** What the texts of a tuple, plain and XML, are made of. What is not set is 0, as in C. */
+
 import { formatIpv4, formatIpv6 } from '../ctnetlink/address.ts';
 import type { SlotValue } from '../ctnetlink/attributes/kinds.ts';
+import { ICMP_PROTOCOLS, PORT_PROTOCOLS } from '../ctnetlink/protocols.ts';
 import type { TupleSlots } from '../ctnetlink/slots.ts';
-import * as ipproto from '../uapi/in.ts';
+import { IPPROTO_GRE } from '../uapi/in.ts';
 import { AF_INET, AF_INET6 } from '../uapi/socket.ts';
 
 /** The parts of a tuple that depend on its protocol. */
@@ -11,14 +13,9 @@ const SHAPE_ICMP = 2;
 const SHAPE_GRE = 3;
 /** By protocol number; 0: nothing. */
 const SHAPES = new Uint8Array(256);
-SHAPES[ipproto.IPPROTO_TCP] = SHAPE_PORTS;
-SHAPES[ipproto.IPPROTO_UDP] = SHAPE_PORTS;
-SHAPES[ipproto.IPPROTO_UDPLITE] = SHAPE_PORTS;
-SHAPES[ipproto.IPPROTO_SCTP] = SHAPE_PORTS;
-SHAPES[ipproto.IPPROTO_DCCP] = SHAPE_PORTS;
-SHAPES[ipproto.IPPROTO_ICMP] = SHAPE_ICMP;
-SHAPES[ipproto.IPPROTO_ICMPV6] = SHAPE_ICMP;
-SHAPES[ipproto.IPPROTO_GRE] = SHAPE_GRE;
+for (const protocol of PORT_PROTOCOLS) SHAPES[protocol] = SHAPE_PORTS;
+for (const protocol of ICMP_PROTOCOLS) SHAPES[protocol] = SHAPE_ICMP;
+SHAPES[IPPROTO_GRE] = SHAPE_GRE;
 
 /**
  * Addresses and ports, or what the protocol has instead of those, behind these names of the addresses (` src=`,
@@ -66,10 +63,11 @@ function hex(key: SlotValue): string {
   return `0x${((key ?? 0) as number).toString(16)}`;
 }
 
-function ipv4(address: SlotValue): string {
+/** What is not set is 0, as in C. */
+export function ipv4(address: SlotValue): string {
   return formatIpv4((address ?? 0) as number);
 }
 
-function ipv6(address: SlotValue): string {
+export function ipv6(address: SlotValue): string {
   return address === undefined ? '::' : formatIpv6(address as Uint8Array);
 }

@@ -1,7 +1,9 @@
 /** Options of an object: they invert its tuples, undo its NAT, or detect NAT from the tuples. */
 
+import { ANY_IPV6 } from '../ctnetlink/address.ts';
 import { type SlotValue, sameValue } from '../ctnetlink/attributes/kinds.ts';
 import { type Flow, flowCodec } from '../ctnetlink/flow.ts';
+import { WITH_PORTS } from '../ctnetlink/protocols.ts';
 import { ORIG, REPLY, STATUS, type TupleSlots } from '../ctnetlink/slots.ts';
 import { turnRound } from '../ctnetlink/tuple.ts';
 import { checkInteger } from '../netlink/check.ts';
@@ -19,9 +21,7 @@ import {
 import { IPS_DST_NAT_DONE, IPS_SRC_NAT_DONE } from '../uapi/nf_conntrack_common.ts';
 import { AF_INET, AF_INET6 } from '../uapi/socket.ts';
 import { checkConntrack, writeAttribute } from './conntrack.ts';
-import { copyWhole, icmpAnswer, PORT_PROTOCOLS } from './tuple.ts';
-
-const ANY_IPV6 = new Uint8Array(16);
+import { copyWhole, icmpAnswer } from './tuple.ts';
 
 /** Two ends of one translation, which are equal where there is none. */
 interface Ends {
@@ -124,7 +124,7 @@ function undo(ct: Flow, { endsOf }: Translation): void {
 
 function turn({ slots }: Flow, from: TupleSlots, to: TupleSlots): void {
   turnRound(slots, from, to);
-  if (PORT_PROTOCOLS.has(slots[from.proto])) {
+  if (WITH_PORTS.has(slots[from.proto])) {
     slots[to.sport] = slots[from.dport];
     slots[to.dport] = slots[from.sport];
   }

@@ -1,9 +1,15 @@
 /** Requests of nfnetlink: an nlmsghdr, an nfgenmsg, and the attributes as the subsystem above writes them. */
+
 import { type Operation, operation, type Request } from '../netlink/request.ts';
 import type { Writer } from '../netlink/writer.ts';
+import { NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST } from '../uapi/netlink.ts';
 import { NFGENMSG_LEN, NFNETLINK_V0 } from '../uapi/nfnetlink.ts';
 import { AF_UNSPEC } from '../uapi/socket.ts';
 import { nfnlType } from './nfgenmsg.ts';
+
+/** The flags of a request that the kernel answers with an ACK, and of a dump. */
+export const ACK = NLM_F_REQUEST | NLM_F_ACK;
+export const DUMP = NLM_F_REQUEST | NLM_F_DUMP;
 
 /** A message (IPCTNL_MSG_*), its flags (NLM_F_*) and how it is answered; what replies may be repeated. */
 type Row = readonly [message: number, flags: number, answers?: { replies?: boolean; repeatable?: boolean }];

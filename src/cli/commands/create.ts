@@ -1,23 +1,19 @@
 /** -I and -A of flows. */
+
 import { LabelsError } from '../../conntrack/created-labels.ts';
 import type { SlotValue } from '../../ctnetlink/attributes/kinds.ts';
 import { Flow } from '../../ctnetlink/flow.ts';
+import { ICMP_PROTOCOLS, WITH_PORTS } from '../../ctnetlink/protocols.ts';
 import { MARK, ORIG, REPLY, slotOfProperty, type TupleSlots } from '../../ctnetlink/slots.ts';
 import { beLiberal } from '../../ctnetlink/tcp-flags.ts';
 import { completeFrom, hasAddress } from '../../ctnetlink/tuple.ts';
 import { KernelError } from '../../netlink/errors.ts';
 import { EEXIST, EINVAL } from '../../uapi/errno.ts';
-import * as ipproto from '../../uapi/in.ts';
+import { IPPROTO_TCP } from '../../uapi/in.ts';
 import { AF_INET } from '../../uapi/socket.ts';
 import type { NatWanted, Settings } from '../options/settings.ts';
 import { complain } from '../output.ts';
 import type { Context } from './context.ts';
-
-const WITH_PORTS = new Set([
-  ...[ipproto.IPPROTO_TCP, ipproto.IPPROTO_UDP, ipproto.IPPROTO_UDPLITE],
-  ...[ipproto.IPPROTO_SCTP, ipproto.IPPROTO_DCCP, ipproto.IPPROTO_GRE],
-]);
-const ICMP = new Set([ipproto.IPPROTO_ICMP, ipproto.IPPROTO_ICMPV6]);
 
 /**
  * The flow of the settings, made whole: what the options describe. One direction follows from the other where no
@@ -32,7 +28,7 @@ export function described(settings: Settings): Flow {
   if (mark !== undefined) slots[MARK] = mark.value | 0;
   if (!hasAddress(slots, ORIG)) completeOrig(slots);
   else completeReply(slots, nat);
-  if (slots[ORIG.proto] === ipproto.IPPROTO_TCP) beLiberal(slots);
+  if (slots[ORIG.proto] === IPPROTO_TCP) beLiberal(slots);
   setNat(flow, 'snat', nat.src);
   setNat(flow, 'dnat', nat.dst);
   return labelsAdd === undefined ? flow : Flow.from({ ...flow.toJSON(), labels: labelsAdd });
@@ -89,7 +85,7 @@ function fillPorts(slots: SlotValue[], { proto, sport, dport, icmpId }: TupleSlo
   if (WITH_PORTS.has(number)) {
     slots[sport] ??= 0;
     slots[dport] ??= 0;
-  } else if (ICMP.has(number)) {
+  } else if (ICMP_PROTOCOLS.includes(number)) {
     slots[icmpId] ??= 0;
   }
 }

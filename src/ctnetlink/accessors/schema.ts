@@ -114,7 +114,7 @@ export class Schema {
       } else throw this.#noProperty(argument, key);
     }
     for (const mask of noMasks) this.#checkMask(target, mask, argument);
-    for (const tuple of this.#tuples) imply(target.slots, tuple, argument);
+    for (const tuple of this.#tuples) familyFromAddresses(target.slots, tuple, argument);
   }
 
   /** Makes `to` a copy of `from` with other properties. @throws as `fill` */
@@ -288,13 +288,13 @@ const MASKED: Readonly<Record<string, string>> = { markMask: 'mark', labelsMask:
 const NONE: readonly string[] = [];
 
 /** The family of a tuple follows from its addresses. */
-function imply(slots: SlotValue[], tuple: TupleSlots, argument: string): void {
+function familyFromAddresses(slots: SlotValue[], tuple: TupleSlots, argument: string): void {
   const { src4, dst4, src6, dst6 } = tuple;
-  if (slots[src4] !== undefined || slots[dst4] !== undefined) implyFamily(slots, tuple, 'ipv4', argument);
-  if (slots[src6] !== undefined || slots[dst6] !== undefined) implyFamily(slots, tuple, 'ipv6', argument);
+  if (slots[src4] !== undefined || slots[dst4] !== undefined) claimFamily(slots, tuple, 'ipv4', argument);
+  if (slots[src6] !== undefined || slots[dst6] !== undefined) claimFamily(slots, tuple, 'ipv6', argument);
 }
 
-function implyFamily(slots: SlotValue[], tuple: TupleSlots, family: Family, argument: string): void {
+function claimFamily(slots: SlotValue[], tuple: TupleSlots, family: Family, argument: string): void {
   const number = FAMILIES[family];
   const other = slots[tuple.family];
   if (other !== undefined && other !== number)

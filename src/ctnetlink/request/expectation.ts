@@ -2,12 +2,14 @@
  * One function a query about expectations makes its request: what each sends, and what is refused before it can do
  * harm.
  */
+
 import type { Request } from '../../netlink/request.ts';
-import { NfnlRequest, operations } from '../../nfnetlink/request.ts';
-import { NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REQUEST } from '../../uapi/netlink.ts';
+import { ACK, DUMP, NfnlRequest, operations } from '../../nfnetlink/request.ts';
+import { NLM_F_CREATE, NLM_F_EXCL } from '../../uapi/netlink.ts';
 import { NFNL_SUBSYS_CTNETLINK_EXP } from '../../uapi/nfnetlink.ts';
 import * as cta from '../../uapi/nfnetlink_conntrack.ts';
 import { AF_INET, AF_INET6, AF_UNSPEC } from '../../uapi/socket.ts';
+import { ANY_IPV6 } from '../address.ts';
 import type { SlotValue } from '../attributes/kinds.ts';
 import { describeEntry } from '../describe-tuple.ts';
 import { Expectation, expectationCodec } from '../expectation.ts';
@@ -24,9 +26,6 @@ import {
   type TupleSlots,
 } from '../slots.ts';
 import { checkTuple, hasPorts, hasTuple } from '../tuple.ts';
-
-const ACK = NLM_F_REQUEST | NLM_F_ACK;
-const DUMP = NLM_F_REQUEST | NLM_F_DUMP;
 
 /** Message and flags of every query, as libnetfilter_conntrack sends them; the statistics are ours. */
 const MESSAGES = {
@@ -64,7 +63,6 @@ export function buildExpectationMessage(
   return new ExpectationRequest(EXPECTATION_QUERIES[query], expectationCodec, family, attributes);
 }
 
-const ANY_IPV6 = new Uint8Array(16);
 const WHOLE_IPV6 = new Uint8Array(16).fill(255);
 
 function familyOf({ slots }: Expectation): number {

@@ -1,7 +1,7 @@
 /** One function a query makes its request: what each sends, and what is refused before it can do harm. */
 import type { Request } from '../../netlink/request.ts';
-import { NfnlRequest, operations } from '../../nfnetlink/request.ts';
-import { NLM_F_ACK, NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_REQUEST } from '../../uapi/netlink.ts';
+import { ACK, DUMP, NfnlRequest, operations } from '../../nfnetlink/request.ts';
+import { NLM_F_CREATE, NLM_F_EXCL } from '../../uapi/netlink.ts';
 import { IPS_CONFIRMED } from '../../uapi/nf_conntrack_common.ts';
 import { NFNETLINK_V1, NFNL_SUBSYS_CTNETLINK } from '../../uapi/nfnetlink.ts';
 import * as cta from '../../uapi/nfnetlink_conntrack.ts';
@@ -16,8 +16,6 @@ import { ID, LABELS, LABELS_MASK, ORIG, REPLY, STATUS, TCP_STATE, TIMEOUT, ZONE 
 import { setTcpFlags } from '../tcp-flags.ts';
 import { checkTuple, completeFrom, hasAddress, hasTuple } from '../tuple.ts';
 
-const ACK = NLM_F_REQUEST | NLM_F_ACK;
-const DUMP = NLM_F_REQUEST | NLM_F_DUMP;
 const READ = { replies: true };
 const REPEATABLE = { repeatable: true };
 

@@ -1,0 +1,45 @@
+/** What the tuple of a protocol has beside its addresses. */
+import {
+  IPPROTO_DCCP,
+  IPPROTO_GRE,
+  IPPROTO_ICMP,
+  IPPROTO_ICMPV6,
+  IPPROTO_SCTP,
+  IPPROTO_TCP,
+  IPPROTO_UDP,
+  IPPROTO_UDPLITE,
+} from '../uapi/in.ts';
+
+export const PORT_PROTOCOLS: readonly number[] = [
+  IPPROTO_TCP,
+  IPPROTO_UDP,
+  IPPROTO_UDPLITE,
+  IPPROTO_SCTP,
+  IPPROTO_DCCP,
+];
+export const ICMP_PROTOCOLS: readonly number[] = [IPPROTO_ICMP, IPPROTO_ICMPV6];
+
+/** Protocols with something in the place of the ports: GRE has its keys there. */
+export const WITH_PORTS: ReadonlySet<unknown> = new Set([...PORT_PROTOCOLS, IPPROTO_GRE]);
+
+/** A part of a tuple that only some protocols have. */
+export type Part = 'sport' | 'dport' | 'icmpType' | 'icmpCode' | 'icmpId';
+
+export const PORTS: readonly Part[] = ['sport', 'dport'];
+const ICMP: readonly Part[] = ['icmpType', 'icmpCode', 'icmpId'];
+const NONE: readonly Part[] = [];
+
+const PARTS: Readonly<Record<number, readonly Part[] | undefined>> = Object.fromEntries([
+  ...[...PORT_PROTOCOLS, IPPROTO_GRE].map((protocol) => [protocol, PORTS] as const),
+  ...ICMP_PROTOCOLS.map((protocol) => [protocol, ICMP] as const),
+]);
+
+/** The parts that the kernel compares. Kernels before 6.18 track DCCP, and report its ports. */
+export function partsOf(protocol: number): readonly Part[] {
+  return PARTS[protocol] ?? NONE;
+}
+
+/** The parts that the kernel demands. Linux 6.18 has no DCCP any more, and demands nothing for it. */
+export function demandedParts(protocol: number): readonly Part[] {
+  return protocol === IPPROTO_DCCP ? NONE : (PARTS[protocol] ?? NONE);
+}
