@@ -17,6 +17,7 @@ import { createExpectation, deleteExpectation } from './expectations/change.ts';
 import { expectationEvents } from './expectations/events.ts';
 import { getExpectation } from './expectations/get.ts';
 import { countExpectations, listExpectations } from './expectations/list.ts';
+import type { Place } from './formats/netns.ts';
 import { load } from './load/load.ts';
 import type { Command, Settings } from './options/settings.ts';
 import { complainPlainly, Output } from './output.ts';
@@ -91,12 +92,18 @@ export async function run(settings: Settings, surroundings: Surroundings = {}): 
     };
     if (record !== undefined) transport = recorder = openRecorder(record, settings, { transport, onError });
   }
+  const each: Place[] = [];
   try {
-    const open = () => Conntrack.open({ transport, eventsMayAbortProcess: settings.eventsMayAbort });
-    await using ct = await open();
-    const status = await runs[settings.command!]!({ ct, open, settings, output });
+    const { netns: names, eventsMayAbort } = settings;
+    const openIn = (netns?: string) => Conntrack.open({ transport, netns, eventsMayAbortProcess: eventsMayAbort });
+    const open = () => openIn(names[0]);
+    for (const netns of names.length > 0 ? names : [undefined])
+      each.push({ ct: await openIn(netns), netns: names.length > 1 ? netns : undefined });
+    const [{ ct }] = each;
+    const status = await runs[settings.command!]!({ ct, each, open, settings, output });
     return status === 0 ? recordStatus : status;
   } finally {
+    for (const { ct } of each) await ct.close();
     recorder?.close();
   }
 }

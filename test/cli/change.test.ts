@@ -36,7 +36,13 @@ describeKernel('cli: -U', [], () => {
     };
     const refused: Error[] = [];
     const output = new Output(new Writable({ write: (_chunk, _encoding, done) => done() }));
-    const context = { ct, open, settings: parse(['-U', '-s', UDP.src, '-m', '42']), output };
+    const context = {
+      ct,
+      each: [{ ct, netns: undefined }],
+      open,
+      settings: parse(['-U', '-s', UDP.src, '-m', '42']),
+      output,
+    };
     expect(await changeFlows(context, (error) => refused.push(error))).to.equal(1);
     expect(refused).to.deep.equal([]);
     const marks = (await ct.dump().toArray()).map(({ orig, mark }) => [orig.sport, mark]).sort();

@@ -83,7 +83,8 @@ async function contextOf(world: World, release: string, args: readonly string[])
   const transport = world.transport(release);
   const open = () => Conntrack.open({ transport });
   const output = new Output({ on: () => {}, once: () => {}, write: () => true });
-  return { ct: await open(), open, settings: parse(args), output };
+  const ct = await open();
+  return { ct, each: [{ ct, netns: undefined }], open, settings: parse(args), output };
 }
 
 /** The parts of the table that must not change. */

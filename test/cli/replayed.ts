@@ -27,7 +27,7 @@ export async function replayed(capture: string, ...args: string[]): Promise<{ st
     const open = () => Conntrack.open({ transport: replay(capture) });
     await using ct = await open();
     const output = new Output(stream);
-    expect(await flowEvents({ ct, open, settings, output })).to.equal(0);
+    expect(await flowEvents({ ct, each: [{ ct, netns: undefined }], open, settings, output })).to.equal(0);
   } finally {
     process.stderr.write = write;
   }

@@ -44,7 +44,7 @@ describeKernel('cli/selection', [], () => {
     const settings = parse(['-D', '-s', '10.1.1.1']);
     let deleted = 0;
     const count = await matchesIn(async () => {
-      deleted = await removeFlows({ ct, open, settings, output });
+      deleted = await removeFlows({ ct, each: [{ ct, netns: undefined }], open, settings, output });
     });
     expect([deleted, count]).to.deep.equal([3, 3]);
     expect((await ct.dump().toArray()).map((flow) => flow.orig.src)).to.deep.equal(['10.1.1.9']);
@@ -66,12 +66,20 @@ describeKernel('cli/selection', [], () => {
     let changed = 0;
     const matchedToChange = await matchesIn(async () => {
       const settings = parse(['-U', ...words, '-m', '7']);
-      changed = await changeFlows({ ct, open, settings, output }, (error) => expect.fail(error.message));
+      changed = await changeFlows({ ct, each: [{ ct, netns: undefined }], open, settings, output }, (error) =>
+        expect.fail(error.message),
+      );
     });
     expect([changed, matchedToChange]).to.deep.equal([3, 5]);
     let deleted = 0;
     const matchedToDelete = await matchesIn(async () => {
-      deleted = await removeFlows({ ct, open, settings: parse(['-D', ...words]), output });
+      deleted = await removeFlows({
+        ct,
+        each: [{ ct, netns: undefined }],
+        open,
+        settings: parse(['-D', ...words]),
+        output,
+      });
     });
     expect([deleted, matchedToDelete]).to.deep.equal([3, 5]);
     const left = (await ct.dump().toArray()).map(({ orig, mark }) => [orig.family, orig.dport, mark ?? 0]);

@@ -113,7 +113,13 @@ async function withCommand(
   args: readonly string[],
   command: (context: Context) => Promise<unknown>,
 ): Promise<Given> {
-  await command({ ct, open: () => Conntrack.open({ transport }), settings: parse(args), output: new Output(SILENT) });
+  await command({
+    ct,
+    each: [{ ct, netns: undefined }],
+    open: () => Conntrack.open({ transport }),
+    settings: parse(args),
+    output: new Output(SILENT),
+  });
   return undefined;
 }
 

@@ -87,7 +87,13 @@ describeKernel('destructive calls on expectations', ['nft', 'conntrack'], () => 
 
   function command(line: string, run: typeof deleteExpectation): Promise<number> {
     const settings = parse(line.split(' '));
-    return run({ ct, open: () => Conntrack.open(), settings, output: new Output(SILENT) });
+    return run({
+      ct,
+      each: [{ ct, netns: undefined }],
+      open: () => Conntrack.open(),
+      settings,
+      output: new Output(SILENT),
+    });
   }
 
   /** What is done, and the ports of the expectations that are left. */

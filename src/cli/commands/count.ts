@@ -1,14 +1,13 @@
 /** -C of flows. */
 
-import { isJSON, jsonOf } from '../formats/listing.ts';
+import { countText } from '../formats/listing.ts';
 import type { Context } from './context.ts';
 import { countOfProc, orFromProc } from './proc.ts';
 
 export async function countFlows(context: Context): Promise<number> {
-  const { ct, output, settings } = context;
+  const { each, output, settings } = context;
   const ask = async (): Promise<void> => {
-    const stats = await ct.stats();
-    output.add(isJSON(settings) ? jsonOf(settings, [stats]) : `${stats.entries}\n`);
+    for (const { ct, netns } of each) output.add(countText(settings, netns, await ct.stats()));
   };
   await orFromProc(context, ask, countOfProc);
   return 0;

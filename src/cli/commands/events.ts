@@ -7,21 +7,22 @@ import { buffering, listen } from './listen.ts';
 import { Selection } from './selection.ts';
 
 export async function flowEvents(context: Context): Promise<number> {
-  const { ct, settings } = context;
+  const { settings } = context;
   const selection = new Selection(settings);
   const format = eventFormat(settings);
-  const formatListed = syncFormat(settings, ct);
-  const stream = await ct.events({
+  const options = {
     types: settings.events.size > 0 ? [...settings.events] : undefined,
     filter: selection,
     ...buffering(settings),
-  });
-  return await listen(context, {
-    noun: 'flow events',
-    stream,
-    text: format,
-    async *table() {
-      for await (const flows of selected(ct, selection)) yield flows.map(formatListed);
-    },
+  };
+  return await listen(context, 'flow events', async ({ ct }) => {
+    const formatListed = syncFormat(settings, ct);
+    return {
+      stream: await ct.events(options),
+      text: format,
+      async *table() {
+        for await (const flows of selected(ct, selection)) yield flows.map(formatListed);
+      },
+    };
   });
 }

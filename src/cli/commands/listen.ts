@@ -7,14 +7,13 @@ import type { Events, OverrunEvent } from '../../conntrack/events.ts';
 import { builtin } from '../../netlink/platform.ts';
 import { denoAllows } from '../../transport/permissions.ts';
 import { EventDocument } from '../formats/event-document.ts';
+import { namedText, type Place, withNetns } from '../formats/netns.ts';
 import { Overruns } from '../formats/overruns.ts';
 import type { Settings } from '../options/settings.ts';
 import { complain } from '../output.ts';
 import type { Context } from './context.ts';
 
 export interface Listener<E extends object> {
-  /** What the last line says that there were so many of: 'flow events'. */
-  readonly noun: string;
   readonly stream: Events<E>;
   /** An event without a newline; undefined: it is not shown. */
   readonly text: (event: E) => string | undefined;
@@ -63,11 +62,33 @@ function hurry(): void {
   }
 }
 
-/** Prints events and says how many there were. */
+/** What is printed says which namespace it is of, where there are several. */
+function named<E extends object>(
+  settings: Settings,
+  { netns }: Place,
+  { stream, text, table }: Listener<E>,
+): Listener<E> {
+  if (netns === undefined) return { stream, text, table };
+  return {
+    stream,
+    text: withNetns(settings, netns, text),
+    async *table() {
+      for await (const lines of table()) yield lines.map((line) => namedText(settings, netns, line));
+    },
+  };
+}
+
+/**
+ * Prints events and says how many there were.
+ * @param noun what there were so many of: 'flow events'
+ */
 export async function listen<E extends object>(
-  { settings, output }: Context,
-  { noun, stream, text, table }: Listener<E>,
+  { settings, output, each }: Context,
+  noun: string,
+  open: (place: Place) => Promise<Listener<E>>,
 ): Promise<number> {
+  const listeners: Listener<E>[] = [];
+  for (const place of each) listeners.push(named(settings, place, await open(place)));
   const document = new EventDocument(settings, output);
   const overruns = new Overruns();
   let stopped = false;
@@ -79,7 +100,7 @@ export async function listen<E extends object>(
       return;
     }
     stopped = true;
-    stream.drain();
+    for (const { stream } of listeners) stream.drain();
   };
   const unhook = (): void => {
     process.off('SIGINT', stop);
@@ -89,32 +110,35 @@ export async function listen<E extends object>(
   process.on('SIGTERM', stop);
 
   let count = 0;
-  for await (const event of stream) {
-    if (isOverrun(event)) {
-      overruns.add(event);
-      document.addOverrun(event);
-      if (!settings.resync || stopped) continue;
-      // What happens meanwhile waits in the socket and is printed behind the listing, so that of two that differ the
-      // later one holds.
-      let entries = 0;
-      for await (const lines of table()) {
-        if (stopped) break;
-        for (const line of lines) document.add(line);
-        entries += lines.length;
-        if (output.full) await output.flush();
+  const print = async ({ stream, text, table }: Listener<E>): Promise<void> => {
+    for await (const event of stream) {
+      if (isOverrun(event)) {
+        overruns.add(event);
+        document.addOverrun(event);
+        if (!settings.resync || stopped) continue;
+        // What happens meanwhile waits in the socket and is printed behind the listing, so that of two that differ the
+        // later one holds.
+        let entries = 0;
+        for await (const lines of table()) {
+          if (stopped) break;
+          for (const line of lines) document.add(line);
+          entries += lines.length;
+          if (output.full) await output.flush();
+        }
+        if (stopped) continue;
+        document.addResynced(entries);
+        complain(`${entries} entries have been listed again.`);
+      } else {
+        const line = text(event);
+        if (line === undefined) continue;
+        document.add(line);
+        count++;
       }
-      if (stopped) continue;
-      document.addResynced(entries);
-      complain(`${entries} entries have been listed again.`);
-    } else {
-      const line = text(event);
-      if (line === undefined) continue;
-      document.add(line);
-      count++;
+      if (output.full) await output.flush();
+      else output.flushSoon();
     }
-    if (output.full) await output.flush();
-    else output.flushSoon();
-  }
+  };
+  await Promise.all(listeners.map(print));
   document.end();
   await output.flush();
   unhook();

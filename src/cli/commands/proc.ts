@@ -5,7 +5,7 @@
 
 import { KernelError } from '../../netlink/errors.ts';
 import { files } from '../../netlink/platform.ts';
-import { isJSON } from '../formats/listing.ts';
+import { isJSON } from '../options/settings.ts';
 import type { Context } from './context.ts';
 
 const COUNT = '/proc/sys/net/netfilter/nf_conntrack_count';
@@ -20,7 +20,12 @@ export async function orFromProc(
   try {
     await ask();
   } catch (error) {
-    if (error instanceof KernelError && settings.replay === undefined && !isJSON(settings))
+    if (
+      error instanceof KernelError &&
+      settings.replay === undefined &&
+      settings.netns.length === 0 &&
+      !isJSON(settings)
+    )
       output.add(readable(otherwise));
     throw error;
   } finally {

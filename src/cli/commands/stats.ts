@@ -1,6 +1,9 @@
 /** -S: the counters of each CPU. */
-import type { CpuStats } from '../../ctnetlink/stats.ts';
-import { isJSON, jsonOf } from '../formats/listing.ts';
+
+import type { Conntrack } from '../../conntrack/conntrack.ts';
+import type { CpuStats, ExpectationCpuStats } from '../../ctnetlink/stats.ts';
+import { namedText, type Place } from '../formats/netns.ts';
+import { isJSON, type Settings } from '../options/settings.ts';
 import type { Context } from './context.ts';
 import { orFromProc, statsOfProc } from './proc.ts';
 
@@ -33,24 +36,38 @@ export function formatCpuStats(stats: CpuStats): string {
   return text;
 }
 
+function formatExpectationStats(stats: ExpectationCpuStats): string {
+  const counters = `expect_new=${stats.new} expect_create=${stats.create} expect_delete=${stats.delete} `;
+  return `cpu=${`${stats.cpu}`.padEnd(4)}\t${counters}`;
+}
+
+/** One line for each CPU of each place, or one array. */
+async function statsText<S extends object>(
+  settings: Settings,
+  each: readonly Place[],
+  ask: (ct: Conntrack) => Promise<readonly S[]>,
+  format: (stats: S) => string,
+): Promise<string> {
+  const json = isJSON(settings);
+  const lines: string[] = [];
+  for (const { ct, netns } of each)
+    for (const stats of await ask(ct))
+      lines.push(namedText(settings, netns, json ? JSON.stringify(stats) : format(stats)));
+  if (json && !settings.output.has('ndjson')) return `[\n${lines.join(',\n')}\n]\n`;
+  return lines.map((line) => `${line}\n`).join('');
+}
+
 export async function flowStats(context: Context): Promise<number> {
-  const { ct, output, settings } = context;
+  const { each, output, settings } = context;
   const ask = async (): Promise<void> => {
-    if (isJSON(settings)) output.add(jsonOf(settings, await ct.cpuStats()));
-    else for (const cpu of await ct.cpuStats()) output.add(`${formatCpuStats(cpu)}\n`);
+    output.add(await statsText(settings, each, (ct) => ct.cpuStats(), formatCpuStats));
   };
   await orFromProc(context, ask, statsOfProc);
   return 0;
 }
 
-export async function expectationStats({ ct, output, settings }: Context): Promise<number> {
-  const all = await ct.expectations.stats();
-  if (isJSON(settings)) output.add(jsonOf(settings, all));
-  else
-    for (const stats of all) {
-      const counters = `expect_new=${stats.new} expect_create=${stats.create} expect_delete=${stats.delete} `;
-      output.add(`cpu=${`${stats.cpu}`.padEnd(4)}\t${counters}\n`);
-    }
+export async function expectationStats({ each, output, settings }: Context): Promise<number> {
+  output.add(await statsText(settings, each, (ct) => ct.expectations.stats(), formatExpectationStats));
   await output.flush();
   return 0;
 }

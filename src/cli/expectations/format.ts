@@ -9,9 +9,9 @@ import { formatExpectation, formatExpectationXML } from '../../format/expectatio
 import { formatExpectationEventJSON, formatExpectationJSON, formatSyncJSON } from '../../format/json.ts';
 import { expectationTimeval } from '../../format/time.ts';
 import { SYNC } from '../formats/event-format.ts';
-import { type Clock, isJSON, now } from '../formats/listing.ts';
+import { type Clock, now } from '../formats/listing.ts';
 import { programNames } from '../formats/program-names.ts';
-import type { Settings } from '../options/settings.ts';
+import { isJSON, type Settings } from '../options/settings.ts';
 
 export function expectationFormat(settings: Settings, clock: Clock): (expectation: Expectation) => string {
   const { output } = settings;

@@ -10,8 +10,8 @@ import {
 } from '../../format/event.ts';
 import { formatEventJSON, formatSyncJSON } from '../../format/json.ts';
 import { timeval } from '../../format/time.ts';
-import type { Settings } from '../options/settings.ts';
-import { type Clock, flowFormat, isJSON, now, plainOptions } from './listing.ts';
+import { isJSON, type Settings } from '../options/settings.ts';
+import { type Clock, flowFormat, now, plainOptions } from './listing.ts';
 import { programNames } from './program-names.ts';
 
 /** The prefix of entries that were listed after an overrun, as wide as that of events. */

@@ -1,4 +1,6 @@
 /** An entry in the format of -o, and the text around a listing. */
+
+import type { Conntrack } from '../../conntrack/conntrack.ts';
 import type { Flow } from '../../ctnetlink/flow.ts';
 import { XML_BEGIN, XML_END } from '../../format/elements.ts';
 import { formatFlowJSON } from '../../format/json.ts';
@@ -6,8 +8,9 @@ import { formatFlow, type PlainOptions } from '../../format/plain.ts';
 import { formatFlowSave } from '../../format/save.ts';
 import { formatFlowXML } from '../../format/xml.ts';
 import { labelMap } from '../options/labels.ts';
-import type { Settings } from '../options/settings.ts';
+import { isJSON, type Settings } from '../options/settings.ts';
 import type { Output } from '../output.ts';
+import { namedText, type Place, withNetns } from './netns.ts';
 
 /** The options of formatFlow. */
 export function plainOptions({ command, output, labels, labelsAdd, labelsDelete }: Settings): PlainOptions {
@@ -47,15 +50,30 @@ export function flowFormat(settings: Settings, clock: Clock): (flow: Flow) => st
   };
 }
 
-export function isJSON({ output }: Settings): boolean {
-  return output.has('json') || output.has('ndjson');
+/** What -C prints of one table. */
+export function countText(settings: Settings, netns: string | undefined, count: { entries: number }): string {
+  const text = isJSON(settings) ? JSON.stringify(count) : `${count.entries}`;
+  return `${namedText(settings, netns, text)}\n`;
 }
 
-/** What -C and -S print: -C one object, -S an array of one for each CPU, with `ndjson` an object a line. */
-export function jsonOf({ output, command }: Settings, objects: readonly object[]): string {
-  const lines = objects.map((object) => JSON.stringify(object));
-  if (output.has('ndjson') || command === 'count') return lines.map((line) => `${line}\n`).join('');
-  return `[\n${lines.join(',\n')}\n]\n`;
+/** Lists the entries of each place in one listing, and gives it. */
+export async function listPlaces<T>(
+  settings: Settings,
+  output: Output,
+  each: readonly Place[],
+  dump: (ct: Conntrack) => { batches: AsyncIterable<readonly T[]>; format: (entry: T) => string },
+): Promise<Listing<never>> {
+  let format: (entry: T) => string;
+  const listing = new Listing<T>(settings, output, (entry) => format(entry));
+  async function* all(): AsyncGenerator<readonly T[]> {
+    for (const { ct, netns } of each) {
+      const { batches, format: ofPlace } = dump(ct);
+      format = withNetns(settings, netns, ofPlace);
+      yield* batches;
+    }
+  }
+  await listing.addAll(all());
+  return listing;
 }
 
 /** Entries printed one after the other, in an array of JSON or a document of XML where -o says so, and counted. */

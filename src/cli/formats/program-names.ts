@@ -90,9 +90,9 @@ function attempt<T>(look: () => T): T | undefined {
 
 /**
  * The name of the program that caused an event, where that is known. The programs of a capture are not those of this
- * machine.
+ * machine, and /proc lists no sockets of another network namespace.
  */
-export function programNames({ replay }: Settings): (event: { readonly portid: number }) => string | undefined {
-  const programs = replay === undefined ? new ProgramNames() : undefined;
+export function programNames({ replay, netns }: Settings): (event: { readonly portid: number }) => string | undefined {
+  const programs = replay === undefined && netns.length === 0 ? new ProgramNames() : undefined;
   return ({ portid }) => (portid === 0 ? undefined : programs?.of(portid));
 }

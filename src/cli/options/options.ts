@@ -6,6 +6,7 @@
 import type { EventType } from '../../ctnetlink/message.ts';
 import { FAMILIES, type Family } from '../../ctnetlink/names.ts';
 import { ORIG, REPLY, SECMARK, TIMEOUT, ZONE } from '../../ctnetlink/slots.ts';
+import { checkNetns } from '../../netlink/netns.ts';
 import { address, expected, mask, nat, replyAddress, STATUSES, setFamily, slot, status } from './apply.ts';
 import { readBits, readSettableBits, useLabelMap } from './labels.ts';
 import { OUTPUT_NAMES } from './outputs.ts';
@@ -334,6 +335,23 @@ export const OPTIONS: readonly Option[] = [
   },
 
   // Ours; without short names, so that conntrack(8) keeps those it may still want.
+  {
+    long: ['netns'],
+    argument: 'required',
+    placeholder: 'NAME',
+    ours: true,
+    ofRun: true,
+    help: 'work in this network namespace: a name of ip netns, or a path; -L, -C, -S and -E take several and print the name',
+    with: { conntrack: `${SELECTING}FCSR`, expect: 'LGDIEFCS' },
+    apply: (settings, value) => {
+      try {
+        checkNetns(value, "the argument of `--netns'");
+      } catch (error) {
+        throw new UsageError((error as Error).message);
+      }
+      if (!settings.netns.includes(value!)) settings.netns = [...settings.netns, value!];
+    },
+  },
   {
     long: ['replay'],
     argument: 'required',

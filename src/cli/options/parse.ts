@@ -18,6 +18,8 @@ const [MASK_SRC, MASK_DST] = ['mask-src', 'mask-dst'].map((name) => OPTIONS.find
 /** What -z does not go with: it would set the counters of what is not listed to zero too. */
 const FILTERING = OPTIONS.filter(({ short, long }) => /^[sdrqpumicwl]$/.test(short ?? '') || long[0].endsWith('-zone'));
 
+/** They change nothing, and so may work in several network namespaces at once. */
+const IN_SEVERAL: Commands = { conntrack: 'LCSE', expect: 'LCSE' };
 /** What takes ranges and lists of ports; the others are about one flow or expectation. */
 const SELECTING_SEVERAL: Commands = { conntrack: 'LDUE' };
 
@@ -178,6 +180,11 @@ export class Parser {
     if (output.has('save') && output.size > 1)
       throw new UsageError('cannot combine save output with any other output type, use -o save only', 1);
     const { command } = settings;
+    const several = settings.netns.length > 1;
+    if (several && !this.#is(IN_SEVERAL))
+      throw new UsageError("this command takes one `--netns': -L, -C, -S and -E take several");
+    if (several && output.has('save'))
+      throw new UsageError("`-o save' takes one `--netns': no line could say which it is of");
     if ((command === 'count' || command === 'stats') && [...output].some((name) => !name.endsWith('json')))
       throw new UsageError(
         `Illegal option \`--output' with this command`,

@@ -91,6 +91,8 @@ export class Settings {
   bufferSize: number | undefined;
   /** -R: a path, or '-'. */
   file: string | undefined;
+  /** Names or paths; empty: the network namespace of this process. */
+  netns: readonly string[] = [];
   replay: string | undefined;
   /** Of the kernel that was captured. */
   replayRelease: string | undefined;
@@ -152,4 +154,9 @@ export class Settings {
     this.#mask ??= new Flow();
     return this.#mask;
   }
+}
+
+/** Whether entries are printed as JSON. */
+export function isJSON({ output }: Settings): boolean {
+  return output.has('json') || output.has('ndjson');
 }
