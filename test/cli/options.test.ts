@@ -41,7 +41,9 @@ const TAKEN: Readonly<Record<string, (long: string) => number | undefined>> = {
       noNumber,
     ]),
   ),
-  ...Object.fromEntries(['LABEL,...', 'RANGE', 'RELEASE', 'FILE', 'NAME', 'STATE', 'ROLE'].map((name) => [name, noNumber])),
+  ...Object.fromEntries(
+    ['LABEL,...', 'RANGE', 'RELEASE', 'FILE', 'NAME', 'STATE', 'ROLE'].map((name) => [name, noNumber]),
+  ),
 };
 
 describe('cli/options', () => {
