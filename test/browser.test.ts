@@ -169,7 +169,7 @@ describe('in a browser', () => {
         try { resolve(String(bundled.e1.${call})); } catch (error) { resolve(error.message); }
       })`;
       expect(await inContext<string>(refusal("replay('a.pcap')"), new Uint8Array())).to.equal(
-        'there are no files here; give the bytes of the capture',
+        'there are no files in this runtime; pass the bytes of the capture',
       );
       const gzip = gzipSync(captureBytes('L.pcap'));
       expect(await inContext<string>(refusal('readCapture(bytes)'), gzip)).to.include('DecompressionStream');

@@ -42,7 +42,7 @@ export function fileSource(path: string | URL): FileSource {
   if (typeof path !== 'string' && !(path instanceof URL))
     throw new TypeError(`path must be a string or a URL, not ${describe(path)}`);
   const fs = builtin('node:fs');
-  if (fs === undefined) throw new UnsupportedError('there are no files here; give the bytes of the capture');
+  if (fs === undefined) throw new UnsupportedError('there are no files in this runtime; pass the bytes of the capture');
   const descriptor = fs.openSync(path, 'r');
   const stat = fs.fstatSync(descriptor);
   if (!stat.isFile()) {

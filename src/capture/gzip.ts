@@ -27,7 +27,7 @@ export function gunzip(source: Source): Decompressed {
     const remedy = "decompress it first, in a browser by new DecompressionStream('gzip')";
     throw new UnsupportedError(`the capture is compressed by gzip, which is not read here; ${remedy}`);
   }
-  if (source.size < SMALLEST) throw new DecodeError('the gzip file ends inside of its header', 0);
+  if (source.size < SMALLEST) throw new DecodeError('the gzip file ends inside its header', 0);
   const bytes = source.read(0, source.size);
   const unzip = (options?: { finishFlush: number }): Source => memorySource(zlib.gunzipSync(bytes, options));
   try {

@@ -55,8 +55,7 @@ export class BpfAssembler {
     const statements = this.#statements;
     const starts = this.#layOut();
     const count = starts[statements.length];
-    if (count > BPF_MAXINSNS)
-      throw new RangeError(`a program has ${BPF_MAXINSNS} instructions at the most, not ${count}`);
+    if (count > BPF_MAXINSNS) throw new RangeError(`a program has at most ${BPF_MAXINSNS} instructions, not ${count}`);
     const bytes = new Uint8Array(count * SOCK_FILTER_LEN);
     const view = viewOf(bytes);
     let pc = 0;

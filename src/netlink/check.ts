@@ -26,10 +26,9 @@ export function isPlain(value: object): boolean {
  */
 export function checkGiven(object: object, argument: string): void {
   for (const [key, value] of Object.entries(object)) {
-    if (value === undefined)
-      throw new TypeError(`${argument}.${key} is undefined; leave it out where it may be anything`);
+    if (value === undefined) throw new TypeError(`${argument}.${key} is undefined; leave it out to match anything`);
     if (Array.isArray(value) && value.length === 0)
-      throw new RangeError(`${argument}.${key} is an empty list; leave it out where it may be anything`);
+      throw new RangeError(`${argument}.${key} is an empty list; leave it out to match anything`);
   }
 }
 

@@ -22,6 +22,6 @@ export const isMainThread: boolean = builtin('node:worker_threads')?.isMainThrea
 /** @throws Error where there are no files, as in a browser */
 export function files(): Modules['node:fs'] {
   const fs = builtin('node:fs');
-  if (fs === undefined) throw new Error('there are no files here');
+  if (fs === undefined) throw new Error('there are no files in this runtime');
   return fs;
 }

@@ -352,8 +352,7 @@ export class NetlinkSocket {
     try {
       const datagram = transport.receive();
       if (datagram === undefined) {
-        if (transport.ended)
-          this.#tracker.end(new ClosedError('nothing more will come: the answer is not in the capture'));
+        if (transport.ended) this.#tracker.end(new ClosedError('the capture has no answer to this request'));
         if (transport.drained === true) {
           // What is made again because of this is sent into an empty queue.
           this.#tracker.drained();

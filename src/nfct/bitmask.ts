@@ -16,7 +16,7 @@ export class nfct_bitmask {
   static {
     wordsOf = (mask, argument) => {
       if (!(mask instanceof nfct_bitmask))
-        throw new TypeError(`${argument} must be what nfct_bitmask_new() returns, not ${describe(mask)}`);
+        throw new TypeError(`${argument} must be the result of nfct_bitmask_new(), not ${describe(mask)}`);
       return mask.#words;
     };
   }

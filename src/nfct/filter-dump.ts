@@ -42,7 +42,7 @@ export class nfct_filter_dump {
   static {
     partsOf = (filter, argument) => {
       if (!(filter instanceof nfct_filter_dump))
-        throw new TypeError(`${argument} must be what nfct_filter_dump_create() gives, not ${describe(filter)}`);
+        throw new TypeError(`${argument} must be the result of nfct_filter_dump_create(), not ${describe(filter)}`);
       return filter.#parts;
     };
   }

@@ -51,7 +51,7 @@ export class nfct_filter {
   static {
     kindsOf = (filter) => {
       if (!(filter instanceof nfct_filter))
-        throw new TypeError(`filter must be what nfct_filter_create() gives, not ${describe(filter)}`);
+        throw new TypeError(`filter must be the result of nfct_filter_create(), not ${describe(filter)}`);
       return filter.#kinds;
     };
   }
@@ -119,7 +119,7 @@ export function nfct_filter_add_attr(filter: nfct_filter, attr: number, value: n
   const { name, limit = Number.POSITIVE_INFINITY, read } = rules;
   const words = read(value, `value of NFCT_FILTER_${name}`);
   if (kind.values.length >= limit)
-    throw new RangeError(`filter has ${limit} of NFCT_FILTER_${name}, which is the most`);
+    throw new RangeError(`filter already has ${limit} of NFCT_FILTER_${name}, which is the maximum`);
   kind.values.push(words);
 }
 

@@ -84,7 +84,7 @@ export class Handle {
         if (subscribed) arrivals.outcome(error);
       },
       end: (error?: Error) =>
-        arrivals.end(error ?? new ClosedError('nothing more will come: the replay is at its end')),
+        arrivals.end(error ?? new ClosedError('the replay is at its end: there are no more messages')),
     });
     if (subscribed) socket.setEventSink(this.#events);
     whenDropped(this, 'A handle of nfct_open()', stackOf(), () => {

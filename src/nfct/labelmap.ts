@@ -52,5 +52,5 @@ export function nfct_labelmap_get_bit(m: nfct_labelmap, name: string): number {
 }
 
 function checkLabelmap(m: unknown): asserts m is nfct_labelmap {
-  if (!(m instanceof LabelMap)) throw new TypeError(`m must be what nfct_labelmap_new() returns, not ${describe(m)}`);
+  if (!(m instanceof LabelMap)) throw new TypeError(`m must be the result of nfct_labelmap_new(), not ${describe(m)}`);
 }

@@ -8,7 +8,7 @@ export let handleOf: (h: unknown) => Handle;
 export class NfctHandle {
   static {
     handleOf = (h) => {
-      if (!(h instanceof NfctHandle)) throw new TypeError(`h must be what nfct_open() gives, not ${describe(h)}`);
+      if (!(h instanceof NfctHandle)) throw new TypeError(`h must be the result of nfct_open(), not ${describe(h)}`);
       return h.#handle;
     };
   }

@@ -81,7 +81,7 @@ export function wholeFilter(filter_dump: unknown, type: number, release: string 
   const kernel = filter.forKernel(deletes ? 'flush' : 'dump', support);
   if (!kernel.exact) {
     const which = release === undefined ? (harms ? 'a kernel of unknown release' : 'the kernel') : `Linux ${release}`;
-    throw new UnsupportedError(`filter_dump: ${which} would take more flows than the filter says`);
+    throw new UnsupportedError(`filter_dump: ${which} would take more flows than the filter matches`);
   }
   return kernel;
 }

@@ -99,7 +99,7 @@ function filteredFlush(data: unknown, release: string | undefined): Query {
   const kernel = filter.forKernel('flush', kernelSupport(release));
   if (!kernel.exact) {
     throw new UnsupportedError(
-      `NFCT_Q_FLUSH_FILTER: ${ofThisKernel(release)} would flush more than the filter says; dump with it and destroy each flow`,
+      `NFCT_Q_FLUSH_FILTER: ${ofThisKernel(release)} would flush more flows than the filter matches; dump with it and destroy each flow`,
     );
   }
   return { request: filtered('flush', kernel, NFNETLINK_V1) };

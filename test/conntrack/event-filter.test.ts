@@ -127,7 +127,7 @@ describe('Conntrack: filtered events', () => {
     const REFUSED: [filter: unknown, error: typeof TypeError | typeof RangeError, text: string][] = [
       [null, TypeError, 'options.filter must be an object, not null'],
       [5, TypeError, 'options.filter must be an object, not 5'],
-      [{ makr: 1 }, TypeError, 'options.filter.makr is none of'],
+      [{ makr: 1 }, TypeError, 'options.filter.makr is not one of'],
       [{ orig: { src: '10.0.0.0/33' } }, RangeError, 'options.filter.orig.src must have a prefix length'],
     ];
     for (const [filter, error, text] of REFUSED) {

@@ -98,7 +98,7 @@ describe('expectation: the table', () => {
     const from = (init: object) => () => Expectation.from(init as ExpectationInit);
     expect(from({ tuple: { sport: 70_000 } })).to.throw(RangeError, 'expectation.tuple.sport must be');
     expect(from({ orig: {} })).to.throw(TypeError, 'expectation.orig is not a property of an expectation');
-    expect(from({ mask: { state: 1 } })).to.throw(TypeError, 'expectation.mask.state is none of');
+    expect(from({ mask: { state: 1 } })).to.throw(TypeError, 'expectation.mask.state is not one of');
     expect(from({ tuple: { src: '10.0.0.1', dst: '::1' } })).to.throw(RangeError, 'expectation.tuple');
     expect(from([])).to.throw(TypeError, 'expectation must be an object');
   });
@@ -267,7 +267,7 @@ describe('expectation: filter', () => {
   it('names what is wrong', () => {
     const compile = (filter: unknown) => () => new CompiledExpectationFilter(filter as object);
     expect(compile(null)).to.throw(TypeError, 'filter must be an object');
-    expect(compile({ mark: 1 })).to.throw(TypeError, 'filter.mark is none of family, helper, master, tuple');
+    expect(compile({ mark: 1 })).to.throw(TypeError, 'filter.mark is not one of family, helper, master, tuple');
     expect(compile({ family: 'ipx' })).to.throw(RangeError, 'filter.family');
     expect(compile({ helper: 1 })).to.throw(TypeError, 'filter.helper');
     expect(compile({ master: { dport: -1 } })).to.throw(RangeError, 'filter.master.dport');

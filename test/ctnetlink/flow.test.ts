@@ -120,7 +120,7 @@ describe('flow: from', () => {
     [{ orig: '10.0.0.1' }, TypeError, "flow.orig must be an object, not '10.0.0.1'"],
     [{ orig: null }, TypeError, 'flow.orig must be an object, not null'],
     [{ orig: { sport: 65536 } }, RangeError, 'flow.orig.sport must be an integer from 0 to 65535, not 65536'],
-    [{ orig: { source: '::1' } }, TypeError, 'flow.orig.source is none of family, src, dst, proto'],
+    [{ orig: { source: '::1' } }, TypeError, 'flow.orig.source is not one of family, src, dst, proto'],
     [{ orig: { src: 'x' } }, RangeError, "flow.orig.src must be an IPv4 or IPv6 address, not 'x'"],
     [{ orig: { src: 1 } }, TypeError, 'flow.orig.src must be a string, not 1'],
     [{ orig: { src: '1.2.3.4\0' } }, RangeError, 'flow.orig.src must be an IPv4 or IPv6 address'],

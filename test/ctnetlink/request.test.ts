@@ -443,7 +443,7 @@ describe('request: flush', () => {
     );
   });
 
-  it('is refused where the kernel would flush more than the filter says', () => {
+  it('is refused where the kernel would flush more flows than the filter matches', () => {
     const inexact: [Filter, string][] = [
       [{ orig: { src: 'fd00::1' } }, '6.18.0'],
       [{ family: 'ipv4', orig: { zone: 5 } }, '6.18.0'],
@@ -456,7 +456,7 @@ describe('request: flush', () => {
     for (const [filter, release] of inexact) {
       expect(() => buildFlush(kernelFilter(filter, release)), JSON.stringify(filter)).to.throw(
         RangeError,
-        'the kernel would flush more than the filter says',
+        'the kernel would flush more flows than the filter matches',
       );
     }
   });

@@ -129,7 +129,7 @@ describe('flow: with', () => {
     [{ makr: 4 }, TypeError, 'changes.makr is not a property of a flow; did you mean mark?'],
     [{ makr: undefined }, TypeError, 'changes.makr is not a property of a flow; did you mean mark?'],
     [{ orgi: {} }, TypeError, 'changes.orgi is not a property of a flow; did you mean orig?'],
-    [{ orig: { sprot: 1 } }, TypeError, 'changes.orig.sprot is none of family, src, dst, proto, sport'],
+    [{ orig: { sprot: 1 } }, TypeError, 'changes.orig.sprot is not one of family, src, dst, proto, sport'],
     [{ mark: -1 }, RangeError, 'changes.mark must be an integer from 0 to 4294967295, not -1'],
     [{ orig: { dport: '53' } }, TypeError, "changes.orig.dport must be a number, not '53'"],
     [{ orig: { src: '::1' } }, RangeError, 'changes.orig has an ipv6 address and something of another family'],

@@ -379,7 +379,7 @@ describe('bpf: the assembler', () => {
     expect(() => loose.assemble()).to.throw(RangeError, 'a label must be placed behind the jump');
     const long = new BpfAssembler();
     for (let n = 0; n < 4097; n++) long.add(BPF_RET, 0);
-    expect(() => long.assemble()).to.throw(RangeError, '4096 instructions at the most, not 4097');
+    expect(() => long.assemble()).to.throw(RangeError, 'at most 4096 instructions, not 4097');
   });
 });
 

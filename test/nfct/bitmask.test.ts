@@ -135,7 +135,7 @@ describe('nfct: bitmasks', () => {
   it('refuse what is no bitmask and no bit', () => {
     const mask = nfct_bitmask_new(31);
     for (const ask of [nfct_bitmask_set_bit, nfct_bitmask_test_bit, nfct.nfct_bitmask_unset_bit]) {
-      expect(() => ask({} as never, 0)).to.throw(TypeError, /^mask must be what nfct_bitmask_new/);
+      expect(() => ask({} as never, 0)).to.throw(TypeError, /^mask must be the result of nfct_bitmask_new/);
       for (const bit of [-1, 2 ** 32, 0.5]) expect(() => ask(mask, bit)).to.throw(RangeError, /^bit must/);
       expect(() => ask(mask, '1' as never)).to.throw(TypeError, /^bit must/);
     }

@@ -188,7 +188,7 @@ describeOracle('nfct: filters are the programs of the C library', () => {
       for (let n = 0; n < limit; n++) nfct.nfct_filter_add_attr(filter, kind, value);
       expect(() => nfct.nfct_filter_add_attr(filter, kind, value)).to.throw(
         RangeError,
-        `filter has ${limit} of NFCT_FILTER_`,
+        `filter already has ${limit} of NFCT_FILTER_`,
       );
       expect(kindsOf(filter)[kind].values).to.have.length(limit);
     }
@@ -330,7 +330,11 @@ describe('nfct: filters refuse by name', () => {
     nfct.nfct_filter_add_attr(filter, attr as number, value as number);
   const mask = { addr: [0, 0, 0, 1], mask: [0, 0, 0] };
   const REFUSED: [call: () => unknown, error: typeof TypeError | typeof RangeError, text: string][] = [
-    [() => nfct.nfct_filter_add_attr({} as never, 0, 0), TypeError, 'filter must be what nfct_filter_create() gives'],
+    [
+      () => nfct.nfct_filter_add_attr({} as never, 0, 0),
+      TypeError,
+      'filter must be the result of nfct_filter_create()',
+    ],
     [() => nfct.nfct_filter_set_logic(nfct.nfct_filter_dump_create() as never, 0, 0), TypeError, 'filter must be'],
     [add(8, 0), RangeError, 'attr must be an integer from 0 to 7, not 8'],
     [add('0', 0), TypeError, "attr must be a number, not '0'"],
@@ -358,8 +362,8 @@ describe('nfct: filters refuse by name', () => {
     [() => nfct.nfct_filter_add_attr_u32(filter, L4PROTO, -1), RangeError, 'value must be an integer from 0'],
     [() => nfct.nfct_filter_set_logic(filter, 0, 2), RangeError, 'logic must be an integer from 0 to 1, not 2'],
     [() => nfct.nfct_filter_set_logic(filter, 8, 0), RangeError, 'attr must be an integer from 0 to 7, not 8'],
-    [() => nfct.nfct_filter_attach({} as never, filter), TypeError, 'h must be what nfct_open() gives'],
-    [() => nfct.nfct_filter_detach(3 as never), TypeError, 'h must be what nfct_open() gives'],
+    [() => nfct.nfct_filter_attach({} as never, filter), TypeError, 'h must be the result of nfct_open()'],
+    [() => nfct.nfct_filter_detach(3 as never), TypeError, 'h must be the result of nfct_open()'],
   ];
   for (const [index, [call, error, text]] of REFUSED.entries()) {
     it(`${index + 1}: ${text}`, () => expect(call).to.throw(error, text));

@@ -142,7 +142,7 @@ describe('nfct: nfct_open', () => {
     for (const call of [nfct_query, nfct_send])
       expect(await rejection(call({} as never, NFCT_Q_DUMP, 0))).to.be.instanceOf(TypeError);
     expect(await rejection(nfct_catch({} as never))).to.be.instanceOf(TypeError);
-    expect(() => nfct_close(undefined as never)).to.throw(TypeError, /^h must be what nfct_open/);
+    expect(() => nfct_close(undefined as never)).to.throw(TypeError, /^h must be the result of nfct_open/);
   });
 });
 

@@ -58,7 +58,10 @@ describe('nfct: label maps', () => {
     const map = made('1 one\n')!;
     for (const path of [1, {}, true])
       expect(() => nfct_labelmap_new(path as never)).to.throw(TypeError, /^mapfile must/);
-    expect(() => nfct_labelmap_get_name(null as never, 1)).to.throw(TypeError, /^m must be what nfct_labelmap_new/);
+    expect(() => nfct_labelmap_get_name(null as never, 1)).to.throw(
+      TypeError,
+      /^m must be the result of nfct_labelmap_new/,
+    );
     expect(() => nfct_labelmap_get_bit({} as never, 'one')).to.throw(TypeError, /^m must/);
     expect(() => nfct_labelmap_get_name(map, -1)).to.throw(RangeError, /^bit must/);
     expect(() => nfct_labelmap_get_bit(map, 1 as never)).to.throw(TypeError, /^name must/);

@@ -367,10 +367,10 @@ describe('nfct: requests that are not as in C', () => {
       expect(() => ours(type, 256)).to.throw(RangeError, /^data \(an address family\) must/);
     }
     for (const type of [NFCT_Q_DUMP_FILTER, NFCT_Q_DUMP_FILTER_RESET])
-      expect(() => ours(type, AF_INET)).to.throw(TypeError, /^data must be what nfct_filter_dump_create/);
+      expect(() => ours(type, AF_INET)).to.throw(TypeError, /^data must be the result of nfct_filter_dump_create/);
     expect(() => ours(NFCT_Q_FLUSH_FILTER, conntrack(UDP))).to.throw(
       TypeError,
-      /^data must be what nfct_filter_dump_create/,
+      /^data must be the result of nfct_filter_dump_create/,
     );
   });
 
@@ -400,14 +400,17 @@ describe('nfct: requests that are not as in C', () => {
     for (const [name, data, since, before] of cases) {
       expect(ours(NFCT_Q_FLUSH_FILTER, data, since)[17], name).to.equal(1);
       for (const release of [before, 'unknown'])
-        expect(() => ours(NFCT_Q_FLUSH_FILTER, data, release), name).to.throw(UnsupportedError, /flush more than/);
+        expect(() => ours(NFCT_Q_FLUSH_FILTER, data, release), name).to.throw(
+          UnsupportedError,
+          /flush more flows than/,
+        );
       const build = () => buildQuery(NFCT_Q_FLUSH_FILTER, data, undefined);
       expect(build, name).to.throw(UnsupportedError, /a kernel of unknown release would flush more/);
     }
     expect(hex(ours(NFCT_Q_FLUSH_FILTER, mark, '4.0.0'))).to.equal(
       '2400000002010500000000000000000000010000' + '0800080000000001' + '0800150000000001',
     );
-    expect(() => ours(NFCT_Q_FLUSH_FILTER, v6)).to.throw(UnsupportedError, /flush more than/);
+    expect(() => ours(NFCT_Q_FLUSH_FILTER, v6)).to.throw(UnsupportedError, /flush more flows than/);
     for (const everything of [
       // A mask of 0 looks at nothing.
       filter(nfct.NFCT_FILTER_DUMP_STATUS, { val: 0, mask: 0 }),
@@ -450,7 +453,10 @@ describe('nfct: dump filters', () => {
         TypeError,
         /original direction only/,
       );
-    expect(() => nfct.nfct_filter_dump_set_attr({} as never, 0, 0)).to.throw(TypeError, /^filter_dump must be what/);
+    expect(() => nfct.nfct_filter_dump_set_attr({} as never, 0, 0)).to.throw(
+      TypeError,
+      /^filter_dump must be the result of/,
+    );
     const filter = nfct.nfct_filter_dump_create();
     expect(() => nfct.nfct_filter_dump_set_attr_u8(filter, nfct.NFCT_FILTER_DUMP_L3NUM, 256)).to.throw(RangeError);
     expect(() => nfct.nfct_filter_dump_set_attr_u16(filter, nfct.NFCT_FILTER_DUMP_ZONE, -1)).to.throw(RangeError);

@@ -213,7 +213,7 @@ export class Schema {
       if (field !== undefined) this.#setField(target, field, (value as Record<string, unknown>)[key], argument);
       else if (Object.hasOwn(value, key)) {
         const names = [...fields.keys()];
-        throw new TypeError(`${argument}.${group}.${key} is none of ${names.join(', ')}${suggestion(key, names)}`);
+        throw new TypeError(`${argument}.${group}.${key} is not one of ${names.join(', ')}${suggestion(key, names)}`);
       }
     }
   }
@@ -222,7 +222,7 @@ export class Schema {
   #checkMask({ slots }: SlotHolder, mask: string, argument: string): void {
     const value = this.#leaves.get(MASKED[mask]);
     if (value !== undefined && readField(slots, value) !== undefined)
-      throw new TypeError(`${argument}.${mask} is undefined beside ${value.name}; leave it out where all bits count`);
+      throw new TypeError(`${argument}.${mask} is undefined beside ${value.name}; leave it out if all bits count`);
   }
 
   #noProperty(argument: string, key: string): TypeError {

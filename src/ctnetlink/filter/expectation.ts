@@ -38,7 +38,7 @@ export class CompiledExpectationFilter {
   constructor(filter: ExpectationFilter, argument = 'filter') {
     checkPlain(filter, argument);
     for (const key of Object.keys(filter))
-      if (!PARTS.includes(key)) throw new TypeError(`${argument}.${key} is none of ${PARTS.join(', ')}`);
+      if (!PARTS.includes(key)) throw new TypeError(`${argument}.${key} is not one of ${PARTS.join(', ')}`);
     checkGiven(filter, argument);
     const { family, helper, master, tuple } = filter;
     const masterPart = readPart(master, EXPECT_MASTER, `${argument}.master`);

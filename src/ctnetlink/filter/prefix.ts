@@ -13,7 +13,7 @@ export function splitPrefix(text: string): [address: string, length: string | un
 export function readPrefix(length: string, bits: number, argument: string): number {
   const prefix = /^\d{1,3}$/.test(length) ? Number(length) : Number.POSITIVE_INFINITY;
   if (prefix > bits)
-    throw new RangeError(`${argument} must have a prefix length from 0 to ${bits} behind its slash, not '${length}'`);
+    throw new RangeError(`${argument} must have a prefix length from 0 to ${bits} after its slash, not '${length}'`);
   return prefix;
 }
 

@@ -91,7 +91,7 @@ function readRange(given: unknown, max: number, argument: string, more?: string)
   checkPlain(given, argument);
   const { from, to, ...others } = given as Record<string, unknown>;
   const [other] = Object.keys(others);
-  if (other !== undefined) throw new TypeError(`${argument}.${other} is none of from, to`);
+  if (other !== undefined) throw new TypeError(`${argument}.${other} is not one of from, to`);
   const first = checkInteger(from, max, `${argument}.from`);
   const last = checkInteger(to, max, `${argument}.to`);
   if (first > last) throw new RangeError(`${argument} must have from not above to, not ${first} to ${last}`);

@@ -110,7 +110,7 @@ const PARTS = ['family', 'mark', 'status', 'zone', 'orig', 'reply'];
 export function readTerms(filter: Filter, argument: string): FilterTerms {
   checkPlain(filter, argument);
   for (const key of Object.keys(filter))
-    if (!PARTS.includes(key)) throw new TypeError(`${argument}.${key} is none of ${PARTS.join(', ')}`);
+    if (!PARTS.includes(key)) throw new TypeError(`${argument}.${key} is not one of ${PARTS.join(', ')}`);
   checkGiven(filter, argument);
   const { family, mark, status, zone } = filter;
   const orig = readTuple(ORIG, filter.orig, argument);
@@ -216,7 +216,7 @@ function masked(
     checkGiven(given, argument);
     const { value, mask, ...others } = given as Record<string, unknown>;
     const [other] = Object.keys(others);
-    if (other !== undefined) throw new TypeError(`${argument}.${other} is none of value, mask`);
+    if (other !== undefined) throw new TypeError(`${argument}.${other} is not one of value, mask`);
     return { value: check(value, `${argument}.value`), mask: check(mask, `${argument}.mask`) };
   }
   const value = check(given, argument);

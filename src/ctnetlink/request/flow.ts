@@ -184,7 +184,7 @@ export function buildDelete(flow: Flow, naming?: Naming): Request {
  */
 export function buildFlush(filter?: KernelFilter): Request {
   if (filter === undefined) return buildMessage('flush', AF_UNSPEC);
-  if (!filter.exact) throw new RangeError('the kernel would flush more than the filter says');
+  if (!filter.exact) throw new RangeError('the kernel would flush more flows than the filter matches');
   return buildMessage('flush', filter.family, filter.attributes, NFNETLINK_V1);
 }
 
