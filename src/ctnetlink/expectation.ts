@@ -35,8 +35,8 @@ const SCHEMA = new Schema({
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the accessors are made from the attribute rows below
 export class Expectation {
   /**
-   * Values by row number of EXPECTATION_ATTRIBUTES, as kinds.ts keeps them: for the codec. A property of its own, because
-   * the structured clone algorithm copies no other.
+   * Values by row number of EXPECTATION_ATTRIBUTES, as kinds.ts keeps them: for the codec. A property of its own,
+   * because the structured clone algorithm copies no other.
    * @internal
    */
   slots: SlotValue[] = expectationCodec.emptySlots.slice();

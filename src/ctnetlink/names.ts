@@ -43,8 +43,8 @@ export const TCP_STATES = {
   SYN_SENT2: 9,
 } as const satisfies Record<Exclude<TcpState, number>, number>;
 /**
- * A state of TCP: the name in enum tcp_conntrack (linux/netfilter/nf_conntrack_tcp.h), or its number, 0 to 255, where it
- * has no name. LISTEN is an old name of SYN_SENT2.
+ * A state of TCP: the name in enum tcp_conntrack (linux/netfilter/nf_conntrack_tcp.h), or its number, 0 to 255, where
+ * it has no name. LISTEN is an old name of SYN_SENT2.
  */
 export type TcpState =
   | 'NONE'
@@ -73,8 +73,8 @@ export const SCTP_STATES = {
   HEARTBEAT_ACKED: 9,
 } as const satisfies Record<Exclude<SctpState, number>, number>;
 /**
- * A state of SCTP: the name in enum sctp_conntrack (linux/netfilter/nf_conntrack_sctp.h), or its number, 0 to 255, where
- * it has no name.
+ * A state of SCTP: the name in enum sctp_conntrack (linux/netfilter/nf_conntrack_sctp.h), or its number, 0 to 255,
+ * where it has no name.
  */
 export type SctpState =
   | 'NONE'

@@ -25,7 +25,7 @@ describeKernel('cli: --netns', ['root', 'ip', 'conntrack'], function () {
     expect(ctnetlink('-U', '-s', '192.0.2.1', '-m', '7', `--netns=/run/netns/${names[0]}`).status).to.equal(0);
     const listed = ctnetlink('-L', '--netns', names[0]).stdout;
     expect(listed).to.match(/^udp .* sport=1 .* mark=7 use=1\n$/);
-    // Whole seconds of the timeout, of which one may end meanwhile.
+    // The timeout is in whole seconds, and a second may end in the meantime.
     const still = (text: string): string => text.trimEnd().replace(/ (60000|5\d{4}) /, ' ');
     expect(still(inside(names[0], 'conntrack', '-L'))).to.equal(still(listed));
     expect(inside(names[1], 'conntrack', '-L')).to.match(/ sport=2 .* mark=0 /);
@@ -34,7 +34,7 @@ describeKernel('cli: --netns', ['root', 'ip', 'conntrack'], function () {
     expect(ctnetlink('-C', ...both).stdout).to.equal(`1 netns=${names[0]}\n0 netns=${names[1]}\n`);
   });
 
-  it('lists, counts and watches several, and says which entry is of which', async () => {
+  it('lists, counts and watches several, and says which namespace an entry belongs to', async () => {
     const running = Running.ctnetlink('-E', ...both);
     const isWatched = (name: string): boolean =>
       inside(name, 'cat', '/proc/net/netlink')

@@ -30,8 +30,8 @@ export interface ExpectationProperties {
   /** Seconds until the helper no longer expects the flow, 0 to 4294967295 (CTA_EXPECT_TIMEOUT). */
   timeout: number;
   /**
-   * NF_CT_EXPECT_* bits: 1 PERMANENT (it remains after its first flow), 2 INACTIVE, 4 USERSPACE (a program made it for a
-   * user-space helper) (CTA_EXPECT_FLAGS).
+   * NF_CT_EXPECT_* bits: 1 PERMANENT (it remains after its first flow), 2 INACTIVE, 4 USERSPACE (a program made it for
+   * a user-space helper) (CTA_EXPECT_FLAGS).
    */
   flags: number;
   /** Zone of the master, 0 to 65535 (CTA_EXPECT_ZONE). In requests only: the kernel never reports it. */
@@ -39,11 +39,14 @@ export interface ExpectationProperties {
   /** Name of the helper that expects, at most 15 bytes (CTA_EXPECT_HELP_NAME). */
   helper: string;
   /**
-   * Class of the helper's policy, which limits how many expectations may wait, and how long: 0 to 3, because SIP has four
-   * (CTA_EXPECT_CLASS, Linux 3.5).
+   * Class of the helper's policy, which limits how many expectations may wait, and how long: 0 to 3, because SIP has
+   * four (CTA_EXPECT_CLASS, Linux 3.5).
    */
   class: number;
-  /** Name of the function that the kernel calls when the flow comes, such as 'nat-follow-master' (CTA_EXPECT_FN, Linux 3.5). */
+  /**
+   * Name of the function that the kernel calls when the flow comes, such as 'nat-follow-master' (CTA_EXPECT_FN, Linux
+   * 3.5).
+   */
   fn: string;
   /** Opaque, 0 to 4294967295 (CTA_EXPECT_ID). An expectation that takes the place of another may have the same. */
   id: number;
@@ -53,7 +56,10 @@ export type ExpectationPath = PathOf<ExpectationProperties>;
 
 /** An expectation as a caller gives it: any of the properties. Undefined is "not set". */
 export interface ExpectationInit extends InitOf<ExpectationProperties> {
-  /** Attributes that this package does not know, as a dumped expectation or its JSON has them. They are sent as they are. */
+  /**
+   * Attributes that this package does not know, as a dumped expectation or its JSON has them. They are sent as they
+   * are.
+   */
   unknown?: readonly (UnknownInit | UnknownAttribute)[] | undefined;
 }
 

@@ -84,8 +84,8 @@ export interface HelperProperties {
 }
 
 /**
- * The source or destination NAT to set up (CTA_NAT_SRC, CTA_NAT_DST). Only for creation: the kernel never reports it. The
- * reply tuple and the status have the result: see `flow.nat`.
+ * The source or destination NAT to set up (CTA_NAT_SRC, CTA_NAT_DST). Only for creation: the kernel never reports it.
+ * The reply tuple and the status have the result: see `flow.nat`.
  */
 export interface NatProperties {
   /** Lowest address of the range, IPv4 or IPv6 (CTA_NAT_V4_MINIP, CTA_NAT_V6_MINIP); alone it is the address. */
@@ -116,8 +116,8 @@ export interface SeqadjProperties {
 
 /**
  * Counters of one direction (CTA_COUNTERS_ORIG, CTA_COUNTERS_REPLY). Both are undefined if the flow began while
- * net.netfilter.nf_conntrack_acct was 0, which is the default: the kernel counts nothing for it, even if that is set to 1
- * later.
+ * net.netfilter.nf_conntrack_acct was 0, which is the default: the kernel counts nothing for it, even if that is set to
+ * 1 later.
  */
 export interface CounterProperties {
   /** Packets of this direction since the flow began, or since a reset (CTA_COUNTERS_PACKETS, 64 bits). */
@@ -189,9 +189,9 @@ export interface FlowProperties {
   /** Security context as text, such as that of SELinux (CTA_SECCTX_NAME). Only the kernel sends it. */
   secctx: string;
   /**
-   * Opaque, 0 to 4294967295 (CTA_ID): a hash of where the kernel keeps the flow, and of its original tuple. At one moment
-   * no two flows have the same id. But a flow that is created again with the same tuple often has the id of the one
-   * before, because the kernel uses the memory again. Then `timestamp.start` differs.
+   * Opaque, 0 to 4294967295 (CTA_ID): a hash of where the kernel keeps the flow, and of its original tuple. At one
+   * moment no two flows have the same id. But a flow that is created again with the same tuple often has the id of the
+   * one before, because the kernel uses the memory again. Then `timestamp.start` differs.
    */
   id: number;
   /** Reference count of the kernel's object (CTA_USE). Only the kernel sends it. */
@@ -241,9 +241,9 @@ export type PathOf<P> = {
 export type PropertyPath = PathOf<FlowProperties>;
 
 /**
- * Any of these properties and groups, as a caller gives them: 64-bit integers may also be numbers or decimal text, bytes
- * hexadecimal text, labels a bit mask in memory order, and a status an array of names. Undefined is "not set"; but a
- * mask cannot be undefined, because all bits would count.
+ * Any of these properties and groups, as a caller gives them: 64-bit integers may also be numbers or decimal text,
+ * bytes hexadecimal text, labels a bit mask in memory order, and a status an array of names. Undefined is "not set";
+ * but a mask cannot be undefined, because all bits would count.
  */
 export type InitOf<P> = {
   [K in keyof P]?:
@@ -321,7 +321,10 @@ export type FlowJSON = JSONOf<FlowProperties> & {
   unknown?: UnknownJSON[];
 };
 
-/** These properties as they are read: groups are undefined if nothing in them is set, except those that are always there. */
+/**
+ * These properties as they are read: groups are undefined if nothing in them is set, except those that are always
+ * there.
+ */
 export type ViewOf<P, Always extends keyof P> = {
   readonly [K in keyof P]: P[K] extends string | number | bigint | Uint8Array | readonly number[]
     ? P[K] | undefined

@@ -10,7 +10,9 @@ import { TemplateWriter } from './templates.ts';
 
 export type { SlotHolder, UnknownAttribute } from '../attributes/kinds.ts';
 
-/** Writes as TemplateWriter does, which it is: a request goes through one object less. read.ts reads with its tables. */
+/**
+ * Writes as TemplateWriter does, which it is: a request goes through one object less. read.ts reads with its tables.
+ */
 export class Codec extends TemplateWriter {
   readonly rows: readonly AttributeRow[];
   /** See Subsystem. */
@@ -18,8 +20,8 @@ export class Codec extends TemplateWriter {
   /** Slots with nothing set, to be copied. `undefined` is "not set"; 0 is a value. */
   readonly emptySlots: readonly SlotValue[];
   /**
-   * The same to read into: `readAttributes` adds the rare slots when one of them arrives. A slot beyond the end is not set
-   * either.
+   * The same to read into: `readAttributes` adds the rare slots when one of them arrives. A slot beyond the end is not
+   * set either.
    */
   readonly emptyCommonSlots: readonly SlotValue[];
 
