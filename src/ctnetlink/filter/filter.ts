@@ -6,14 +6,14 @@
 import type { SlotValue } from '../attributes/kinds.ts';
 import type { Flow } from '../flow.ts';
 import { MARK, ORIG, REPLY, STATUS, ZONE } from '../slots.ts';
-import { filterForKernel, type KernelFilter } from './dump.ts';
+import { filterForKernel, type KernelFilter } from './dump-filter.ts';
 import { compileEventFilter } from './events.ts';
 import { samePrefix } from './prefix.ts';
 import { RangeSet } from './ranges.ts';
 import type { KernelSupport } from './support.ts';
 import { type Filter, FilterTerms, type Masked, readTerms } from './terms.ts';
 
-export type { KernelFilter } from './dump.ts';
+export type { KernelFilter } from './dump-filter.ts';
 export type { Filter, Masked, TupleFilter } from './terms.ts';
 
 const IPV6_BITS = 128;
