@@ -1,6 +1,6 @@
 import { readCapture, writeCapture } from '../capture/capture.ts';
 import { releaseNote, releaseOf } from '../capture/notes.ts';
-import { Anonymizer, isRelease } from './anonymizer.ts';
+import { Anonymizer, isOnlyRelease } from './anonymizer.ts';
 import { type AnonymizeOptions, checkAnonymizeOptions } from './options.ts';
 
 export type { Dropped } from './dropped.ts';
@@ -37,7 +37,7 @@ export function anonymize(capture: Uint8Array, options: AnonymizeOptions = {}): 
   const anonymizer = new Anonymizer(options);
   const anonymised = datagrams.flatMap((datagram) => [...anonymizer.datagrams(datagram)]);
   // Of pcapng, a comment may say it alone.
-  if (isRelease(release) && anonymised.every(({ bytes }) => releaseOf(bytes) === undefined))
+  if (isOnlyRelease(release) && anonymised.every(({ bytes }) => releaseOf(bytes) === undefined))
     anonymised.unshift(releaseNote(release));
   const { dropped } = anonymizer;
   if (dropped.broken + dropped.otherSubsystems > 0) options.onDropped?.({ ...dropped });

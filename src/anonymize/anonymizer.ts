@@ -245,8 +245,8 @@ function rulesOf(type: number, flags: number): Rules | undefined {
   }
 }
 
-/** Whether this may be the release of a kernel. */
-export function isRelease(release: string | undefined): release is string {
+/** Whether this is the release of a kernel and cannot be anything else, such as an address. */
+export function isOnlyRelease(release: string | undefined): release is string {
   return release !== undefined && /^[\w.+~-]{1,64}$/.test(release);
 }
 
@@ -259,5 +259,5 @@ function isPrefixMask(mask: Uint8Array): boolean {
 }
 
 function isNote(message: Uint8Array): boolean {
-  return isListensNote(message) || isRelease(releaseOf(message));
+  return isListensNote(message) || isOnlyRelease(releaseOf(message));
 }

@@ -1,14 +1,13 @@
 /** Events of expectations. */
 import type { Expectation } from '../ctnetlink/expectation.ts';
-import { decodeExpectation, expectationEventTypeOf } from '../ctnetlink/message.ts';
+import { decodeExpectation, EXPECTATION_GROUPS, expectationEventTypeOf } from '../ctnetlink/message.ts';
 import { millisecondsOf } from '../format/time.ts';
 import { type Checks, checkOptions } from '../netlink/check.ts';
-import { NFNLGRP_CONNTRACK_EXP_DESTROY, NFNLGRP_CONNTRACK_EXP_NEW } from '../uapi/nfnetlink.ts';
 import { EVENT_SOCKET_OPTIONS, type EventSocketOptions } from './event-sockets.ts';
 import { type EventSource, type OverrunEvent, typesOf } from './events.ts';
 
 /** The kernel has no other events: it does not report a new timeout. */
-const GROUPS = { new: NFNLGRP_CONNTRACK_EXP_NEW, destroy: NFNLGRP_CONNTRACK_EXP_DESTROY } as const;
+const GROUPS = { new: EXPECTATION_GROUPS.new, destroy: EXPECTATION_GROUPS.destroy };
 
 export type ExpectationEventType = keyof typeof GROUPS;
 

@@ -1,19 +1,12 @@
 /** Events of flows. */
 import { type CompiledFilter, compiledFilter, type Filter } from '../ctnetlink/filter/filter.ts';
 import type { Flow } from '../ctnetlink/flow.ts';
-import { decodeFlow, type EventType, eventTypeOf } from '../ctnetlink/message.ts';
+import { decodeFlow, type EventType, eventTypeOf, FLOW_GROUPS } from '../ctnetlink/message.ts';
 import { EVENT_TIME } from '../ctnetlink/slots.ts';
 import { millisecondsOf } from '../format/time.ts';
 import { type Checks, checkOptions } from '../netlink/check.ts';
-import { NFNLGRP_CONNTRACK_DESTROY, NFNLGRP_CONNTRACK_NEW, NFNLGRP_CONNTRACK_UPDATE } from '../uapi/nfnetlink.ts';
 import { EVENT_SOCKET_OPTIONS, type EventSocketOptions } from './event-sockets.ts';
 import { type EventSource, type OverrunEvent, typesOf } from './events.ts';
-
-const GROUPS: Readonly<Record<EventType, number>> = {
-  new: NFNLGRP_CONNTRACK_NEW,
-  update: NFNLGRP_CONNTRACK_UPDATE,
-  destroy: NFNLGRP_CONNTRACK_DESTROY,
-};
 
 export interface EventOptions extends EventSocketOptions {
   /** Default: all three. */
@@ -51,7 +44,7 @@ export type ConntrackEvent = FlowEvent | OverrunEvent;
 
 const EVENT_OPTIONS: Checks<EventOptions> = {
   ...EVENT_SOCKET_OPTIONS,
-  types: typesOf(GROUPS),
+  types: typesOf(FLOW_GROUPS),
   // Checked when it is compiled.
   filter: () => {},
 };
@@ -67,7 +60,7 @@ export function flowEvents(options: EventOptions): EventSource<FlowEvent> {
   const { types = ['new', 'update', 'destroy'], filter = {} } = options;
   const compiled = compiledFilter(filter, 'options.filter');
   return {
-    groups: types.map((type) => GROUPS[type]),
+    groups: types.map((type) => FLOW_GROUPS[type]),
     program: compiled.forEvents(),
     take(header, view, offset, end, time) {
       const type = eventTypeOf(header);

@@ -1,7 +1,17 @@
 import type { nlmsghdr } from '../netlink/nlmsg.ts';
 import { attributesOf, nfnlMessage, nfnlSubsystem } from '../nfnetlink/nfgenmsg.ts';
 import { NLM_F_CREATE, NLM_F_EXCL } from '../uapi/netlink.ts';
-import { NFGENMSG_LEN, NFNL_SUBSYS_CTNETLINK, NFNL_SUBSYS_CTNETLINK_EXP } from '../uapi/nfnetlink.ts';
+import {
+  NFGENMSG_LEN,
+  NFNL_SUBSYS_CTNETLINK,
+  NFNL_SUBSYS_CTNETLINK_EXP,
+  NFNLGRP_CONNTRACK_DESTROY,
+  NFNLGRP_CONNTRACK_EXP_DESTROY,
+  NFNLGRP_CONNTRACK_EXP_NEW,
+  NFNLGRP_CONNTRACK_EXP_UPDATE,
+  NFNLGRP_CONNTRACK_NEW,
+  NFNLGRP_CONNTRACK_UPDATE,
+} from '../uapi/nfnetlink.ts';
 import { IPCTNL_MSG_CT_DELETE, IPCTNL_MSG_CT_NEW } from '../uapi/nfnetlink_conntrack.ts';
 import { AF_INET, AF_INET6 } from '../uapi/socket.ts';
 import type { SlotValue } from './attributes/kinds.ts';
@@ -12,6 +22,20 @@ import { EXPECT_MASK, EXPECT_MASTER, EXPECT_NAT, EXPECTED, MASTER, ORIG, REPLY, 
 
 /** The flow that a message reports. */
 export type EventType = 'new' | 'update' | 'destroy';
+
+/** The multicast group of each event of a flow. */
+export const FLOW_GROUPS: Readonly<Record<EventType, number>> = {
+  new: NFNLGRP_CONNTRACK_NEW,
+  update: NFNLGRP_CONNTRACK_UPDATE,
+  destroy: NFNLGRP_CONNTRACK_DESTROY,
+};
+
+/** The same for an expectation. The kernel sends no UPDATE, but has the group. */
+export const EXPECTATION_GROUPS: Readonly<Record<EventType, number>> = {
+  new: NFNLGRP_CONNTRACK_EXP_NEW,
+  update: NFNLGRP_CONNTRACK_EXP_UPDATE,
+  destroy: NFNLGRP_CONNTRACK_EXP_DESTROY,
+};
 
 /**
  * NEW and UPDATE are the same message type; only NEW has CREATE and EXCL. An entry of a dump looks like an UPDATE: only
@@ -27,6 +51,14 @@ export function eventTypeOf(header: nlmsghdr): EventType | undefined {
  */
 export function expectationEventTypeOf(header: nlmsghdr): EventType | undefined {
   return nfnlSubsystem(header.nlmsg_type) === NFNL_SUBSYS_CTNETLINK_EXP ? typeOf(header) : undefined;
+}
+
+/** The multicast group that the kernel sends an event to; undefined for another subsystem's. */
+export function groupOf(header: nlmsghdr): number | undefined {
+  const type = eventTypeOf(header);
+  if (type !== undefined) return FLOW_GROUPS[type];
+  const ofExpectation = expectationEventTypeOf(header);
+  return ofExpectation === undefined ? undefined : EXPECTATION_GROUPS[ofExpectation];
 }
 
 /** Both subsystems number NEW and DELETE alike (IPCTNL_MSG_EXP_NEW, IPCTNL_MSG_EXP_DELETE). */

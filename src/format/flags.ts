@@ -1,5 +1,7 @@
 /** What libnetfilter_conntrack's printing functions take (libnetfilter_conntrack.h): its numbers, and ours for them. */
+
 import type { EventType } from '../ctnetlink/message.ts';
+import { inverse } from '../ctnetlink/names.ts';
 import {
   NFCT_OF_ID,
   NFCT_OF_SHOW_LAYER3,
@@ -14,13 +16,13 @@ import type { LabelMap } from './labelmap.ts';
 import type { PlainOptions } from './plain.ts';
 import type { XmlOptions } from './xml.ts';
 
-const TYPES: readonly (EventType | undefined)[] = (() => {
-  const types: (EventType | undefined)[] = [];
-  types[NFCT_T_NEW] = 'new';
-  types[NFCT_T_UPDATE] = 'update';
-  types[NFCT_T_DESTROY] = 'destroy';
-  return types;
-})();
+/** What C calls the type of a message. */
+export const MESSAGE_TYPES: Readonly<Record<EventType, number>> = {
+  new: NFCT_T_NEW,
+  update: NFCT_T_UPDATE,
+  destroy: NFCT_T_DESTROY,
+};
+const EVENT_TYPES = inverse(MESSAGE_TYPES) as readonly (EventType | undefined)[];
 
 /**
  * The options of formatFlow and formatFlowXML that print what nfct_snprintf_labels(msgType, NFCT_O_PLAIN or NFCT_O_XML,
@@ -36,7 +38,7 @@ export function formatOptions(
     time: (flags & NFCT_OF_TIME) !== 0,
     id: (flags & NFCT_OF_ID) !== 0,
     timestamp: (flags & NFCT_OF_TIMESTAMP) !== 0,
-    type: TYPES[msgType],
+    type: EVENT_TYPES[msgType],
     labels,
   };
 }

@@ -25,7 +25,7 @@ export {
   formatExpectation,
   formatExpectationXML,
 } from './expectation.ts';
-export * from './flags.ts';
+export { formatOptions } from './flags.ts';
 export * from './json.ts';
 export * from './labelmap.ts';
 export type { FormatOptions } from './options.ts';

@@ -2,10 +2,13 @@
  * The first low-level API, which the header calls deprecated: without its handle, and without a buffer, since what is
  * built is returned. Messages have the sequence number 0.
  */
+
 import type { Codec, SlotHolder } from '../ctnetlink/codec/codec.ts';
 import { type Expectation, expectationCodec } from '../ctnetlink/expectation.ts';
+import { NEWEST } from '../ctnetlink/filter/support.ts';
 import { type Flow, flowCodec } from '../ctnetlink/flow.ts';
 import { eventTypeOf, expectationEventTypeOf } from '../ctnetlink/message.ts';
+import { MESSAGE_TYPES } from '../format/flags.ts';
 import { checkInteger } from '../netlink/check.ts';
 import { bytesOf, operation } from '../netlink/request.ts';
 import { nfnlType } from '../nfnetlink/nfgenmsg.ts';
@@ -19,8 +22,7 @@ import { checkDeletion, nfexp_nlmsg_parse } from './expect-nlmsg.ts';
 import { buildExpectQuery } from './expect-query.ts';
 import { expectWireForm } from './expect-wire.ts';
 import type { nfct_filter_dump } from './filter-dump.ts';
-import { TYPES } from './handle.ts';
-import { NEWEST, nfct_nlmsg_parse, openMessage, wholeFilter } from './nlmsg.ts';
+import { nfct_nlmsg_parse, openMessage, wholeFilter } from './nlmsg.ts';
 import { buildQuery } from './request.ts';
 import { wireForm } from './wire.ts';
 
@@ -56,9 +58,9 @@ export function nfct_parse_conntrack(msg: number, nlh: Uint8Array, ct: Flow): nu
   checkConntrack(ct);
   checkInteger(msg, 0xffffffff, 'msg');
   const type = eventTypeOf(openMessage(nlh).header);
-  if (type === undefined || (TYPES[type] & msg) === 0) return NFCT_T_UNKNOWN;
+  if (type === undefined || (MESSAGE_TYPES[type] & msg) === 0) return NFCT_T_UNKNOWN;
   nfct_nlmsg_parse(nlh, ct);
-  return TYPES[type];
+  return MESSAGE_TYPES[type];
 }
 
 /**
@@ -84,9 +86,9 @@ export function nfexp_parse_expect(type: number, nlh: Uint8Array, exp: Expectati
   checkExpect(exp);
   checkInteger(type, 0xffffffff, 'type');
   const found = expectationEventTypeOf(openMessage(nlh).header);
-  if (found === undefined || (TYPES[found] & type) === 0) return NFCT_T_UNKNOWN;
+  if (found === undefined || (MESSAGE_TYPES[found] & type) === 0) return NFCT_T_UNKNOWN;
   nfexp_nlmsg_parse(nlh, exp);
-  return TYPES[found];
+  return MESSAGE_TYPES[found];
 }
 
 function build(

@@ -4,13 +4,8 @@ import type { Expectation } from '../ctnetlink/expectation.ts';
 import { explainKernelError } from '../ctnetlink/explain.ts';
 import type { CompiledFilter } from '../ctnetlink/filter/filter.ts';
 import type { Flow } from '../ctnetlink/flow.ts';
-import {
-  decodeExpectation,
-  decodeFlow,
-  type EventType,
-  eventTypeOf,
-  expectationEventTypeOf,
-} from '../ctnetlink/message.ts';
+import { decodeExpectation, decodeFlow, eventTypeOf, expectationEventTypeOf } from '../ctnetlink/message.ts';
+import { MESSAGE_TYPES } from '../format/flags.ts';
 import { viewOf } from '../netlink/byteorder.ts';
 import { ClosedError, OverrunError, TransportError, throwHere, UnsupportedError } from '../netlink/errors.ts';
 import { type FilteringTransport, filtering } from '../netlink/filtering.ts';
@@ -21,14 +16,7 @@ import { bytesOf } from '../netlink/request.ts';
 import type { EventSink, ReplySink } from '../netlink/sequence.ts';
 import { NetlinkSocket, type RequestHandle } from '../netlink/socket.ts';
 import type { Transport } from '../netlink/transport.ts';
-import {
-  NFCT_CB_CONTINUE,
-  NFCT_CB_FAILURE,
-  NFCT_CB_STOP,
-  NFCT_T_DESTROY,
-  NFCT_T_NEW,
-  NFCT_T_UPDATE,
-} from '../uapi/libnetfilter_conntrack.ts';
+import { NFCT_CB_CONTINUE, NFCT_CB_FAILURE, NFCT_CB_STOP } from '../uapi/libnetfilter_conntrack.ts';
 import { Registrations } from './registrations.ts';
 import type { Query } from './request.ts';
 
@@ -39,13 +27,6 @@ interface Waiting {
 
 /** What came while nobody waited: a message, or how a request that was sent ended (without an error: well). */
 type Arrival = { message: Uint8Array; filter: CompiledFilter | undefined } | { error: unknown };
-
-/** What the type of a message is called in C. */
-export const TYPES: Readonly<Record<EventType, number>> = {
-  new: NFCT_T_NEW,
-  update: NFCT_T_UPDATE,
-  destroy: NFCT_T_DESTROY,
-};
 
 /**
  * The kernel goes on with a dump when a datagram of it is taken. One that the filter drops never is: all waits for ever
@@ -211,14 +192,14 @@ export class Handle {
   deliver(header: nlmsghdr, view: DataView, offset: number, end: number, filter?: CompiledFilter): number {
     let event = eventTypeOf(header);
     if (event !== undefined) {
-      const type = TYPES[event];
+      const type = MESSAGE_TYPES[event];
       if (!this.conntrack.wants(type)) return NFCT_CB_CONTINUE;
       const ct = decodeFlow(view, offset, end);
       return filter?.matches(ct) === false ? NFCT_CB_CONTINUE : this.conntrack.call(header, type, ct);
     }
     event = expectationEventTypeOf(header);
-    if (event === undefined || !this.expect.wants(TYPES[event])) return NFCT_CB_CONTINUE;
-    return this.expect.call(header, TYPES[event], decodeExpectation(view, offset, end));
+    if (event === undefined || !this.expect.wants(MESSAGE_TYPES[event])) return NFCT_CB_CONTINUE;
+    return this.expect.call(header, MESSAGE_TYPES[event], decodeExpectation(view, offset, end));
   }
 
   /** Ends the catch that waits longest, or keeps the outcome for the next. */

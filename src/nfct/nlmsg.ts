@@ -4,7 +4,7 @@
  */
 import type { Codec, SlotHolder } from '../ctnetlink/codec/codec.ts';
 import type { KernelFilter } from '../ctnetlink/filter/filter.ts';
-import { kernelSupport } from '../ctnetlink/filter/support.ts';
+import { kernelSupport, NEWEST } from '../ctnetlink/filter/support.ts';
 import { type Flow, flowCodec } from '../ctnetlink/flow.ts';
 import { decodeFlow, decodeFlowAttributes } from '../ctnetlink/message.ts';
 import { MASTER, ORIG, REPLY, type TupleSlots } from '../ctnetlink/slots.ts';
@@ -21,9 +21,6 @@ import { AF_UNSPEC } from '../uapi/socket.ts';
 import { checkConntrack } from './conntrack.ts';
 import { compileFilterDump, inOrder, type nfct_filter_dump } from './filter-dump.ts';
 import { wireForm } from './wire.ts';
-
-/** The first release that understands all that a filter may say: what C takes every kernel for. */
-export const NEWEST = '6.13';
 
 /**
  * Appends what nfct_query() would send of the object to the message that was begun last: writer.beginMessage(), then
@@ -77,6 +74,7 @@ export function wholeFilter(filter_dump: unknown, type: number, release: string 
       'filter_dump: this filter matches every flow, and a message that deletes with it empties the table',
     );
   const harms = deletes || type === IPCTNL_MSG_CT_GET_CTRZERO;
+  // C takes every kernel for one that understands all.
   const support = kernelSupport(release ?? (harms ? undefined : NEWEST));
   const kernel = filter.forKernel(deletes ? 'flush' : 'dump', support);
   if (!kernel.exact) {

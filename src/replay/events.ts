@@ -1,8 +1,6 @@
 /** The events of a capture, each once. */
-import { eventTypeOf, expectationEventTypeOf } from '../ctnetlink/message.ts';
 import type { nlmsghdr } from '../netlink/nlmsg.ts';
 import { NLM_F_MULTI, NLMSG_MIN_TYPE } from '../uapi/netlink.ts';
-import * as nfnl from '../uapi/nfnetlink.ts';
 
 /** An event, or a loss of events. */
 export interface CapturedEvent {
@@ -23,20 +21,6 @@ export interface CapturedEvent {
 /** Whether a message is an event. Answers carry NLM_F_MULTI, also those to a request with sequence number 0. */
 export function isEvent({ nlmsg_seq, nlmsg_type, nlmsg_flags }: nlmsghdr): boolean {
   return nlmsg_seq === 0 && nlmsg_type >= NLMSG_MIN_TYPE && (nlmsg_flags & NLM_F_MULTI) === 0;
-}
-
-const GROUPS = {
-  new: [nfnl.NFNLGRP_CONNTRACK_NEW, nfnl.NFNLGRP_CONNTRACK_EXP_NEW],
-  update: [nfnl.NFNLGRP_CONNTRACK_UPDATE, nfnl.NFNLGRP_CONNTRACK_EXP_UPDATE],
-  destroy: [nfnl.NFNLGRP_CONNTRACK_DESTROY, nfnl.NFNLGRP_CONNTRACK_EXP_DESTROY],
-} as const;
-
-/** The multicast group that the kernel sends an event to; undefined for another subsystem's. */
-export function groupOf(header: nlmsghdr): number | undefined {
-  const type = eventTypeOf(header);
-  if (type !== undefined) return GROUPS[type][0];
-  const ofExpectation = expectationEventTypeOf(header);
-  return ofExpectation === undefined ? undefined : GROUPS[ofExpectation][1];
 }
 
 /** Events that a socket is waited for at the most: about what the largest receive buffer holds, several times. */

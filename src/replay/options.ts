@@ -1,4 +1,5 @@
 import { type Checks, checkBoolean, checkString, describe, oneOf } from '../netlink/check.ts';
+import { isRelease } from '../netlink/release.ts';
 
 export interface ReplayOptions {
   /**
@@ -46,7 +47,7 @@ export const REPLAY_OPTIONS: Checks<ReplayOptions> = {
 
 function checkRelease(value: unknown, argument: string): void {
   checkString(value, argument);
-  if (!/^\d+\.\d+/.test(value as string))
+  if (!isRelease(value as string))
     throw new RangeError(`${argument} must be the release of a kernel, such as '6.1.0', not ${describe(value)}`);
 }
 

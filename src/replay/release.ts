@@ -1,4 +1,4 @@
-import { numberOf, SINCE } from '../ctnetlink/filter/support.ts';
+import { releaseWith } from '../ctnetlink/filter/support.ts';
 import type { Exchange } from './conversations.ts';
 
 /**
@@ -6,8 +6,5 @@ import type { Exchange } from './conversations.ts';
  * Undefined where the oldest kernel does.
  */
 export function releaseFor(exchanges: readonly Exchange[]): string | undefined {
-  let newest: string | undefined;
-  for (const { meaning } of exchanges)
-    for (const need of meaning.needs) if (numberOf(SINCE[need]) > numberOf(newest)) newest = SINCE[need];
-  return newest;
+  return releaseWith(exchanges.flatMap(({ meaning }) => [...meaning.needs]));
 }

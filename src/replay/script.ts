@@ -1,6 +1,7 @@
 import { isListensNote, lossOf, releaseOf } from '../capture/notes.ts';
 import type { Scan, Scanned } from '../capture/scan.ts';
 import type { Source } from '../capture/source.ts';
+import { groupOf } from '../ctnetlink/message.ts';
 import { HOST_LITTLE_ENDIAN, viewOf } from '../netlink/byteorder.ts';
 import { align4, type nlmsghdr, walkDatagram } from '../netlink/nlmsg.ts';
 import { nfnlMessage } from '../nfnetlink/nfgenmsg.ts';
@@ -8,7 +9,7 @@ import { NLA_HDRLEN, NLM_F_CREATE, NLMSG_HDRLEN, NLMSG_NOOP, NLMSG_OVERRUN } fro
 import { NFGENMSG_LEN } from '../uapi/nfnetlink.ts';
 import { IPCTNL_MSG_CT_DELETE } from '../uapi/nfnetlink_conntrack.ts';
 import { Conversations, type Exchange } from './conversations.ts';
-import { type CapturedEvent, Duplicates, groupOf, hashOf, isEvent } from './events.ts';
+import { type CapturedEvent, Duplicates, hashOf, isEvent } from './events.ts';
 import { releaseFor } from './release.ts';
 
 /** A capture taken apart: what was asked and answered, and the events. It does not change while it is replayed. */

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { type KernelSupport, kernelSupport } from '../../src/ctnetlink/filter/support.ts';
+import { type KernelSupport, kernelSupport, NEWEST, releaseWith } from '../../src/ctnetlink/filter/support.ts';
 
 /** The first release that has each, and the last that lacks it. */
 const SINCE: Readonly<Record<keyof KernelSupport, readonly [first: string, before: string]>> = {
@@ -19,6 +19,14 @@ describe('support', () => {
       expect(kernelSupport(before)[name], `${name} ${before}`).to.equal(false);
     }
     expect(Object.keys(kernelSupport('6.18.0'))).to.have.members(Object.keys(SINCE));
+  });
+
+  it('gives the oldest release that has all of several features', () => {
+    expect(releaseWith([])).to.equal(undefined);
+    expect(releaseWith(['dumpFamily', 'directionZone'])).to.equal('4.20');
+    expect(releaseWith(['status', 'zone', 'dumpTuple'])).to.equal('6.9');
+    expect(NEWEST).to.equal('6.13');
+    expect(Object.values(kernelSupport(NEWEST))).to.not.include(false);
   });
 
   it('is never lost by a later release', () => {

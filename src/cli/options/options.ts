@@ -3,10 +3,12 @@
  * which table, which cannot do without, what they set. Legality, reading, help, completion and manual are all made from
  * these rows and those of protocols.ts.
  */
+
 import type { EventType } from '../../ctnetlink/message.ts';
 import { FAMILIES, type Family } from '../../ctnetlink/names.ts';
 import { ORIG, REPLY, SECMARK, TIMEOUT, ZONE } from '../../ctnetlink/slots.ts';
 import { checkNetns } from '../../netlink/netns.ts';
+import { isRelease } from '../../netlink/release.ts';
 import { address, expected, mask, nat, replyAddress, STATUSES, setFamily, slot, status } from './apply.ts';
 import { readBits, readSettableBits, useLabelMap } from './labels.ts';
 import { OUTPUT_NAMES } from './outputs.ts';
@@ -373,7 +375,7 @@ export const OPTIONS: readonly Option[] = [
     help: 'release of the captured kernel, such as 6.1.0',
     with: { conntrack: `${SELECTING}FCSR`, expect: 'LGDIEFCS' },
     apply: (settings, value) => {
-      if (!/^\d+\.\d+/.test(value!)) throw new UsageError(`'${value}' is no release, such as 6.1.0`);
+      if (!isRelease(value!)) throw new UsageError(`'${value}' is no release, such as 6.1.0`);
       settings.replayRelease = value;
     },
   },

@@ -1,6 +1,6 @@
 /** `ctnetlink anonymize IN OUT`: a capture with other addresses, for others to read. */
 import { readFileSync } from 'node:fs';
-import { Anonymizer, isRelease } from '../../anonymize/anonymizer.ts';
+import { Anonymizer, isOnlyRelease } from '../../anonymize/anonymizer.ts';
 import type { Dropped } from '../../anonymize/dropped.ts';
 import { type AnonymizeOptions, checkAnonymizeOptions, type DropWord } from '../../anonymize/options.ts';
 import { UsageError } from '../options/settings.ts';
@@ -12,7 +12,7 @@ export async function anonymizeFile(operands: readonly string[], values: Readonl
   const anonymizer = new Anonymizer(optionsOf(values));
   const change: Change = {
     datagrams: (datagram) => anonymizer.datagrams(datagram),
-    release: (release) => (isRelease(release) ? release : undefined),
+    release: (release) => (isOnlyRelease(release) ? release : undefined),
     leftOut: () => leftOutMessages(anonymizer.dropped),
   };
   return await convert(settings, change);

@@ -1,10 +1,8 @@
 /** The part of a filter that goes to the kernel in a dump or a flush. */
-import { IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP, IPPROTO_UDP } from '../../uapi/in.ts';
-import * as cta from '../../uapi/nfnetlink_conntrack.ts';
+
 import { AF_UNSPEC } from '../../uapi/socket.ts';
 import type { SlotValue } from '../attributes/kinds.ts';
 import { Flow } from '../flow.ts';
-import { ICMP_ANSWERS, ICMPV6_ANSWERS } from '../icmp.ts';
 import {
   FILTER_ORIG,
   FILTER_REPLY,
@@ -19,7 +17,8 @@ import {
 } from '../slots.ts';
 import { RangeSet } from './ranges.ts';
 import type { KernelSupport } from './support.ts';
-import type { Comparison, FilterTerms } from './terms.ts';
+import type { FilterTerms } from './terms.ts';
+import { flagOf } from './tuple-flags.ts';
 
 // Of the attributes that a filter is sent in.
 
@@ -91,46 +90,4 @@ function addTuples({ compared }: FilterTerms, slots: SlotValue[]): boolean {
     slots[FILTER_REPLY] = reply;
   }
   return all;
-}
-
-/**
- * The flag under which the kernel compares this rightly; undefined where it does not. Never an IPv6 address: the
- * kernel's comparison of those is inverted (it keeps what differs). Never the zone of a tuple: the kernel takes it and
- * then compares nothing, so that a flush by it alone empties the table (Linux 6.18). Never a part of an address: it has
- * no masks. Ports and ICMP fields need the protocol's flag (EINVAL), ports are compared for TCP and UDP only, and an
- * ICMP type that is not tracked is EINVAL.
- */
-function flagOf({ tuple, slot, value, prefix }: Comparison, compared: readonly Comparison[]): number | undefined {
-  if (prefix !== undefined) return undefined;
-  const proto = compared.find((each) => each.slot === tuple.proto)?.value;
-  switch (slot) {
-    case tuple.src4:
-      return cta.CTA_FILTER_F_CTA_IP_SRC;
-    case tuple.dst4:
-      return cta.CTA_FILTER_F_CTA_IP_DST;
-    case tuple.proto:
-      return cta.CTA_FILTER_F_CTA_PROTO_NUM;
-    case tuple.sport:
-      return hasPorts(proto) ? cta.CTA_FILTER_F_CTA_PROTO_SRC_PORT : undefined;
-    case tuple.dport:
-      return hasPorts(proto) ? cta.CTA_FILTER_F_CTA_PROTO_DST_PORT : undefined;
-    case tuple.icmpType:
-      if (proto === IPPROTO_ICMP && ICMP_ANSWERS[value as number] !== undefined)
-        return cta.CTA_FILTER_F_CTA_PROTO_ICMP_TYPE;
-      if (proto === IPPROTO_ICMPV6 && ICMPV6_ANSWERS[value as number] !== undefined)
-        return cta.CTA_FILTER_F_CTA_PROTO_ICMPV6_TYPE;
-      return undefined;
-    case tuple.icmpCode:
-      if (proto === IPPROTO_ICMP) return cta.CTA_FILTER_F_CTA_PROTO_ICMP_CODE;
-      return proto === IPPROTO_ICMPV6 ? cta.CTA_FILTER_F_CTA_PROTO_ICMPV6_CODE : undefined;
-    case tuple.icmpId:
-      if (proto === IPPROTO_ICMP) return cta.CTA_FILTER_F_CTA_PROTO_ICMP_ID;
-      return proto === IPPROTO_ICMPV6 ? cta.CTA_FILTER_F_CTA_PROTO_ICMPV6_ID : undefined;
-    default:
-      return undefined;
-  }
-}
-
-function hasPorts(proto: Comparison['value'] | undefined): boolean {
-  return proto === IPPROTO_TCP || proto === IPPROTO_UDP;
 }

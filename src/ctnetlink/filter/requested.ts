@@ -1,34 +1,12 @@
 /** The filter that a dump or a flush asks the kernel for, read back from the request. */
+
 import { NFNETLINK_V0 } from '../../uapi/nfnetlink.ts';
-import * as cta from '../../uapi/nfnetlink_conntrack.ts';
 import { AF_UNSPEC } from '../../uapi/socket.ts';
 import { type SlotHolder, sameValue } from '../attributes/kinds.ts';
-import {
-  FILTER_ORIG,
-  FILTER_REPLY,
-  MARK,
-  MARK_MASK,
-  ORIG,
-  REPLY,
-  STATUS,
-  STATUS_MASK,
-  type TupleSlots,
-  ZONE,
-} from '../slots.ts';
+import { FILTER_ORIG, FILTER_REPLY, MARK, MARK_MASK, ORIG, REPLY, STATUS, STATUS_MASK, ZONE } from '../slots.ts';
 import { RangeSet } from './ranges.ts';
 import { type Comparison, comparisonsOf, FilterTerms, type Masked } from './terms.ts';
-
-/** The flag of each part of a tuple. Those of IPv6 addresses are missing: the kernel keeps what differs. */
-const FLAGS: readonly (readonly [part: Exclude<keyof TupleSlots, 'group' | 'all'>, flags: number])[] = [
-  ['src4', cta.CTA_FILTER_F_CTA_IP_SRC],
-  ['dst4', cta.CTA_FILTER_F_CTA_IP_DST],
-  ['proto', cta.CTA_FILTER_F_CTA_PROTO_NUM],
-  ['sport', cta.CTA_FILTER_F_CTA_PROTO_SRC_PORT],
-  ['dport', cta.CTA_FILTER_F_CTA_PROTO_DST_PORT],
-  ['icmpType', cta.CTA_FILTER_F_CTA_PROTO_ICMP_TYPE | cta.CTA_FILTER_F_CTA_PROTO_ICMPV6_TYPE],
-  ['icmpCode', cta.CTA_FILTER_F_CTA_PROTO_ICMP_CODE | cta.CTA_FILTER_F_CTA_PROTO_ICMPV6_CODE],
-  ['icmpId', cta.CTA_FILTER_F_CTA_PROTO_ICMP_ID | cta.CTA_FILTER_F_CTA_PROTO_ICMPV6_ID],
-];
+import { slotsOfFlags } from './tuple-flags.ts';
 
 /**
  * @param family nfgen_family
@@ -47,7 +25,7 @@ export function requestedTerms(
     [ORIG, FILTER_ORIG],
     [REPLY, FILTER_REPLY],
   ] as const) {
-    const parts = partsOf(tuple, (slots[slot] ?? 0) as number);
+    const parts = slotsOfFlags(tuple, (slots[slot] ?? 0) as number);
     if (parts === undefined) return undefined;
     for (const each of comparisonsOf(tuple, slots)) if (parts.has(each.slot)) compared.push(each);
   }
@@ -59,17 +37,6 @@ export function requestedTerms(
     zone: slots[ZONE] as number | undefined,
     compared,
   });
-}
-
-/** The slots that are compared; undefined for flags with an unknown meaning. */
-function partsOf(tuple: TupleSlots, flags: number): Set<number> | undefined {
-  const parts = new Set<number>();
-  let left = flags;
-  for (const [part, flag] of FLAGS) {
-    if ((left & flag) !== 0) parts.add(tuple[part]);
-    left &= ~flag;
-  }
-  return left === 0 ? parts : undefined;
 }
 
 function masked(value: unknown, mask: unknown): Masked | undefined {

@@ -1,3 +1,5 @@
+import { releaseNumber } from '../../netlink/release.ts';
+
 /**
  * What a kernel understands. Old kernels ignore filter attributes that they do not know, and a filtered flush whose
  * filter is ignored empties the table; so what is sent is decided by the release, and where it is unknown, by the
@@ -23,7 +25,7 @@ export interface KernelSupport {
 }
 
 /** The release that each came with. */
-export const SINCE: Readonly<Record<keyof KernelSupport, string>> = {
+const SINCE: Readonly<Record<keyof KernelSupport, string>> = {
   directionZone: '4.3',
   dumpFamily: '4.20',
   dumpTuple: '5.8',
@@ -34,17 +36,21 @@ export const SINCE: Readonly<Record<keyof KernelSupport, string>> = {
 };
 
 const NUMBERS = Object.entries(SINCE).map(
-  ([name, release]) => [name as keyof KernelSupport, numberOf(release)] as const,
+  ([name, release]) => [name as keyof KernelSupport, releaseNumber(release)] as const,
 );
 
 /** From a release such as '6.18.0-generic'; anything else counts as the oldest kernel. */
 export function kernelSupport(release: string | undefined): KernelSupport {
-  const version = numberOf(release);
+  const version = releaseNumber(release);
   return Object.fromEntries(NUMBERS.map(([name, since]) => [name, version >= since])) as unknown as KernelSupport;
 }
 
-/** What sorts releases; 0 of anything else. */
-export function numberOf(release: string | undefined): number {
-  const match = /^(\d+)\.(\d+)/.exec(release ?? '');
-  return match === null ? 0 : Number(match[1]) * 1000 + Number(match[2]);
+/** The oldest release that has all of these; undefined for none of them. */
+export function releaseWith(features: Iterable<keyof KernelSupport>): string | undefined {
+  let newest: string | undefined;
+  for (const each of features) if (releaseNumber(SINCE[each]) > releaseNumber(newest)) newest = SINCE[each];
+  return newest;
 }
+
+/** The first release that understands all that a filter may say. */
+export const NEWEST = releaseWith(NUMBERS.map(([name]) => name))!;
