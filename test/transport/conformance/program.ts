@@ -28,7 +28,7 @@ const PROGRAMS = fileURLToPath(new URL('../build/programs/', import.meta.url));
 const IMPORTS = [
   ['Conntrack, openTransport', '../../../src/index'],
   ['NetlinkSocket', '../../../src/netlink/socket'],
-  ['buildDump', '../../../src/ctnetlink/request'],
+  ['buildDump', '../../../src/ctnetlink/request/flow'],
   ['flood, flow', './flows'],
   [
     'nfct_open_nfnl, nfct_callback_register, nfct_send, nfct_catch, nfct_query, NFCT_T_ALL, NFCT_CB_STOP, NFCT_Q_DUMP',
