@@ -1,4 +1,6 @@
-/** CTA_FILTER_ORIG_FLAGS, CTA_FILTER_REPLY_FLAGS: the parts of a tuple that the kernel compares in a dump or a flush. */
+/**
+ * CTA_FILTER_ORIG_FLAGS, CTA_FILTER_REPLY_FLAGS: the parts of a tuple that the kernel compares in a dump or a flush.
+ */
 import { IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP, IPPROTO_UDP } from '../../uapi/in.ts';
 import * as cta from '../../uapi/nfnetlink_conntrack.ts';
 import { ICMP_ANSWERS, ICMPV6_ANSWERS } from '../icmp.ts';
