@@ -98,6 +98,7 @@ describe('package', () => {
     'docs/libnetfilter_conntrack.md',
     'docs/performance.md',
     'docs/architecture.md',
+    'docs/journeys.md',
     'examples/README.md',
   ])
     it(`has what ${page} links to`, () => {
