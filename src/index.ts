@@ -9,15 +9,10 @@ export type { Dump } from './conntrack/dump.ts';
 export type { EventSocketOptions } from './conntrack/event-sockets.ts';
 export type { Events, OverrunEvent } from './conntrack/events.ts';
 export type { DeleteManyOptions, UpdateManyOptions } from './conntrack/exact-many.ts';
-export type {
-  ExpectationEvent,
-  ExpectationEventOptions,
-  ExpectationEventType,
-  ExpectEvent,
-} from './conntrack/expectation-events.ts';
+export type { ExpectationEventOptions, ExpectationEventOrOverrun } from './conntrack/expectation-events.ts';
 export type { Expectations } from './conntrack/expectations.ts';
 export type { DumpOptions, Table } from './conntrack/flow-dump.ts';
-export type { ConntrackEvent, EventOptions, FlowEvent } from './conntrack/flow-events.ts';
+export type { EventOptions, FlowEventOrOverrun } from './conntrack/flow-events.ts';
 export { type Failure, type Flows, ManyError, type ManyOptions, type ManyResult } from './conntrack/many.ts';
 export type {
   ExpectationInit,
@@ -50,12 +45,12 @@ export type {
   ViewOf,
 } from './ctnetlink/attributes/flow-properties.ts';
 export type { UnknownAttribute } from './ctnetlink/codec/codec.ts';
+export type { EventType, ExpectationEvent, ExpectationEventType, FlowEvent } from './ctnetlink/event.ts';
 export { Expectation } from './ctnetlink/expectation.ts';
 export type { ExpectationFilter } from './ctnetlink/filter/expectation.ts';
 export { CompiledFilter, type Filter, type Masked, type TupleFilter } from './ctnetlink/filter/filter.ts';
 export type { Range, Ranges } from './ctnetlink/filter/ranges.ts';
 export { Flow } from './ctnetlink/flow.ts';
-export type { EventType } from './ctnetlink/message.ts';
 export type { DccpRole, DccpState, Family, Protocol, SctpState, TcpState } from './ctnetlink/names.ts';
 export type { TranslatedEnd, Translation } from './ctnetlink/nat.ts';
 export type { CpuStats, ExpectationCpuStats, GlobalStats } from './ctnetlink/stats.ts';
@@ -67,6 +62,7 @@ export {
   DumpInterruptedError,
   type ExtendedAck,
   KernelError,
+  type KernelErrorDetails,
   NetlinkError,
   OverrunError,
   RequestError,

@@ -11,6 +11,7 @@ export { pcapFileHeader, pcapRecord } from './capture/pcap.ts';
 export { type Scan, type Scanned, scan } from './capture/scan.ts';
 export type { Skipped } from './capture/skipped.ts';
 export { memorySource, type Source } from './capture/source.ts';
+export type { WrittenFormat } from './capture/writers.ts';
 export { ReplayError } from './replay/error.ts';
 export type { ReplayOptions } from './replay/options.ts';
 export { replay } from './replay/replay.ts';

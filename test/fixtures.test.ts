@@ -8,11 +8,11 @@ import { expectationCodec } from '../src/ctnetlink/expectation.ts';
 import { flowCodec } from '../src/ctnetlink/flow.ts';
 import { decodeExpectation, decodeFlow } from '../src/ctnetlink/message.ts';
 import {
+  type FormatFlowOptions,
   formatExpectation,
   formatExpectationXML,
   formatFlow,
   formatFlowXML,
-  type PlainOptions,
   XML_BEGIN,
   XML_END,
 } from '../src/format/index.ts';
@@ -79,7 +79,7 @@ function messagesOf(name: string, fromKernel: boolean, subsystem: number, withou
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 
 /** What conntrack -o says, as our option. */
-const OUTPUT: Record<string, PlainOptions> = {
+const OUTPUT: Record<string, FormatFlowOptions> = {
   extended: { layer3: true },
   id: { id: true },
   ktimestamp: { timestamp: true },
@@ -149,7 +149,7 @@ for (const scenario of SCENARIOS) {
     for (const [file, args] of Object.entries(oracle)) {
       if (args[0] !== '-L') continue;
       it(`prints as conntrack ${args.join(' ')} did`, async () => {
-        const options: PlainOptions = { now };
+        const options: FormatFlowOptions = { now };
         const outputs = args.includes('-o') ? args[args.indexOf('-o') + 1].split(',') : [];
         for (const output of outputs) Object.assign(options, OUTPUT[output]);
         await using ct = await Conntrack.open({ transport: replay(path(name, 'capture.pcap')) });

@@ -8,10 +8,12 @@ import type { Dropped } from './dropped.ts';
 /** What stays by its word, beside prefixes of addresses. */
 export const KEEP_WORDS = ['private', 'secctx', 'unknown'] as const;
 /** What stays unless it is dropped. */
-export const DROP_WORDS = ['labels', 'helper'] as const;
+export const DROP_WORDS: readonly DropWord[] = ['labels', 'helper'];
 
-export type DropWord = (typeof DROP_WORDS)[number];
+/** What `drop` takes: 'labels' or 'helper'. */
+export type DropWord = 'labels' | 'helper';
 
+/** What anonymize takes. */
 export interface AnonymizeOptions {
   /**
    * The same key gives the same mapping: bytes, or text, whose UTF-8 is the key. At least one byte; whoever can guess

@@ -21,6 +21,7 @@ export interface Capture {
   datagrams: CapturedDatagram[];
   /** What the capture has beside them. */
   skipped: Skipped;
+  /** The format that it was in. */
   format: Scan['format'];
   /** Of the kernel that was recorded, where the capture says so. */
   release?: string;
@@ -51,6 +52,7 @@ export function* capturedDatagrams({ source, datagrams }: Scan): Iterable<Captur
   }
 }
 
+/** What writeCapture takes. */
 export interface WriteCaptureOptions {
   /** 'pcap' (default) or 'pcapng', which Wireshark and tcpdump open; or 'hex': a line of text for each datagram. */
   format?: WrittenFormat;

@@ -38,6 +38,7 @@ export interface Scanned {
 
 /** A capture that is read piece by piece. */
 export interface Scan {
+  /** The format, known by its content. */
   readonly format: 'pcap' | 'pcapng' | 'strace' | 'hex';
   /**
    * Where the datagrams are. In a capture from a machine of the other byte order, a read must start at a message and

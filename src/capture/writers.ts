@@ -4,9 +4,10 @@ import { HEX_HEADER, hexLine } from './hex.ts';
 import { pcapFileHeader, pcapRecord } from './pcap.ts';
 import { pcapngFileHeader, pcapngRecord } from './pcapng-write.ts';
 
-export const WRITTEN_FORMATS = ['pcap', 'pcapng', 'hex'] as const;
+/** A format that captures are written in: 'hex' is a line of text for each datagram. */
+export type WrittenFormat = 'pcap' | 'pcapng' | 'hex';
 
-export type WrittenFormat = (typeof WRITTEN_FORMATS)[number];
+export const WRITTEN_FORMATS: readonly WrittenFormat[] = ['pcap', 'pcapng', 'hex'];
 
 /** A file is its header and records behind one another. */
 export interface CaptureWriter {

@@ -6,6 +6,7 @@ import type { Request } from '../netlink/request.ts';
 import { ENOENT } from '../uapi/errno.ts';
 import type { DumpSockets } from './dump-sockets.ts';
 
+/** What every call takes that asks the kernel once. */
 export interface CallOptions {
   /** Cancels the call, which rejects with the signal's reason. The kernel may have carried out the request anyway. */
   signal?: AbortSignal;

@@ -1,4 +1,5 @@
 import type { FlowInit } from '../ctnetlink/attributes/flow-properties.ts';
+import type { FlowEvent } from '../ctnetlink/event.ts';
 import { explainKernelError } from '../ctnetlink/explain.ts';
 import { type CompiledFilter, compiledFilter, type Filter } from '../ctnetlink/filter/filter.ts';
 import { kernelSupport } from '../ctnetlink/filter/support.ts';
@@ -22,7 +23,7 @@ import type { Events } from './events.ts';
 import { type DeleteManyOptions, deletes, EXACT_MANY_OPTIONS, exactly, type UpdateManyOptions } from './exact-many.ts';
 import { Expectations } from './expectations.ts';
 import { type DumpOptions, flowDump, flowSource } from './flow-dump.ts';
-import { type EventOptions, type FlowEvent, flowEvents } from './flow-events.ts';
+import { type EventOptions, flowEvents } from './flow-events.ts';
 import {
   changes,
   type Failure,
@@ -34,6 +35,7 @@ import {
 } from './many.ts';
 import { deleteFlow, getFlow, updateFlow } from './one-flow.ts';
 
+/** What Conntrack.open takes. */
 export interface ConntrackOptions extends OpenOptions {}
 
 /**
@@ -272,6 +274,7 @@ export class Conntrack {
     this.#lease.close();
   }
 
+  /** `await using ct = await Conntrack.open()` closes it at the end of the block. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

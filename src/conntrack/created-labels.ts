@@ -16,6 +16,7 @@ import { type CallOptions, findOne, isGone } from './call.ts';
 
 /** The flow was created, but without its labels: no rule of its network namespace used labels at that time. */
 export class LabelsError extends NetlinkError {
+  /** 'LabelsError', of every copy of this package. */
   override name = 'LabelsError';
   /** What was asked for: 'create' or 'createOrUpdate'. */
   readonly operation: string;

@@ -3,6 +3,7 @@ import { type Lease, stackOf } from '../netlink/lease.ts';
 import { checkReceiveBuffer, type OpenOptions, openTransport } from '../transport/open.ts';
 import { EventQueue, type EventSource, Events } from './events.ts';
 
+/** What all event streams take. */
 export interface EventSocketOptions {
   /**
    * SO_RCVBUF of the socket in bytes: every event that waits is charged 1,280, of twice as much. Default: what

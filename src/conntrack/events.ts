@@ -217,6 +217,7 @@ export class Events<E> implements AsyncIterableIterator<E | OverrunEvent> {
     });
   }
 
+  /** The stream itself: a second loop goes on where the first one ended. */
   [Symbol.asyncIterator](): this {
     return this;
   }
@@ -226,11 +227,15 @@ export class Events<E> implements AsyncIterableIterator<E | OverrunEvent> {
     return this.#queue.ended;
   }
 
+  /**
+   * The next event, or an `overrun` event where events were lost. Rejects with the error that ended the stream, once.
+   */
   next(): Promise<IteratorResult<E | OverrunEvent>> {
     const event = this.#queue.shift();
     return event === undefined ? this.#wait() : Promise.resolve({ value: event, done: false });
   }
 
+  /** Closes the stream: what `break` in a `for await` loop calls. */
   async return(): Promise<IteratorResult<E | OverrunEvent>> {
     this.close();
     return DONE;
@@ -252,6 +257,7 @@ export class Events<E> implements AsyncIterableIterator<E | OverrunEvent> {
     this.#queue.close();
   }
 
+  /** `await using events = await ct.events()` closes it at the end of the block. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.close();
   }

@@ -11,6 +11,7 @@ import type { Request } from '../netlink/request.ts';
 import { isGone, noSuchFlow } from './call.ts';
 import { type Failed, MANY_OPTIONS, type ManyOptions, type Work } from './many.ts';
 
+/** What deleteMany takes. */
 export interface DeleteManyOptions extends ManyOptions {
   /**
    * Asks for each flow first, many in a datagram, and deletes it only where its id and its start
@@ -20,6 +21,7 @@ export interface DeleteManyOptions extends ManyOptions {
   exact?: boolean;
 }
 
+/** What updateMany takes. */
 export interface UpdateManyOptions extends ManyOptions {
   /**
    * Asks for each flow first, many in a datagram, and changes it only where its id and its start, as far as the item

@@ -1,5 +1,5 @@
 /** Events of expectations. */
-import type { Expectation } from '../ctnetlink/expectation.ts';
+import type { ExpectationEvent, ExpectationEventType } from '../ctnetlink/event.ts';
 import { decodeExpectation, EXPECTATION_GROUPS, expectationEventTypeOf } from '../ctnetlink/message.ts';
 import { millisecondsOf } from '../format/time.ts';
 import { type Checks, checkOptions } from '../netlink/check.ts';
@@ -9,27 +9,14 @@ import { type EventSource, type OverrunEvent, typesOf } from './events.ts';
 /** The kernel has no other events: it does not report a new timeout. */
 const GROUPS = { new: EXPECTATION_GROUPS.new, destroy: EXPECTATION_GROUPS.destroy };
 
-export type ExpectationEventType = keyof typeof GROUPS;
-
+/** What Expectations.events takes. */
 export interface ExpectationEventOptions extends EventSocketOptions {
-  /** Default: both. */
+  /** Which events. Default: both. */
   types?: readonly ExpectationEventType[];
 }
 
-/** A helper, or a program, expects a flow; or does no more, because it came, or did not in time. */
-export interface ExpectationEvent {
-  type: ExpectationEventType;
-  expectation: Expectation;
-  /** nlmsg_pid: the socket whose request caused it, 0 for the kernel itself. */
-  portid: number;
-  /**
-   * When it was captured, in milliseconds since 1970 (UTC), fractions included; undefined of a kernel, and where the
-   * capture does not say.
-   */
-  time: number | undefined;
-}
-
-export type ExpectEvent = ExpectationEvent | OverrunEvent;
+/** What `ct.expectations.events()` yields. */
+export type ExpectationEventOrOverrun = ExpectationEvent | OverrunEvent;
 
 const EVENT_OPTIONS: Checks<ExpectationEventOptions> = { ...EVENT_SOCKET_OPTIONS, types: typesOf(GROUPS) };
 

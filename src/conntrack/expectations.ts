@@ -1,5 +1,6 @@
 import type { ExpectationInit } from '../ctnetlink/attributes/expectation-properties.ts';
 import { KINDS } from '../ctnetlink/attributes/kinds.ts';
+import type { ExpectationEvent } from '../ctnetlink/event.ts';
 import { Expectation } from '../ctnetlink/expectation.ts';
 import type { ExpectationFilter } from '../ctnetlink/filter/expectation.ts';
 import { CompiledExpectationFilter } from '../ctnetlink/filter/expectation.ts';
@@ -20,7 +21,7 @@ import { Dump } from './dump.ts';
 import type { DumpSockets } from './dump-sockets.ts';
 import type { EventSockets } from './event-sockets.ts';
 import type { Events } from './events.ts';
-import { type ExpectationEvent, type ExpectationEventOptions, expectationEvents } from './expectation-events.ts';
+import { type ExpectationEventOptions, expectationEvents } from './expectation-events.ts';
 
 /**
  * The flows that helpers expect, such as data connections of FTP. `Conntrack.expectations` is it: it asks through that

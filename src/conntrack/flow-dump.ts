@@ -14,6 +14,7 @@ import { ResetDump } from './reset-dump.ts';
 /** Which list of the kernel's. */
 export type Table = 'conntrack' | 'dying' | 'unconfirmed';
 
+/** What Conntrack.dump takes. */
 export interface DumpOptions extends CallOptions {
   /**
    * Sets the counters of the flows that are yielded to zero, and of no others; only of the table 'conntrack'. Each flow

@@ -1,15 +1,18 @@
 /** Events of flows. */
+
+import type { EventType, FlowEvent } from '../ctnetlink/event.ts';
 import { type CompiledFilter, compiledFilter, type Filter } from '../ctnetlink/filter/filter.ts';
 import type { Flow } from '../ctnetlink/flow.ts';
-import { decodeFlow, type EventType, eventTypeOf, FLOW_GROUPS } from '../ctnetlink/message.ts';
+import { decodeFlow, eventTypeOf, FLOW_GROUPS } from '../ctnetlink/message.ts';
 import { EVENT_TIME } from '../ctnetlink/slots.ts';
 import { millisecondsOf } from '../format/time.ts';
 import { type Checks, checkOptions } from '../netlink/check.ts';
 import { EVENT_SOCKET_OPTIONS, type EventSocketOptions } from './event-sockets.ts';
 import { type EventSource, type OverrunEvent, typesOf } from './events.ts';
 
+/** What Conntrack.events takes. */
 export interface EventOptions extends EventSocketOptions {
-  /** Default: all three. */
+  /** Which events. Default: all three. */
   types?: readonly EventType[];
   /**
    * Only events of flows that match, as in a dump. If the transport can attach a filter (SO_ATTACH_FILTER), the kernel
@@ -20,27 +23,8 @@ export interface EventOptions extends EventSocketOptions {
   filter?: Filter | CompiledFilter;
 }
 
-/**
- * An event about a flow. 'update' has the changed properties beside the tuples, status and timeout. 'destroy' has
- * counters and timestamps if the kernel keeps them, but no labels, helper or master.
- */
-export interface FlowEvent {
-  type: EventType;
-  flow: Flow;
-  /**
-   * nlmsg_pid: the portid of the socket whose request caused it (`ct.portid` for this program's), 0 for the kernel
-   * itself.
-   */
-  portid: number;
-  /**
-   * The time of the event, in milliseconds since 1970 (UTC), with fractions. On replay it is the time of the capture.
-   * Otherwise it is the kernel's (CTA_TIMESTAMP_EVENT, Linux 6.14 with nf_conntrack_timestamp=1; `flow.timestamp.event`
-   * has the nanoseconds). Undefined if neither is known.
-   */
-  time: number | undefined;
-}
-
-export type ConntrackEvent = FlowEvent | OverrunEvent;
+/** What `ct.events()` yields. */
+export type FlowEventOrOverrun = FlowEvent | OverrunEvent;
 
 const EVENT_OPTIONS: Checks<EventOptions> = {
   ...EVENT_SOCKET_OPTIONS,

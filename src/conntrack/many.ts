@@ -21,16 +21,20 @@ const AHEAD = 3;
 const KEPT = 100;
 const NAMED = 10;
 
+/** Flows from an array, a generator, a dump, or any other iterable. */
 export type Flows = Iterable<FlowInit | Flow> | AsyncIterable<FlowInit | Flow>;
 
 /** One item that failed, and its place among all. */
 export interface Failure {
+  /** Its place among all items, from 0. */
   index: number;
+  /** The item as it was given. */
   item: FlowInit | Flow;
   /** KernelError as the kernel refused it; TypeError, RangeError for what cannot be asked. */
   error: Error;
 }
 
+/** What createMany and createOrUpdateMany take. */
 export interface ManyOptions extends CallOptions {
   /**
    * Called for each failed item, in the order of the answers; the call then resolves anyway. If it throws, the call
@@ -41,15 +45,21 @@ export interface ManyOptions extends CallOptions {
 
 export const MANY_OPTIONS: Checks<ManyOptions> = { ...CALL_OPTIONS, onError: checkFunction };
 
+/** What became of the items. */
 export interface ManyResult {
+  /** Items that the kernel carried out. */
   succeeded: number;
+  /** Items that failed; each was reported. */
   failed: number;
 }
 
 /** Some items failed; all others were done. The message has the first ten failures, a line each. */
 export class ManyError extends NetlinkError implements ManyResult {
+  /** 'ManyError', of every copy of this package. */
   override name = 'ManyError';
+  /** Items that the kernel carried out. */
   readonly succeeded: number;
+  /** Items that failed. */
   readonly failed: number;
   /** The first 100. Not enumerable, nor is there a `cause`: what prints errors would print each with its stack. */
   declare readonly failures: readonly Failure[];

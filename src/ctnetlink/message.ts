@@ -16,12 +16,10 @@ import { IPCTNL_MSG_CT_DELETE, IPCTNL_MSG_CT_NEW } from '../uapi/nfnetlink_connt
 import { AF_INET, AF_INET6 } from '../uapi/socket.ts';
 import type { SlotValue } from './attributes/kinds.ts';
 import { readAttributes } from './codec/read.ts';
+import type { EventType } from './event.ts';
 import { Expectation, expectationCodec } from './expectation.ts';
 import { Flow, flowCodec } from './flow.ts';
 import { EXPECT_MASK, EXPECT_MASTER, EXPECT_NAT, EXPECTED, MASTER, ORIG, REPLY, type TupleSlots } from './slots.ts';
-
-/** The flow that a message reports. */
-export type EventType = 'new' | 'update' | 'destroy';
 
 /** The multicast group of each event of a flow. */
 export const FLOW_GROUPS: Readonly<Record<EventType, number>> = {

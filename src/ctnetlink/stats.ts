@@ -5,25 +5,46 @@ import * as cta from '../uapi/nfnetlink_conntrack.ts';
 
 /** Counters of one CPU (CTA_STATS_*), 32 bits each, in the order in which conntrack -S prints them. */
 export interface CpuStats {
+  /** Number of the CPU (res_id of the message). */
   cpu: number;
+  /** Searches that found an entry (CTA_STATS_FOUND). */
   found: number;
+  /** Packets that could not be tracked (CTA_STATS_INVALID). */
   invalid: number;
+  /** Entries that were inserted (CTA_STATS_INSERT). */
   insert: number;
+  /** Entries that could not be inserted, such as one that was already there (CTA_STATS_INSERT_FAILED). */
   insertFailed: number;
+  /** Packets that were dropped, because no entry could be made for them (CTA_STATS_DROP). */
   drop: number;
+  /** Entries that were dropped from a full table to make room (CTA_STATS_EARLY_DROP). */
   earlyDrop: number;
-  /** ICMP errors for no tracked flow. */
+  /** ICMP errors that belong to no tracked flow (CTA_STATS_ERROR). */
   error: number;
+  /** Lookups that began again, because the table was resized (CTA_STATS_SEARCH_RESTART). */
   searchRestart: number;
-  /** Since Linux 5.10; undefined before. */
+  /**
+   * Insertions that clashed with an equal entry and were resolved (CTA_STATS_CLASH_RESOLVE). Undefined before Linux
+   * 5.10.
+   */
   clashResolve?: number;
-  /** Since Linux 5.14. */
+  /**
+   * Packets that were dropped, because a hash chain was too long (CTA_STATS_CHAIN_TOOLONG). Undefined before Linux
+   * 5.14.
+   */
   chainTooLong?: number;
-  /** No longer counted by kernels since 4.6 to 5.10, given where the kernel sends them. */
+  /**
+   * Entries that lookups passed (CTA_STATS_SEARCHED). Kernels after 4.6 to 5.10 do not count it; undefined where they
+   * do not send it.
+   */
   searched?: number;
+  /** As `searched`: flows that were added (CTA_STATS_NEW). */
   new?: number;
+  /** As `searched`: packets of flows that were already known (CTA_STATS_IGNORE). */
   ignore?: number;
+  /** As `searched`: flows that were removed (CTA_STATS_DELETE). */
   delete?: number;
+  /** As `searched`: flows that were put on the dying list (CTA_STATS_DELETE_LIST). */
   deleteList?: number;
 }
 
@@ -90,12 +111,13 @@ export function decodeGlobalStats(view: DataView, offset: number, end: number): 
 
 /** Expectations of one CPU since boot, of this network namespace (CTA_STATS_EXP_*), 32 bits each. */
 export interface ExpectationCpuStats {
+  /** Number of the CPU (res_id of the message). */
   cpu: number;
-  /** Flows that were expected and came. */
+  /** Expected flows that came (CTA_STATS_EXP_NEW). */
   new: number;
-  /** Expectations that were made. */
+  /** Expectations that were created (CTA_STATS_EXP_CREATE). */
   create: number;
-  /** Expectations that went, whether their flow had come or not. */
+  /** Expectations that ended, whether their flow came or not (CTA_STATS_EXP_DELETE). */
   delete: number;
 }
 

@@ -1,28 +1,31 @@
 import { checkInteger, describe } from '../netlink/check.ts';
 import * as common from '../uapi/nf_conntrack_common.ts';
 
-/** The bits of enum ip_conntrack_status by name, without IPS_. */
-type StatusBits = {
-  readonly [Name in keyof typeof common as Name extends `IPS_${infer Rest}`
-    ? Rest extends `${string}_BIT` | `${string}_MASK`
-      ? never
-      : Rest
-    : never]: (typeof common)[Name];
-};
+/** Name (without IPS_) and bit of every status, lowest first: enum ip_conntrack_status. */
+export const STATUS_BITS = {
+  EXPECTED: common.IPS_EXPECTED,
+  SEEN_REPLY: common.IPS_SEEN_REPLY,
+  ASSURED: common.IPS_ASSURED,
+  CONFIRMED: common.IPS_CONFIRMED,
+  SRC_NAT: common.IPS_SRC_NAT,
+  DST_NAT: common.IPS_DST_NAT,
+  SEQ_ADJUST: common.IPS_SEQ_ADJUST,
+  SRC_NAT_DONE: common.IPS_SRC_NAT_DONE,
+  DST_NAT_DONE: common.IPS_DST_NAT_DONE,
+  DYING: common.IPS_DYING,
+  FIXED_TIMEOUT: common.IPS_FIXED_TIMEOUT,
+  TEMPLATE: common.IPS_TEMPLATE,
+  UNTRACKED: common.IPS_UNTRACKED,
+  HELPER: common.IPS_HELPER,
+  OFFLOAD: common.IPS_OFFLOAD,
+  HW_OFFLOAD: common.IPS_HW_OFFLOAD,
+} as const;
 
 /** The name of a status bit (IPS_* of linux/netfilter/nf_conntrack_common.h, without IPS_), such as 'SEEN_REPLY'. */
-export type StatusName = keyof StatusBits;
+export type StatusName = keyof typeof STATUS_BITS;
 
 /** A status bit as text: its name, or where it has none its hexadecimal value, such as '0x10000'. */
 export type StatusText = StatusName | `0x${string}`;
-
-/** Name (without IPS_) and bit of every status, lowest first: enum ip_conntrack_status. */
-export const STATUS_BITS: StatusBits = Object.fromEntries(
-  Object.entries(common)
-    .filter(([name]) => name.startsWith('IPS_') && !name.endsWith('_BIT') && !name.endsWith('_MASK'))
-    .map(([name, bit]) => [name.slice('IPS_'.length), bit])
-    .sort((a, b) => Number(a[1]) - Number(b[1])),
-) as unknown as StatusBits;
 
 const BY_NAME: ReadonlyMap<string, number> = new Map(Object.entries(STATUS_BITS));
 

@@ -1,31 +1,27 @@
 /** Events as conntrack -E prints them. */
-import type { Expectation } from '../ctnetlink/expectation.ts';
+
+import type { ExpectationEvent, FlowEvent } from '../ctnetlink/event.ts';
 import type { Flow } from '../ctnetlink/flow.ts';
-import type { EventType } from '../ctnetlink/message.ts';
 import { EVENT_TIME } from '../ctnetlink/slots.ts';
 import { checkString } from '../netlink/check.ts';
 import { escapeControls } from '../netlink/escape.ts';
-import { type ExpectationOptions, type ExpectationXmlOptions, expectationText, expectationXML } from './expectation.ts';
+import {
+  expectationText,
+  expectationXML,
+  type FormatExpectationOptions,
+  type FormatExpectationXMLOptions,
+} from './expectation.ts';
 import { type AnyFormatOptions, checkOf, checkTime, FORMAT_OPTIONS } from './options.ts';
-import { flowText, type PlainOptions, PREFIXES } from './plain.ts';
+import { type FormatFlowOptions, flowText, PREFIXES } from './plain.ts';
 import { formatFlowSave } from './save.ts';
 import { kernelTimeval, timeval } from './time.ts';
-import { flowXML, type XmlOptions } from './xml.ts';
+import { type FormatFlowXMLOptions, flowXML } from './xml.ts';
 
-/** What is printed of an event. */
-export interface FlowEvent {
-  readonly type: EventType;
-  readonly flow: Flow;
-  /** nl_pid of the socket whose request caused it; 0 (or undefined): the kernel itself. */
-  readonly portid?: number;
-  /**
-   * When it happened, in milliseconds since 1970, fractions included: what `received` and `now` are for, where it is
-   * known.
-   */
-  readonly time?: number | undefined;
-}
+/** An event to print: of what `ct.events()` yields, the type and the flow are enough. */
+export type PrintableFlowEvent = Pick<FlowEvent, 'type' | 'flow'> & Partial<FlowEvent>;
 
-export interface EventOptions extends Omit<PlainOptions, 'type'> {
+/** What formatEvent takes. */
+export interface FormatEventOptions extends Omit<FormatFlowOptions, 'type'> {
   /**
    * When it arrived, in milliseconds since 1970, fractions included: the `[1700000000.123456]` in front (-o timestamp).
    * Where the kernel says when the event happened (`timestamp.event`, Linux 6.14 with nf_conntrack_timestamp=1), that
@@ -37,22 +33,22 @@ export interface EventOptions extends Omit<PlainOptions, 'type'> {
 }
 
 /** -o timestamp is `time` here. */
-export type EventXmlOptions = Omit<XmlOptions, 'type'>;
+export type FormatEventXMLOptions = Omit<FormatFlowXMLOptions, 'type'>;
 
 type OfAny = Omit<AnyFormatOptions, 'type'>;
 
 const { type: _type, ...OF_FLOW } = FORMAT_OPTIONS;
 const { time, now } = FORMAT_OPTIONS;
-const check = checkOf<OfAny & EventOptions>({ ...OF_FLOW, received: checkTime, programName: checkString });
+const check = checkOf<OfAny & FormatEventOptions>({ ...OF_FLOW, received: checkTime, programName: checkString });
 const checkXml = checkOf<OfAny>(OF_FLOW);
-const checkExpectation = checkOf<Omit<ExpectationOptions, 'type'>>({ received: checkTime });
-const checkExpectationXml = checkOf<Omit<ExpectationXmlOptions, 'type'>>({ time, now });
+const checkExpectation = checkOf<Omit<FormatExpectationOptions, 'type'>>({ received: checkTime });
+const checkExpectationXml = checkOf<Omit<FormatExpectationXMLOptions, 'type'>>({ time, now });
 
 /**
  * The line of an event, without a newline. conntrack(8) marks what a program caused with or without -o userspace; so do
  * we.
  */
-export function formatEvent(event: FlowEvent, options: EventOptions = {}): string {
+export function formatEvent(event: PrintableFlowEvent, options: FormatEventOptions = {}): string {
   check(options);
   const { received, programName } = options;
   const at = event.time ?? options.now;
@@ -73,7 +69,7 @@ function eventTimeval({ slots }: Flow, received: number): string {
 }
 
 /** The same in XML, which does not say which program caused it: so conntrack(8) does since 1.4.9. */
-export function formatEventXML(event: FlowEvent, options: EventXmlOptions = {}): string {
+export function formatEventXML(event: PrintableFlowEvent, options: FormatEventXMLOptions = {}): string {
   checkXml(options);
   return flowXML(event.flow, { ...options, type: event.type, now: event.time ?? options.now });
 }
@@ -82,7 +78,7 @@ export function formatEventXML(event: FlowEvent, options: EventXmlOptions = {}):
 const COMMANDS = { new: '-A', update: '-U', destroy: '-D' } as const;
 
 /** The same as the options of conntrack(8): -o save. */
-export function formatEventSave(event: FlowEvent, programName?: string): string {
+export function formatEventSave(event: PrintableFlowEvent, programName?: string): string {
   return formatFlowSave(event.flow, COMMANDS[event.type]) + cause(event, programName && escapeSaved(programName));
 }
 
@@ -96,29 +92,19 @@ function escapeSaved(name: string): string {
     .replace(/ (?=-)/g, '\\x20');
 }
 
-function cause({ portid }: FlowEvent, programName: string | undefined): string {
+function cause({ portid }: PrintableFlowEvent, programName: string | undefined): string {
   if (!portid) return '';
   const program = programName === undefined ? '' : ` progname=${programName}`;
   return ` [USERSPACE] portid=${portid}${program}`;
 }
 
-/** What is printed of an event of an expectation. */
-export interface ExpectationEvent {
-  readonly type: 'new' | 'destroy';
-  readonly expectation: Expectation;
-  /** nl_pid of the socket whose request caused it; 0 (or undefined): the kernel itself. Only JSON shows it. */
-  readonly portid?: number;
-  /**
-   * When it happened, in milliseconds since 1970, fractions included: what `received` and `now` are for, where it is
-   * known.
-   */
-  readonly time?: number | undefined;
-}
+/** An event to print: of what `ct.expectations.events()` yields, the type and the expectation are enough. */
+export type PrintableExpectationEvent = Pick<ExpectationEvent, 'type' | 'expectation'> & Partial<ExpectationEvent>;
 
 /** The line of an event, without a newline. Like conntrack(8), it names the program for flows only. */
 export function formatExpectationEvent(
-  event: ExpectationEvent,
-  options: Omit<ExpectationOptions, 'type'> = {},
+  event: PrintableExpectationEvent,
+  options: Omit<FormatExpectationOptions, 'type'> = {},
 ): string {
   checkExpectation(options);
   const { type, expectation } = event;
@@ -128,8 +114,8 @@ export function formatExpectationEvent(
 
 /** The same in XML. */
 export function formatExpectationEventXML(
-  event: ExpectationEvent,
-  options: Omit<ExpectationXmlOptions, 'type'> = {},
+  event: PrintableExpectationEvent,
+  options: Omit<FormatExpectationXMLOptions, 'type'> = {},
 ): string {
   checkExpectationXml(options);
   const { type, expectation } = event;

@@ -19,12 +19,13 @@ import { escapeControls } from '../netlink/escape.ts';
 import { NF_CT_EXPECT_INACTIVE, NF_CT_EXPECT_PERMANENT, NF_CT_EXPECT_USERSPACE } from '../uapi/nf_conntrack_common.ts';
 import { escapeXML, FLOW_BEGIN, layer3Begin, layer4Begin, when } from './elements.ts';
 import { type AnyFormatOptions, checkOf, checkTime, FORMAT_OPTIONS } from './options.ts';
-import { type PlainOptions, PREFIXES } from './plain.ts';
+import { type FormatFlowOptions, PREFIXES } from './plain.ts';
 import { expectationTimeval } from './time.ts';
 import { addressesXML, layer4XML, tupleText } from './tuple.ts';
-import type { XmlOptions } from './xml.ts';
+import type { FormatFlowXMLOptions } from './xml.ts';
 
-export interface ExpectationOptions extends Pick<PlainOptions, 'type'> {
+/** What formatExpectation takes. */
+export interface FormatExpectationOptions extends Pick<FormatFlowOptions, 'type'> {
   /**
    * When it was read, in milliseconds since 1970, fractions included: the `[1700000000.123456]` in front (-o
    * timestamp).
@@ -33,9 +34,9 @@ export interface ExpectationOptions extends Pick<PlainOptions, 'type'> {
 }
 
 /** -o timestamp is `time` here. */
-export type ExpectationXmlOptions = Pick<XmlOptions, 'type' | 'time' | 'now'>;
+export type FormatExpectationXMLOptions = Pick<FormatFlowXMLOptions, 'type' | 'time' | 'now'>;
 
-const check = checkOf<AnyFormatOptions & ExpectationOptions>({ ...FORMAT_OPTIONS, received: checkTime });
+const check = checkOf<AnyFormatOptions & FormatExpectationOptions>({ ...FORMAT_OPTIONS, received: checkTime });
 const checkXml = checkOf<AnyFormatOptions>(FORMAT_OPTIONS);
 
 const FLAG_NAMES = [
@@ -51,13 +52,13 @@ function flagNames(slots: readonly SlotValue[]): string[] {
 }
 
 /** The line of an expectation, without a newline; with `type`, as an event. */
-export function formatExpectation(expectation: Expectation, options: ExpectationOptions = {}): string {
+export function formatExpectation(expectation: Expectation, options: FormatExpectationOptions = {}): string {
   check(options);
   return expectationText(expectation, options);
 }
 
 /** The same of options that were checked. */
-export function expectationText(expectation: Expectation, options: ExpectationOptions): string {
+export function expectationText(expectation: Expectation, options: FormatExpectationOptions): string {
   checkExpectation(expectation);
   const { slots } = expectation;
   const { type, received } = options;
@@ -79,13 +80,13 @@ export function expectationText(expectation: Expectation, options: ExpectationOp
 }
 
 /** The <flow> element of an expectation, without a newline; with `type`, as an event. */
-export function formatExpectationXML(expectation: Expectation, options: ExpectationXmlOptions = {}): string {
+export function formatExpectationXML(expectation: Expectation, options: FormatExpectationXMLOptions = {}): string {
   checkXml(options);
   return expectationXML(expectation, options);
 }
 
 /** The same of options that were checked. */
-export function expectationXML(expectation: Expectation, options: ExpectationXmlOptions): string {
+export function expectationXML(expectation: Expectation, options: FormatExpectationXMLOptions): string {
   checkExpectation(expectation);
   const { slots } = expectation;
   let text = options.type === undefined ? '<flow>' : FLOW_BEGIN[options.type];

@@ -1,6 +1,6 @@
 /** What libnetfilter_conntrack's printing functions take (libnetfilter_conntrack.h): its numbers, and ours for them. */
 
-import type { EventType } from '../ctnetlink/message.ts';
+import type { EventType } from '../ctnetlink/event.ts';
 import { inverse } from '../ctnetlink/names.ts';
 import {
   NFCT_OF_ID,
@@ -13,8 +13,8 @@ import {
   NFCT_T_UPDATE,
 } from '../uapi/libnetfilter_conntrack.ts';
 import type { LabelMap } from './labelmap.ts';
-import type { PlainOptions } from './plain.ts';
-import type { XmlOptions } from './xml.ts';
+import type { FormatFlowOptions } from './plain.ts';
+import type { FormatFlowXMLOptions } from './xml.ts';
 
 /** What C calls the type of a message. */
 export const MESSAGE_TYPES: Readonly<Record<EventType, number>> = {
@@ -32,7 +32,7 @@ export function formatOptions(
   flags: number,
   msgType: number = NFCT_T_UNKNOWN,
   labels?: LabelMap,
-): PlainOptions & XmlOptions {
+): FormatFlowOptions & FormatFlowXMLOptions {
   return {
     layer3: (flags & NFCT_OF_SHOW_LAYER3) !== 0,
     time: (flags & NFCT_OF_TIME) !== 0,

@@ -20,8 +20,8 @@ export {
 export { XML_BEGIN, XML_END } from './elements.ts';
 export * from './event.ts';
 export {
-  type ExpectationOptions,
-  type ExpectationXmlOptions,
+  type FormatExpectationOptions,
+  type FormatExpectationXMLOptions,
   formatExpectation,
   formatExpectationXML,
 } from './expectation.ts';
@@ -29,5 +29,5 @@ export { formatOptions } from './flags.ts';
 export * from './json.ts';
 export * from './labelmap.ts';
 export type { FormatOptions } from './options.ts';
-export { formatFlow, type PlainOptions } from './plain.ts';
-export { formatFlowXML, type XmlOptions } from './xml.ts';
+export { type FormatFlowOptions, formatFlow } from './plain.ts';
+export { type FormatFlowXMLOptions, formatFlowXML } from './xml.ts';

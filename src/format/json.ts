@@ -5,7 +5,7 @@
 import type { Expectation } from '../ctnetlink/expectation.ts';
 import type { Flow } from '../ctnetlink/flow.ts';
 import { escapeControlsInJSON } from '../netlink/escape.ts';
-import type { ExpectationEvent, FlowEvent } from './event.ts';
+import type { PrintableExpectationEvent, PrintableFlowEvent } from './event.ts';
 
 /** A flow that was listed after lost events, marked as no event: {"type":"sync","flow":{...}}. */
 export function formatSyncJSON(entry: { flow: Flow } | { expectation: Expectation }): string {
@@ -26,12 +26,12 @@ export function formatFlowJSON(flow: Flow): string {
  * An event as one line of JSON: {"type":"new","flow":{...}}, with the portid where a program caused it, and its name as
  * `progname` where it is given.
  */
-export function formatEventJSON(event: FlowEvent, programName?: string): string {
+export function formatEventJSON(event: PrintableFlowEvent, programName?: string): string {
   const { type, flow } = event;
   return json({ type, flow, ...cause(event, programName) });
 }
 
-function cause({ portid }: FlowEvent | ExpectationEvent, progname: string | undefined): object {
+function cause({ portid }: PrintableFlowEvent | PrintableExpectationEvent, progname: string | undefined): object {
   if (!portid) return {};
   return progname === undefined ? { portid } : { portid, progname };
 }
@@ -45,7 +45,7 @@ export function formatExpectationJSON(expectation: Expectation): string {
  * The same of an event: {"type":"new","expectation":{...}}, with the portid where a program caused it, and its name as
  * `progname` where it is given.
  */
-export function formatExpectationEventJSON(event: ExpectationEvent, programName?: string): string {
+export function formatExpectationEventJSON(event: PrintableExpectationEvent, programName?: string): string {
   const { type, expectation } = event;
   return json({ type, expectation, ...cause(event, programName) });
 }

@@ -58,10 +58,12 @@ export class LabelMap {
     return this.#names.length - 1;
   }
 
+  /** The name of a bit; undefined if it has none. */
   name(bit: number): string | undefined {
     return this.#names[bit];
   }
 
+  /** The bit of a name; undefined if there is none. */
   bit(name: string): number | undefined {
     return this.#bits.get(name);
   }

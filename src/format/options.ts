@@ -1,5 +1,5 @@
+import type { EventType } from '../ctnetlink/event.ts';
 import { Flow } from '../ctnetlink/flow.ts';
-import type { EventType } from '../ctnetlink/message.ts';
 import { type Check, type Checks, checkBoolean, checkOptions, describe, oneOf } from '../netlink/check.ts';
 import type { LabelMap } from './labelmap.ts';
 

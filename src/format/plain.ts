@@ -36,7 +36,8 @@ import { type AnyFormatOptions, checkFlow, checkOf, FORMAT_OPTIONS, type FormatO
 import { ctime, deltaTime } from './time.ts';
 import { tupleText } from './tuple.ts';
 
-export interface PlainOptions extends FormatOptions {
+/** What formatFlow takes. */
+export interface FormatFlowOptions extends FormatOptions {
   /** The layer 3 protocol in front: conntrack -o extended, NFCT_OF_SHOW_LAYER3. */
   layer3?: boolean;
   /** id=: conntrack -o id, NFCT_OF_ID. */
@@ -54,7 +55,7 @@ function numbered(names: readonly string[]): readonly string[] {
 const LAYER3 = numbered(FAMILY_NAMES);
 const LAYER4 = numbered(PROTOCOL_NAMES);
 
-const DEFAULTS: PlainOptions = {};
+const DEFAULTS: FormatFlowOptions = {};
 const check = checkOf<AnyFormatOptions>(FORMAT_OPTIONS);
 
 /**
@@ -62,13 +63,13 @@ const check = checkOf<AnyFormatOptions>(FORMAT_OPTIONS);
  * nfct_snprintf fails; the kernel sends no such flow.
  * @throws TypeError, RangeError naming the argument
  */
-export function formatFlow(flow: Flow, options: PlainOptions = DEFAULTS): string {
+export function formatFlow(flow: Flow, options: FormatFlowOptions = DEFAULTS): string {
   check(options);
   return flowText(flow, options);
 }
 
 /** The same of options that were checked. */
-export function flowText(flow: Flow, options: PlainOptions): string {
+export function flowText(flow: Flow, options: FormatFlowOptions): string {
   checkFlow(flow);
   const { slots } = flow;
   const proto = slots[ORIG.proto];

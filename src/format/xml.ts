@@ -40,7 +40,8 @@ import { type AnyFormatOptions, checkFlow, checkOf, FORMAT_OPTIONS, type FormatO
 import { deltaTimeXML, seconds } from './time.ts';
 import { addressesXML, layer4XML } from './tuple.ts';
 
-export interface XmlOptions extends FormatOptions {
+/** What formatFlowXML takes. */
+export interface FormatFlowXMLOptions extends FormatOptions {
   /**
    * `<when>`, in local time: when the event happened where the kernel says so (`timestamp.event`, Linux 6.14), as of
    * libnetfilter_conntrack 1.1.1, else the time of printing. conntrack -E -o timestamp, NFCT_OF_TIME.
@@ -64,20 +65,20 @@ const INDEPENDENT = [
   STOP,
 ] as const;
 
-const DEFAULTS: XmlOptions = {};
+const DEFAULTS: FormatFlowXMLOptions = {};
 const check = checkOf<AnyFormatOptions>(FORMAT_OPTIONS);
 
 /**
  * The <flow> element, without a newline; with `type`, as an event. Layer 3 and the id are always there, type, code and
  * id of ICMP never.
  */
-export function formatFlowXML(flow: Flow, options: XmlOptions = DEFAULTS): string {
+export function formatFlowXML(flow: Flow, options: FormatFlowXMLOptions = DEFAULTS): string {
   check(options);
   return flowXML(flow, options);
 }
 
 /** The same of options that were checked. */
-export function flowXML(flow: Flow, options: XmlOptions): string {
+export function flowXML(flow: Flow, options: FormatFlowXMLOptions): string {
   checkFlow(flow);
   const { slots } = flow;
   // C looks whether the original direction was counted, for both.
@@ -95,7 +96,7 @@ export function flowXML(flow: Flow, options: XmlOptions): string {
 }
 
 /** What belongs to no direction. */
-function independent(slots: readonly SlotValue[], options: XmlOptions): string {
+function independent(slots: readonly SlotValue[], options: FormatFlowXMLOptions): string {
   // Of no length they are none to C.
   const labels = slots[LABELS] as Uint8Array | undefined;
   const labelled = labels !== undefined && labels.length > 0;

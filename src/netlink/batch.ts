@@ -12,6 +12,7 @@ import { Writer } from './writer.ts';
 /** A batch of so many bytes keeps the kernel for a quarter of a millisecond and more. */
 const LARGE = 8192;
 
+/** Several requests in one datagram: NetlinkSocket.sendBatch sends them with one system call. */
 export class Batch {
   readonly #writer = new Writer(1 << 16);
   #count = 0;
@@ -56,6 +57,7 @@ export class Batch {
     this.#count++;
   }
 
+  /** Empties it, for the next requests. */
   clear(): void {
     this.#writer.reset();
     this.#count = 0;

@@ -22,10 +22,11 @@ interface Statement {
   noIsFar: boolean;
 }
 
+/** Puts a classic BPF program together, for Transport.attachFilter: jumps go to labels, however far they are. */
 export class BpfAssembler {
   readonly #statements: Statement[] = [];
 
-  /** @param k 32 bits, of either sign */
+  /** Adds a statement. @param k 32 bits, of either sign */
   add(code: number, k = 0): void {
     this.branch(code, k);
   }
@@ -35,14 +36,17 @@ export class BpfAssembler {
     this.#statements.push({ code, k, yes, no, yesIsFar: false, noIsFar: false });
   }
 
+  /** Jumps to a label. */
   goto(label: Label): void {
     this.branch(BPF_JMP | BPF_JA, 0, { yes: label });
   }
 
+  /** A new label, which `place` must put somewhere. */
   label(): Label {
     return { index: undefined };
   }
 
+  /** The next statement is where jumps to this label go. */
   place(label: Label): void {
     label.index = this.#statements.length;
   }

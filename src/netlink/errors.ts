@@ -7,6 +7,7 @@ import { escapeControls } from './escape.ts';
 
 /** What every error of this package that is not the caller's mistake derives from. */
 export class NetlinkError extends Error {
+  /** 'NetlinkError', of every copy of this package. */
   override name = 'NetlinkError';
   /** Stable text: an errno name such as 'ENOENT', or 'ERR_...'. */
   readonly code: string;
@@ -34,6 +35,7 @@ export function errnoName(errno: number): string {
   return ERRNO_NAMES[errno] ?? `E${errno}`;
 }
 
+/** What a KernelError is made of. */
 export interface KernelErrorDetails {
   /** What was asked for, such as 'create' or 'dump'. */
   operation: string;
@@ -41,6 +43,7 @@ export interface KernelErrorDetails {
   sequence: number;
   /** What the request was about, such as the tuple of a flow. */
   subject?: string;
+  /** What the kernel added, if anything. */
   extack?: ExtendedAck;
   /** What it means for this operation and, behind a semicolon, what to do. */
   explanation?: string;
@@ -48,17 +51,22 @@ export interface KernelErrorDetails {
 
 /** The kernel refused a request: a negative errno in NLMSG_ERROR or NLMSG_DONE. `code` is its name ('ENOENT'). */
 export class KernelError extends NetlinkError {
+  /** 'KernelError', of every copy of this package. */
   override name = 'KernelError';
   /** Positive. */
   readonly errno: number;
+  /** The request that was refused, such as 'create' or 'dump'. */
   readonly operation: string;
+  /** nlmsg_seq of the request. */
   readonly sequence: number;
   /**
    * What the request was about, such as 'udp 192.0.2.1:5353 -> 198.51.100.2:53, zone 0'; undefined for a dump or a
    * flush.
    */
   readonly subject: string | undefined;
+  /** What the kernel added to its errno; undefined if it added nothing. */
   readonly extack: ExtendedAck | undefined;
+  /** What the errno means for this operation and, after a semicolon, what to do. The message has it too. */
   readonly explanation: string | undefined;
 
   constructor(errno: number, details: KernelErrorDetails) {
@@ -99,7 +107,9 @@ export function throwHere(error: unknown): never {
 
 /** A socket operation failed. `code` is the errno name where there is one, else 'ERR_TRANSPORT'. */
 export class TransportError extends NetlinkError {
+  /** 'TransportError', of every copy of this package. */
   override name = 'TransportError';
+  /** The system call that failed, such as 'bind', or what stands for one. */
   readonly syscall: string;
   /** Positive; 0 when the failure has none. */
   readonly errno: number;
@@ -113,6 +123,7 @@ export class TransportError extends NetlinkError {
 
 /** The transport has no answer to one request: what `receive` throws where it is read. Everything else goes on. */
 export class RequestError extends TransportError {
+  /** 'RequestError', of every copy of this package. */
   override name = 'RequestError';
   /** nlmsg_seq of the request. */
   readonly sequence: number;
@@ -125,6 +136,7 @@ export class RequestError extends TransportError {
 
 /** This runtime, transport or kernel cannot do what was asked; the message says what can. */
 export class UnsupportedError extends NetlinkError {
+  /** 'UnsupportedError', of every copy of this package. */
   override name = 'UnsupportedError';
 
   constructor(message: string, options?: ErrorOptions) {
@@ -134,7 +146,9 @@ export class UnsupportedError extends NetlinkError {
 
 /** The receive buffer overran (ENOBUFS): messages were lost. The socket stays usable. */
 export class OverrunError extends NetlinkError {
+  /** 'OverrunError', of every copy of this package. */
   override name = 'OverrunError';
+  /** ENOBUFS, 105. */
   readonly errno: number = ENOBUFS;
   /** How many messages were lost, if the transport knows. */
   readonly lost: number | undefined;
@@ -164,6 +178,7 @@ export function lostAnswer(operation: string, repeatable: boolean): OverrunError
  * NLM_F_DUMP_INTR: the table changed in a way that made this dump inconsistent. All of it was delivered; dump again.
  */
 export class DumpInterruptedError extends NetlinkError {
+  /** 'DumpInterruptedError', of every copy of this package. */
   override name = 'DumpInterruptedError';
 
   constructor(operation: string) {
@@ -176,6 +191,7 @@ export class DumpInterruptedError extends NetlinkError {
 
 /** Bytes with a broken length. Nothing else is an error to the decoder: what it does not know it keeps. */
 export class DecodeError extends NetlinkError {
+  /** 'DecodeError', of every copy of this package. */
   override name = 'DecodeError';
   /** Where the defect is, in bytes from the start of the buffer that was decoded. */
   readonly offset: number;
@@ -198,6 +214,7 @@ export class DecodeError extends NetlinkError {
 
 /** The socket was closed, by the caller or under it; what was pending is rejected with this. */
 export class ClosedError extends NetlinkError {
+  /** 'ClosedError', of every copy of this package. */
   override name = 'ClosedError';
 
   constructor(message = 'the socket is closed', options?: ErrorOptions) {

@@ -11,13 +11,17 @@ export function align4(length: number): number {
 export interface nlmsghdr {
   /** Of the message including this header, without the padding after it. */
   nlmsg_len: number;
+  /** NLMSG_*, or subsystem and message type of nfnetlink. */
   nlmsg_type: number;
+  /** NLM_F_* bits. */
   nlmsg_flags: number;
+  /** Sequence number: an answer has that of its request, an event 0. */
   nlmsg_seq: number;
   /** Portid of the requester; 0 is the kernel itself. */
   nlmsg_pid: number;
 }
 
+/** A header of zeros, for readNlmsghdr to fill. */
 export function newNlmsghdr(): nlmsghdr {
   return { nlmsg_len: 0, nlmsg_type: 0, nlmsg_flags: 0, nlmsg_seq: 0, nlmsg_pid: 0 };
 }

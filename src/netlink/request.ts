@@ -30,6 +30,7 @@ export function operation(kind: Omit<Operation, 'dump'>): Operation {
 
 /** One request to the kernel, as a value: what it is called, how it is answered and how it is written. */
 export interface Request {
+  /** What it is called, and how it is answered. */
   readonly kind: Operation;
   /**
    * The kernel may need milliseconds before it returns from the system call, for example for a dump with a filter that

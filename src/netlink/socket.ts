@@ -1,6 +1,6 @@
 import { NLM_F_ACK, NLM_F_REQUEST, NLMSG_NOOP } from '../uapi/netlink.ts';
 import { unwatch, watch } from './aborts.ts';
-import { type Batch, type PendingBatch, stampBatch } from './batch.ts';
+import { type Batch, type PendingBatch, stampBatch, type TakeReply } from './batch.ts';
 import { HOST_LITTLE_ENDIAN, viewOf } from './byteorder.ts';
 import { ACK_CHARGE, REPLY_CHARGE } from './charges.ts';
 import { ClosedError, OverrunError, RequestError } from './errors.ts';
@@ -17,6 +17,7 @@ const TURN_MILLISECONDS = 8;
 /** How often a request that changes nothing is made again when its answer was lost. */
 const REPEATS = 3;
 
+/** How one request is made. */
 export interface RequestOptions {
   /** Undefined: replies are dropped undecoded. */
   sink?: ReplySink;
@@ -30,7 +31,9 @@ export interface RequestOptions {
 
 /** Stops a request: it resolves at once and what the kernel still answers is drained. */
 export interface RequestHandle {
+  /** Resolves with the ACK or DONE; rejects with the error that the kernel answered, or with what ended the request. */
   readonly done: Promise<void>;
+  /** Nothing more of it is wanted. */
   stop(): void;
 }
 
@@ -43,6 +46,7 @@ interface Queued {
 
 /** A netlink socket with its tracker: requests go out, replies and events come in, one read loop for all. */
 export class NetlinkSocket {
+  /** What carries the messages. */
   readonly transport: Transport;
   readonly #tracker: SequenceTracker;
   readonly #writer = new Writer();
@@ -75,10 +79,12 @@ export class NetlinkSocket {
     this.reference();
   }
 
+  /** It was closed, by the program or because the transport failed. */
   get closed(): boolean {
     return this.#closed !== undefined;
   }
 
+  /** What arrived and belonged to no request. */
   get counts(): Readonly<TrackerCounts> {
     return this.#tracker.counts;
   }
@@ -129,10 +135,10 @@ export class NetlinkSocket {
    */
   sendBatch(
     batch: Batch,
-    failed: PendingBatch['failed'],
-    subject?: PendingBatch['subject'],
+    failed: (index: number, error: Error) => void,
+    subject?: (index: number) => string | undefined,
     keep?: object,
-    take?: PendingBatch['take'],
+    take?: TakeReply,
   ): Promise<void> {
     this.assertOpen();
     const { operation, count, takesLong } = batch;
@@ -445,7 +451,7 @@ export class NetlinkSocket {
     else this.transport.unref();
   }
 
-  /** @throws ClosedError */
+  /** Does nothing while it is open. @throws ClosedError */
   assertOpen(): void {
     if (this.#closed !== undefined) throw new ClosedError(this.#closed.message, { cause: this.#closed.cause });
   }

@@ -8,7 +8,9 @@ import type { Netns, NetnsInfo } from './netns.ts';
 
 /** One datagram. It belongs to the transport and is valid until the next `receive`: copy what must stay. */
 export interface Datagram {
+  /** The datagram, with the headers of its messages. */
   bytes: Uint8Array;
+  /** The same bytes. */
   view: DataView;
   /** nl_pid of the sender: 0 is the kernel; anybody else may be any process and is not to be trusted. */
   sender: number;
@@ -26,14 +28,18 @@ export interface TransportListener {
   failed(error: Error): void;
 }
 
+/**
+ * A netlink socket of NETLINK_NETFILTER, or what acts as one. A program can bring its own: `options.transport` of
+ * Conntrack.open takes what opens it.
+ */
 export interface Transport {
   /** What runs, such as 'addon' or 'replay'. */
   readonly name: string;
   /** nl_pid that this socket is bound to. */
   readonly portid: number;
   /**
-   * Release of the kernel behind it as uname(2) has it, such as '6.18.0'; undefined where unknown. What old kernels
-   * misread is decided by it: see ctnetlink/filter/support.ts.
+   * Release of the kernel behind it as uname(2) has it, such as '6.18.0'; undefined where unknown. It decides
+   * which filters the kernel is asked to apply.
    */
   readonly release: string | undefined;
   /** The network namespace that the socket was asked to be in, and is; not there where none was asked for. */
@@ -50,8 +56,8 @@ export interface Transport {
   readonly drained?: boolean;
 
   /**
-   * Bytes of the receive buffer that the answers to requests may take at once, beside the datagram of a dump, as
-   * netlink/charges.ts counts them; other requests are sent as those are answered. Undefined: any number.
+   * Bytes of the receive buffer that the answers to requests may take at once, beside the datagram of a dump, with what
+   * the kernel charges for each datagram. Other requests are sent when those are answered. Undefined: any number.
    */
   readonly window?: number;
 
@@ -80,7 +86,7 @@ export interface Transport {
    * @throws TransportError
    */
   receive(): Datagram | undefined;
-  /** @throws TransportError, UnsupportedError */
+  /** Events of this group (NFNLGRP_*) arrive from now on. @throws TransportError, UnsupportedError */
   joinGroup(group: number): void;
   /** No event of the group arrives any more; those that have arrived are still received. @throws TransportError */
   leaveGroup(group: number): void;
@@ -93,11 +99,13 @@ export interface Transport {
   attachFilter?(program: Uint8Array | undefined): void;
   /** Keeps the process alive (the state after `start`), or not. */
   ref(): void;
+  /** The process may end while this socket is open. */
   unref(): void;
   /** Idempotent. */
   close(): void;
 }
 
+/** What all transports take. */
 export interface TransportOptions {
   /** The network namespace that the socket is opened in: see Netns. Default: that of the calling thread. */
   netns?: Netns;
@@ -130,6 +138,7 @@ export interface TransportOptions {
 
 /** Opens sockets of one kind: the same options give sockets that see the same kernel (or the same capture). */
 export interface TransportFactory {
+  /** Opens a socket. @throws UnsupportedError, TransportError */
   (options?: TransportOptions): Promise<Transport>;
   /**
    * Called once for each Conntrack and nfct handle, whose sockets the result opens. Not there: all of them share one.

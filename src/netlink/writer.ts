@@ -9,7 +9,9 @@ const MAX_ATTRIBUTE = 0xffff;
  * they are the writer's and valid until `reset`.
  */
 export class Writer {
+  /** The buffer. It is replaced when it grows. */
   bytes: Uint8Array;
+  /** The same bytes. */
   view: DataView;
   /** Bytes written so far, always 4-aligned between attributes. */
   length = 0;
@@ -21,6 +23,7 @@ export class Writer {
     this.view = viewOf(this.bytes);
   }
 
+  /** Empties the buffer, for the next request. */
   reset(): this {
     this.length = 0;
     this.message = 0;
@@ -57,6 +60,7 @@ export class Writer {
     return at;
   }
 
+  /** Ends the message that beginMessage started at this place: its length is known now. */
   endMessage(at: number): void {
     this.view.setUint32(at, this.length - at, HOST_LITTLE_ENDIAN);
   }
@@ -79,6 +83,7 @@ export class Writer {
     return at + (4 satisfies typeof NLA_HDRLEN);
   }
 
+  /** An attribute of 8 bits. */
   attributeU8(type: number, value: number): void {
     const at = this.attribute(type, 1);
     this.bytes[at] = value;
@@ -96,6 +101,7 @@ export class Writer {
     this.view.setUint32(at, value);
   }
 
+  /** An attribute of these bytes. */
   attributeBytes(type: number, value: Uint8Array): void {
     const at = this.attribute(type, value.length);
     this.bytes.set(value, at);
@@ -106,7 +112,7 @@ export class Writer {
     return this.attribute(type | NLA_F_NESTED, 0) - NLA_HDRLEN;
   }
 
-  /** @throws RangeError when the nest has grown past 65,535 bytes. */
+  /** Ends the nest that beginNest started at this place. @throws RangeError when it has grown past 65,535 bytes */
   endNest(at: number): void {
     const length = this.length - at;
     if (length > MAX_ATTRIBUTE) throw new RangeError(`a nest of ${length} bytes does not fit nla_len`);
@@ -118,6 +124,7 @@ export class Writer {
     this.length = at;
   }
 
+  /** What was written, valid until `reset` or more is written. */
   finish(): Uint8Array {
     return this.bytes.subarray(0, this.length);
   }

@@ -1,13 +1,20 @@
 /** Registering what gets the flows and the expectations. */
 import type { Expectation } from '../ctnetlink/expectation.ts';
 import type { Flow } from '../ctnetlink/flow.ts';
+import type { nlmsghdr } from '../netlink/nlmsg.ts';
 import { handleOf, type NfctHandle } from './nfct-handle.ts';
-import type { Callback, Callback2 } from './registrations.ts';
 
-export type ConntrackCallback = Callback<Flow>;
-export type ConntrackCallback2 = Callback2<Flow>;
-export type ExpectCallback = Callback<Expectation>;
-export type ExpectCallback2 = Callback2<Expectation>;
+/**
+ * Takes a flow, with NFCT_T_* and the data of its registration, and returns NFCT_CB_*. The flow is the callback's to
+ * keep.
+ */
+export type ConntrackCallback = (type: number, ct: Flow, data: unknown) => number;
+/** The same with a copy of the netlink header. */
+export type ConntrackCallback2 = (nlh: nlmsghdr, type: number, ct: Flow, data: unknown) => number;
+/** Takes an expectation: see ConntrackCallback. */
+export type ExpectCallback = (type: number, exp: Expectation, data: unknown) => number;
+/** The same with a copy of the netlink header. */
+export type ExpectCallback2 = (nlh: nlmsghdr, type: number, exp: Expectation, data: unknown) => number;
 
 /**
  * Sets the callback for messages of these types, NFCT_T_* ORed together: entries of a dump and replies to a GET are

@@ -60,25 +60,25 @@ export function nfct_set_attr_l(ct: Flow, type: number, value: AttrValue, len: n
   }
 }
 
-/** @throws TypeError when the attribute is not of 8 bits; else as nfct_set_attr */
+/** Sets an attribute of 8 bits. @throws TypeError when the attribute is not of 8 bits; else as nfct_set_attr */
 export function nfct_set_attr_u8(ct: Flow, type: number, value: number): void {
   checkForm(type, 'u8', 'set');
   nfct_set_attr(ct, type, value);
 }
 
-/** @throws TypeError when the attribute is not of 16 bits; else as nfct_set_attr */
+/** Sets an attribute of 16 bits. @throws TypeError when the attribute is not of 16 bits; else as nfct_set_attr */
 export function nfct_set_attr_u16(ct: Flow, type: number, value: number): void {
   checkForm(type, 'u16', 'set');
   nfct_set_attr(ct, type, value);
 }
 
-/** @throws TypeError when the attribute is not of 32 bits; else as nfct_set_attr */
+/** Sets an attribute of 32 bits. @throws TypeError when the attribute is not of 32 bits; else as nfct_set_attr */
 export function nfct_set_attr_u32(ct: Flow, type: number, value: number): void {
   checkForm(type, 'u32', 'set');
   nfct_set_attr(ct, type, value);
 }
 
-/** @throws TypeError when the attribute is not of 64 bits; else as nfct_set_attr */
+/** Sets an attribute of 64 bits. @throws TypeError when the attribute is not of 64 bits; else as nfct_set_attr */
 export function nfct_set_attr_u64(ct: Flow, type: number, value: bigint | number): void {
   checkForm(type, 'u64', 'set');
   nfct_set_attr(ct, type, value);

@@ -98,19 +98,19 @@ export function nfexp_set_attr(exp: Expectation, type: number, value: ExpectAttr
   copySlots(exp.slots, place.tuple, value.slots, ORIG);
 }
 
-/** @throws TypeError when the attribute is not of 8 bits; else as nfexp_set_attr */
+/** Sets an attribute of 8 bits. @throws TypeError when the attribute is not of 8 bits; else as nfexp_set_attr */
 export function nfexp_set_attr_u8(exp: Expectation, type: number, value: number): void {
   checkForm(type, 'u8', 'set');
   nfexp_set_attr(exp, type, value);
 }
 
-/** @throws TypeError when the attribute is not of 16 bits; else as nfexp_set_attr */
+/** Sets an attribute of 16 bits. @throws TypeError when the attribute is not of 16 bits; else as nfexp_set_attr */
 export function nfexp_set_attr_u16(exp: Expectation, type: number, value: number): void {
   checkForm(type, 'u16', 'set');
   nfexp_set_attr(exp, type, value);
 }
 
-/** @throws TypeError when the attribute is not of 32 bits; else as nfexp_set_attr */
+/** Sets an attribute of 32 bits. @throws TypeError when the attribute is not of 32 bits; else as nfexp_set_attr */
 export function nfexp_set_attr_u32(exp: Expectation, type: number, value: number): void {
   checkForm(type, 'u32', 'set');
   nfexp_set_attr(exp, type, value);

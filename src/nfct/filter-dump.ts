@@ -19,7 +19,9 @@ import { checkConntrack } from './conntrack.ts';
 
 /** struct nfct_filter_dump_mark: (bits & mask) === val, both 32-bit. */
 export interface nfct_filter_dump_mark {
+  /** What the bits must be, 0 to 4294967295. */
   val: number;
+  /** Which bits are compared, 0 to 4294967295. */
   mask: number;
 }
 

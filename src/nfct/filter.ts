@@ -21,21 +21,27 @@ import { handleOf, type NfctHandle } from './nfct-handle.ts';
 export interface nfct_filter_proto {
   /** IPPROTO_TCP, IPPROTO_DCCP or IPPROTO_SCTP. */
   proto: number;
+  /** TCP_CONNTRACK_*, SCTP_CONNTRACK_* or DCCP_CONNTRACK_*, 0 to 15. */
   state: number;
 }
 
 /** 32-bit integers in host byte order: 127.0.0.1 is 0x7f000001, or ntohl(inet_addr('127.0.0.1')). */
 export interface nfct_filter_ipv4 {
+  /** The address as an integer in host byte order. */
   addr: number;
+  /** Which bits are compared, in host byte order. */
   mask: number;
 }
 
 /** Four 32-bit integers each, in host byte order: ::1 is [0, 0, 0, 1]. */
 export interface nfct_filter_ipv6 {
+  /** The address. */
   addr: ArrayLike<number>;
+  /** Which bits are compared. */
   mask: ArrayLike<number>;
 }
 
+/** What nfct_filter_add_attr takes: the form depends on the attribute. */
 export type nfct_filter_value =
   | number
   | nfct_filter_proto

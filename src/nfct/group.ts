@@ -12,31 +12,43 @@ import { attrName, fromSlots, toSlot } from './value.ts';
 
 /** Addresses in network byte order. */
 export interface nfct_attr_grp_ipv4 {
+  /** Source. */
   src: number;
+  /** Destination. */
   dst: number;
 }
 
 /** Addresses of 16 bytes. */
 export interface nfct_attr_grp_ipv6 {
+  /** Source. */
   src: Uint8Array;
+  /** Destination. */
   dst: Uint8Array;
 }
 
 /** Ports in network byte order. */
 export interface nfct_attr_grp_port {
+  /** Source port. */
   sport: number;
+  /** Destination port. */
   dport: number;
 }
 
 /** The ID in network byte order. */
 export interface nfct_attr_grp_icmp {
+  /** Echo identifier in network byte order. */
   id: number;
+  /** ICMP code, 0 to 255. */
   code: number;
+  /** ICMP type, 0 to 255. */
   type: number;
 }
 
+/** Counters of one direction. */
 export interface nfct_attr_grp_ctrs {
+  /** Packets, 64 bits. */
   packets: bigint;
+  /** Bytes, 64 bits. */
   bytes: bigint;
 }
 
@@ -44,8 +56,11 @@ export interface nfct_attr_grp_ctrs {
  * The same 16 bytes three times: an IPv4 address, in network byte order, is the first four of them, and zeros follow.
  */
 export interface nfct_attr_grp_addr {
+  /** The first four bytes, as an integer in network byte order. */
   ip: number;
+  /** All 16 bytes. */
   ip6: Uint8Array;
+  /** All 16 bytes. */
   addr: Uint8Array;
 }
 

@@ -10,25 +10,37 @@ function swap16(value: number): number {
   return ((value & 0xff) << 8) | (value >>> 8);
 }
 
-/** @throws TypeError, RangeError when it is not an integer from 0 to 0xffff */
+/**
+ * A 16-bit integer of the host in network byte order. @throws TypeError, RangeError when it is not an integer from 0 to
+ * 0xffff
+ */
 export function htons(hostshort: number): number {
   checkInteger(hostshort, 0xffff, 'hostshort');
   return HOST_LITTLE_ENDIAN ? swap16(hostshort) : hostshort;
 }
 
-/** @throws TypeError, RangeError when it is not an integer from 0 to 0xffff */
+/**
+ * A 16-bit integer in network byte order as the host has it. @throws TypeError, RangeError when it is not an integer
+ * from 0 to 0xffff
+ */
 export function ntohs(netshort: number): number {
   checkInteger(netshort, 0xffff, 'netshort');
   return HOST_LITTLE_ENDIAN ? swap16(netshort) : netshort;
 }
 
-/** @throws TypeError, RangeError when it is not an integer from 0 to 0xffffffff */
+/**
+ * A 32-bit integer of the host in network byte order. @throws TypeError, RangeError when it is not an integer from 0 to
+ * 0xffffffff
+ */
 export function htonl(hostlong: number): number {
   checkInteger(hostlong, 0xffffffff, 'hostlong');
   return HOST_LITTLE_ENDIAN ? swap32(hostlong) : hostlong;
 }
 
-/** @throws TypeError, RangeError when it is not an integer from 0 to 0xffffffff */
+/**
+ * A 32-bit integer in network byte order as the host has it. @throws TypeError, RangeError when it is not an integer
+ * from 0 to 0xffffffff
+ */
 export function ntohl(netlong: number): number {
   checkInteger(netlong, 0xffffffff, 'netlong');
   return HOST_LITTLE_ENDIAN ? swap32(netlong) : netlong;

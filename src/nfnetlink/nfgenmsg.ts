@@ -6,6 +6,7 @@ import { NFGENMSG_LEN } from '../uapi/nfnetlink.ts';
 export interface nfgenmsg {
   /** AF_*. */
   nfgen_family: number;
+  /** NFNETLINK_V0. */
   version: number;
   /** Big-endian on the wire: the CPU number in per-CPU statistics. */
   res_id: number;
@@ -16,12 +17,12 @@ export function nfnlType(subsystem: number, message: number): number {
   return (subsystem << 8) | message;
 }
 
-/** NFNL_SUBSYS_ID */
+/** The subsystem in an nlmsg_type, NFNL_SUBSYS_*: the macro NFNL_SUBSYS_ID. */
 export function nfnlSubsystem(type: number): number {
   return (type & 0xff00) >> 8;
 }
 
-/** NFNL_MSG_TYPE */
+/** The message of its subsystem in an nlmsg_type: the macro NFNL_MSG_TYPE. */
 export function nfnlMessage(type: number): number {
   return type & 0xff;
 }
@@ -33,6 +34,7 @@ export function attributesOf(offset: number, end: number): number {
   return at;
 }
 
+/** The nfgenmsg of a message at `offset`. @throws DecodeError if the message is too short for one */
 export function readNfgenmsg(view: DataView, offset: number, end: number): nfgenmsg {
   const at = attributesOf(offset, end) - NFGENMSG_LEN;
   return { nfgen_family: view.getUint8(at), version: view.getUint8(at + 1), res_id: view.getUint16(at + 2) };

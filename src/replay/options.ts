@@ -1,6 +1,7 @@
 import { type Checks, checkBoolean, checkString, describe, oneOf } from '../netlink/check.ts';
 import { isRelease } from '../netlink/release.ts';
 
+/** What replay takes. */
 export interface ReplayOptions {
   /**
    * Which recorded request a request of the program is. 'exact': the one with the same bytes, apart from sequence

@@ -18,17 +18,25 @@ const ADAPTERS = {
   deno: async (options: OpenOptions) => (await import('./adapters/deno.ts')).openDeno(options),
   bun: async (options: OpenOptions) => (await import('./adapters/bun.ts')).openBun(options),
   addon: async (options: OpenOptions) => (await import('./adapters/addon.ts')).openAddon(options),
-} as const;
+} as const satisfies Record<TransportName, (options: OpenOptions) => Promise<Transport>>;
 
-export type TransportName = keyof typeof ADAPTERS;
+/**
+ * What carries the messages: 'node:ffi' (Node.js 26 with --experimental-ffi), 'koffi' (the package koffi), 'deno' and
+ * 'bun' (their own foreign functions), 'addon' (the package netlink).
+ */
+export type TransportName = 'node:ffi' | 'koffi' | 'deno' | 'bun' | 'addon';
 
+/** What Conntrack.open, nfct_open, openTransport and record take. */
 export interface OpenOptions extends TransportOptions {
   /**
    * A name, or what opens transports (replay(), record(), a test's own). Default: $CTNETLINK_TRANSPORT, else the first
    * that works here.
    */
   transport?: TransportName | TransportFactory;
-  /** See AddonOptions: events over the addon, which aborts the process when they overrun. */
+  /**
+   * Lets event streams run over the addon, which aborts the process when events overrun its receive buffer. Without it,
+   * the addon refuses events with an UnsupportedError. Default: false.
+   */
   eventsMayAbortProcess?: boolean;
 }
 
@@ -125,6 +133,7 @@ function checkTransport(transport: Transport): Transport {
 }
 
 /**
+ * Opens a socket as Conntrack.open does: for a program that uses netlink itself (ctnetlink/netlink), or nfct_open_nfnl.
  * @throws UnsupportedError when nothing can be opened here, with what was tried and why each failed
  * @throws TransportError
  * @throws TypeError, RangeError naming the option; UnsupportedError for an unknown name in the environment

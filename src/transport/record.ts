@@ -17,6 +17,7 @@ const DESCRIPTOR = /^\/dev\/(stdout|stderr|fd\/\d+)$|^\/proc\/self\/fd\/\d+$/;
 
 /** The capture file cannot be written, or its path is a symbolic link. `code` is the errno name ('ENOSPC', 'ELOOP'). */
 export class RecordError extends TransportError {
+  /** 'RecordError', of every copy of this package. */
   override name = 'RecordError';
   /** The capture file. */
   readonly path: string;
@@ -27,6 +28,7 @@ export class RecordError extends TransportError {
   }
 }
 
+/** What record takes, beside what opens the sockets that it records. */
 export interface RecordOptions extends OpenOptions {
   /**
    * Called once when the file can no longer be written, such as on a full disk; in a microtask, so never from inside of

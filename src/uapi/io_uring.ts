@@ -1,6 +1,8 @@
 /** linux/io_uring.h, and the system calls, whose numbers are the same on every machine. */
 
+/** The number of the system call io_uring_setup, on every architecture. */
 export const SYS_io_uring_setup = 425;
+/** The number of the system call io_uring_enter, on every architecture. */
 export const SYS_io_uring_enter = 426;
 
 /** The parameters have the number of ends that there is room for. */

@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { readCapture } from '../../src/capture/capture.ts';
 import { messages } from '../../src/capture/messages.ts';
 import { decodeFlow } from '../../src/ctnetlink/message.ts';
-import { formatFlow, type PlainOptions } from '../../src/format/plain.ts';
+import { type FormatFlowOptions, formatFlow } from '../../src/format/plain.ts';
 import { viewOf } from '../../src/netlink/byteorder.ts';
 import { message } from '../support/fake-transport.ts';
 import { CAPTURES, captureBytes } from './support.ts';
@@ -37,7 +37,7 @@ const msghdr = (...parts: string[]): string =>
   `{msg_name={sa_family=AF_NETLINK, nl_pid=0, nl_groups=00000000}, msg_namelen=12, msg_iov=[${parts.join(', ')}], msg_iovlen=${parts.length}, msg_controllen=0, msg_flags=0}`;
 
 describe('logs of strace', () => {
-  const LOGS: [name: string, options: PlainOptions, socket: number | undefined, sent: number, timed: boolean][] = [
+  const LOGS: [name: string, options: FormatFlowOptions, socket: number | undefined, sent: number, timed: boolean][] = [
     ['strace-L', {}, 17696, 20, false],
     ['strace-f', {}, 21519, 20, true],
     ['strace-tt', { id: true }, 21524, 20, false],

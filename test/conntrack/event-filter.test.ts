@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { Conntrack } from '../../src/conntrack/conntrack.ts';
 import type { Events } from '../../src/conntrack/events.ts';
-import type { ConntrackEvent, EventOptions, FlowEvent } from '../../src/conntrack/flow-events.ts';
+import type { EventOptions, FlowEventOrOverrun } from '../../src/conntrack/flow-events.ts';
+import type { EventType, FlowEvent } from '../../src/ctnetlink/event.ts';
 import { CompiledFilter, type Filter } from '../../src/ctnetlink/filter/filter.ts';
-import { decodeFlow, type EventType } from '../../src/ctnetlink/message.ts';
+import { decodeFlow } from '../../src/ctnetlink/message.ts';
 import { BpfProgram } from '../../src/netlink/bpf.ts';
 import { viewOf } from '../../src/netlink/byteorder.ts';
 import { OverrunError, TransportError } from '../../src/netlink/errors.ts';
@@ -20,10 +21,10 @@ import { describeKernel, resetNamespace, sh } from '../support/kernel.ts';
 import { came, overrun, pcap } from '../transport/captures.ts';
 import { DESTROY, flow, flowMessage, kernelWith, NEW, numberOf, play, range, UPDATE } from './played.ts';
 
-const brief = (event: ConntrackEvent): unknown =>
+const brief = (event: FlowEventOrOverrun): unknown =>
   event.type === 'overrun' ? ['overrun', event.lost] : [event.type, numberOf(event.flow)];
 
-async function all(events: AsyncIterable<ConntrackEvent>): Promise<unknown[]> {
+async function all(events: AsyncIterable<FlowEventOrOverrun>): Promise<unknown[]> {
   const seen: unknown[] = [];
   for await (const event of events) seen.push(brief(event));
   return seen;

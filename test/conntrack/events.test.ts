@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { Conntrack } from '../../src/conntrack/conntrack.ts';
 import type { Events } from '../../src/conntrack/events.ts';
-import type { ConntrackEvent, FlowEvent } from '../../src/conntrack/flow-events.ts';
+import type { FlowEventOrOverrun } from '../../src/conntrack/flow-events.ts';
+import type { FlowEvent } from '../../src/ctnetlink/event.ts';
 import {
   ClosedError,
   DecodeError,
@@ -18,10 +19,10 @@ import { came, fixturePath, overrun, pcap } from '../transport/captures.ts';
 import { DESTROY, flow, flowMessage, kernelWith, NEW, numberOf, play, range, UPDATE } from './played.ts';
 
 /** An event in short. */
-const brief = (event: ConntrackEvent): unknown =>
+const brief = (event: FlowEventOrOverrun): unknown =>
   event.type === 'overrun' ? ['overrun', event.lost] : [event.type, numberOf(event.flow), event.portid];
 
-async function all(events: AsyncIterable<ConntrackEvent>): Promise<unknown[]> {
+async function all(events: AsyncIterable<FlowEventOrOverrun>): Promise<unknown[]> {
   const seen: unknown[] = [];
   for await (const event of events) seen.push(brief(event));
   return seen;
@@ -43,7 +44,7 @@ describe('Conntrack: events', () => {
     socket.deliver(flowMessage(0, flow(2), { ...UPDATE, portid: 77 }), flowMessage(0, flow(3), DESTROY));
     expect(brief((await events.next()).value)).to.deep.equal(['new', 1, 0]);
     expect(brief((await events.next()).value)).to.deep.equal(['update', 2, 77]);
-    const last = (await events.next()).value as ConntrackEvent;
+    const last = (await events.next()).value as FlowEventOrOverrun;
     expect(brief(last)).to.deep.equal(['destroy', 3, 0]);
     expect(last.type === 'destroy' && last.flow.toJSON()).to.deep.include({ mark: 3, id: 1003 });
     events.close();
@@ -355,7 +356,7 @@ describe('Conntrack: events that are drained', () => {
       events.drain();
       expect(socket.groups.size).to.equal(0);
       const seen = [];
-      for await (const event of events) seen.push(brief(event as ConntrackEvent));
+      for await (const event of events) seen.push(brief(event as FlowEventOrOverrun));
       expect(seen).to.deep.equal([
         ...(index === 0
           ? [

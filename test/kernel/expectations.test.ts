@@ -5,7 +5,7 @@ import { connect, createServer } from 'node:net';
 import { expect } from 'chai';
 import { Conntrack } from '../../src/conntrack/conntrack.ts';
 import type { Events } from '../../src/conntrack/events.ts';
-import type { ExpectationEvent } from '../../src/conntrack/expectation-events.ts';
+import type { ExpectationEvent } from '../../src/ctnetlink/event.ts';
 import type { Expectation } from '../../src/ctnetlink/expectation.ts';
 import { NF_CT_EXPECT_INACTIVE, NF_CT_EXPECT_PERMANENT } from '../../src/uapi/nf_conntrack_common.ts';
 import { code } from '../support/code.ts';

@@ -4,8 +4,8 @@
  */
 import { Conntrack } from '../../src/conntrack/conntrack.ts';
 import type { Events } from '../../src/conntrack/events.ts';
-import type { FlowEvent } from '../../src/conntrack/flow-events.ts';
 import { ManyError } from '../../src/conntrack/many.ts';
+import type { FlowEvent } from '../../src/ctnetlink/event.ts';
 import { Flow, type FlowInit } from '../../src/ctnetlink/flow.ts';
 import { ORIG, REPLY } from '../../src/ctnetlink/slots.ts';
 import { completeFrom } from '../../src/ctnetlink/tuple.ts';

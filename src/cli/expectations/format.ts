@@ -2,7 +2,7 @@
  * An expectation, or an event of one, as -o says: each without a newline. conntrack(8) takes all outputs and knows xml
  * and timestamp.
  */
-import type { ExpectationEvent } from '../../conntrack/expectation-events.ts';
+import type { ExpectationEvent } from '../../ctnetlink/event.ts';
 import type { Expectation } from '../../ctnetlink/expectation.ts';
 import { formatExpectationEvent, formatExpectationEventXML } from '../../format/event.ts';
 import { formatExpectation, formatExpectationXML } from '../../format/expectation.ts';

@@ -1,9 +1,9 @@
 /** An event of a flow as -o says. */
-import type { FlowEvent } from '../../conntrack/flow-events.ts';
+import type { FlowEvent } from '../../ctnetlink/event.ts';
 import type { Flow } from '../../ctnetlink/flow.ts';
 import {
-  type EventOptions,
-  type EventXmlOptions,
+  type FormatEventOptions,
+  type FormatEventXMLOptions,
   formatEvent,
   formatEventSave,
   formatEventXML,
@@ -25,10 +25,10 @@ export function eventFormat(settings: Settings): (event: FlowEvent) => string {
   if (output.has('save')) return (event) => formatEventSave(event, programOf(event));
   const timed = output.has('timestamp');
   if (output.has('xml')) {
-    const options: EventXmlOptions = { ...plainOptions(settings), time: timed };
+    const options: FormatEventXMLOptions = { ...plainOptions(settings), time: timed };
     return (event) => formatEventXML(event, options);
   }
-  const options: EventOptions = plainOptions(settings);
+  const options: FormatEventOptions = plainOptions(settings);
   return (event) => {
     if (timed) options.received = now(event);
     options.programName = programOf(event);

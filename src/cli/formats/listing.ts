@@ -4,7 +4,7 @@ import type { Conntrack } from '../../conntrack/conntrack.ts';
 import type { Flow } from '../../ctnetlink/flow.ts';
 import { XML_BEGIN, XML_END } from '../../format/elements.ts';
 import { formatFlowJSON } from '../../format/json.ts';
-import { formatFlow, type PlainOptions } from '../../format/plain.ts';
+import { type FormatFlowOptions, formatFlow } from '../../format/plain.ts';
 import { formatFlowSave } from '../../format/save.ts';
 import { formatFlowXML } from '../../format/xml.ts';
 import { labelMap } from '../options/labels.ts';
@@ -13,7 +13,7 @@ import type { Output } from '../output.ts';
 import { namedText, type Place, withNetns } from './netns.ts';
 
 /** The options of formatFlow. */
-export function plainOptions({ command, output, labels, labelsAdd, labelsDelete }: Settings): PlainOptions {
+export function plainOptions({ command, output, labels, labelsAdd, labelsDelete }: Settings): FormatFlowOptions {
   const named = labels ?? labelsAdd ?? labelsDelete;
   return {
     layer3: output.has('extended'),

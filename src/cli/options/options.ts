@@ -4,7 +4,7 @@
  * these rows and those of protocols.ts.
  */
 
-import type { EventType } from '../../ctnetlink/message.ts';
+import type { EventType } from '../../ctnetlink/event.ts';
 import { FAMILIES, type Family } from '../../ctnetlink/names.ts';
 import { ORIG, REPLY, SECMARK, TIMEOUT, ZONE } from '../../ctnetlink/slots.ts';
 import { checkNetns } from '../../netlink/netns.ts';

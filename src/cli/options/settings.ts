@@ -1,9 +1,9 @@
 /** What a command line says, read and checked: what the commands work from. */
 
+import type { EventType } from '../../ctnetlink/event.ts';
 import type { Masked } from '../../ctnetlink/filter/filter.ts';
 import type { RangeSet } from '../../ctnetlink/filter/ranges.ts';
 import { Flow, flowCodec } from '../../ctnetlink/flow.ts';
-import type { EventType } from '../../ctnetlink/message.ts';
 import type { Family } from '../../ctnetlink/names.ts';
 
 export type Command =

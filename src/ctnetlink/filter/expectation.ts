@@ -12,6 +12,7 @@ import { readPart, type TupleFilter } from './terms.ts';
  * there and undefined is refused: see Filter.
  */
 export interface ExpectationFilter {
+  /** Layer 3 protocol of the expected flow. */
   family?: Family;
   /** Name of the helper that expects. */
   helper?: string;

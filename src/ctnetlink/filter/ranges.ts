@@ -3,6 +3,7 @@ import { checkInteger, checkPlain, describe } from '../../netlink/check.ts';
 
 /** The integers from `from` to `to`, both included. */
 export interface Range {
+  /** The lowest number. */
   from: number;
   /** Not below `from`. */
   to: number;

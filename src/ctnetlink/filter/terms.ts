@@ -12,7 +12,9 @@ import { RangeSet, type Ranges, readRanges } from './ranges.ts';
 
 /** Bits to compare: (bits & mask) === value. */
 export interface Masked {
+  /** The bits that must be set, 0 to 4294967295. If it has bits outside the mask, nothing matches. */
   value: number;
+  /** The bits that are compared, 0 to 4294967295. */
   mask: number;
 }
 
@@ -32,6 +34,7 @@ export interface TupleFilter extends Partial<Omit<TupleProperties, 'sport' | 'dp
  * with a RangeError: both are mistakes that would widen what is asked for, and a flush deletes it.
  */
 export interface Filter {
+  /** Layer 3 protocol: 'ipv4' or 'ipv6'. */
   family?: Family;
   /** A mark alone is compared whole. */
   mark?: number | Masked;
@@ -49,6 +52,7 @@ export interface Filter {
    * `dport: [53, { from: 8000, to: 8100 }]`: one of them must be equal.
    */
   orig?: TupleFilter;
+  /** What must be equal in the reply direction: see `orig`. */
   reply?: TupleFilter;
 }
 

@@ -1,7 +1,7 @@
 /** Sockets that receive events ahead do all that others do, and lose none of those that come while JavaScript works. */
 import { strict as assert } from 'node:assert';
 import { buildDump } from '../../../src/ctnetlink/request/flow.ts';
-import type { ConntrackEvent } from '../../../src/index.ts';
+import type { FlowEventOrOverrun } from '../../../src/index.ts';
 import { bytesOf } from '../../../src/netlink/request.ts';
 import { NLMSG_DONE } from '../../../src/uapi/netlink.ts';
 import { NFNLGRP_CONNTRACK_NEW } from '../../../src/uapi/nfnetlink.ts';
@@ -63,7 +63,7 @@ export const AHEAD: readonly Case[] = [
         const events = await ct.events({ types: ['new'], receiveBuffer: 64 * 1024, receiveAhead: true });
         await withTransport(context, (transport) => flood(transport, 1, COUNT));
         for (let mark = 1; mark <= COUNT; mark++) {
-          const { value } = (await events.next()) as { value: ConntrackEvent };
+          const { value } = (await events.next()) as { value: FlowEventOrOverrun };
           assert.ok(value.type === 'new', `${value.type} instead of event ${mark}`);
           assert.equal(value.flow.mark, mark);
         }

@@ -6,7 +6,7 @@ import { strict as assert } from 'node:assert';
 import { readFile } from 'node:fs/promises';
 import { decodeFlow } from '../../../src/ctnetlink/message.ts';
 import { buildCreate, buildDump, buildGet } from '../../../src/ctnetlink/request/flow.ts';
-import { Conntrack, type ConntrackEvent, type Events, Flow, type FlowEvent } from '../../../src/index.ts';
+import { Conntrack, type Events, Flow, type FlowEvent, type FlowEventOrOverrun } from '../../../src/index.ts';
 import { KernelError, OverrunError } from '../../../src/netlink/errors.ts';
 import { NetlinkSocket } from '../../../src/netlink/socket.ts';
 import * as nfct from '../../../src/nfct/index.ts';
@@ -220,11 +220,11 @@ export const CROWDED: readonly Case[] = [
         const woken = last.next();
         for (let n = 0; n < 10; n++) assert.ok((await readFile('/proc/self/status', 'utf8')).length > 0);
         await ct.create(flow(1));
-        const { value } = (await woken) as { value: ConntrackEvent };
+        const { value } = (await woken) as { value: FlowEventOrOverrun };
         assert.equal(value.type, 'new');
         assert.ok((await readFile('/proc/self/status', 'utf8')).length > 0);
         await ct.delete(flow(1));
-        for (const each of await Promise.all(quiet)) assert.equal((each.value as ConntrackEvent).type, 'destroy');
+        for (const each of await Promise.all(quiet)) assert.equal((each.value as FlowEventOrOverrun).type, 'destroy');
         for (const stream of [...streams, last]) stream.close();
       });
     },

@@ -4,7 +4,7 @@
  */
 import { strict as assert } from 'node:assert';
 import type { EventSocketOptions } from '../../../src/conntrack/event-sockets.ts';
-import type { ConntrackEvent, Events, FlowEvent } from '../../../src/index.ts';
+import type { Events, FlowEvent, FlowEventOrOverrun } from '../../../src/index.ts';
 import { openTransport } from '../../../src/transport/open.ts';
 import { turns } from '../../support/turns.ts';
 import type { Capability, Case, Context } from './case.ts';
@@ -37,7 +37,7 @@ async function rest(
 ): Promise<{ last: number; received: number; lost: number }> {
   let received = 0;
   let lost = 0;
-  for await (const event of events as AsyncIterable<ConntrackEvent>) {
+  for await (const event of events as AsyncIterable<FlowEventOrOverrun>) {
     if (event.type === 'overrun') {
       assert.ok(event.lost !== undefined, 'a loss is counted');
       lost += event.lost;

@@ -2,7 +2,7 @@
 import { strict as assert } from 'node:assert';
 import { Flow } from '../../../src/ctnetlink/flow.ts';
 import { buildCreate } from '../../../src/ctnetlink/request/flow.ts';
-import type { ConntrackEvent } from '../../../src/index.ts';
+import type { FlowEventOrOverrun } from '../../../src/index.ts';
 import { bytesOf } from '../../../src/netlink/request.ts';
 import { NFNLGRP_CONNTRACK_NEW } from '../../../src/uapi/nfnetlink.ts';
 import { until } from '../../support/kernel.ts';
@@ -11,8 +11,8 @@ import type { Case } from './case.ts';
 import { flow } from './flows.ts';
 import { withBare, withConntrack } from './sockets.ts';
 
-async function eventsUntil(events: AsyncIterable<ConntrackEvent>, type: string): Promise<ConntrackEvent[]> {
-  const seen: ConntrackEvent[] = [];
+async function eventsUntil(events: AsyncIterable<FlowEventOrOverrun>, type: string): Promise<FlowEventOrOverrun[]> {
+  const seen: FlowEventOrOverrun[] = [];
   for await (const event of events) {
     seen.push(event);
     if (event.type === type) break;
@@ -53,7 +53,7 @@ export const EVENTS: readonly Case[] = [
         const events = await ct.events();
         for (let n = 1; n <= 100; n++) {
           await ct.create(flow(n));
-          const { value } = (await events.next()) as { value: ConntrackEvent };
+          const { value } = (await events.next()) as { value: FlowEventOrOverrun };
           assert.ok(value.type === 'new');
           assert.equal(value.flow.mark, n);
           assert.notEqual(value.portid, 0);

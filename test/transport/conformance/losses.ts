@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { EventSocketOptions } from '../../../src/conntrack/event-sockets.ts';
 import { decodeFlow } from '../../../src/ctnetlink/message.ts';
-import type { ConntrackEvent } from '../../../src/index.ts';
+import type { FlowEventOrOverrun } from '../../../src/index.ts';
 import { OverrunError } from '../../../src/netlink/errors.ts';
 import type { Transport } from '../../../src/netlink/transport.ts';
 import { NFNLGRP_CONNTRACK_NEW } from '../../../src/uapi/nfnetlink.ts';
@@ -37,7 +37,7 @@ class Tally {
   lost = 0;
   overruns = 0;
 
-  async count(events: AsyncIterable<ConntrackEvent>): Promise<void> {
+  async count(events: AsyncIterable<FlowEventOrOverrun>): Promise<void> {
     for await (const event of events) {
       if (event.type !== 'overrun') {
         this.received++;
@@ -101,7 +101,7 @@ async function burst(context: Context, count: number, options: EventSocketOption
     // Nothing is left over of it: the next is whole.
     const after = await ct.events({ types: ['new'] });
     await ct.create(flow(count + 1));
-    const { value } = (await after.next()) as { value: ConntrackEvent };
+    const { value } = (await after.next()) as { value: FlowEventOrOverrun };
     assert.ok(value.type === 'new' && value.flow.mark === count + 1);
     after.close();
   });
@@ -117,7 +117,7 @@ function nobodyReads(options: EventSocketOptions): Case {
     run: async (context) => {
       await withConntrack(context, async (ct) => {
         const events = await ct.events({ types: ['new'], ...options });
-        const next = async (): Promise<ConntrackEvent> => (await events.next()).value as ConntrackEvent;
+        const next = async (): Promise<FlowEventOrOverrun> => (await events.next()).value as FlowEventOrOverrun;
         await withTransport(context, async (transport) => {
           let last = 0;
           for (const sent of options.receiveAhead ? [3_000, 14_000, 30_000] : [3_000, 7_000, 7_200]) {
