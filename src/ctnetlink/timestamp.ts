@@ -15,5 +15,5 @@ export function timestampDate(nanoseconds: bigint | number | string): Date;
 export function timestampDate(nanoseconds: bigint | number | string | undefined): Date | undefined;
 export function timestampDate(nanoseconds: bigint | number | string | undefined): Date | undefined {
   if (nanoseconds === undefined) return undefined;
-  return new Date(Number(BigInt(KINDS.u64.set(nanoseconds, 'nanoseconds')) / IN_A_MILLISECOND));
+  return new Date(Number(BigInt(KINDS.be64.set(nanoseconds, 'nanoseconds')) / IN_A_MILLISECOND));
 }

@@ -89,16 +89,40 @@ export class Writer {
     this.bytes[at] = value;
   }
 
-  /** Big-endian, as ctnetlink has all its 16-bit integers. */
+  /** In the byte order of the host, as netlink's own integers are: nla_put_u16 of the kernel. */
   attributeU16(type: number, value: number): void {
+    const at = this.attribute(type, 2);
+    this.view.setUint16(at, value, HOST_LITTLE_ENDIAN);
+  }
+
+  /** In the byte order of the host: nla_put_u32 of the kernel. */
+  attributeU32(type: number, value: number): void {
+    const at = this.attribute(type, 4);
+    this.view.setUint32(at, value, HOST_LITTLE_ENDIAN);
+  }
+
+  /** In the byte order of the host: nla_put_u64_64bit of the kernel. */
+  attributeU64(type: number, value: bigint): void {
+    const at = this.attribute(type, 8);
+    this.view.setBigUint64(at, value, HOST_LITTLE_ENDIAN);
+  }
+
+  /** Big-endian, as most 16-bit integers of ctnetlink are: nla_put_be16 of the kernel. */
+  attributeBe16(type: number, value: number): void {
     const at = this.attribute(type, 2);
     this.view.setUint16(at, value);
   }
 
-  /** Big-endian, as ctnetlink has its 32-bit integers but for label words and CTA_FILTER flags. */
-  attributeU32(type: number, value: number): void {
+  /** Big-endian, as the 32-bit integers of ctnetlink are, except those of labels and CTA_FILTER: nla_put_be32. */
+  attributeBe32(type: number, value: number): void {
     const at = this.attribute(type, 4);
     this.view.setUint32(at, value);
+  }
+
+  /** Big-endian, as the 64-bit integers of ctnetlink are: nla_put_be64 of the kernel. */
+  attributeBe64(type: number, value: bigint): void {
+    const at = this.attribute(type, 8);
+    this.view.setBigUint64(at, value);
   }
 
   /** An attribute of these bytes. */

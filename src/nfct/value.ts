@@ -68,7 +68,7 @@ export function toSlot(type: number, value: unknown): SlotValue {
     case 'u64':
       if (typeof value !== 'bigint' && typeof value !== 'number')
         throw new TypeError(`${argument} must be a bigint or a number, not ${describe(value)}`);
-      return KINDS.u64.set(value, argument);
+      return KINDS.be64.set(value, argument);
     case 'string': {
       const text = KINDS.string.set(value, argument);
       // C cuts it, and what is left is the name of another helper, or of none.

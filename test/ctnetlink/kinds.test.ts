@@ -20,7 +20,7 @@ const NOT_INTEGERS = [-1, 0.5, Number.NaN, Number.POSITIVE_INFINITY];
 
 describe('kinds', () => {
   it('of integers take 0 to their largest and refuse the rest by name', () => {
-    const largest = { u8: 0xff, pair: 0xff, u16: 0xffff, u32: 0xffffffff, u32host: 0xffffffff, status: 0xffffffff };
+    const largest = { u8: 0xff, pair: 0xff, be16: 0xffff, be32: 0xffffffff, u32: 0xffffffff, status: 0xffffffff };
     for (const [name, max] of Object.entries(largest) as [KindName, number][]) {
       for (const good of [0, 1, max]) expect(through(name, good), name).to.equal(good);
       for (const bad of [...NOT_INTEGERS, max + 1]) {
@@ -37,33 +37,33 @@ describe('kinds', () => {
   });
 
   it('of 32 bits keep them signed in the slot', () => {
-    for (const name of ['u32', 'u32host', 'status'] as const) {
+    for (const name of ['be32', 'u32', 'status'] as const) {
       expect(slot(name, 0xffffffff)).to.equal(-1);
       expect(slot(name, 0x80000000)).to.equal(-0x80000000);
     }
   });
 
-  describe('u64', () => {
+  describe('be64', () => {
     const MAX = 2n ** 64n - 1n;
 
     it('is a number in the slot while that is safe, else a bigint', () => {
-      expect(slot('u64', 5n)).to.equal(5);
-      expect(slot('u64', 2n ** 53n - 1n)).to.equal(2 ** 53 - 1);
-      expect(slot('u64', 2n ** 53n)).to.equal(2n ** 53n);
-      expect(slot('u64', MAX)).to.equal(MAX);
+      expect(slot('be64', 5n)).to.equal(5);
+      expect(slot('be64', 2n ** 53n - 1n)).to.equal(2 ** 53 - 1);
+      expect(slot('be64', 2n ** 53n)).to.equal(2n ** 53n);
+      expect(slot('be64', MAX)).to.equal(MAX);
     });
 
     it('is always a bigint as a property', () => {
-      for (const value of [0n, 1n, 2n ** 53n - 1n, 2n ** 53n, MAX]) expect(through('u64', value)).to.equal(value);
+      for (const value of [0n, 1n, 2n ** 53n - 1n, 2n ** 53n, MAX]) expect(through('be64', value)).to.equal(value);
     });
 
     it('may be given as a number or as decimal text', () => {
-      for (const value of [7, '7', 7n, '007']) expect(through('u64', value)).to.equal(7n);
-      expect(through('u64', String(MAX))).to.equal(MAX);
+      for (const value of [7, '7', 7n, '007']) expect(through('be64', value)).to.equal(7n);
+      expect(through('be64', String(MAX))).to.equal(MAX);
     });
 
     it('is a number in JSON while that is safe, else decimal text', () => {
-      const json = (value: bigint): unknown => KINDS.u64.json(slot('u64', value) as number);
+      const json = (value: bigint): unknown => KINDS.be64.json(slot('be64', value) as number);
       expect(json(7n)).to.equal(7);
       expect(json(2n ** 53n - 1n)).to.equal(2 ** 53 - 1);
       expect(json(2n ** 53n)).to.equal('9007199254740992');
@@ -72,10 +72,10 @@ describe('kinds', () => {
 
     it('refuses what does not fit or may have been rounded', () => {
       for (const bad of [-1n, MAX + 1n, String(MAX + 1n), 2 ** 53, -1, 0.5, Number.NaN]) {
-        expect(() => slot('u64', bad), String(bad)).to.throw(RangeError, 'x must be ');
+        expect(() => slot('be64', bad), String(bad)).to.throw(RangeError, 'x must be ');
       }
       for (const bad of ['', '-1', '0x10', '1e3', ' 1', '1'.repeat(21), null, {}, true]) {
-        expect(() => slot('u64', bad), String(bad)).to.throw(TypeError, 'x must be a number, not ');
+        expect(() => slot('be64', bad), String(bad)).to.throw(TypeError, 'x must be a number, not ');
       }
     });
   });

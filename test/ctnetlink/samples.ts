@@ -47,10 +47,10 @@ function labels(...bits: number[]): Sample {
 /** At least 0, the largest and something in between of every kind. */
 export const SAMPLES: Readonly<Record<KindName, readonly Sample[]>> = {
   u8: numbers(1, 0, 1, 0x80, 0xff),
-  u16: numbers(2, 0, 1, 0x1234, 0xffff),
-  u32: numbers(4, 0, 1, 0x12345678, 0x80000000, 0xffffffff),
-  u32host: [0, 1, 0x12345678, 0xffffffff].map((value) => ({ value, payload: integer(4, value, HOST_LITTLE_ENDIAN) })),
-  u64: [0n, 1n, 0xffffffffn, 0x123456789abcdefn, 2n ** 53n - 1n, 2n ** 53n, 2n ** 64n - 1n].map((value) => ({
+  be16: numbers(2, 0, 1, 0x1234, 0xffff),
+  be32: numbers(4, 0, 1, 0x12345678, 0x80000000, 0xffffffff),
+  u32: [0, 1, 0x12345678, 0xffffffff].map((value) => ({ value, payload: integer(4, value, HOST_LITTLE_ENDIAN) })),
+  be64: [0n, 1n, 0xffffffffn, 0x123456789abcdefn, 2n ** 53n - 1n, 2n ** 53n, 2n ** 64n - 1n].map((value) => ({
     value,
     payload: integer(8, value),
   })),
@@ -144,13 +144,13 @@ export function randomValue(kind: KindName, random: Random): unknown {
     case 'u8':
     case 'pair':
       return random.below(256);
-    case 'u16':
+    case 'be16':
       return random.below(0x10000);
+    case 'be32':
     case 'u32':
-    case 'u32host':
     case 'status':
       return random.uint32();
-    case 'u64':
+    case 'be64':
       return (BigInt(random.uint32()) << 32n) | BigInt(random.uint32());
     case 'ipv4':
       return [...random.bytes(4)].join('.');

@@ -47,10 +47,10 @@ export function slotValue(random: Random, kind: keyof typeof KINDS): SlotValue {
       // Zero groups often: what is compressed is what can go wrong.
       return Uint8Array.from({ length: 16 }, () => (random.percent(60) ? 0 : random.below(256)));
     }
-    case 'u64': {
+    case 'be64': {
       const value = random.pick([0n, 1n, 0xffffffffn, 0x1fffffffffffffn, 0x20000000000000n, 0xffffffffffffffffn, -1n]);
-      if (value >= 0n) return KINDS.u64.set(value, 'test');
-      return KINDS.u64.set((BigInt(random.uint32()) << 32n) | BigInt(random.uint32()), 'test');
+      if (value >= 0n) return KINDS.be64.set(value, 'test');
+      return KINDS.be64.set((BigInt(random.uint32()) << 32n) | BigInt(random.uint32()), 'test');
     }
     case 'string':
       return random.pick(HELPERS);

@@ -57,7 +57,7 @@ function expectation(master: TupleInit, dport: number): Request {
     writeNfgenmsg(writer, AF_INET);
     flowCodec.write(writer, Flow.from({ orig: master, reply: tuple }));
     writer.attributeBytes(cta.CTA_EXPECT_MASK | NLA_F_NESTED, nest.finish().subarray(4));
-    writer.attributeU32(cta.CTA_EXPECT_TIMEOUT, 600);
+    writer.attributeBe32(cta.CTA_EXPECT_TIMEOUT, 600);
     writer.endMessage(at);
   });
 }
@@ -103,7 +103,7 @@ describeKernel('semantics of requests', ['conntrack', 'nft'], () => {
         const type = nfnlType(NFNL_SUBSYS_CTNETLINK_EXP, cta.IPCTNL_MSG_EXP_DELETE);
         const at = writer.beginMessage(type, NLM_F_REQUEST | NLM_F_ACK, sequence);
         writeNfgenmsg(writer, AF_INET6);
-        writer.attributeU32(cta.CTA_EXPECT_ID, 12345);
+        writer.attributeBe32(cta.CTA_EXPECT_ID, 12345);
         writer.endMessage(at);
       });
       expect(await kernel.code(flush)).to.equal('OK');

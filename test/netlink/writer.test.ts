@@ -15,24 +15,43 @@ describe('writer', () => {
   it('writes a message with its length', () => {
     const writer = dirty();
     const at = writer.beginMessage(0x0102, 0x0305, 0xdeadbeef);
-    writer.attributeU32(7, 1);
+    writer.attributeBe32(7, 1);
     writer.endMessage(at);
     const header = { nlmsg_len: 24, nlmsg_type: 0x0102, nlmsg_flags: 0x0305, nlmsg_seq: 0xdeadbeef, nlmsg_pid: 0 };
     expect(headerOf(writer.finish())).to.deep.equal(header);
   });
 
-  it('writes integers big-endian', () => {
+  it('writes be16, be32 and be64 big-endian', () => {
+    const writer = dirty();
+    writer.attributeBe16(2, 0xabcd);
+    writer.attributeBe32(3, 0xfedcba98);
+    writer.attributeBe32(4, -2);
+    writer.attributeBe64(5, 0x123456789abcdef0n);
+    expect(writer.finish()).to.deep.equal(
+      concat(
+        nlattr(2, [0xab, 0xcd]),
+        nlattr(3, [0xfe, 0xdc, 0xba, 0x98]),
+        nlattr(4, [0xff, 0xff, 0xff, 0xfe]),
+        nlattr(5, [0x12, 0x34, 0x56, 0x78, 0x9a, 0xbc, 0xde, 0xf0]),
+      ),
+    );
+  });
+
+  it('writes u8, u16, u32 and u64 in the byte order of the host', () => {
     const writer = dirty();
     writer.attributeU8(1, 0xab);
     writer.attributeU16(2, 0xabcd);
     writer.attributeU32(3, 0xfedcba98);
     writer.attributeU32(4, -2);
+    writer.attributeU64(5, 0x123456789abcdef0n);
+    const inMemory = (array: ArrayBufferView): Uint8Array => new Uint8Array(array.buffer as ArrayBuffer);
     expect(writer.finish()).to.deep.equal(
       concat(
         nlattr(1, [0xab]),
-        nlattr(2, [0xab, 0xcd]),
-        nlattr(3, [0xfe, 0xdc, 0xba, 0x98]),
-        nlattr(4, [0xff, 0xff, 0xff, 0xfe]),
+        nlattr(2, inMemory(Uint16Array.of(0xabcd))),
+        nlattr(3, inMemory(Uint32Array.of(0xfedcba98))),
+        nlattr(4, inMemory(Int32Array.of(-2))),
+        nlattr(5, inMemory(BigUint64Array.of(0x123456789abcdef0n))),
       ),
     );
   });
@@ -65,7 +84,7 @@ describe('writer', () => {
 
   it('grows by exactly one attribute that is larger than twice the buffer', () => {
     const writer = new Writer(16);
-    writer.attributeU32(1, 1);
+    writer.attributeBe32(1, 1);
     writer.attributeBytes(2, new Uint8Array(60_000).fill(7));
     expect(writer.finish()).to.deep.equal(concat(nlattr(1, [0, 0, 0, 1]), nlattr(2, new Uint8Array(60_000).fill(7))));
   });

@@ -350,8 +350,8 @@ export class CtnetlinkModel {
   #stats(sequence: number, portid: number): Uint8Array {
     const writer = this.#writer.reset();
     this.#begin(writer, cta.IPCTNL_MSG_CT_GET_STATS, 0, sequence, portid, AF_UNSPEC);
-    writer.attributeU32(cta.CTA_STATS_GLOBAL_ENTRIES, this.count);
-    writer.attributeU32(cta.CTA_STATS_GLOBAL_MAX_ENTRIES, 65536);
+    writer.attributeBe32(cta.CTA_STATS_GLOBAL_ENTRIES, this.count);
+    writer.attributeBe32(cta.CTA_STATS_GLOBAL_MAX_ENTRIES, 65536);
     writer.endMessage(0);
     return writer.finish().slice();
   }
@@ -364,7 +364,7 @@ export class CtnetlinkModel {
       const writer = this.#writer.reset();
       for (let cpu = 0; cpu < CPUS; cpu++) {
         const at = this.#begin(writer, cta.IPCTNL_MSG_CT_GET_STATS_CPU, NLM_F_MULTI, sequence, portid, AF_UNSPEC, cpu);
-        writer.attributeU32(cta.CTA_STATS_FOUND, 100 + cpu);
+        writer.attributeBe32(cta.CTA_STATS_FOUND, 100 + cpu);
         writer.endMessage(at);
       }
       return writer.finish().slice();

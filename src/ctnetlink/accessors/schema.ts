@@ -272,7 +272,7 @@ export class Schema {
       if (level === undefined) throw new RangeError(`${name}.path is not the path of a nest`);
       return {
         level,
-        type: KINDS.u16.set(item.type, `${name}.type`) as number,
+        type: KINDS.be16.set(item.type, `${name}.type`) as number,
         value: KINDS.bytes.set(item.value, `${name}.value`) as Uint8Array,
       };
     });

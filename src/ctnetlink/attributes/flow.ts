@@ -25,13 +25,13 @@ function nat(group: 'snat' | 'dnat', outer: WirePath[number], v4: number, v6: nu
     {
       id: port,
       property: `${group}.minPort`,
-      kind: 'u16',
+      kind: 'be16',
       path: [outer, 'CTA_NAT_PROTO', 'CTA_PROTONAT_PORT_MIN'],
       networkOrder: true,
     },
     {
       property: `${group}.maxPort`,
-      kind: 'u16',
+      kind: 'be16',
       path: [outer, 'CTA_NAT_PROTO', 'CTA_PROTONAT_PORT_MAX'],
       networkOrder: true,
     },
@@ -46,9 +46,9 @@ function seqadj(
   after: number,
 ): FlowRow[] {
   return [
-    { id: pos, property: `${group}.correctionPos`, kind: 'u32', path: [outer, 'CTA_SEQADJ_CORRECTION_POS'] },
-    { id: before, property: `${group}.offsetBefore`, kind: 'u32', path: [outer, 'CTA_SEQADJ_OFFSET_BEFORE'] },
-    { id: after, property: `${group}.offsetAfter`, kind: 'u32', path: [outer, 'CTA_SEQADJ_OFFSET_AFTER'] },
+    { id: pos, property: `${group}.correctionPos`, kind: 'be32', path: [outer, 'CTA_SEQADJ_CORRECTION_POS'] },
+    { id: before, property: `${group}.offsetBefore`, kind: 'be32', path: [outer, 'CTA_SEQADJ_OFFSET_BEFORE'] },
+    { id: after, property: `${group}.offsetAfter`, kind: 'be32', path: [outer, 'CTA_SEQADJ_OFFSET_AFTER'] },
   ];
 }
 
@@ -62,7 +62,7 @@ function counters(
     {
       id: packets,
       property: `${group}.packets`,
-      kind: 'u64',
+      kind: 'be64',
       path: [outer, 'CTA_COUNTERS_PACKETS'],
       narrow: [outer, 'CTA_COUNTERS32_PACKETS'],
       readOnly: true,
@@ -70,7 +70,7 @@ function counters(
     {
       id: bytes,
       property: `${group}.bytes`,
-      kind: 'u64',
+      kind: 'be64',
       path: [outer, 'CTA_COUNTERS_BYTES'],
       narrow: [outer, 'CTA_COUNTERS32_BYTES'],
       readOnly: true,
@@ -119,10 +119,10 @@ const ROWS: readonly FlowRow[] = [
   }),
   { id: attr.ATTR_STATUS, property: 'status', kind: 'status', path: ['CTA_STATUS'], emptyPads: true },
   { property: 'statusMask', kind: 'status', path: ['CTA_STATUS_MASK'], readOnly: true },
-  { id: attr.ATTR_TIMEOUT, property: 'timeout', kind: 'u32', path: ['CTA_TIMEOUT'] },
-  { id: attr.ATTR_MARK, property: 'mark', kind: 'u32', path: ['CTA_MARK'] },
-  { property: 'markMask', kind: 'u32', path: ['CTA_MARK_MASK'] },
-  { id: attr.ATTR_SECMARK, property: 'secmark', kind: 'u32', path: ['CTA_SECMARK'] },
+  { id: attr.ATTR_TIMEOUT, property: 'timeout', kind: 'be32', path: ['CTA_TIMEOUT'] },
+  { id: attr.ATTR_MARK, property: 'mark', kind: 'be32', path: ['CTA_MARK'] },
+  { property: 'markMask', kind: 'be32', path: ['CTA_MARK_MASK'] },
+  { id: attr.ATTR_SECMARK, property: 'secmark', kind: 'be32', path: ['CTA_SECMARK'] },
   { id: attr.ATTR_TCP_STATE, property: 'tcp.state', kind: 'tcpState', path: [...TCP, 'CTA_PROTOINFO_TCP_STATE'] },
   {
     id: attr.ATTR_TCP_FLAGS_ORIG,
@@ -168,13 +168,13 @@ const ROWS: readonly FlowRow[] = [
   {
     id: attr.ATTR_SCTP_VTAG_ORIG,
     property: 'sctp.vtagOrig',
-    kind: 'u32',
+    kind: 'be32',
     path: [...SCTP, 'CTA_PROTOINFO_SCTP_VTAG_ORIGINAL'],
   },
   {
     id: attr.ATTR_SCTP_VTAG_REPL,
     property: 'sctp.vtagReply',
-    kind: 'u32',
+    kind: 'be32',
     path: [...SCTP, 'CTA_PROTOINFO_SCTP_VTAG_REPLY'],
   },
   { id: attr.ATTR_DCCP_STATE, property: 'dccp.state', kind: 'dccpState', path: [...DCCP, 'CTA_PROTOINFO_DCCP_STATE'] },
@@ -182,7 +182,7 @@ const ROWS: readonly FlowRow[] = [
   {
     id: attr.ATTR_DCCP_HANDSHAKE_SEQ,
     property: 'dccp.handshakeSeq',
-    kind: 'u64',
+    kind: 'be64',
     path: [...DCCP, 'CTA_PROTOINFO_DCCP_HANDSHAKE_SEQ'],
   },
   ...nat('snat', 'CTA_NAT_SRC', attr.ATTR_SNAT_IPV4, attr.ATTR_SNAT_IPV6, attr.ATTR_SNAT_PORT),
@@ -203,46 +203,46 @@ const ROWS: readonly FlowRow[] = [
   ),
   { id: attr.ATTR_HELPER_NAME, property: 'helper.name', kind: 'string', path: ['CTA_HELP', 'CTA_HELP_NAME'] },
   { id: attr.ATTR_HELPER_INFO, property: 'helper.info', kind: 'bytes', path: ['CTA_HELP', 'CTA_HELP_INFO'] },
-  { id: attr.ATTR_ZONE, property: 'zone', kind: 'u16', path: ['CTA_ZONE'] },
+  { id: attr.ATTR_ZONE, property: 'zone', kind: 'be16', path: ['CTA_ZONE'] },
   { id: attr.ATTR_CONNLABELS, property: 'labels', kind: 'labels', path: ['CTA_LABELS'] },
   { id: attr.ATTR_CONNLABELS_MASK, property: 'labelsMask', kind: 'labels', path: ['CTA_LABELS_MASK'] },
-  { id: attr.ATTR_SYNPROXY_ISN, property: 'synproxy.isn', kind: 'u32', path: ['CTA_SYNPROXY', 'CTA_SYNPROXY_ISN'] },
-  { id: attr.ATTR_SYNPROXY_ITS, property: 'synproxy.its', kind: 'u32', path: ['CTA_SYNPROXY', 'CTA_SYNPROXY_ITS'] },
+  { id: attr.ATTR_SYNPROXY_ISN, property: 'synproxy.isn', kind: 'be32', path: ['CTA_SYNPROXY', 'CTA_SYNPROXY_ISN'] },
+  { id: attr.ATTR_SYNPROXY_ITS, property: 'synproxy.its', kind: 'be32', path: ['CTA_SYNPROXY', 'CTA_SYNPROXY_ITS'] },
   {
     id: attr.ATTR_SYNPROXY_TSOFF,
     property: 'synproxy.tsoff',
-    kind: 'u32',
+    kind: 'be32',
     path: ['CTA_SYNPROXY', 'CTA_SYNPROXY_TSOFF'],
   },
   // Last are the attributes that only the kernel sends; nfct_nlmsg_build does not write them.
   ...counters('countersOrig', 'CTA_COUNTERS_ORIG', attr.ATTR_ORIG_COUNTER_PACKETS, attr.ATTR_ORIG_COUNTER_BYTES),
   ...counters('countersReply', 'CTA_COUNTERS_REPLY', attr.ATTR_REPL_COUNTER_PACKETS, attr.ATTR_REPL_COUNTER_BYTES),
-  { id: attr.ATTR_USE, property: 'use', kind: 'u32', path: ['CTA_USE'], readOnly: true },
-  { id: attr.ATTR_ID, property: 'id', kind: 'u32', path: ['CTA_ID'], readOnly: true },
+  { id: attr.ATTR_USE, property: 'use', kind: 'be32', path: ['CTA_USE'], readOnly: true },
+  { id: attr.ATTR_ID, property: 'id', kind: 'be32', path: ['CTA_ID'], readOnly: true },
   { id: attr.ATTR_SECCTX, property: 'secctx', kind: 'string', path: ['CTA_SECCTX', 'CTA_SECCTX_NAME'], readOnly: true },
   {
     id: attr.ATTR_TIMESTAMP_START,
     property: 'timestamp.start',
-    kind: 'u64',
+    kind: 'be64',
     path: ['CTA_TIMESTAMP', 'CTA_TIMESTAMP_START'],
     readOnly: true,
   },
   {
     id: attr.ATTR_TIMESTAMP_STOP,
     property: 'timestamp.stop',
-    kind: 'u64',
+    kind: 'be64',
     path: ['CTA_TIMESTAMP', 'CTA_TIMESTAMP_STOP'],
     readOnly: true,
   },
   {
     id: attr.ATTR_TIMESTAMP_EVENT,
     property: 'timestamp.event',
-    kind: 'u64',
+    kind: 'be64',
     path: ['CTA_TIMESTAMP_EVENT'],
     readOnly: true,
   },
-  { property: 'filter.origFlags', kind: 'u32host', path: ['CTA_FILTER', 'CTA_FILTER_ORIG_FLAGS'], readOnly: true },
-  { property: 'filter.replyFlags', kind: 'u32host', path: ['CTA_FILTER', 'CTA_FILTER_REPLY_FLAGS'], readOnly: true },
+  { property: 'filter.origFlags', kind: 'u32', path: ['CTA_FILTER', 'CTA_FILTER_ORIG_FLAGS'], readOnly: true },
+  { property: 'filter.replyFlags', kind: 'u32', path: ['CTA_FILTER', 'CTA_FILTER_REPLY_FLAGS'], readOnly: true },
 ];
 
 /** Groups and properties that most flows have nothing of. */

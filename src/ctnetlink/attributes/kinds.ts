@@ -38,13 +38,13 @@ export interface SlotHolder {
 export const OP_UNKNOWN = 0;
 export const OP_NEST = 1;
 export const OP_U8 = 2;
-export const OP_U16 = 3;
-export const OP_U32 = 4;
-/** Host byte order: CTA_FILTER flags. */
-export const OP_U32_HOST = 5;
-export const OP_U64 = 6;
+export const OP_BE16 = 3;
+export const OP_BE32 = 4;
+/** In the byte order of the host: CTA_FILTER flags. */
+export const OP_U32 = 5;
+export const OP_BE64 = 6;
 /** A 32-bit attribute whose slot is that of a 64-bit one: the old counters. Read only. */
-export const OP_U32_AS_U64 = 7;
+export const OP_BE32_AS_BE64 = 7;
 export const OP_IPV6 = 8;
 export const OP_STRING = 9;
 export const OP_BYTES = 10;
@@ -167,18 +167,19 @@ function named(names: Readonly<Record<string, number>>): Kind {
   };
 }
 
+/** Integers have the names of the kernel's types: be16 is big-endian on the wire, u32 in the byte order of the host. */
 export const KINDS = {
   u8: integer(OP_U8, 1, 0xff),
-  u16: integer(OP_U16, 2, 0xffff),
-  u32: word(OP_U32),
+  be16: integer(OP_BE16, 2, 0xffff),
+  be32: word(OP_BE32),
   status: {
-    ...word(OP_U32),
+    ...word(OP_BE32),
     set: (value: unknown, argument: string) => checkStatus(value, argument) | 0,
     json: statusNames,
   },
-  u32host: word(OP_U32_HOST),
-  u64: { op: OP_U64, size: 8, get: (value: number | bigint) => BigInt(value), set: setU64, json: jsonU64 },
-  ipv4: { op: OP_U32, size: 4, exact: true, get: formatIpv4, parse: parseIpv4, set: setAddress(parseIpv4, 'IPv4') },
+  u32: word(OP_U32),
+  be64: { op: OP_BE64, size: 8, get: (value: number | bigint) => BigInt(value), set: setU64, json: jsonU64 },
+  ipv4: { op: OP_BE32, size: 4, exact: true, get: formatIpv4, parse: parseIpv4, set: setAddress(parseIpv4, 'IPv4') },
   ipv6: { op: OP_IPV6, size: 16, exact: true, get: formatIpv6, parse: parseIpv6, set: setAddress(parseIpv6, 'IPv6') },
   string: { op: OP_STRING, size: undefined, get: same, set: setText },
   bytes: { op: OP_BYTES, size: undefined, get: same, set: setBytes, json: toHex },
@@ -194,7 +195,7 @@ export const KINDS = {
 
 export type KindName = keyof typeof KINDS;
 
-const LARGEST: Readonly<Record<number, number>> = { [OP_U8]: 0xff, [OP_U8_PAIR]: 0xff, [OP_U16]: 0xffff };
+const LARGEST: Readonly<Record<number, number>> = { [OP_U8]: 0xff, [OP_U8_PAIR]: 0xff, [OP_BE16]: 0xffff };
 
 /** Whether a slot of this kind may hold a value: of slots that come from elsewhere. */
 export function isSlotValue({ op, size }: Kind, value: unknown): boolean {
@@ -204,12 +205,12 @@ export function isSlotValue({ op, size }: Kind, value: unknown): boolean {
     case OP_BYTES:
     case OP_IPV6:
       return isBytes(value) && (size === undefined || value.length === size);
-    case OP_U64:
+    case OP_BE64:
       return typeof value === 'bigint'
         ? value > BigInt(Number.MAX_SAFE_INTEGER) && value <= U64_MAX
         : Number.isSafeInteger(value) && (value as number) >= 0;
+    case OP_BE32:
     case OP_U32:
-    case OP_U32_HOST:
       return typeof value === 'number' && value === (value | 0);
     default:
       return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= LARGEST[op];

@@ -63,14 +63,14 @@ export function tupleRows<Group extends string>(group: Group, outer: WirePath, i
     {
       id: ids.sport,
       property: `${group}.sport`,
-      kind: 'u16',
+      kind: 'be16',
       path: [...proto, 'CTA_PROTO_SRC_PORT'],
       networkOrder: true,
     },
     {
       id: ids.dport,
       property: `${group}.dport`,
-      kind: 'u16',
+      kind: 'be16',
       path: [...proto, 'CTA_PROTO_DST_PORT'],
       networkOrder: true,
     },
@@ -91,11 +91,11 @@ export function tupleRows<Group extends string>(group: Group, outer: WirePath, i
     {
       id: icmp?.id,
       property: `${group}.icmpId`,
-      kind: 'u16',
+      kind: 'be16',
       path: [...proto, 'CTA_PROTO_ICMP_ID'],
       icmpv6: [...proto, 'CTA_PROTO_ICMPV6_ID'],
       networkOrder: true,
     },
-    { id: ids.zone, property: `${group}.zone`, kind: 'u16', path: [...outer, 'CTA_TUPLE_ZONE'] },
+    { id: ids.zone, property: `${group}.zone`, kind: 'be16', path: [...outer, 'CTA_TUPLE_ZONE'] },
   ];
 }

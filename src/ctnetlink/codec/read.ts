@@ -4,6 +4,10 @@ import { DecodeError } from '../../netlink/errors.ts';
 import { nlattrLength, readString } from '../../netlink/nlattr.ts';
 import type { NLA_HDRLEN, NLA_TYPE_MASK } from '../../uapi/netlink.ts';
 import type {
+  OP_BE16,
+  OP_BE32,
+  OP_BE32_AS_BE64,
+  OP_BE64,
   OP_BYTES,
   OP_IPV6,
   OP_NEST,
@@ -11,11 +15,7 @@ import type {
   OP_STRING,
   OP_U8,
   OP_U8_PAIR,
-  OP_U16,
   OP_U32,
-  OP_U32_AS_U64,
-  OP_U32_HOST,
-  OP_U64,
   SlotHolder,
 } from '../attributes/kinds.ts';
 import {
@@ -102,19 +102,19 @@ function readNests(tables: Tables, view: DataView, from: number, to: number, tar
       case 2 satisfies typeof OP_U8:
         slots[slot] = view.getUint8(start);
         break;
-      case 3 satisfies typeof OP_U16:
+      case 3 satisfies typeof OP_BE16:
         slots[slot] = view.getUint16(start);
         break;
-      case 4 satisfies typeof OP_U32:
+      case 4 satisfies typeof OP_BE32:
         slots[slot] = view.getInt32(start);
         break;
-      case 5 satisfies typeof OP_U32_HOST:
+      case 5 satisfies typeof OP_U32:
         slots[slot] = view.getInt32(start, HOST_LITTLE_ENDIAN);
         break;
-      case 6 satisfies typeof OP_U64:
+      case 6 satisfies typeof OP_BE64:
         slots[slot] = readU64(view, start);
         break;
-      case 7 satisfies typeof OP_U32_AS_U64:
+      case 7 satisfies typeof OP_BE32_AS_BE64:
         slots[slot] = view.getUint32(start);
         break;
       case 8 satisfies typeof OP_IPV6:

@@ -8,7 +8,15 @@ import { DecodeError } from '../../netlink/errors.ts';
 import { align4 } from '../../netlink/nlmsg.ts';
 import { NLA_HDRLEN, NLA_TYPE_MASK } from '../../uapi/netlink.ts';
 import * as cta from '../../uapi/nfnetlink_conntrack.ts';
-import { KINDS, type Kind, OP_NEST, OP_SKIP, OP_U32_AS_U64, OP_UNKNOWN, type SlotValue } from '../attributes/kinds.ts';
+import {
+  KINDS,
+  type Kind,
+  OP_BE32_AS_BE64,
+  OP_NEST,
+  OP_SKIP,
+  OP_UNKNOWN,
+  type SlotValue,
+} from '../attributes/kinds.ts';
 import type { AttributeRow } from '../attributes/row.ts';
 import type { WirePath } from '../attributes/wire-path.ts';
 
@@ -81,7 +89,7 @@ export class Tables {
       const flags = (exact ? EXACT : 0) | (row.emptyPads === true ? EMPTY_PADS : 0);
       this.#enter(row.path, op, slot, size, flags);
       if (row.icmpv6 !== undefined) this.#enter(row.icmpv6, op, slot, size);
-      if (row.narrow !== undefined) this.#enter(row.narrow, OP_U32_AS_U64, slot, 4);
+      if (row.narrow !== undefined) this.#enter(row.narrow, OP_BE32_AS_BE64, slot, 4);
     }
     for (const path of padding) this.#enter(path, OP_SKIP, 0);
 

@@ -7,16 +7,16 @@ import type { Writer } from '../../netlink/writer.ts';
 import type { IPPROTO_ICMPV6 } from '../../uapi/in.ts';
 import type { NLA_HDRLEN } from '../../uapi/netlink.ts';
 import type {
+  OP_BE16,
+  OP_BE32,
+  OP_BE64,
   OP_BYTES,
   OP_IPV6,
   OP_NEST,
   OP_STRING,
   OP_U8,
   OP_U8_PAIR,
-  OP_U16,
   OP_U32,
-  OP_U32_HOST,
-  OP_U64,
   OP_UNKNOWN,
   SlotHolder,
   SlotValue,
@@ -142,16 +142,16 @@ export function writeValue({ bytes, view }: Writer, op: number, at: number, valu
     case 2 satisfies typeof OP_U8:
       bytes[at] = value as number;
       break;
-    case 3 satisfies typeof OP_U16:
+    case 3 satisfies typeof OP_BE16:
       view.setUint16(at, value as number);
       break;
-    case 4 satisfies typeof OP_U32:
+    case 4 satisfies typeof OP_BE32:
       view.setInt32(at, value as number);
       break;
-    case 5 satisfies typeof OP_U32_HOST:
+    case 5 satisfies typeof OP_U32:
       view.setInt32(at, value as number, HOST_LITTLE_ENDIAN);
       break;
-    case 6 satisfies typeof OP_U64:
+    case 6 satisfies typeof OP_BE64:
       if (typeof value === 'bigint') {
         view.setBigUint64(at, value);
       } else {

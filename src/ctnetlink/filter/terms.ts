@@ -191,7 +191,7 @@ export function readPart(given: TupleFilter | undefined, tuple: TupleSlots, argu
     ['dport', dport],
   ] as const) {
     if (ports === undefined) continue;
-    const read = readRanges(ports, KINDS.u16.max!, `${argument}.${name}`);
+    const read = readRanges(ports, KINDS.be16.max!, `${argument}.${name}`);
     plain[name] = read instanceof RangeSet ? undefined : read;
     if (read instanceof RangeSet) sets.push([tuple[name], read]);
   }
