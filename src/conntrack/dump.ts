@@ -5,7 +5,8 @@ import type { Request } from '../netlink/request.ts';
 import type { ReplySink } from '../netlink/sequence.ts';
 import type { NetlinkSocket, RequestHandle } from '../netlink/socket.ts';
 import type { DumpSockets } from './dump-sockets.ts';
-import { DONE, Signal } from './signal.ts';
+import { ITERATION_END } from './iteration-end.ts';
+import { Wakeup } from './wakeup.ts';
 
 /** What is dumped. */
 export interface DumpSource<T> {
@@ -110,7 +111,7 @@ class DumpReader<T> implements ReplySink {
   readonly #source: DumpSource<T>;
   /** Forgotten when the iteration is over: what happens to it later concerns nobody. */
   #signal: AbortSignal | undefined;
-  readonly #ready = new Signal();
+  readonly #ready = new Wakeup();
   #handle: RequestHandle | undefined;
   #opening = false;
   #batch: T[] = [];
@@ -144,7 +145,7 @@ class DumpReader<T> implements ReplySink {
   }
 
   datagramEnd(): void {
-    if (this.#batch.length > 0) this.#ready.raise();
+    if (this.#batch.length > 0) this.#ready.wake();
   }
 
   /** The next entries, never none; undefined at the end. */
@@ -197,7 +198,7 @@ class DumpReader<T> implements ReplySink {
       .then((opened) => this.#begin(opened))
       .finally(() => {
         this.#opening = false;
-        this.#ready.raise();
+        this.#ready.wake();
       });
   }
 
@@ -226,7 +227,7 @@ class DumpReader<T> implements ReplySink {
     if (this.#ended) return;
     this.#ended = true;
     this.#error = error;
-    this.#ready.raise();
+    this.#ready.wake();
     this.#giveBack();
   }
 
@@ -250,12 +251,12 @@ class BatchIterator<T> implements AsyncIterableIterator<T[]> {
 
   async next(): Promise<IteratorResult<T[]>> {
     const batch = await this.#reading.read();
-    return batch === undefined ? DONE : { value: batch, done: false };
+    return batch === undefined ? ITERATION_END : { value: batch, done: false };
   }
 
   async return(): Promise<IteratorResult<T[]>> {
     this.#reading.stop();
-    return DONE;
+    return ITERATION_END;
   }
 }
 
@@ -288,7 +289,7 @@ class EntryIterator<T> implements AsyncIterableIterator<T> {
   async return(): Promise<IteratorResult<T>> {
     this.#batch = [];
     this.#reading.stop();
-    return DONE;
+    return ITERATION_END;
   }
 
   async #refill(): Promise<IteratorResult<T>> {
@@ -296,7 +297,7 @@ class EntryIterator<T> implements AsyncIterableIterator<T> {
       // Empty, so that nothing of it is handed out when the read rejects.
       this.#batch = [];
       const batch = await this.#reading.read();
-      if (batch === undefined) return DONE;
+      if (batch === undefined) return ITERATION_END;
       this.#batch = batch;
       this.#at = 0;
     }

@@ -8,7 +8,8 @@ import { runtime } from '../netlink/runtime.ts';
 import type { EventSink } from '../netlink/sequence.ts';
 import { NetlinkSocket } from '../netlink/socket.ts';
 import type { Transport } from '../netlink/transport.ts';
-import { DONE, Signal } from './signal.ts';
+import { ITERATION_END } from './iteration-end.ts';
+import { Wakeup } from './wakeup.ts';
 
 /**
  * Events were lost here, after all earlier ones of the stream. What the program knows about the table may be wrong:
@@ -57,7 +58,7 @@ const READ_AHEAD = 256;
 export class EventQueue<E> implements EventSink {
   readonly #socket: NetlinkSocket;
   readonly #source: EventSource<E>;
-  readonly #ready = new Signal();
+  readonly #ready = new Wakeup();
   #queue: (E | OverrunEvent)[] = [];
   #head = 0;
   #ended = false;
@@ -126,7 +127,7 @@ export class EventQueue<E> implements EventSink {
     this.#error = error;
     this.#forget();
     this.#socket.close();
-    this.#ready.raise();
+    this.#ready.wake();
   }
 
   /** Leaves the groups; ends when all that had arrived has been read. */
@@ -179,7 +180,7 @@ export class EventQueue<E> implements EventSink {
 
   #push(event: E | OverrunEvent): void {
     this.#queue.push(event);
-    this.#ready.raise();
+    this.#ready.wake();
   }
 
   #lookSoon(): void {
@@ -238,7 +239,7 @@ export class Events<E> implements AsyncIterableIterator<E | OverrunEvent> {
   /** Closes the stream: what `break` in a `for await` loop calls. */
   async return(): Promise<IteratorResult<E | OverrunEvent>> {
     this.close();
-    return DONE;
+    return ITERATION_END;
   }
 
   /**
@@ -267,7 +268,7 @@ export class Events<E> implements AsyncIterableIterator<E | OverrunEvent> {
     const event = await this.#queue.wait();
     if (event !== undefined) return { value: event, done: false };
     notDropped(this);
-    return DONE;
+    return ITERATION_END;
   }
 }
 

@@ -16,7 +16,7 @@ import { bytesOf, type Request } from '../../src/netlink/request.ts';
 import { sendmsg } from '../../src/transport/libc/call.ts';
 import { SocketOptions } from '../../src/transport/libc/options.ts';
 import { Outgoing } from '../../src/transport/libc/outgoing.ts';
-import { Slots } from '../../src/transport/libc/slots.ts';
+import { ReceiveBuffers } from '../../src/transport/libc/receive-buffers.ts';
 import { NETLINK_ADD_MEMBERSHIP, NETLINK_CAP_ACK, NETLINK_EXT_ACK, NETLINK_NETFILTER } from '../../src/uapi/netlink.ts';
 import { NFNLGRP_CONNTRACK_DESTROY } from '../../src/uapi/nfnetlink.ts';
 import {
@@ -49,7 +49,7 @@ const LARGE: FlowInit = {
 describeKernel('charges of the receive buffer', ['nft'], () => {
   let fd: number;
   let options: SocketOptions;
-  let slots: Slots;
+  let buffers: ReceiveBuffers;
 
   /** Bytes that are charged for what is answered to these requests. */
   function charged(...requests: Request[]): number {
@@ -60,7 +60,7 @@ describeKernel('charges of the receive buffer', ['nft'], () => {
     }
     options.readMemoryInfo();
     const bytes = options.memoryInfo(SK_MEMINFO_RMEM_ALLOC);
-    while (libc.recvmmsg(fd, slots.memory.bytes, slots.count, MSG_DONTWAIT, null) > 0);
+    while (libc.recvmmsg(fd, buffers.memory.bytes, buffers.count, MSG_DONTWAIT, null) > 0);
     return bytes;
   }
 
@@ -73,13 +73,13 @@ describeKernel('charges of the receive buffer', ['nft'], () => {
     options.set(SOL_NETLINK, NETLINK_EXT_ACK, 1);
     options.set(SOL_NETLINK, NETLINK_CAP_ACK, 1);
     options.setReceiveBuffer(8 * 1024 * 1024);
-    slots = new Slots(libc, 1);
+    buffers = new ReceiveBuffers(libc, 1);
   });
 
   afterEach(() => {
     libc.close(fd);
     options.free();
-    slots.free();
+    buffers.free();
     resetNamespace();
   });
 

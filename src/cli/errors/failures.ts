@@ -2,8 +2,8 @@
 import type { KernelError } from '../../netlink/errors.ts';
 import { EAFNOSUPPORT, EEXIST, EINVAL, ENOENT, ENOMEM, EPERM } from '../../uapi/errno.ts';
 import { COMMANDS } from '../options/commands.ts';
+import type { Commands } from '../options/option.ts';
 import type { Settings } from '../options/settings.ts';
-import type { Commands } from '../options/table.ts';
 import { strerror } from './strerror.ts';
 
 /** Numbers of the kernel's own; user space has no text for them. */

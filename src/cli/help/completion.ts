@@ -1,9 +1,9 @@
 /** The scripts that teach shells to complete, made of the tables. */
 import { COMMANDS, SHELLS, TABLES } from '../options/commands.ts';
+import type { Option } from '../options/option.ts';
 import { OPTIONS, PROTOCOL } from '../options/options.ts';
 import { PROTOCOL_OPTIONS } from '../options/protocols.ts';
 import type { Shell } from '../options/settings.ts';
-import type { Option } from '../options/table.ts';
 import { TOOLS, type ToolOption, type ToolRow } from '../options/tools.ts';
 
 /** A command or an option, as the shells see it. */

@@ -1,9 +1,9 @@
 /** What -h prints, made of the tables. */
 import { COMMANDS, TABLE_HELP } from '../options/commands.ts';
+import type { Commands, Option } from '../options/option.ts';
 import { OPTIONS } from '../options/options.ts';
 import { OUTPUTS } from '../options/outputs.ts';
 import { PROTOCOL_OPTIONS } from '../options/protocols.ts';
-import type { Commands, Option } from '../options/table.ts';
 import { TOOLS } from '../options/tools.ts';
 import { NAME } from '../version.ts';
 

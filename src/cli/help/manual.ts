@@ -1,8 +1,8 @@
 /** The manual page, made of the tables: `npm run man` writes it to man/ctnetlink.8. */
 import { COMMANDS, TABLES } from '../options/commands.ts';
+import type { Commands, Option } from '../options/option.ts';
 import { OPTIONS } from '../options/options.ts';
 import { OUTPUTS } from '../options/outputs.ts';
-import type { Commands, Option } from '../options/table.ts';
 import { TOOLS, type ToolRow } from '../options/tools.ts';
 import { NAME } from '../version.ts';
 import { argumentOf, protocols } from './help.ts';

@@ -2,10 +2,11 @@
  * Lines of a file look alike: what was found and checked of the options of one is not found and checked again for the
  * next that differs in their values only. That is most of what reading a line costs.
  */
+
+import { nameOf, type Option } from '../options/option.ts';
 import { PROTOCOL } from '../options/options.ts';
 import { Parser } from '../options/parse.ts';
 import { Settings, UsageError } from '../options/settings.ts';
-import { nameOf, type Option } from '../options/table.ts';
 import { wordsOf } from './words.ts';
 
 /** Kept; a file that -o save wrote has some for each protocol. */

@@ -5,8 +5,8 @@
 import { FAMILIES, type Family } from '../../ctnetlink/names.ts';
 import { ORIG, REPLY, STATUS, type TupleSlots } from '../../ctnetlink/slots.ts';
 import { STATUS_BITS } from '../../ctnetlink/status.ts';
+import type { Option } from './option.ts';
 import { type NatWanted, type Settings, UsageError } from './settings.ts';
-import type { Option } from './table.ts';
 import { listed, type Parsed, parseNat, parseNetwork, parseSingle, unsigned } from './values.ts';
 
 /** What -u takes; those of NAT do nothing. */

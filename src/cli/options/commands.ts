@@ -1,6 +1,7 @@
 /** The commands as data: their letters, names and tables. */
+
+import type { Letter } from './option.ts';
 import type { Command, Shell, TableName } from './settings.ts';
-import type { Letter } from './table.ts';
 
 export interface CommandRow {
   /** None where it is ours, so that conntrack(8) keeps those it may still want. */

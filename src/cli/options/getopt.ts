@@ -1,7 +1,7 @@
 /** Words of a command line as getopt_long(3) finds options in them. */
 import { COMMANDS, type CommandRow } from './commands.ts';
+import type { Option } from './option.ts';
 import { UsageError } from './settings.ts';
-import type { Option } from './table.ts';
 
 /** Something that a word can name. */
 export type Named = Pick<Option, 'short' | 'long' | 'argument' | 'ours'>;

@@ -11,10 +11,10 @@ import { checkNetns } from '../../netlink/netns.ts';
 import { isRelease } from '../../netlink/release.ts';
 import { address, expected, mask, nat, replyAddress, STATUSES, setFamily, slot, status } from './apply.ts';
 import { readBits, readSettableBits, useLabelMap } from './labels.ts';
+import type { Alternatives, Option } from './option.ts';
 import { OUTPUT_NAMES } from './outputs.ts';
 import { PROTOCOL_OPTIONS, protocolOf } from './protocols.ts';
 import { UsageError } from './settings.ts';
-import type { Alternatives, Option } from './table.ts';
 import { listed, masked, unsigned } from './values.ts';
 
 const EVENTS: Readonly<Record<string, readonly EventType[]>> = {

@@ -6,10 +6,10 @@
 import { type CommandRow, SHELLS, TABLES } from './commands.ts';
 import { COMMAND_OPTIONS, Known, type Named, optionsIn } from './getopt.ts';
 import { useLabelMap } from './labels.ts';
+import { type Alternatives, type Commands, type Letter, nameOf, type Option } from './option.ts';
 import { ADDRESSES, OPTIONS, PROTOCOL } from './options.ts';
 import { PROTOCOL_OPTIONS, type ProtocolOptions, protocolOf } from './protocols.ts';
 import { Settings, type Shell, type TableName, UsageError } from './settings.ts';
-import { type Alternatives, type Commands, type Letter, nameOf, type Option } from './table.ts';
 
 type Row = Named & ({ command: CommandRow } | Option);
 

@@ -3,8 +3,8 @@ import { DCCP_ROLES, DCCP_STATES, SCTP_STATES, TCP_STATES } from '../../ctnetlin
 import { DCCP_ROLE, ORIG, REPLY, slotOfProperty } from '../../ctnetlink/slots.ts';
 import { HOST_LITTLE_ENDIAN, swap32 } from '../../netlink/byteorder.ts';
 import * as ipproto from '../../uapi/in.ts';
+import { type Alternatives, type Commands, nameOf, type Option } from './option.ts';
 import { UsageError } from './settings.ts';
-import { type Alternatives, type Commands, nameOf, type Option } from './table.ts';
 import { portsOf, protocolByName, unsigned, wholeNumber } from './values.ts';
 
 export interface ProtocolOptions {

@@ -20,7 +20,7 @@ import type { Chain } from './chain.ts';
 import { Ring } from './io_uring/ring.ts';
 import type { Libc } from './libc.ts';
 import { Outgoing } from './outgoing.ts';
-import { DATAGRAM_SIZE, Slots } from './slots.ts';
+import { DATAGRAM_SIZE, ReceiveBuffers } from './receive-buffers.ts';
 
 /** Receives in a chain: of a dump some 5 ms of the kernel's work, half a megabyte. */
 const CHAIN = 16;
@@ -36,7 +36,7 @@ const PATIENCE = 4;
 /** Milliseconds between looks whether all of a closed socket has been sent. */
 const CLOSING = 2;
 
-/** Among the slots of what came: in this place the receive buffer overran. */
+/** Among the buffers of what came: in this place the receive buffer overran. */
 const OVERRUN = -1;
 
 /** @throws TransportError where nothing can do chains on such a socket, RangeError where there is no memory */
@@ -55,7 +55,7 @@ export class Ahead {
   readonly #libc: Libc;
   readonly #connected: boolean;
   #chain: Chain;
-  readonly #slots: Slots;
+  readonly #buffers: ReceiveBuffers;
   readonly #outgoing: Outgoing[] = [];
   /** Used again: memory outside of the heap costs more than what it takes to fill it. */
   readonly #spare: Outgoing[] = [];
@@ -64,14 +64,14 @@ export class Ahead {
   /** Those of a chain that ended before their turn. */
   readonly #unsent: Outgoing[] = [];
   #sendError: Error | undefined;
-  /** The half of the slots that the chain receives into. */
+  /** The half of the buffers that the chain receives into. */
   #half = 1;
   /** Receives of the chain, and those of them whose end has not been seen. */
   #receives = 0;
   #under = 0;
-  /** Lengths by slot. */
+  /** Lengths by buffer. */
   readonly #lengths = new Int32Array(2 * CHAIN);
-  /** Slots whose datagram came and was not handed on (or OVERRUN), `count` of them from `first` on, going round. */
+  /** Buffers whose datagram came and was not handed on (or OVERRUN), `count` of them from `first` on, going round. */
   readonly #came = new Int32Array(2 * CHAIN + 1);
   #first = 0;
   #count = 0;
@@ -90,11 +90,11 @@ export class Ahead {
     this.#libc = libc;
     this.#fd = fd;
     this.#connected = connected;
-    this.#slots = new Slots(libc, 2 * CHAIN);
+    this.#buffers = new ReceiveBuffers(libc, 2 * CHAIN);
     try {
       this.#chain = chainFor(libc, connected);
     } catch (error) {
-      this.#slots.free();
+      this.#buffers.free();
       throw error;
     }
   }
@@ -140,11 +140,11 @@ export class Ahead {
       if (error !== undefined) throw error;
       return undefined;
     }
-    const slot = this.#came[this.#first];
+    const buffer = this.#came[this.#first];
     this.#first = (this.#first + 1) % this.#came.length;
     this.#count--;
-    if (slot === OVERRUN) return 'overrun';
-    return this.#slots.datagram(slot, this.#lengths[slot]);
+    if (buffer === OVERRUN) return 'overrun';
+    return this.#buffers.datagram(buffer, this.#lengths[buffer]);
   }
 
   /**
@@ -172,7 +172,7 @@ export class Ahead {
       return;
     }
     this.#chain.retire(() => {
-      this.#slots.free();
+      this.#buffers.free();
       for (const outgoing of this.#spare.splice(0)) outgoing.free();
       closed();
     });
@@ -204,13 +204,13 @@ export class Ahead {
 
   /** A receive of the chain has ended. */
   #received(result: number): void {
-    const slot = this.#half * CHAIN + this.#receives - this.#under;
+    const buffer = this.#half * CHAIN + this.#receives - this.#under;
     this.#under--;
     if (result >= 0) {
-      this.#lengths[slot] = result;
+      this.#lengths[buffer] = result;
       // The largest that the kernel makes are smaller.
-      if (!this.#chain.fillsHeaders) this.#slots.setTruncated(slot, result === DATAGRAM_SIZE);
-      this.#cameNext(slot);
+      if (!this.#chain.fillsHeaders) this.#buffers.setTruncated(buffer, result === DATAGRAM_SIZE);
+      this.#cameNext(buffer);
       return;
     }
     // Behind one that ended so.
@@ -225,8 +225,8 @@ export class Ahead {
     }
   }
 
-  #cameNext(slot: number): void {
-    this.#came[(this.#first + this.#count++) % this.#came.length] = slot;
+  #cameNext(buffer: number): void {
+    this.#came[(this.#first + this.#count++) % this.#came.length] = buffer;
   }
 
   /** Nothing of it waits to be handed on: it would be the first. */
@@ -262,7 +262,7 @@ export class Ahead {
     const chain = this.#chain;
     for (const outgoing of sending) chain.send(this.#fd, outgoing);
     const first = this.#half * CHAIN;
-    for (let at = 0; at < receives; at++) chain.receive(this.#fd, this.#slots, first + at, at === receives - 1);
+    for (let at = 0; at < receives; at++) chain.receive(this.#fd, this.#buffers, first + at, at === receives - 1);
     return chain.submit();
   }
 

@@ -19,7 +19,7 @@ import type { AioFunctions, Calls } from './libc.ts';
 import { AIOCB_BUF, AIOCB_FILDES, AIOCB_NBYTES, AIOCB_SIGEV_NOTIFY, AIOCB_SIZE, Memory, SIGEV_NONE } from './memory.ts';
 import type { Outgoing } from './outgoing.ts';
 import { disown, own } from './owned.ts';
-import { DATAGRAM_SIZE, type Slots } from './slots.ts';
+import { DATAGRAM_SIZE, type ReceiveBuffers } from './receive-buffers.ts';
 
 /** Operations that one chain takes. */
 const ENTRIES = 32;
@@ -41,7 +41,7 @@ let watchesExit = false;
 
 /** All operations are on one descriptor, which must be non-blocking: glibc keeps no order between descriptors. */
 export class AioChain implements Chain {
-  /** read(2) reports neither: the sender must be known, and a datagram that fills its slot may have been cut. */
+  /** read(2) reports neither: the sender must be known, and a datagram that fills its buffer may have been cut. */
   readonly fillsHeaders = false;
   readonly #aio: AioFunctions;
   readonly #memory: Memory;
@@ -88,8 +88,8 @@ export class AioChain implements Chain {
     this.#queue(true, fd, outgoing.dataAddress, outgoing.length);
   }
 
-  receive(fd: number, slots: Slots, slot: number): void {
-    this.#queue(false, fd, slots.dataAddress(slot), DATAGRAM_SIZE);
+  receive(fd: number, buffers: ReceiveBuffers, buffer: number): void {
+    this.#queue(false, fd, buffers.dataAddress(buffer), DATAGRAM_SIZE);
   }
 
   #queue(sends: boolean, fd: number, address: bigint, length: number): void {

@@ -3,10 +3,10 @@
  * thread of the kernel does them (ring.ts), or a thread of the C library (aio.ts).
  */
 import type { Outgoing } from './outgoing.ts';
-import type { Slots } from './slots.ts';
+import type { ReceiveBuffers } from './receive-buffers.ts';
 
 export interface Chain {
-  /** Whether a receive fills in the header of its slot: the sender of the datagram, and whether its end is missing. */
+  /** Whether a receive fills in the header of its buffer: the sender of the datagram, and whether its end is missing. */
   readonly fillsHeaders: boolean;
   /** Queues the sending of a datagram. */
   send(fd: number, outgoing: Outgoing): void;
@@ -14,7 +14,7 @@ export interface Chain {
    * Queues the receiving of a datagram, which ends with -EAGAIN when none is there by then.
    * @param last nothing of this chain comes behind it
    */
-  receive(fd: number, slots: Slots, slot: number, last: boolean): void;
+  receive(fd: number, buffers: ReceiveBuffers, buffer: number, last: boolean): void;
   /** Starts what was queued. Returns how many were started, from the first on; the others are forgotten. */
   submit(): number;
   /** How many have ended that `next` has not returned. */

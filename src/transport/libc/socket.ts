@@ -29,17 +29,17 @@ import {
 } from '../../uapi/socket.ts';
 import { Ahead } from './ahead.ts';
 import { attempt, failure, sendmsg } from './call.ts';
-import { MOST as INBOX_SLOTS, Inbox } from './io_uring/inbox.ts';
+import { LostEvents } from './enobufs.ts';
+import { MOST as INBOX_BUFFERS, Inbox } from './io_uring/inbox.ts';
 import { checkPlatform, type Libc } from './libc.ts';
-import { Losses } from './losses.ts';
 import { allocateAll, Memory, SOCKADDR_NL_PID, SOCKADDR_NL_SIZE } from './memory.ts';
 import { assertAtHome, enter, leave, openInside } from './netns.ts';
 import { SocketOptions } from './options.ts';
 import { Outgoing } from './outgoing.ts';
 import { Pace } from './pace.ts';
 import { Readiness } from './readiness.ts';
+import { DATAGRAM_SIZE, ReceiveBuffers } from './receive-buffers.ts';
 import { kernelRelease } from './release.ts';
-import { DATAGRAM_SIZE, Slots } from './slots.ts';
 
 /** A limit, not an allocation: 13,107 events (test/kernel/charges.test.ts), or the answers to as many requests. */
 const DEFAULT_BUFFER = 8 * 1024 * 1024;
@@ -49,8 +49,8 @@ const LEAST_CHARGE = 512;
  * Datagrams a receive. Events come many at a time. A dump that fills two, some 300 flows, is received ahead from there
  * on.
  */
-const EVENT_SLOTS = 32;
-const REQUEST_SLOTS = 2;
+const EVENT_BUFFERS = 32;
+const REQUEST_BUFFERS = 2;
 /**
  * Where a process may end without an event that its memory is still used after (a renderer of Electron's that is loaded
  * again, a worker thread), nothing but system calls that return may write to it.
@@ -72,7 +72,7 @@ export class LibcTransport implements Transport {
   /** To the kernel: nobody else can send to this socket. */
   readonly #connected: boolean;
   #outgoing: Outgoing;
-  readonly #slots: Slots;
+  readonly #buffers: ReceiveBuffers;
   #drained = true;
   #next = 0;
   #received = 0;
@@ -82,7 +82,7 @@ export class LibcTransport implements Transport {
   readonly #wantsInbox: boolean;
   #inbox: Inbox | undefined;
   #pace: Pace | undefined;
-  #losses: Losses | undefined;
+  #lostEvents: LostEvents | undefined;
   #readiness: Readiness | undefined;
   #listener: TransportListener | undefined;
   #referenced = true;
@@ -110,10 +110,10 @@ export class LibcTransport implements Transport {
       const limit = known.setReceiveBuffer(receiveBuffer);
       // A dump goes on while half of the buffer is free, one datagram at a time.
       this.window = Math.max(0, limit - DUMP_CHARGE);
-      this.queueLimit = Math.ceil(limit / LEAST_CHARGE) + INBOX_SLOTS;
+      this.queueLimit = Math.ceil(limit / LEAST_CHARGE) + INBOX_BUFFERS;
       this.release = kernelRelease(libc);
       outgoing = new Outgoing(libc, new Uint8Array(0), PAGE);
-      this.#slots = new Slots(libc, events ? EVENT_SLOTS : REQUEST_SLOTS);
+      this.#buffers = new ReceiveBuffers(libc, events ? EVENT_BUFFERS : REQUEST_BUFFERS);
     } catch (error) {
       known?.free();
       outgoing?.free();
@@ -153,8 +153,8 @@ export class LibcTransport implements Transport {
 
   receive(): Datagram | undefined {
     if (this.#closed) return undefined;
-    const losses = this.#losses;
-    if (losses !== undefined) this.#tell(losses.take(false));
+    const lostEvents = this.#lostEvents;
+    if (lostEvents !== undefined) this.#tell(lostEvents.take(false));
     if (this.#inbox !== undefined) {
       const datagram = this.#receiveFromInbox(this.#inbox);
       if (datagram !== undefined || this.#inbox !== undefined) return datagram;
@@ -166,15 +166,15 @@ export class LibcTransport implements Transport {
         if (datagram !== undefined || this.#ahead.busy) return datagram;
       }
       if (!this.#fill()) {
-        if (losses !== undefined) this.#tell(losses.take(true));
+        if (lostEvents !== undefined) this.#tell(lostEvents.take(true));
         this.#drained = true;
         this.#readiness?.arm();
         return undefined;
       }
     }
-    const slot = this.#next++;
-    losses?.delivered();
-    return this.#slots.datagram(slot, this.#slots.lengthOf(slot));
+    const buffer = this.#next++;
+    lostEvents?.delivered();
+    return this.#buffers.datagram(buffer, this.#buffers.lengthOf(buffer));
   }
 
   joinGroup(group: number): void {
@@ -224,7 +224,7 @@ export class LibcTransport implements Transport {
     if (this.netns !== undefined) leave(this.#libc, this.netns);
     this.#options.free();
     this.#outgoing.free();
-    this.#slots.free();
+    this.#buffers.free();
   }
 
   /**
@@ -260,8 +260,8 @@ export class LibcTransport implements Transport {
     if (this.#readiness !== undefined) return;
     this.#options.set(SOL_NETLINK, NETLINK_NO_ENOBUFS, 1);
     if (this.#reliable) this.#options.set(SOL_NETLINK, NETLINK_BROADCAST_ERROR, 1);
-    this.#losses = new Losses(this.#options);
-    if (this.#wantsInbox) this.#inbox = this.#openInbox(this.#losses);
+    this.#lostEvents = new LostEvents(this.#options);
+    if (this.#wantsInbox) this.#inbox = this.#openInbox(this.#lostEvents);
     if (this.#inbox !== undefined) this.#pace = new Pace();
     this.#mayGoAhead = false;
     this.#watch(this.#inbox?.pollable ?? this.#fd);
@@ -273,16 +273,16 @@ export class LibcTransport implements Transport {
   }
 
   /** Undefined where there is no io_uring, or somebody has read this socket already, and not from there. */
-  #openInbox(losses: Losses): Inbox | undefined {
+  #openInbox(lostEvents: LostEvents): Inbox | undefined {
     if (!this.#mayGoAhead || this.#ahead !== undefined || this.#received > 0) return undefined;
-    return whereItCan(() => new Inbox(this.#libc, this.#fd, () => losses.beforeReceive(this.#inbox?.held)));
+    return whereItCan(() => new Inbox(this.#libc, this.#fd, () => lostEvents.beforeReceive(this.#inbox?.held)));
   }
 
   #receiveFromInbox(inbox: Inbox): Datagram | undefined {
     const datagram = inbox.receive();
     if (datagram !== undefined) {
       this.#pace?.came();
-      this.#losses?.delivered();
+      this.#lostEvents?.delivered();
       return datagram;
     }
     if (inbox.broken) {
@@ -290,9 +290,9 @@ export class LibcTransport implements Transport {
       return undefined;
     }
     const options = this.#options;
-    this.#losses?.beforeReceive();
+    this.#lostEvents?.beforeReceive();
     const waiting = options.memoryInfo(SK_MEMINFO_RMEM_ALLOC) > 0;
-    this.#tell(this.#losses?.take(true) ?? 0);
+    this.#tell(this.#lostEvents?.take(true) ?? 0);
     // What the kernel has received is in the inbox when this thread runs again. It looked before it was asked what
     // waits.
     if (!waiting && inbox.held === 0) this.#drained = true;
@@ -313,14 +313,14 @@ export class LibcTransport implements Transport {
   /** Receives as many datagrams as there is room for; false when there is none. */
   #fill(): boolean {
     const libc = this.#libc;
-    const slots = this.#slots;
-    this.#losses?.beforeReceive();
+    const buffers = this.#buffers;
+    this.#lostEvents?.beforeReceive();
     for (;;) {
-      const received = libc.recvmmsg(this.#fd, slots.memory.bytes, slots.count, MSG_DONTWAIT, null);
+      const received = libc.recvmmsg(this.#fd, buffers.memory.bytes, buffers.count, MSG_DONTWAIT, null);
       if (received > 0) {
         this.#next = 0;
         this.#received = received;
-        if (this.#losses !== undefined) this.#losses.received(received);
+        if (this.#lostEvents !== undefined) this.#lostEvents.received(received);
         else this.#watchForLongDump(received);
         return true;
       }
@@ -332,7 +332,7 @@ export class LibcTransport implements Transport {
   }
 
   #watchForLongDump(received: number): void {
-    if (received === this.#slots.count && this.#slots.lengthOf(received - 1) > DATAGRAM_SIZE / 2)
+    if (received === this.#buffers.count && this.#buffers.lengthOf(received - 1) > DATAGRAM_SIZE / 2)
       this.#goAhead()?.start();
   }
 
@@ -364,7 +364,7 @@ export class LibcTransport implements Transport {
     });
   }
 
-  /** A loss is reported where it happened. */
+  /** Lost events are reported where they are missing. */
   #tell(lost: number): void {
     if (lost === 0) return;
     if (this.#reliable)

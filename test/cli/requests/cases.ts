@@ -3,10 +3,10 @@
  * is none that passes.
  */
 import { COMMANDS } from '../../../src/cli/options/commands.ts';
+import type { Alternatives, Commands, Letter, Option } from '../../../src/cli/options/option.ts';
 import { ADDRESSES, OPTIONS } from '../../../src/cli/options/options.ts';
 import { PROTOCOL_OPTIONS, type ProtocolOptions } from '../../../src/cli/options/protocols.ts';
 import type { TableName } from '../../../src/cli/options/settings.ts';
-import type { Alternatives, Commands, Letter, Option } from '../../../src/cli/options/table.ts';
 import { PROTOCOLS } from '../../../src/ctnetlink/names.ts';
 import { MIXED } from '../differential/state.ts';
 import { words } from '../differential/topic.ts';

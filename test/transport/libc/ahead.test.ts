@@ -9,7 +9,7 @@ import { Ring } from '../../../src/transport/libc/io_uring/ring.ts';
 import type { AioFunctions, Libc } from '../../../src/transport/libc/libc.ts';
 import { Memory } from '../../../src/transport/libc/memory.ts';
 import { Outgoing } from '../../../src/transport/libc/outgoing.ts';
-import { DATAGRAM_SIZE } from '../../../src/transport/libc/slots.ts';
+import { DATAGRAM_SIZE } from '../../../src/transport/libc/receive-buffers.ts';
 import { openTransport } from '../../../src/transport/open.ts';
 import { EAGAIN, EBUSY, ENOBUFS, EPERM } from '../../../src/uapi/errno.ts';
 import { SYS_io_uring_enter, SYS_io_uring_setup } from '../../../src/uapi/io_uring.ts';
@@ -186,7 +186,7 @@ describe('receiving ahead without io_uring', () => {
     await close(ahead);
   });
 
-  it('marks a datagram that fills its slot: its end may be missing', async () => {
+  it('marks a datagram that fills its buffer: its end may be missing', async () => {
     const ahead = new Ahead(refusing(EPERM, SYS_io_uring_setup), sockets[0], true);
     const long = new Outgoing(libc, new Uint8Array(DATAGRAM_SIZE + 100));
     const short = new Outgoing(libc, new Uint8Array(DATAGRAM_SIZE - 1));

@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { AioChain } from '../../../src/transport/libc/aio.ts';
 import type { AioFunctions } from '../../../src/transport/libc/libc.ts';
 import { Outgoing } from '../../../src/transport/libc/outgoing.ts';
-import { DATAGRAM_SIZE, Slots } from '../../../src/transport/libc/slots.ts';
+import { DATAGRAM_SIZE, ReceiveBuffers } from '../../../src/transport/libc/receive-buffers.ts';
 import { EAGAIN, EINPROGRESS } from '../../../src/uapi/errno.ts';
 import { aio, libc, pair } from '../../support/calls.ts';
 import { until } from '../../support/kernel.ts';
@@ -20,12 +20,12 @@ async function ends(chain: AioChain, count: number): Promise<number[]> {
 
 describe('a chain of asynchronous I/O', () => {
   let sockets: [number, number];
-  let slots: Slots;
+  let buffers: ReceiveBuffers;
   let outgoing: Outgoing[];
 
   beforeEach(() => {
     sockets = pair();
-    slots = new Slots(libc, 16);
+    buffers = new ReceiveBuffers(libc, 16);
     // The nth has n bytes of n.
     outgoing = Array.from({ length: 16 }, (_, n) => new Outgoing(libc, new Uint8Array(n + 1).fill(n + 1)));
   });
@@ -33,7 +33,7 @@ describe('a chain of asynchronous I/O', () => {
   afterEach(() => {
     expect(AioChain.working, 'chains under way').to.equal(0);
     for (const fd of sockets) libc.close(fd);
-    for (const each of [slots, ...outgoing]) each.free();
+    for (const each of [buffers, ...outgoing]) each.free();
   });
 
   it('sends and receives datagrams in their order, and ends with EAGAIN where there are no more', async () => {
@@ -44,29 +44,29 @@ describe('a chain of asynchronous I/O', () => {
       expect(chain.submit()).to.equal(10);
       expect(chain.under).to.equal(10);
       expect(await ends(chain, 10)).to.deep.equal([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
-      for (let slot = 0; slot < 12; slot++) chain.receive(theirs, slots, slot);
+      for (let buffer = 0; buffer < 12; buffer++) chain.receive(theirs, buffers, buffer);
       expect(chain.submit()).to.equal(12);
       expect(await ends(chain, 12)).to.deep.equal([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, -EAGAIN, -EAGAIN]);
-      for (let slot = 0; slot < 10; slot++) {
-        const { bytes } = slots.datagram(slot, slot + 1);
-        expect(Buffer.from(bytes)).to.deep.equal(Buffer.alloc(slot + 1, slot + 1));
+      for (let buffer = 0; buffer < 10; buffer++) {
+        const { bytes } = buffers.datagram(buffer, buffer + 1);
+        expect(Buffer.from(bytes)).to.deep.equal(Buffer.alloc(buffer + 1, buffer + 1));
       }
       expect(chain.under).to.equal(0);
     }
   });
 
-  it('receives datagrams as long as a slot', async () => {
+  it('receives datagrams as long as a buffer', async () => {
     const [ours, theirs] = sockets;
     const long = new Outgoing(libc, new Uint8Array(DATAGRAM_SIZE + 1).fill(7));
     const chain = new AioChain(libc, aio, PATIENCE);
     chain.send(ours, long);
     chain.submit();
     expect(await ends(chain, 1)).to.deep.equal([DATAGRAM_SIZE + 1]);
-    chain.receive(theirs, slots, 1);
+    chain.receive(theirs, buffers, 1);
     chain.submit();
     expect(await ends(chain, 1)).to.deep.equal([DATAGRAM_SIZE]);
-    expect(slots.datagram(1, DATAGRAM_SIZE).view.getUint8(DATAGRAM_SIZE - 1)).to.equal(7);
-    expect(slots.datagram(2, 1).view.getUint8(0), 'the slot behind').to.equal(0);
+    expect(buffers.datagram(1, DATAGRAM_SIZE).view.getUint8(DATAGRAM_SIZE - 1)).to.equal(7);
+    expect(buffers.datagram(2, 1).view.getUint8(0), 'the buffer behind').to.equal(0);
     long.free();
   });
 
@@ -74,7 +74,7 @@ describe('a chain of asynchronous I/O', () => {
     const [ours] = sockets;
     const chain = new AioChain(libc, aio, PATIENCE);
     for (let n = 0; n < 8; n++) chain.send(ours, outgoing[0]);
-    for (let n = 0; n < 8; n++) chain.receive(ours, slots, n);
+    for (let n = 0; n < 8; n++) chain.receive(ours, buffers, n);
     chain.submit();
     chain.wait(3);
     expect(chain.ready).to.be.at.least(3);
@@ -86,15 +86,15 @@ describe('a chain of asynchronous I/O', () => {
 
   it('takes as many operations as it has room for', () => {
     const chain = new AioChain(libc, aio, PATIENCE);
-    for (let n = 0; n < 32; n++) chain.receive(sockets[1], slots, 0);
-    expect(() => chain.receive(sockets[1], slots, 0)).to.throw(RangeError);
+    for (let n = 0; n < 32; n++) chain.receive(sockets[1], buffers, 0);
+    expect(() => chain.receive(sockets[1], buffers, 0)).to.throw(RangeError);
   });
 
   it('retires when the last operation has ended, and not before', async () => {
     const [ours] = sockets;
     const chain = new AioChain(libc, aio, PATIENCE);
     for (let n = 0; n < 16; n++) chain.send(ours, outgoing[n]);
-    for (let n = 0; n < 16; n++) chain.receive(ours, slots, n);
+    for (let n = 0; n < 16; n++) chain.receive(ours, buffers, n);
     chain.submit();
     const under = await new Promise((resolve) => chain.retire(() => resolve(chain.under)));
     expect([under, AioChain.working]).to.deep.equal([0, 0]);
@@ -151,7 +151,7 @@ describe('a chain of asynchronous I/O', () => {
     function chainOf(library: Library): AioChain {
       const chain = new AioChain(libc, library, PATIENCE);
       chain.send(sockets[1], outgoing[0]);
-      for (let n = 0; n < 2; n++) chain.receive(sockets[1], slots, n);
+      for (let n = 0; n < 2; n++) chain.receive(sockets[1], buffers, n);
       return chain;
     }
 

@@ -10,7 +10,7 @@ import { TransportError } from '../../../netlink/errors.ts';
 import type { Datagram } from '../../../netlink/transport.ts';
 import { ENOBUFS } from '../../../uapi/errno.ts';
 import type { Libc } from '../libc.ts';
-import { InboxSlots } from './inbox-slots.ts';
+import { InboxBuffers } from './inbox-buffers.ts';
 import { Ring } from './ring.ts';
 
 /**
@@ -26,7 +26,7 @@ const PIECES = 16;
 export class Inbox {
   readonly #fd: number;
   readonly #ring: Ring;
-  readonly #slots: InboxSlots;
+  readonly #buffers: InboxBuffers;
   readonly #look: () => void;
   #provided = 0;
   /** Buffers handed on and not given back: so many, the last of them `run` in a row from `first` on. */
@@ -48,11 +48,11 @@ export class Inbox {
   constructor(libc: Libc, fd: number, look: () => void) {
     this.#fd = fd;
     this.#look = look;
-    this.#slots = new InboxSlots(libc, MOST);
+    this.#buffers = new InboxBuffers(libc, MOST);
     try {
       this.#ring = Ring.take(libc, 0, 2 * MOST);
     } catch (error) {
-      this.#slots.free();
+      this.#buffers.free();
       throw error;
     }
     this.#provideMore();
@@ -109,7 +109,7 @@ export class Inbox {
       const result = ring.next();
       if (result >= 0) {
         this.#use(buffer);
-        return this.#slots.datagram(buffer, result);
+        return this.#buffers.datagram(buffer, result);
       }
       // It ended for another reason than lack of buffers. A direct read of the socket reports which.
       if (result !== -ENOBUFS) this.#refused = true;
@@ -124,7 +124,7 @@ export class Inbox {
         // Nothing is under way: the next receive of whoever takes the ring would go to what is left of these.
         ring.takeBack(MOST);
         if (ring.submit() === 0 || ring.ready === 0 || ring.next() < 0) ring.spoil();
-        this.#slots.free();
+        this.#buffers.free();
       }
       closed();
     });
@@ -143,7 +143,7 @@ export class Inbox {
 
   #giveRun(): void {
     if (this.#run === 0) return;
-    this.#ring.provide(this.#slots.address(this.#first), this.#slots.size, this.#run, this.#first);
+    this.#ring.provide(this.#buffers.address(this.#first), this.#buffers.size, this.#run, this.#first);
     this.#run = 0;
     this.#pieces++;
   }
@@ -164,12 +164,12 @@ export class Inbox {
   }
 
   #provideMore(): void {
-    this.#ring.provide(this.#slots.address(this.#provided), this.#slots.size, STEP, this.#provided);
+    this.#ring.provide(this.#buffers.address(this.#provided), this.#buffers.size, STEP, this.#provided);
     this.#provided += STEP;
   }
 
   #start(): void {
-    this.#ring.receiveAll(this.#fd, this.#slots.headerAddress);
+    this.#ring.receiveAll(this.#fd, this.#buffers.headerAddress);
     this.#receiving = this.#submit();
   }
 

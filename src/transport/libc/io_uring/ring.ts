@@ -19,7 +19,7 @@ import type { Libc } from '../libc.ts';
 import { allocateAll, type Memory } from '../memory.ts';
 import type { Outgoing } from '../outgoing.ts';
 import { own } from '../owned.ts';
-import type { Slots } from '../slots.ts';
+import type { ReceiveBuffers } from '../receive-buffers.ts';
 
 const PAGE = 4096;
 /** All that are written between two `submit`. */
@@ -169,9 +169,9 @@ export class Ring implements Chain {
   }
 
   /** The same, except for the last. */
-  receive(fd: number, slots: Slots, slot: number, last: boolean): void {
+  receive(fd: number, buffers: ReceiveBuffers, buffer: number, last: boolean): void {
     const flags = uring.IOSQE_ASYNC | (last ? 0 : uring.IOSQE_IO_LINK);
-    this.#entry(uring.IORING_OP_RECVMSG, flags, fd, slots.headerAddress(slot), 1, MSG_DONTWAIT);
+    this.#entry(uring.IORING_OP_RECVMSG, flags, fd, buffers.headerAddress(buffer), 1, MSG_DONTWAIT);
   }
 
   /** Waits until `fd` is readable, then writes the byte at this address to `to`. */

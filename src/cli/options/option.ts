@@ -1,7 +1,4 @@
-/**
- * What a row of the option tables is: of the general options (options.ts) and of those that a protocol brings
- * (protocols.ts).
- */
+/** An option of the command line, as options.ts has the general ones and protocols.ts those that a protocol brings. */
 import type { Settings } from './settings.ts';
 
 /** A command by its letter; conntrack(8) has no other names for most of them. */

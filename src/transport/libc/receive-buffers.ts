@@ -24,7 +24,7 @@ import { Received } from './received.ts';
  */
 export const DATAGRAM_SIZE = 32768;
 
-export class Slots {
+export class ReceiveBuffers {
   readonly count: number;
   /** All in one piece: headers, vectors, addresses, data. */
   readonly memory: Memory;
@@ -39,52 +39,52 @@ export class Slots {
     this.#data = this.#names + ((count * SOCKADDR_NL_SIZE + 7) & ~7);
     this.memory = new Memory(libc, this.#data + count * DATAGRAM_SIZE);
     const { memory } = this;
-    for (let slot = 0; slot < count; slot++) {
-      const header = slot * MMSGHDR_SIZE;
-      const iovec = iovecs + slot * IOVEC_SIZE;
-      memory.u64(header + MSGHDR_NAME, memory.address(this.#names + slot * SOCKADDR_NL_SIZE));
+    for (let buffer = 0; buffer < count; buffer++) {
+      const header = buffer * MMSGHDR_SIZE;
+      const iovec = iovecs + buffer * IOVEC_SIZE;
+      memory.u64(header + MSGHDR_NAME, memory.address(this.#names + buffer * SOCKADDR_NL_SIZE));
       // The kernel writes the length of the sender's address here, which is always this.
       memory.u32(header + MSGHDR_NAMELEN, SOCKADDR_NL_SIZE);
       memory.u64(header + MSGHDR_IOV, memory.address(iovec));
       memory.u64(header + MSGHDR_IOVLEN, 1n);
-      memory.u64(iovec, memory.address(this.#data + slot * DATAGRAM_SIZE));
+      memory.u64(iovec, memory.address(this.#data + buffer * DATAGRAM_SIZE));
       memory.u64(iovec + IOVEC_LEN, BigInt(DATAGRAM_SIZE));
       this.#received.push(new Received(memory.view));
     }
   }
 
-  /** Of the msghdr of a slot. */
-  headerAddress(slot: number): bigint {
-    return this.memory.address(slot * MMSGHDR_SIZE);
+  /** Of the msghdr of a buffer. */
+  headerAddress(buffer: number): bigint {
+    return this.memory.address(buffer * MMSGHDR_SIZE);
   }
 
   free(): void {
     this.memory.free();
   }
 
-  /** Of the DATAGRAM_SIZE bytes of a slot. */
-  dataAddress(slot: number): bigint {
-    return this.memory.address(this.#data + slot * DATAGRAM_SIZE);
+  /** Of the DATAGRAM_SIZE bytes of a buffer. */
+  dataAddress(buffer: number): bigint {
+    return this.memory.address(this.#data + buffer * DATAGRAM_SIZE);
   }
 
-  /** Whether the end of a datagram is missing that was not received by the header of its slot. */
-  setTruncated(slot: number, truncated: boolean): void {
-    this.memory.u32(slot * MMSGHDR_SIZE + MSGHDR_FLAGS, truncated ? MSG_TRUNC : 0);
+  /** Whether the end of a datagram is missing that was not received by the header of its buffer. */
+  setTruncated(buffer: number, truncated: boolean): void {
+    this.memory.u32(buffer * MMSGHDR_SIZE + MSGHDR_FLAGS, truncated ? MSG_TRUNC : 0);
   }
 
   /** What recvmmsg received. */
-  lengthOf(slot: number): number {
-    return this.memory.getU32(slot * MMSGHDR_SIZE + MMSGHDR_LEN);
+  lengthOf(buffer: number): number {
+    return this.memory.getU32(buffer * MMSGHDR_SIZE + MMSGHDR_LEN);
   }
 
-  datagram(slot: number, length: number): Datagram {
+  datagram(buffer: number, length: number): Datagram {
     const { memory } = this;
-    const received = this.#received[slot];
+    const received = this.#received[buffer];
     // Events are of the same length mostly, and a view costs a tenth of what it takes to decode one.
     if (received.view.byteLength !== length)
-      received.view = new DataView(memory.bytes.buffer, this.#data + slot * DATAGRAM_SIZE, length);
-    received.sender = memory.getU32(this.#names + slot * SOCKADDR_NL_SIZE + SOCKADDR_NL_PID);
-    received.truncated = (memory.getI32(slot * MMSGHDR_SIZE + MSGHDR_FLAGS) & MSG_TRUNC) !== 0;
+      received.view = new DataView(memory.bytes.buffer, this.#data + buffer * DATAGRAM_SIZE, length);
+    received.sender = memory.getU32(this.#names + buffer * SOCKADDR_NL_SIZE + SOCKADDR_NL_PID);
+    received.truncated = (memory.getI32(buffer * MMSGHDR_SIZE + MSGHDR_FLAGS) & MSG_TRUNC) !== 0;
     return received;
   }
 }

@@ -15,13 +15,13 @@ const DATA = IO_URING_RECVMSG_OUT_SIZE + NAME_SIZE;
  * the next does in the processor's caches.
  */
 const SIZE = DATA + 8192 + 64;
-/** The offset of the first slot, behind the header. */
+/** The offset of the first buffer, behind the header. */
 const FIRST = (MSGHDR_SIZE + 63) & ~63;
 
-export class InboxSlots {
+export class InboxBuffers {
   /** Bytes from one to the next. */
   readonly size = SIZE;
-  /** The header, then the slots: no memory of the machine's until it is written to. */
+  /** The header, then the buffers: no memory of the machine's until it is written to. */
   readonly #memory: Memory;
   readonly #received: (Received | undefined)[];
 
@@ -36,20 +36,20 @@ export class InboxSlots {
     return this.#memory.address();
   }
 
-  address(slot: number): bigint {
-    return this.#memory.address(FIRST + slot * SIZE);
+  address(buffer: number): bigint {
+    return this.#memory.address(FIRST + buffer * SIZE);
   }
 
   free(): void {
     this.#memory.free();
   }
 
-  /** @param length of all that was written to the slot */
-  datagram(slot: number, length: number): Datagram {
+  /** @param length of all that was written to the buffer */
+  datagram(buffer: number, length: number): Datagram {
     const memory = this.#memory;
-    const at = FIRST + slot * SIZE;
-    this.#received[slot] ??= new Received(memory.view);
-    const received = this.#received[slot];
+    const at = FIRST + buffer * SIZE;
+    this.#received[buffer] ??= new Received(memory.view);
+    const received = this.#received[buffer];
     const bytes = length - DATA;
     if (received.view.byteLength !== bytes) received.view = new DataView(memory.bytes.buffer, at + DATA, bytes);
     received.sender = memory.getU32(at + IO_URING_RECVMSG_OUT_SIZE + SOCKADDR_NL_PID);

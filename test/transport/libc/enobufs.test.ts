@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { Losses } from '../../../src/transport/libc/losses.ts';
+import { LostEvents } from '../../../src/transport/libc/enobufs.ts';
 import type { SocketOptions } from '../../../src/transport/libc/options.ts';
 import { SK_MEMINFO_DROPS, SK_MEMINFO_RMEM_ALLOC } from '../../../src/uapi/socket.ts';
 
@@ -8,7 +8,7 @@ class Kernel {
   waiting = 0;
   drops = 0;
   charge = 1280;
-  readonly losses: Losses;
+  readonly lostEvents: LostEvents;
 
   constructor() {
     const options = {
@@ -19,7 +19,7 @@ class Kernel {
         return this.waiting * this.charge;
       },
     };
-    this.losses = new Losses(options as unknown as SocketOptions);
+    this.lostEvents = new LostEvents(options as unknown as SocketOptions);
   }
 
   /**
@@ -27,24 +27,24 @@ class Kernel {
    * place of its report.
    */
   receive(count: number): (string | number)[] {
-    const { losses } = this;
+    const { lostEvents } = this;
     const told: (string | number)[] = [];
     const take = (drained: boolean): void => {
-      const lost = losses.take(drained);
+      const lost = lostEvents.take(drained);
       if (lost > 0) told.push(lost);
     };
     take(false);
-    losses.beforeReceive();
+    lostEvents.beforeReceive();
     const received = Math.min(count, this.waiting);
     this.waiting -= received;
     if (received === 0) {
       take(true);
       return told;
     }
-    losses.received(received);
+    lostEvents.received(received);
     for (let n = 0; n < received; n++) {
       if (n > 0) take(false);
-      losses.delivered();
+      lostEvents.delivered();
       told.push('e');
     }
     return told;
@@ -53,7 +53,7 @@ class Kernel {
 
 const events = (count: number): string[] => new Array(count).fill('e');
 
-describe('libc: losses', () => {
+describe('libc: lost events', () => {
   let kernel: Kernel;
   beforeEach(() => {
     kernel = new Kernel();
@@ -79,8 +79,8 @@ describe('libc: losses', () => {
   it('reports a loss behind what was received and not handed on', () => {
     kernel.waiting = 2;
     kernel.drops = 70;
-    kernel.losses.beforeReceive(1);
-    kernel.losses.delivered();
+    kernel.lostEvents.beforeReceive(1);
+    kernel.lostEvents.delivered();
     expect(kernel.receive(10)).to.deep.equal([...events(2)]);
     expect(kernel.receive(10)).to.deep.equal([70]);
   });

@@ -1,7 +1,8 @@
 /**
- * How many events were lost, and where. With NETLINK_NO_ENOBUFS the kernel only counts what did not fit the receive
- * buffer: the drops of SO_MEMINFO. Whatever waits when a drop is noticed came before it. So the loss is reported after
- * as many datagrams as wait then; their number follows from the charge of each.
+ * ENOBUFS: how many events were lost, and where. With NETLINK_NO_ENOBUFS the kernel reports no error, and only counts
+ * the events that did not fit the receive buffer (the drops of SO_MEMINFO). Whatever waits when the counter has changed
+ * came before the lost events. So these are reported after as many datagrams as wait then; their number follows from
+ * the charge of each.
  */
 import { SK_MEMINFO_DROPS, SK_MEMINFO_RMEM_ALLOC } from '../../uapi/socket.ts';
 import type { SocketOptions } from './options.ts';
@@ -9,19 +10,19 @@ import type { SocketOptions } from './options.ts';
 /** What the kernel charges an event of conntrack: a kilobyte for the data, a struct sk_buff. Measured while it runs. */
 const USUAL_CHARGE = 1280;
 
-interface Loss {
-  /** Datagrams that are delivered before it is reported. */
+interface Report {
+  /** Datagrams that are delivered before it. */
   after: number;
   lost: number;
 }
 
-export class Losses {
+export class LostEvents {
   readonly #options: SocketOptions;
   #drops = 0;
   #delivered = 0;
   #waiting = 0;
   #charge = USUAL_CHARGE;
-  readonly #losses: Loss[] = [];
+  readonly #reports: Report[] = [];
 
   constructor(options: SocketOptions) {
     this.#options = options;
@@ -37,9 +38,9 @@ export class Losses {
     const lost = (drops - this.#drops) >>> 0;
     this.#drops = drops;
     const after = this.#delivered + held + Math.round(this.#waiting / this.#charge);
-    const last = this.#losses.at(-1);
+    const last = this.#reports.at(-1);
     if (last !== undefined && last.after >= after) last.lost += lost;
-    else this.#losses.push({ after, lost });
+    else this.#reports.push({ after, lost });
   }
 
   /** How many datagrams that receive gave. A datagram that was alone shows what each is charged. */
@@ -53,13 +54,13 @@ export class Losses {
   }
 
   /**
-   * What was lost right here; 0 when nothing was. `drained`: nothing waits any more, so that no loss can be further
-   * behind.
+   * How many events were lost right here; 0 if none were. `drained`: nothing waits any more, so no lost event can be
+   * further behind.
    */
   take(drained: boolean): number {
-    const first = this.#losses[0];
+    const first = this.#reports[0];
     if (first === undefined || (!drained && first.after > this.#delivered)) return 0;
-    this.#losses.shift();
+    this.#reports.shift();
     return first.lost;
   }
 }

@@ -1,12 +1,9 @@
-/** The end of an iteration. */
-export const DONE: IteratorReturnResult<undefined> = Object.freeze({ value: undefined, done: true });
-
-/** Something that one reader waits for and that may have happened before. */
-export class Signal {
+/** Wakes the calls that wait for something which may have happened before. */
+export class Wakeup {
   #wake: (() => void) | undefined;
 
   /** Wakes the call that waits. A call that does not wait yet looks before it waits. */
-  raise(): void {
+  wake(): void {
     const wake = this.#wake;
     this.#wake = undefined;
     wake?.();
