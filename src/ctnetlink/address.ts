@@ -1,7 +1,7 @@
 /** IP addresses: from text to the bytes on the wire and back; RFC 5952 for IPv6, the same text as inet_ntop(3). */
 
 /** `::`, as a slot holds it. */
-export const ANY_IPV6 = new Uint8Array(16);
+export const ANY_IPV6: Uint8Array = new Uint8Array(16);
 
 /** 0 to 255 with the dot behind them. */
 const DOTTED: readonly string[] = Array.from({ length: 256 }, (_, octet) => `${octet}.`);
