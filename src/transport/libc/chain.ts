@@ -6,7 +6,9 @@ import type { Outgoing } from './outgoing.ts';
 import type { ReceiveBuffers } from './receive-buffers.ts';
 
 export interface Chain {
-  /** Whether a receive fills in the header of its buffer: the sender of the datagram, and whether its end is missing. */
+  /**
+   * Whether a receive fills in the header of its buffer: the sender of the datagram, and whether its end is missing.
+   */
   readonly fillsHeaders: boolean;
   /** Queues the sending of a datagram. */
   send(fd: number, outgoing: Outgoing): void;
