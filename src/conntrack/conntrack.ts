@@ -58,14 +58,15 @@ export class Conntrack {
   readonly #lease: Lease;
   readonly #sockets: DumpSockets;
   #expectations: Expectations | undefined;
-  readonly #events: EventSockets;
+  #events: EventSockets | undefined;
+  readonly #options: ConntrackOptions;
 
   private constructor(socket: NetlinkSocket, sockets: DumpSockets, options: ConntrackOptions) {
     if (!(socket instanceof NetlinkSocket)) throw new TypeError('Conntrack.open() opens one: it has no constructor');
     const lease = new Lease(socket, () => sockets.close());
     this.#lease = lease;
     this.#sockets = sockets;
-    this.#events = new EventSockets(lease, options);
+    this.#options = options;
   }
 
   /**
@@ -83,7 +84,7 @@ export class Conntrack {
 
   /** The flows that helpers expect. */
   get expectations(): Expectations {
-    this.#expectations ??= new Expectations(this.#lease, this.#sockets, this.#events);
+    this.#expectations ??= new Expectations(this.#lease, this.#sockets, this.#eventSockets);
     return this.#expectations;
   }
 
@@ -255,7 +256,7 @@ export class Conntrack {
    * EPERM
    */
   async events(options: EventOptions = {}): Promise<Events<FlowEvent>> {
-    return await this.#events.open(flowEvents(options), options);
+    return await this.#eventSockets.open(flowEvents(options), options);
   }
 
   /** Resolves to the number of flows in the table and its limit. */
@@ -270,13 +271,19 @@ export class Conntrack {
 
   /** Closes all sockets: what is pending rejects with ClosedError, events end. Idempotent. */
   async close(): Promise<void> {
-    this.#events.close();
+    this.#events?.close();
     this.#lease.close();
   }
 
   /** `await using ct = await Conntrack.open()` closes it at the end of the block. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  /** Most programs that make requests want no events. */
+  get #eventSockets(): EventSockets {
+    this.#events ??= new EventSockets(this.#lease, this.#options);
+    return this.#events;
   }
 
   async #create(given: FlowInit | Flow, query: 'create' | 'createOrUpdate', options?: CallOptions): Promise<void> {
