@@ -16,9 +16,10 @@ import { bytesOf } from '../netlink/request.ts';
 import type { EventSink, ReplySink } from '../netlink/sequence.ts';
 import { NetlinkSocket, type RequestHandle } from '../netlink/socket.ts';
 import type { Transport } from '../netlink/transport.ts';
-import { NFCT_CB_CONTINUE, NFCT_CB_FAILURE, NFCT_CB_STOP } from '../uapi/libnetfilter_conntrack.ts';
+import { NFCT_CB_CONTINUE, NFCT_CB_FAILURE } from '../uapi/libnetfilter_conntrack.ts';
 import { Registrations } from './registrations.ts';
 import type { Query } from './request.ts';
+import { isLast } from './verdict.ts';
 
 interface Waiting {
   resolve(verdict: number): void;
@@ -283,11 +284,6 @@ class Arrivals {
   end(error: Error): void {
     this.attendant?.end(error);
   }
-}
-
-/** The query or the catch is over. */
-function isLast(verdict: number): boolean {
-  return verdict === NFCT_CB_STOP || verdict === NFCT_CB_FAILURE;
 }
 
 function copyOf(view: DataView, offset: number, end: number): Uint8Array {

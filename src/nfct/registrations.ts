@@ -1,7 +1,8 @@
 /** The callbacks of a handle for objects of one kind. */
+
 import { checkInteger, describe } from '../netlink/check.ts';
 import type { nlmsghdr } from '../netlink/nlmsg.ts';
-import { NFCT_CB_CONTINUE, NFCT_CB_FAILURE, NFCT_CB_STOLEN, NFCT_CB_STOP } from '../uapi/libnetfilter_conntrack.ts';
+import { checkVerdict } from './verdict.ts';
 
 /** Gets an object and answers with a verdict, NFCT_CB_*. The object is the callback's to keep. */
 export type Callback<T> = (type: number, object: T, data: unknown) => number;
@@ -61,16 +62,4 @@ export class Registrations<T> {
 function check(types: number, cb: unknown): void {
   checkInteger(types, 0xffffffff, 'type');
   if (typeof cb !== 'function') throw new TypeError(`cb must be a function, not ${describe(cb)}`);
-}
-
-function checkVerdict(verdict: unknown): number {
-  switch (verdict) {
-    case NFCT_CB_FAILURE:
-    case NFCT_CB_STOP:
-    case NFCT_CB_CONTINUE:
-    case NFCT_CB_STOLEN:
-      return verdict;
-    default:
-      throw new TypeError(`the callback must return one of NFCT_CB_*, not ${describe(verdict)}`);
-  }
 }

@@ -4,17 +4,12 @@
  * rows; their order is the order in which nfct_nlmsg_build writes.
  */
 import * as attr from '../../uapi/libnetfilter_conntrack.ts';
-import type { PropertyPath } from './flow-properties.ts';
-import { type AttributeRow, tupleRows } from './row.ts';
+import { PROTOINFO_PADDING, PROTOINFO_ROWS } from './protoinfo.ts';
+import { type AttributeRow, type FlowRow, tupleRows } from './row.ts';
 import type { WirePath } from './wire-path.ts';
 
 export type { AttributeRow } from './row.ts';
 export type { WirePath } from './wire-path.ts';
-
-/** A row of a flow: the compiler checks that its property exists. */
-export interface FlowRow extends AttributeRow {
-  readonly property: PropertyPath;
-}
 
 function nat(group: 'snat' | 'dnat', outer: WirePath[number], v4: number, v6: number, port: number): FlowRow[] {
   return [
@@ -78,10 +73,6 @@ function counters(
   ];
 }
 
-const TCP = ['CTA_PROTOINFO', 'CTA_PROTOINFO_TCP'] as const;
-const SCTP = ['CTA_PROTOINFO', 'CTA_PROTOINFO_SCTP'] as const;
-const DCCP = ['CTA_PROTOINFO', 'CTA_PROTOINFO_DCCP'] as const;
-
 /** In the order in which they are written. */
 const ROWS: readonly FlowRow[] = [
   ...tupleRows('orig', ['CTA_TUPLE_ORIG'], {
@@ -123,68 +114,7 @@ const ROWS: readonly FlowRow[] = [
   { id: attr.ATTR_MARK, property: 'mark', kind: 'be32', path: ['CTA_MARK'] },
   { property: 'markMask', kind: 'be32', path: ['CTA_MARK_MASK'] },
   { id: attr.ATTR_SECMARK, property: 'secmark', kind: 'be32', path: ['CTA_SECMARK'] },
-  { id: attr.ATTR_TCP_STATE, property: 'tcp.state', kind: 'tcpState', path: [...TCP, 'CTA_PROTOINFO_TCP_STATE'] },
-  {
-    id: attr.ATTR_TCP_FLAGS_ORIG,
-    property: 'tcp.flagsOrig',
-    kind: 'pair',
-    path: [...TCP, 'CTA_PROTOINFO_TCP_FLAGS_ORIGINAL'],
-    byte: 0,
-  },
-  {
-    id: attr.ATTR_TCP_MASK_ORIG,
-    property: 'tcp.maskOrig',
-    kind: 'pair',
-    path: [...TCP, 'CTA_PROTOINFO_TCP_FLAGS_ORIGINAL'],
-    byte: 1,
-  },
-  {
-    id: attr.ATTR_TCP_FLAGS_REPL,
-    property: 'tcp.flagsReply',
-    kind: 'pair',
-    path: [...TCP, 'CTA_PROTOINFO_TCP_FLAGS_REPLY'],
-    byte: 0,
-  },
-  {
-    id: attr.ATTR_TCP_MASK_REPL,
-    property: 'tcp.maskReply',
-    kind: 'pair',
-    path: [...TCP, 'CTA_PROTOINFO_TCP_FLAGS_REPLY'],
-    byte: 1,
-  },
-  {
-    id: attr.ATTR_TCP_WSCALE_ORIG,
-    property: 'tcp.wscaleOrig',
-    kind: 'u8',
-    path: [...TCP, 'CTA_PROTOINFO_TCP_WSCALE_ORIGINAL'],
-  },
-  {
-    id: attr.ATTR_TCP_WSCALE_REPL,
-    property: 'tcp.wscaleReply',
-    kind: 'u8',
-    path: [...TCP, 'CTA_PROTOINFO_TCP_WSCALE_REPLY'],
-  },
-  { id: attr.ATTR_SCTP_STATE, property: 'sctp.state', kind: 'sctpState', path: [...SCTP, 'CTA_PROTOINFO_SCTP_STATE'] },
-  {
-    id: attr.ATTR_SCTP_VTAG_ORIG,
-    property: 'sctp.vtagOrig',
-    kind: 'be32',
-    path: [...SCTP, 'CTA_PROTOINFO_SCTP_VTAG_ORIGINAL'],
-  },
-  {
-    id: attr.ATTR_SCTP_VTAG_REPL,
-    property: 'sctp.vtagReply',
-    kind: 'be32',
-    path: [...SCTP, 'CTA_PROTOINFO_SCTP_VTAG_REPLY'],
-  },
-  { id: attr.ATTR_DCCP_STATE, property: 'dccp.state', kind: 'dccpState', path: [...DCCP, 'CTA_PROTOINFO_DCCP_STATE'] },
-  { id: attr.ATTR_DCCP_ROLE, property: 'dccp.role', kind: 'dccpRole', path: [...DCCP, 'CTA_PROTOINFO_DCCP_ROLE'] },
-  {
-    id: attr.ATTR_DCCP_HANDSHAKE_SEQ,
-    property: 'dccp.handshakeSeq',
-    kind: 'be64',
-    path: [...DCCP, 'CTA_PROTOINFO_DCCP_HANDSHAKE_SEQ'],
-  },
+  ...PROTOINFO_ROWS,
   ...nat('snat', 'CTA_NAT_SRC', attr.ATTR_SNAT_IPV4, attr.ATTR_SNAT_IPV6, attr.ATTR_SNAT_PORT),
   ...nat('dnat', 'CTA_NAT_DST', attr.ATTR_DNAT_IPV4, attr.ATTR_DNAT_IPV6, attr.ATTR_DNAT_PORT),
   ...seqadj(
@@ -275,5 +205,5 @@ export const PADDING: readonly WirePath[] = [
   ['CTA_COUNTERS_ORIG', 'CTA_COUNTERS_PAD'],
   ['CTA_COUNTERS_REPLY', 'CTA_COUNTERS_PAD'],
   ['CTA_TIMESTAMP', 'CTA_TIMESTAMP_PAD'],
-  [...DCCP, 'CTA_PROTOINFO_DCCP_PAD'],
+  ...PROTOINFO_PADDING,
 ];

@@ -1,6 +1,6 @@
 /** One row of an attribute table, and the rows that every tuple has. */
 
-import type { TupleProperties } from './flow-properties.ts';
+import type { PropertyPath, TupleProperties } from './flow-properties.ts';
 import type { KindName } from './kinds.ts';
 import type { WirePath } from './wire-path.ts';
 
@@ -24,6 +24,11 @@ export interface AttributeRow {
   readonly readOnly?: boolean;
   /** An empty attribute of this type only pads and must not count (semantics: 64-bit alignment). */
   readonly emptyPads?: boolean;
+}
+
+/** A row of a flow: the compiler checks that its property exists. */
+export interface FlowRow extends AttributeRow {
+  readonly property: PropertyPath;
 }
 
 /** The numbers of libnetfilter_conntrack for the parts of a tuple, where it has them. */
