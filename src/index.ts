@@ -1,6 +1,11 @@
 /**
- * Connection tracking from TypeScript. `Conntrack` is the way in; ctnetlink/nfct has libnetfilter_conntrack's names,
- * ctnetlink/replay recorded traffic for tests, ctnetlink/netlink the layer below for whoever builds another subsystem.
+ * Connection tracking from TypeScript: `Conntrack.open()` is the way in.
+ *
+ * Other entry points: ctnetlink/nfct has the functions of libnetfilter_conntrack, ctnetlink/format prints as
+ * conntrack(8) does, ctnetlink/replay records netlink traffic and replays it, ctnetlink/netlink is the layer below for
+ * programs that use another subsystem, and ctnetlink/uapi has the constants of the kernel's headers.
+ * @module ctnetlink
+ * @packageDocumentation
  */
 export type { CallOptions } from './conntrack/call.ts';
 export { Conntrack, type ConntrackOptions } from './conntrack/conntrack.ts';

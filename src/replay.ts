@@ -1,5 +1,7 @@
 /**
  * Recorded netlink traffic: record it on a machine that has it, replay it in tests that need neither root nor Linux.
+ * @module ctnetlink/replay
+ * @packageDocumentation
  */
 export { type AnonymizeOptions, anonymize, type Dropped, type DropWord } from './anonymize/anonymize.ts';
 export { type Capture, readCapture, type WriteCaptureOptions, writeCapture } from './capture/capture.ts';

@@ -92,7 +92,8 @@ export function pcapFileHeader(): Uint8Array {
 }
 
 /** One datagram as it is in such a file, behind pcapFileHeader() and other datagrams. */
-export function pcapRecord({ fromKernel, time = 0n, bytes, socket }: CapturedDatagram): Uint8Array {
+export function pcapRecord(datagram: CapturedDatagram): Uint8Array {
+  const { fromKernel, time = 0n, bytes, socket } = datagram;
   const length = COOKED_HEADER + bytes.length;
   const record = new Uint8Array(PACKET_HEADER + length);
   const view = viewOf(record);

@@ -70,7 +70,10 @@ export class Conntrack {
   }
 
   /**
-   * Opens the request socket.
+   * Opens a Conntrack: it has the request socket, and is ready when this resolves.
+   * @example
+   * await using ct = await Conntrack.open();
+   * for await (const flow of ct.dump({ mark: 4 })) console.log(flow.orig.src, flow.tcp?.state);
    * @throws UnsupportedError if no transport runs here, with the transports that were tried; TransportError
    */
   static async open(given: ConntrackOptions = {}): Promise<Conntrack> {
@@ -124,6 +127,7 @@ export class Conntrack {
   /**
    * The flows that match the filter; without a filter all flows, of both families. The dump starts when it is iterated.
    * With `reset` the counters of exactly these flows are set to zero: see DumpOptions.
+   * @throws TypeError, RangeError naming the part of the filter or the option
    */
   dump(filter: Filter | CompiledFilter = {}, options: DumpOptions = {}): Dump<Flow> {
     return flowDump(this.#lease, this.#sockets, filter, options);
@@ -200,7 +204,10 @@ export class Conntrack {
     return await this.#many('create', flows, options);
   }
 
-  /** Creates flows, or changes those that exist; otherwise like createMany. */
+  /**
+   * Creates flows, or changes those that exist; otherwise like createMany.
+   * @throws as createMany
+   */
   async createOrUpdateMany(flows: Flows, options: ManyOptions = {}): Promise<ManyResult> {
     return await this.#many('createOrUpdate', flows, options);
   }
@@ -208,6 +215,7 @@ export class Conntrack {
   /**
    * Changes each flow as `update` does; otherwise like createMany. It compares ids and starts only with
    * `{ exact: true }`, which takes twice the time.
+   * @throws as createMany
    */
   async updateMany(flows: Flows, options: UpdateManyOptions = {}): Promise<ManyResult> {
     checkOptions(options, EXACT_MANY_OPTIONS);
@@ -219,6 +227,7 @@ export class Conntrack {
   /**
    * Deletes flows by tuple, zone and id, for example `ct.deleteMany(ct.dump(filter))`; otherwise like createMany. It
    * compares starts only with `{ exact: true }`, which takes twice the time.
+   * @throws as createMany
    */
   async deleteMany(flows: Flows, options: DeleteManyOptions = {}): Promise<ManyResult> {
     checkOptions(options, EXACT_MANY_OPTIONS);
@@ -232,7 +241,7 @@ export class Conntrack {
    * the meantime, but never deletes more.
    * @returns the number of flows that were deleted one by one; undefined if the kernel did it in one request, because
    * it reports no count
-   * @throws RangeError for an empty filter: see flushAll
+   * @throws TypeError, RangeError naming the part of the filter; RangeError for an empty one: see flushAll; KernelError
    */
   async flush(filter: Filter | CompiledFilter, options: CallOptions = {}): Promise<number | undefined> {
     const compiled = compiledFilter(filter);
@@ -244,7 +253,10 @@ export class Conntrack {
     return undefined;
   }
 
-  /** Empties the table: every flow of every family and zone of this network namespace. The kernel reports no count. */
+  /**
+   * Empties the table: every flow of every family and zone of this network namespace. The kernel reports no count.
+   * @throws TypeError naming the option; KernelError EPERM
+   */
   async flushAll(options: CallOptions = {}): Promise<void> {
     await this.#lease.request(buildFlush(), checkCall(options));
   }
@@ -259,12 +271,18 @@ export class Conntrack {
     return await this.#eventSockets.open(flowEvents(options), options);
   }
 
-  /** Resolves to the number of flows in the table and its limit. */
+  /**
+   * Resolves to the number of flows in the table and its limit.
+   * @throws TypeError naming the option; KernelError EPERM
+   */
   async stats(options: CallOptions = {}): Promise<GlobalStats> {
     return (await ask(this.#lease, buildStats('stats'), options, decodeGlobalStats)) ?? { entries: 0 };
   }
 
-  /** Counters of every CPU since boot, of this network namespace. */
+  /**
+   * Counters of every CPU since boot, of this network namespace.
+   * @throws TypeError naming the option; KernelError EPERM
+   */
   async cpuStats(options: CallOptions = {}): Promise<CpuStats[]> {
     return await collect(this.#lease, this.#sockets, buildStats('cpuStats'), options, decodeCpuStats);
   }

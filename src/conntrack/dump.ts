@@ -19,6 +19,9 @@ export interface DumpSource<T> {
 /**
  * The entries of the table. Each iteration dumps the table again. Reading is pulled: if the loop is slow, the kernel's
  * dump waits. Breaking out of the loop ends the dump. An entry may come twice if the table changes in the meantime.
+ *
+ * Iteration rejects with KernelError if the kernel refuses the dump, with DumpInterruptedError if the table changed so
+ * that the dump is inconsistent, with OverrunError if a part of it was lost, and with ClosedError.
  */
 export class Dump<T> implements AsyncIterable<T> {
   readonly #lease: Lease;
@@ -39,12 +42,12 @@ export class Dump<T> implements AsyncIterable<T> {
     return new EntryIterator(this.#reading());
   }
 
-  /** The same entries, a datagram (several hundred) at a time: the fastest way. */
+  /** Dumps the table, and yields the entries of a datagram (several hundred) at a time: the fastest way. */
   batches(): AsyncIterableIterator<T[]> {
     return new BatchIterator(this.#reading());
   }
 
-  /** All of them; a table of a million takes about a gigabyte so. */
+  /** Dumps the table into an array. A table of a million flows takes about a gigabyte. */
   async toArray(): Promise<T[]> {
     const entries: T[] = [];
     for await (const batch of this.batches()) for (const entry of batch) entries.push(entry);

@@ -6,15 +6,15 @@ import { EventQueue, type EventSource, Events } from './events.ts';
 /** What all event streams take. */
 export interface EventSocketOptions {
   /**
-   * SO_RCVBUF of the socket in bytes: every event that waits is charged 1,280, of twice as much. Default: what
-   * Conntrack.open was given (which is for event sockets only), else 8 MiB, which hold 13,107 events (the addon: what
-   * net.core.rmem_default allows).
+   * SO_RCVBUF of the socket in bytes. The kernel doubles it, and charges 1,280 bytes for each event that waits.
+   * Default: what Conntrack.open was given, else 8 MiB, which hold 13,107 events (the addon: what net.core.rmem_default
+   * allows).
    */
   receiveBuffer?: number;
   /**
    * The kernel keeps DESTROY events that did not fit and sends them again (NETLINK_BROADCAST_ERROR), so that nearly
-   * none is lost; flows that ended live longer meanwhile. NEW and UPDATE are lost as ever, and an overrun cannot say
-   * how many. Default: what Conntrack.open was given, else false.
+   * none is lost; flows that ended live longer meanwhile. NEW and UPDATE events are still lost, and an overrun does not
+   * say how many. Default: what Conntrack.open was given, else false.
    */
   reliable?: boolean;
   /**

@@ -70,10 +70,10 @@ export class Expectations {
   }
 
   /**
-   * Creates an expectation: `tuple` (its source may be left out, then anything goes), `master` (a flow in the table
-   * that has a helper) and `timeout`, which the kernel demands and then replaces by what the helper has (300 s for
-   * ftp). Without a mask what is given of the source must be equal. A helper that has all it may expect of a master
-   * gives up the oldest.
+   * Creates an expectation: `tuple` (without a source, any source matches), `master` (a flow in the table that has a
+   * helper) and `timeout`, which the kernel demands and then replaces by that of the helper (300 s for ftp). Without a
+   * mask, all given parts of the source must be equal. If the helper already expects as many flows of this master as it
+   * may, the oldest expectation ends.
    * @throws TypeError, RangeError naming the argument; KernelError EEXIST, ENOENT (no such master), EOPNOTSUPP (the
    * master has no helper)
    */
@@ -82,7 +82,10 @@ export class Expectations {
     await this.#lease.request(request, checkCall(options));
   }
 
-  /** Creates the expectation, or gives the existing one a new timeout, which no event reports. */
+  /**
+   * Creates the expectation, or gives the existing one a new timeout, which no event reports.
+   * @throws as create, but for EEXIST
+   */
   async createOrUpdate(expectation: ExpectationInit | Expectation, options: CallOptions = {}): Promise<void> {
     const request = buildExpectationCreate(Expectation.from(expectation), 'expectations.createOrUpdate');
     await this.#lease.request(request, checkCall(options));
@@ -110,7 +113,10 @@ export class Expectations {
     await this.#lease.request(request, checkCall(options));
   }
 
-  /** Deletes every expectation of this network namespace. The kernel reports no count. */
+  /**
+   * Deletes every expectation of this network namespace. The kernel reports no count.
+   * @throws TypeError naming the option; KernelError EPERM
+   */
   async flushAll(options: CallOptions = {}): Promise<void> {
     await this.#lease.request(buildExpectationFlush(), checkCall(options));
   }
@@ -125,7 +131,10 @@ export class Expectations {
     return await this.#events.open(expectationEvents(options), options);
   }
 
-  /** Counters of every CPU since boot, of this network namespace. */
+  /**
+   * Counters of every CPU since boot, of this network namespace.
+   * @throws TypeError naming the option; KernelError EPERM
+   */
   async stats(options: CallOptions = {}): Promise<ExpectationCpuStats[]> {
     const request = buildExpectationStats();
     return await collect(this.#lease, this.#sockets, request, options, decodeExpectationCpuStats);

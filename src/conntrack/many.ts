@@ -64,7 +64,8 @@ export class ManyError extends NetlinkError implements ManyResult {
   /** The first 100. Not enumerable, nor is there a `cause`: what prints errors would print each with its stack. */
   declare readonly failures: readonly Failure[];
 
-  constructor(operation: string, { succeeded, failed }: ManyResult, failures: readonly Failure[]) {
+  constructor(operation: string, result: ManyResult, failures: readonly Failure[]) {
+    const { succeeded, failed } = result;
     const lines = failures.slice(0, NAMED).map(({ index, error }) => `  item ${index}: ${error.message}`);
     if (failed > lines.length) lines.push(`  and ${failed - lines.length} more`);
     super('ERR_MANY', `${operation}: ${failed} of ${succeeded + failed} failed\n${lines.join('\n')}`);

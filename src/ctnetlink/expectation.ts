@@ -39,9 +39,14 @@ export class Expectation {
    * because the structured clone algorithm copies no other.
    * @internal
    */
-  slots: SlotValue[] = expectationCodec.emptySlots.slice();
+  slots: SlotValue[];
   /** Attributes that this package does not know. A request sends them as they are. Undefined if there are none. */
   unknown: UnknownAttribute[] | undefined = undefined;
+
+  /** @internal */
+  constructor(slots: SlotValue[] = expectationCodec.emptySlots.slice()) {
+    this.slots = slots;
+  }
 
   /**
    * An expectation with these properties. The family of a tuple follows from its addresses. Also from its JSON, and

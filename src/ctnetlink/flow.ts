@@ -60,16 +60,16 @@ export class Flow {
   }
 
   /**
-   * What NAT made of the flow, as its reply tuple has it, with the address, the port and the ICMP id of each end that
-   * was translated; undefined where none was. An end counts as translated when the two directions differ in it and the
-   * status, where it is known, has SRC_NAT or DST_NAT. (`snat` and `dnat` are what a request to create a flow asks for;
-   * the kernel never reports them.)
+   * How NAT translates the flow, according to its reply tuple: address, port and ICMP id of each end that is
+   * translated; undefined if none is. An end is translated if the two directions differ in it and the status, if it is
+   * known, has SRC_NAT or DST_NAT. (`snat` and `dnat` are what a request to create a flow asks for; the kernel never
+   * reports them.)
    */
   get nat(): Translation | undefined {
     return translationOf(this.slots);
   }
 
-  /** Whether NAT changed its source or its destination: `nat` has something. */
+  /** Whether NAT translates the source or the destination: `nat` is not undefined. */
   get isNat(): boolean {
     return translationOf(this.slots) !== undefined;
   }

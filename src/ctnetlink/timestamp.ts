@@ -11,7 +11,7 @@ const IN_A_MILLISECOND = 1_000_000n;
  * @throws TypeError, RangeError naming the argument
  */
 export function timestampDate(nanoseconds: bigint | number | string): Date;
-/** The same of a time that may be undefined, which gives undefined. */
+/** The Date of a time that may be undefined: see the first form. */
 export function timestampDate(nanoseconds: bigint | number | string | undefined): Date | undefined;
 export function timestampDate(nanoseconds: bigint | number | string | undefined): Date | undefined {
   if (nanoseconds === undefined) return undefined;

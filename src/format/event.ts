@@ -68,7 +68,9 @@ function eventTimeval({ slots }: Flow, received: number): string {
   return happened === undefined ? timeval(received) : kernelTimeval(happened);
 }
 
-/** The same in XML, which does not say which program caused it: so conntrack(8) does since 1.4.9. */
+/**
+ * The `<flow>` element of an event, without a newline. As in conntrack(8) since 1.4.9, it does not name the program.
+ */
 export function formatEventXML(event: PrintableFlowEvent, options: FormatEventXMLOptions = {}): string {
   checkXml(options);
   return flowXML(event.flow, { ...options, type: event.type, now: event.time ?? options.now });
@@ -77,7 +79,10 @@ export function formatEventXML(event: PrintableFlowEvent, options: FormatEventXM
 /** What conntrack(8) would be asked for to make the same happen again. */
 const COMMANDS = { new: '-A', update: '-U', destroy: '-D' } as const;
 
-/** The same as the options of conntrack(8): -o save. */
+/**
+ * An event as the line of options with which conntrack(8) makes the same happen again: -A, -U or -D (-o save). The
+ * portid and the name of the program follow it.
+ */
 export function formatEventSave(event: PrintableFlowEvent, programName?: string): string {
   return formatFlowSave(event.flow, COMMANDS[event.type]) + cause(event, programName && escapeSaved(programName));
 }
@@ -112,7 +117,7 @@ export function formatExpectationEvent(
   return expectationText(expectation, { ...options, type, received });
 }
 
-/** The same in XML. */
+/** The `<flow>` element of an event of an expectation, without a newline. */
 export function formatExpectationEventXML(
   event: PrintableExpectationEvent,
   options: Omit<FormatExpectationXMLOptions, 'type'> = {},

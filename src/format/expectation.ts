@@ -79,7 +79,7 @@ export function expectationText(expectation: Expectation, options: FormatExpecta
   return text.endsWith(' ') ? text.slice(0, -1) : text;
 }
 
-/** The <flow> element of an expectation, without a newline; with `type`, as an event. */
+/** The `<flow>` element of an expectation, without a newline; with `type`, as an event. */
 export function formatExpectationXML(expectation: Expectation, options: FormatExpectationXMLOptions = {}): string {
   checkXml(options);
   return expectationXML(expectation, options);

@@ -1,3 +1,8 @@
+/**
+ * Flows, events and expectations as text, XML and JSON, to the letter what conntrack(8) prints.
+ * @module ctnetlink/format
+ * @packageDocumentation
+ */
 export { escapeControls } from '../netlink/escape.ts';
 export {
   NFCT_O_DEFAULT,

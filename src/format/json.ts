@@ -42,8 +42,8 @@ export function formatExpectationJSON(expectation: Expectation): string {
 }
 
 /**
- * The same of an event: {"type":"new","expectation":{...}}, with the portid where a program caused it, and its name as
- * `progname` where it is given.
+ * An event of an expectation as one line of JSON: {"type":"new","expectation":{...}}, with the portid where a program
+ * caused it, and its name as `progname` where it is given.
  */
 export function formatExpectationEventJSON(event: PrintableExpectationEvent, programName?: string): string {
   const { type, expectation } = event;

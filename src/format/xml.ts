@@ -69,8 +69,8 @@ const DEFAULTS: FormatFlowXMLOptions = {};
 const check = checkOf<AnyFormatOptions>(FORMAT_OPTIONS);
 
 /**
- * The <flow> element, without a newline; with `type`, as an event. Layer 3 and the id are always there, type, code and
- * id of ICMP never.
+ * The `<flow>` element of a flow, without a newline; with `type`, as an event. Layer 3 and the id are always there,
+ * type, code and id of ICMP never.
  */
 export function formatFlowXML(flow: Flow, options: FormatFlowXMLOptions = DEFAULTS): string {
   check(options);

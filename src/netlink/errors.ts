@@ -30,7 +30,7 @@ export interface ExtendedAck {
   missingNest?: number;
 }
 
-/** The name of a positive errno, 'E<number>' for one that Linux does not name. */
+/** The name of a positive errno, 'E' and the number for one that Linux does not name. */
 export function errnoName(errno: number): string {
   return ERRNO_NAMES[errno] ?? `E${errno}`;
 }

@@ -115,7 +115,10 @@ export class NetlinkSocket {
     return this.start(request, options).done;
   }
 
-  /** The same, with a way to stop it early. @param keep is reachable from the socket until the request is settled */
+  /**
+   * Starts a request as `request` does, with a way to stop it early. @param keep is reachable from the socket until the
+   * request is settled
+   */
   start(request: Request, options: RequestOptions = {}, keep?: object): RequestHandle {
     let stop = (): void => {};
     const done = new Promise<void>((resolve, reject) => {
@@ -170,7 +173,7 @@ export class NetlinkSocket {
     return this.#roomFor(false);
   }
 
-  /** The same of requests that something is replied to. */
+  /** Like largestBatch, for requests that have a reply. */
   get largestReadBatch(): number {
     return this.#roomFor(true);
   }

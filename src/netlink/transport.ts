@@ -10,7 +10,7 @@ import type { Netns, NetnsInfo } from './netns.ts';
 export interface Datagram {
   /** The datagram, with the headers of its messages. */
   bytes: Uint8Array;
-  /** The same bytes. */
+  /** A view of the same bytes. */
   view: DataView;
   /** nl_pid of the sender: 0 is the kernel; anybody else may be any process and is not to be trusted. */
   sender: number;

@@ -11,7 +11,7 @@ const MAX_ATTRIBUTE = 0xffff;
 export class Writer {
   /** The buffer. It is replaced when it grows. */
   bytes: Uint8Array;
-  /** The same bytes. */
+  /** A view of the same bytes. */
   view: DataView;
   /** Bytes written so far, always 4-aligned between attributes. */
   length = 0;

@@ -9,11 +9,11 @@ import { handleOf, type NfctHandle } from './nfct-handle.ts';
  * keep.
  */
 export type ConntrackCallback = (type: number, ct: Flow, data: unknown) => number;
-/** The same with a copy of the netlink header. */
+/** Takes a flow as ConntrackCallback does, with a copy of its netlink header. */
 export type ConntrackCallback2 = (nlh: nlmsghdr, type: number, ct: Flow, data: unknown) => number;
 /** Takes an expectation: see ConntrackCallback. */
 export type ExpectCallback = (type: number, exp: Expectation, data: unknown) => number;
-/** The same with a copy of the netlink header. */
+/** Takes an expectation as ExpectCallback does, with a copy of its netlink header. */
 export type ExpectCallback2 = (nlh: nlmsghdr, type: number, exp: Expectation, data: unknown) => number;
 
 /**
@@ -37,7 +37,7 @@ export function nfct_callback_unregister(h: NfctHandle): void {
 }
 
 /**
- * The same with a callback that also gets a copy of the netlink header.
+ * Like nfct_callback_register, with a callback that also gets a copy of the netlink header.
  * @throws TypeError, RangeError naming the argument
  */
 export function nfct_callback_register2(h: NfctHandle, type: number, cb: ConntrackCallback2, data?: unknown): number {
@@ -51,8 +51,8 @@ export function nfct_callback_unregister2(h: NfctHandle): void {
 }
 
 /**
- * The same for expectations. Their events are NFCT_T_NEW and NFCT_T_DESTROY; entries of a dump and replies to a GET are
- * NFCT_T_UPDATE.
+ * Like nfct_callback_register, for expectations. Their events are NFCT_T_NEW and NFCT_T_DESTROY; entries of a dump and
+ * replies to a GET are NFCT_T_UPDATE.
  * @throws TypeError, RangeError naming the argument
  */
 export function nfexp_callback_register(h: NfctHandle, type: number, cb: ExpectCallback, data?: unknown): number {
@@ -66,7 +66,7 @@ export function nfexp_callback_unregister(h: NfctHandle): void {
 }
 
 /**
- * The same with a callback that also gets a copy of the netlink header.
+ * Like nfexp_callback_register, with a callback that also gets a copy of the netlink header.
  * @throws TypeError, RangeError naming the argument
  */
 export function nfexp_callback_register2(h: NfctHandle, type: number, cb: ExpectCallback2, data?: unknown): number {

@@ -48,7 +48,8 @@ export function nfct_set_attr(ct: Flow, type: number, value: AttrValue): void {
 }
 
 /**
- * The same with a length in bytes, for what has no length of its own (ATTR_HELPER_INFO): the first `len` are taken.
+ * Sets an attribute with a length in bytes, for what has no length of its own (ATTR_HELPER_INFO): the first `len` are
+ * taken.
  * @throws RangeError also when `value` has fewer bytes
  */
 export function nfct_set_attr_l(ct: Flow, type: number, value: AttrValue, len: number): void {

@@ -79,7 +79,7 @@ export function nfexp_build_query(qt: number, data: Expectation | number): Uint8
 }
 
 /**
- * The same as nfct_parse_conntrack() for expectations.
+ * Like nfct_parse_conntrack(), for expectations.
  * @throws DecodeError for a broken length (C: NFCT_T_ERROR); TypeError, RangeError naming the argument
  */
 export function nfexp_parse_expect(type: number, nlh: Uint8Array, exp: Expectation): number {

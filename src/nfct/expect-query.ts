@@ -44,7 +44,7 @@ export async function nfexp_send(h: NfctHandle, qt: number, data: Expectation | 
   return await handleOf(h).send(() => buildExpectQuery(qt, data));
 }
 
-/** The same as nfct_catch, as in C: both give flows and expectations to the callback of each. */
+/** Like nfct_catch, as in C: both give flows and expectations to the callback of each. */
 export async function nfexp_catch(h: NfctHandle): Promise<number> {
   return await handleOf(h).catch();
 }

@@ -1,7 +1,9 @@
 /**
- * ctnetlink/nfct: libnetfilter_conntrack (1.1.1) for JavaScript, for programs that are ported from C and for users of
- * that library. Names, numbers and meanings are C's; a function that waits for the kernel returns a promise, and what
- * is -1 with an errno in C rejects with it.
+ * libnetfilter_conntrack (1.1.1) for JavaScript, for programs that are ported from C and for users of that library.
+ * Names, numbers and meanings are those of C. A function that waits for the kernel returns a promise. Where C returns
+ * -1 and sets errno, it rejects with an error that has the errno.
+ * @module ctnetlink/nfct
+ * @packageDocumentation
  */
 export type { Expectation } from '../ctnetlink/expectation.ts';
 export type { Flow } from '../ctnetlink/flow.ts';

@@ -100,8 +100,8 @@ export function nfct_nlmsg_parse(nlh: Uint8Array, ct: Flow): number {
 }
 
 /**
- * The same of attributes alone: those behind the nfgenmsg, whose family is `l3num`. Tuples get no layer 3 protocol when
- * it is neither AF_INET nor AF_INET6.
+ * Like nfct_nlmsg_parse, for attributes alone: those behind the nfgenmsg, whose family is `l3num`. Tuples get no layer
+ * 3 protocol when it is neither AF_INET nor AF_INET6.
  *
  * @throws DecodeError as nfct_nlmsg_parse; TypeError, RangeError naming the argument
  */

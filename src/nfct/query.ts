@@ -34,8 +34,8 @@ export async function nfct_open(
 }
 
 /**
- * The same over a transport that is open (openTransport()) and that nobody reads; from now on it is the handle's, and
- * nfct_close closes it.
+ * Opens a handle as nfct_open does, over a transport that is open (openTransport()) and that nobody reads; from now on
+ * it is the handle's, and nfct_close closes it.
  *
  * @throws TypeError, RangeError naming the argument
  * @throws TransportError, UnsupportedError when it cannot join the groups; it is closed then

@@ -24,7 +24,7 @@ export function nfct_snprintf(ct: Flow, msg_type: number, out_type: number, out_
   return nfct_snprintf_labels(ct, msg_type, out_type, out_flags, null);
 }
 
-/** The same with the labels that `map` has names for; null (NULL) shows none. */
+/** Like nfct_snprintf, with the labels that `map` has names for; null (NULL) shows none. */
 export function nfct_snprintf_labels(
   ct: Flow,
   msg_type: number,

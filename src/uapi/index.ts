@@ -1,4 +1,9 @@
-/** The headers of the kernel and of libc. Those of libnetfilter_conntrack are exported by ctnetlink/nfct. */
+/**
+ * Constants of the kernel's headers and of libc, under their names. Those of libnetfilter_conntrack are in
+ * ctnetlink/nfct.
+ * @module ctnetlink/uapi
+ * @packageDocumentation
+ */
 export * from './epoll.ts';
 export * from './errno.ts';
 export * from './filter.ts';
