@@ -31,7 +31,9 @@ export class BpfAssembler {
     this.branch(code, k);
   }
 
-  /** Of the class BPF_JMP. */
+  /**
+   * Adds a conditional jump, of the class BPF_JMP: to `yes` or `no`, or to the next statement where one is not given.
+   */
   branch(code: number, k: number, { yes, no }: { yes?: Label; no?: Label } = {}): void {
     this.#statements.push({ code, k, yes, no, yesIsFar: false, noIsFar: false });
   }

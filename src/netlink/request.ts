@@ -5,20 +5,20 @@ import { Writer } from './writer.ts';
 export interface Operation {
   /** What errors call it, such as 'create' or 'dump'. */
   readonly name: string;
-  /** nlmsg_type */
+  /** nlmsg_type: see nfnlType. */
   readonly type: number;
-  /** nlmsg_flags */
+  /** nlmsg_flags: NLM_F_* bits. */
   readonly flags: number;
   /** The flags have NLM_F_DUMP: it ends with DONE, and one at a time runs on a socket; others wait for their turn. */
   readonly dump: boolean;
   /**
-   * Something comes before its ACK, such as the flow of a `get`. An ACK alone is then a lost answer, and so is a lost
-   * ACK none.
+   * A reply comes before its ACK, such as the flow of a `get`. If only the ACK arrives, the answer was lost. If only
+   * the ACK was lost, it was not.
    */
   readonly replies: boolean;
   /**
-   * It changes nothing (no reset of counters), and is made again, three times at the most, when its answer was lost
-   * before its sink was given anything. Otherwise it rejects with OverrunError.
+   * It changes nothing, not even counters. If its answer is lost before its sink got a message, the request is sent
+   * again, at most three times. A request that is not repeatable rejects with OverrunError instead.
    */
   readonly repeatable: boolean;
 }

@@ -29,11 +29,11 @@ export interface RequestOptions {
   settled?(error: unknown): void;
 }
 
-/** Stops a request: it resolves at once and what the kernel still answers is drained. */
+/** A request that was started. */
 export interface RequestHandle {
   /** Resolves with the ACK or DONE; rejects with the error that the kernel answered, or with what ended the request. */
   readonly done: Promise<void>;
-  /** Nothing more of it is wanted. */
+  /** Stops the request: `done` resolves at once, and what the kernel still answers is drained. */
   stop(): void;
 }
 
@@ -44,7 +44,10 @@ interface Queued {
   reject(error: Error): void;
 }
 
-/** A netlink socket with its tracker: requests go out, replies and events come in, one read loop for all. */
+/**
+ * A netlink socket over a transport. It sends requests, finds the request that each answer belongs to, and gives
+ * replies and events to their sinks. One read loop serves all of them.
+ */
 export class NetlinkSocket {
   /** What carries the messages. */
   readonly transport: Transport;
@@ -108,8 +111,8 @@ export class NetlinkSocket {
   }
 
   /**
-   * Sends a request and resolves at its ACK or DONE. Rejects with what the kernel, the sink or the signal said, or the
-   * writing of it.
+   * Sends a request and resolves at its ACK or DONE. Rejects with the error of the kernel, of the sink or of
+   * writing the request, or with the reason of the signal.
    */
   request(request: Request, options: RequestOptions = {}): Promise<void> {
     return this.start(request, options).done;

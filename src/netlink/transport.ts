@@ -42,16 +42,16 @@ export interface Transport {
    * which filters the kernel is asked to apply.
    */
   readonly release: string | undefined;
-  /** The network namespace that the socket was asked to be in, and is; not there where none was asked for. */
+  /** The network namespace that the socket is in; undefined if no namespace was asked for. */
   readonly netns?: NetnsInfo | undefined;
 
   /** True once nothing can come any more without a further `send`: the end of a replay. Never true of a real socket. */
   readonly ended: boolean;
 
   /**
-   * True when the answer to nothing that was sent can come any more, nor an event of a group that was left: the last
-   * `receive` found the queue empty, and began after all of it had reached the kernel. Whoever has no answer then has
-   * lost it. Undefined: this transport cannot know; an OverrunError alone rejects what waits.
+   * True if no answer to a sent request can come any more, and no event of a group that was left: the last `receive`
+   * found the queue empty, and began after all requests had reached the kernel. A request without an answer has lost it
+   * then. Undefined: this transport cannot know it, and only an OverrunError rejects pending requests.
    */
   readonly drained?: boolean;
 
@@ -62,8 +62,8 @@ export interface Transport {
   readonly window?: number;
 
   /**
-   * Datagrams that can wait to be received at the most: an answer that is not among so many was lost. Undefined: not
-   * known.
+   * How many datagrams can wait to be received at the most. An answer that is not among so many datagrams was lost.
+   * Undefined: not known.
    */
   readonly queueLimit?: number;
 
@@ -101,7 +101,7 @@ export interface Transport {
   ref(): void;
   /** The process may end while this socket is open. */
   unref(): void;
-  /** Idempotent. */
+  /** Closes the socket. Idempotent. */
   close(): void;
 }
 

@@ -66,7 +66,7 @@ export function nfct_bitmask_set_bit(mask: nfct_bitmask, bit: number): void {
   if (word < words.length) words[word] |= 1 << (bit & 31);
 }
 
-/** 1 when the bit is set, else 0, also above nfct_bitmask_maxbit(). */
+/** Whether a bit is set: 1 or 0. It is 0 above nfct_bitmask_maxbit(). */
 export function nfct_bitmask_test_bit(mask: nfct_bitmask, bit: number): number {
   const words = wordsOf(mask, 'mask');
   const word = wordOf(bit);
@@ -85,7 +85,7 @@ export function nfct_bitmask_clear(mask: nfct_bitmask): void {
   wordsOf(mask, 'mask').fill(0);
 }
 
-/** True when they have room for as many bits, and the same ones are set. */
+/** Whether two bitmasks have room for equally many bits, and the same bits are set. */
 export function nfct_bitmask_equal(mask1: nfct_bitmask, mask2: nfct_bitmask): boolean {
   const words1 = wordsOf(mask1, 'mask1');
   const words2 = wordsOf(mask2, 'mask2');

@@ -31,7 +31,7 @@ export function nfct_callback_register(h: NfctHandle, type: number, cb: Conntrac
   return 0;
 }
 
-/** Nothing is delivered any more, also not to a callback of nfct_callback_register2. */
+/** Removes the callback for flows: none is called any more, also not that of nfct_callback_register2. */
 export function nfct_callback_unregister(h: NfctHandle): void {
   handleOf(h).conntrack.unregister();
 }
@@ -45,7 +45,7 @@ export function nfct_callback_register2(h: NfctHandle, type: number, cb: Conntra
   return 0;
 }
 
-/** Nothing is delivered any more, also not to a callback of nfct_callback_register. */
+/** Removes the callback for flows: none is called any more, also not that of nfct_callback_register. */
 export function nfct_callback_unregister2(h: NfctHandle): void {
   handleOf(h).conntrack.unregister2();
 }
@@ -60,7 +60,7 @@ export function nfexp_callback_register(h: NfctHandle, type: number, cb: ExpectC
   return 0;
 }
 
-/** Nothing is delivered any more, also not to a callback of nfexp_callback_register2. */
+/** Removes the callback for expectations: none is called any more, also not that of nfexp_callback_register2. */
 export function nfexp_callback_unregister(h: NfctHandle): void {
   handleOf(h).expect.unregister();
 }
@@ -74,7 +74,7 @@ export function nfexp_callback_register2(h: NfctHandle, type: number, cb: Expect
   return 0;
 }
 
-/** Nothing is delivered any more, also not to a callback of nfexp_callback_register. */
+/** Removes the callback for expectations: none is called any more, also not that of nfexp_callback_register. */
 export function nfexp_callback_unregister2(h: NfctHandle): void {
   handleOf(h).expect.unregister2();
 }

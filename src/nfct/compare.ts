@@ -31,10 +31,11 @@ const COMPARISONS: readonly Comparison[] = Array.from({ length: FLAGS_MAX + 1 },
 });
 
 /**
- * 1 when two objects say the same, else 0: of all that C compares, or with NFCT_CMP_ORIG or NFCT_CMP_REPL of these
- * directions only. What only one of them has is no difference; with NFCT_CMP_MASK `ct2` must have all that `ct1` has,
- * with NFCT_CMP_STRICT also the reverse; but ATTR_MARK, ATTR_ZONE, ATTR_ORIG_ZONE and ATTR_REPL_ZONE of 0 are the same
- * as not set. Of the status, `ct2` must have all bits of `ct1`.
+ * Compares two objects: 1 if they are equal, else 0. NFCT_CMP_ALL compares everything that C compares, NFCT_CMP_ORIG
+ * and NFCT_CMP_REPL only these directions. An attribute that only one of the objects has is ignored. With
+ * NFCT_CMP_MASK, `ct2` must have all attributes of `ct1`; with NFCT_CMP_STRICT also the reverse. But a value of 0 of
+ * ATTR_MARK, ATTR_ZONE, ATTR_ORIG_ZONE and ATTR_REPL_ZONE is the same as not set. The status of `ct2` must have all
+ * bits of `ct1`.
  *
  * In C the NFCT_CMP_TIMEOUT_* compare no timeouts, although the header says so: they only leave out what is of neither
  * direction. It is the same here.
@@ -47,7 +48,7 @@ export function nfct_cmp(ct1: Flow, ct2: Flow, flags: number): number {
   return flowsMatch(ct1, ct2, COMPARISONS[checkInteger(flags, FLAGS_MAX, 'flags')]) ? 1 : 0;
 }
 
-/** nfct_cmp of NFCT_CMP_ALL. */
+/** Compares two objects as nfct_cmp does with NFCT_CMP_ALL: 1 or 0. */
 export function nfct_compare(ct1: Flow, ct2: Flow): number {
   return nfct_cmp(ct1, ct2, NFCT_CMP_ALL);
 }

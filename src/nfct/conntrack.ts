@@ -132,20 +132,23 @@ export function nfct_get_attr_u64(ct: Flow, type: number): bigint {
   return (nfct_get_attr(ct, type) as bigint | undefined) ?? 0n;
 }
 
-/** 1 or 0. @throws RangeError for a number that is no ATTR_ */
+/** Whether an attribute is set: 1 or 0. @throws RangeError for a number that is no ATTR_ */
 export function nfct_attr_is_set(ct: Flow, type: number): number {
   checkConntrack(ct);
   return ct.slots[slotOfId(type)] === undefined ? 0 : 1;
 }
 
-/** 1 when all of them are set, also when there are none, else 0. @throws RangeError for a number that is no ATTR_ */
+/**
+ * Whether all of these attributes are set: 1, also if there are none, or 0. @throws RangeError for a number that is no
+ * ATTR_
+ */
 export function nfct_attr_is_set_array(ct: Flow, types: readonly number[]): number {
   checkConntrack(ct);
   const slots = types.map(slotOfId);
   return slots.every((slot) => ct.slots[slot] !== undefined) ? 1 : 0;
 }
 
-/** Returns 0. @throws RangeError for a number that is no ATTR_ */
+/** Unsets an attribute. Returns 0. @throws RangeError for a number that is no ATTR_ */
 export function nfct_attr_unset(ct: Flow, type: number): number {
   checkConntrack(ct);
   writeAttribute(ct, type, undefined);

@@ -4,7 +4,7 @@ import { requiredBy } from './compare.ts';
 import { checkExpect } from './expect.ts';
 
 /**
- * 1 when two expectations say the same, else 0; a timeout is never compared. What only one of them has is no
+ * Compares two expectations: 1 if they are equal, else 0. A timeout is never compared. What only one of them has is no
  * difference; with NFCT_CMP_MASK `exp2` must have all that `exp1` has, with NFCT_CMP_STRICT also the reverse. The other
  * flags change nothing, as in C.
  *

@@ -161,13 +161,16 @@ export function nfexp_get_attr_u32(exp: Expectation, type: number): number {
   return (nfexp_get_attr(exp, type) as number | undefined) ?? 0;
 }
 
-/** 1 or 0; of a tuple, 1 when anything of it is set. @throws RangeError for a number that is no ATTR_EXP_ */
+/**
+ * Whether an attribute is set: 1 or 0. A tuple is set if any part of it is. @throws RangeError for a number that is no
+ * ATTR_EXP_
+ */
 export function nfexp_attr_is_set(exp: Expectation, type: number): number {
   checkExpect(exp);
   return isSet(exp, placeOf(type)) ? 1 : 0;
 }
 
-/** Returns 0. @throws RangeError for a number that is no ATTR_EXP_ */
+/** Unsets an attribute. Returns 0. @throws RangeError for a number that is no ATTR_EXP_ */
 export function nfexp_attr_unset(exp: Expectation, type: number): number {
   checkExpect(exp);
   const place = placeOf(type);

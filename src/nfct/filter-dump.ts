@@ -99,13 +99,19 @@ export function nfct_filter_dump_set_attr(
   }
 }
 
-/** For NFCT_FILTER_DUMP_L3NUM. @throws TypeError, RangeError naming the part */
+/**
+ * Sets a part of 8 bits as nfct_filter_dump_set_attr does: NFCT_FILTER_DUMP_L3NUM. @throws TypeError, RangeError naming
+ * the part
+ */
 export function nfct_filter_dump_set_attr_u8(filter_dump: nfct_filter_dump, type: number, value: number): void {
   checkInteger(value, 0xff, 'value');
   nfct_filter_dump_set_attr(filter_dump, type, value);
 }
 
-/** For NFCT_FILTER_DUMP_ZONE. @throws TypeError, RangeError naming the part */
+/**
+ * Sets a part of 16 bits as nfct_filter_dump_set_attr does: NFCT_FILTER_DUMP_ZONE. @throws TypeError, RangeError naming
+ * the part
+ */
 export function nfct_filter_dump_set_attr_u16(filter_dump: nfct_filter_dump, type: number, value: number): void {
   checkInteger(value, 0xffff, 'value');
   nfct_filter_dump_set_attr(filter_dump, type, value);

@@ -104,8 +104,8 @@ export function nfct_filter_create(): nfct_filter {
 export function nfct_filter_destroy(_filter: nfct_filter): void {}
 
 /**
- * Adds a value to a kind. An event passes when of every kind that has values one matches, or, with
- * NFCT_FILTER_LOGIC_NEGATIVE, none; what does not have the thing at all passes either way.
+ * Adds a value to a kind. An event passes if it matches one value of each kind that has values, or, with
+ * NFCT_FILTER_LOGIC_NEGATIVE, no value. An event without that property passes either way.
  *
  * - NFCT_FILTER_L4PROTO: a protocol, 0 to 255
  * - NFCT_FILTER_L4PROTO_STATE: { proto, state }; passes other protocols, and events without a state
@@ -129,7 +129,10 @@ export function nfct_filter_add_attr(filter: nfct_filter, attr: number, value: n
   kind.values.push(words);
 }
 
-/** For NFCT_FILTER_L4PROTO. @throws TypeError, RangeError naming the part */
+/**
+ * Adds a value of 32 bits as nfct_filter_add_attr does: NFCT_FILTER_L4PROTO. @throws TypeError, RangeError naming the
+ * part
+ */
 export function nfct_filter_add_attr_u32(filter: nfct_filter, attr: number, value: number): void {
   checkInteger(value, MAX_U32, 'value');
   nfct_filter_add_attr(filter, attr, value);

@@ -219,7 +219,7 @@ function addressOf({ slots }: Flow, { ipv4, ipv6 }: NonNullable<Group['union']>)
 }
 
 /**
- * 1 or 0: whether all attributes of a group are set, among them the layer 3 protocol of addresses and the layer 4
+ * Whether all attributes of a group are set, 1 or 0, among them the layer 3 protocol of addresses and the layer 4
  * protocol of ports; of the groups of one address, whether that of either family is.
  * @throws RangeError for a number that is no ATTR_GRP_
  */

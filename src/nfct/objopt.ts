@@ -97,9 +97,9 @@ export function nfct_setobjopt(ct: Flow, option: number): number {
 }
 
 /**
- * 1 or 0: whether source or destination (NFCT_GOPT_IS_SNAT, _DNAT), or their ports (_SPAT, _DPAT), were translated,
- * which is when the directions differ in them and the status, where it is set, has the bit of such a NAT. What is not
- * set counts as zeros, as in C: an object without a reply tuple seems translated.
+ * Whether the source or the destination (NFCT_GOPT_IS_SNAT, _DNAT), or its port (_SPAT, _DPAT), is translated: 1 or 0.
+ * It is if the directions differ in it and the status, if it is set, has the bit of such a NAT. As in C, an attribute
+ * that is not set counts as zeros: an object without a reply tuple seems translated.
  *
  * @throws RangeError for a number that is no NFCT_GOPT_
  */
