@@ -1,7 +1,7 @@
 /**
  * Bundles the command. Most of the time of a short command is its start: compiling what is loaded, and about a
  * millisecond for each file. So the code that every command needs is in two files, and the rest (src/cli/extras.ts) in
- * one. The adapters get no files of their own.
+ * one. The adapters get no files of their own. Tests bundle into a folder of their own: node scripts/bundle.mjs FOLDER.
  */
 import { readFileSync } from 'node:fs';
 import { chmod } from 'node:fs/promises';
@@ -24,6 +24,8 @@ const withAdapters = {
   },
 };
 
+const [folder = 'dist/cli'] = process.argv.slice(2);
+
 const common = {
   bundle: true,
   platform: 'node',
@@ -33,7 +35,7 @@ const common = {
   lineLimit: 160,
   sourcemap: true,
   sourcesContent: false,
-  outdir: 'dist/cli',
+  outdir: folder,
   logLevel: 'warning',
 };
 
@@ -45,4 +47,4 @@ await build({
   plugins: [withAdapters],
 });
 await build({ ...common, entryPoints: ['src/cli/start.ts'] });
-await chmod('dist/cli/main.js', 0o755);
+await chmod(`${folder}/main.js`, 0o755);

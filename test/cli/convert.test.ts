@@ -49,7 +49,7 @@ describe('cli/convert', () => {
 
   it('reads standard input, compressed too, and takes a format', () => {
     const input = gzipSync(captureBytes('L.pcapng'));
-    const args = ['--import', 'tsx', MAIN, 'convert', '--format=pcapng', '-', '-'];
+    const args = [MAIN, 'convert', '--format=pcapng', '-', '-'];
     const { stdout, stderr, status } = spawnSync(process.execPath, args, { input });
     expect([stderr.toString(), status]).to.deep.equal(['', 0]);
     expect(new Uint8Array(stdout)).to.deep.equal(writeCapture(whole('L.pcapng'), { format: 'pcapng' }));

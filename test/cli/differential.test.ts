@@ -4,12 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { describeKernel } from '../support/kernel.ts';
+import { sized } from '../support/tier.ts';
 import { DIFFERENCES } from './differential/differences.ts';
 import { compareAll, Pair } from './differential/run.ts';
 import { TOPICS } from './differential/topics.ts';
 
-/** Two processes a line take their time: of every so many lines one, or all with CTNETLINK_DIFFERENTIAL=all. */
-const STRIDE = process.env.CTNETLINK_DIFFERENTIAL === 'all' ? 1 : 4;
+/** Two processes a line take their time: of every so many lines one, in a soak all. */
+const STRIDE = sized({ quick: 4, landing: 4, soak: 1 });
 
 describeKernel('Beside conntrack(8)', ['root', 'conntrack', 'nft', 'nsenter', 'ip'], function () {
   this.timeout(900_000);

@@ -197,7 +197,7 @@ describeKernel('cli/listen', ['conntrack', 'nft', 'bash'], () => {
   });
 
   it('is quiet, and ends as by SIGPIPE, when its reader has enough', async () => {
-    const command = `"$0" --import tsx ${MAIN} -E --events-may-abort | head -1; echo "\${PIPESTATUS[0]}"`;
+    const command = `"$0" ${MAIN} -E --events-may-abort | head -1; echo "\${PIPESTATUS[0]}"`;
     const ours = new Running('bash', ['-c', command, process.execPath]);
     await listeners(1);
     let sport = 1;

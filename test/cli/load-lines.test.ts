@@ -80,7 +80,7 @@ describe('cli/load: lines', () => {
     const report = 'process.on("exit",()=>process.stderr.write("peak="+process.resourceUsage().maxRSS+"\\n"))';
     const peak = (bytes: number): { stderr: string; peak: number; status: number | null } => {
       const shell = `{ echo '# first'; head -c ${bytes} /dev/zero | tr '\\0' x; } | "$@"`;
-      const args = ['--import', 'tsx', '--import', `data:text/javascript,${report}`, MAIN, '-R', '-'];
+      const args = ['--import', `data:text/javascript,${report}`, MAIN, '-R', '-'];
       const { stderr, status } = run('sh', ['-c', shell, 'sh', process.execPath, ...args, '--replay', CAPTURE]);
       return { stderr, peak: Number(/peak=(\d+)/.exec(stderr)![1]), status };
     };

@@ -230,7 +230,7 @@ describe('cli', () => {
         await storm(2_000);
         const run = (command: string): ReturnType<typeof ctnetlink> =>
           ctnetlinkUnder(['bash', '-c', `${command} -L | head -1; echo "\${PIPESTATUS[0]}"`]);
-        const [ours, theirs] = [`"$0" --import tsx ${MAIN}`, 'conntrack'].map(run);
+        const [ours, theirs] = [`"$0" ${MAIN}`, 'conntrack'].map(run);
         expect(ours.stdout).to.match(/^\S+ +\d+ .*\n141\n$/);
         expect(ours.stderr).to.equal('');
         expect(theirs.stdout.split('\n')[1]).to.equal('141');

@@ -23,7 +23,7 @@ describeKernel('cli: -L -o save | -R -', ['root', 'conntrack', 'nft', 'ip'], () 
   function saveAndRestore(): void {
     const { stdout } = ctnetlink('-L', '-o', 'save');
     sh('conntrack', '-F');
-    const restored = run('sh', ['-c', `printf %s "$1" | "$0" --import tsx "${MAIN}" -R -`, process.execPath, stdout]);
+    const restored = run('sh', ['-c', `printf %s "$1" | "$0" "${MAIN}" -R -`, process.execPath, stdout]);
     expect(restored).to.deep.equal({ stdout: '', stderr: '', status: 0 });
   }
 

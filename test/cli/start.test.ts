@@ -1,8 +1,9 @@
+import { dirname, join } from 'node:path';
 import { expect } from 'chai';
 import { describeKernel, onPath, sh } from '../support/kernel.ts';
-import { type Result, run } from './support.ts';
+import { MAIN, type Result, run } from './support.ts';
 
-const START = ['--import', 'tsx', 'src/cli/start.ts'];
+const START = [join(dirname(MAIN), 'start.js')];
 const NOBODY = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups'];
 
 describe('cli/start', () => {

@@ -1,13 +1,26 @@
 /** Runs the command as a user does, and conntrack(8) beside it. */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { until } from '../support/kernel.ts';
 import { listeningSockets } from '../support/listeners.ts';
 
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-export const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+
+/**
+ * The command, as the sources are now: bundled as `npm run build` does, because hundreds of processes would each
+ * take a second to compile the sources. As far below the project as dist/cli/main.js, which reads package.json.
+ */
+export const MAIN = join(bundled(), 'main.js');
+
+function bundled(): string {
+  const folder = `test/.command-${process.pid}`;
+  process.once('exit', () => rmSync(join(ROOT, folder), { recursive: true, force: true }));
+  execFileSync(process.execPath, ['scripts/bundle.mjs', folder], { cwd: ROOT });
+  return join(ROOT, folder);
+}
 
 /** What conntrack(8) calls itself in front of messages, and we. */
 export const THEIR_NAME = /conntrack v[\d.]+ \(conntrack-tools\)/g;
@@ -32,13 +45,13 @@ export function run(command: string, args: readonly string[], env: NodeJS.Proces
 }
 
 export function ctnetlink(...args: string[]): Result {
-  return run(process.execPath, ['--import', 'tsx', MAIN, ...args]);
+  return run(process.execPath, [MAIN, ...args]);
 }
 
 /** The same through a program that changes how it runs, or a shell. */
 export function ctnetlinkUnder(wrapper: readonly string[], ...args: string[]): Result {
   const [command, ...rest] = wrapper;
-  return run(command, [...rest, process.execPath, '--import', 'tsx', MAIN, ...args]);
+  return run(command, [...rest, process.execPath, MAIN, ...args]);
 }
 
 export function conntrack(...args: string[]): Result {
@@ -106,7 +119,7 @@ export class Running {
   }
 
   static ctnetlink(...args: string[]): Running {
-    return new Running(process.execPath, ['--import', 'tsx', MAIN, ...args]);
+    return new Running(process.execPath, [MAIN, ...args]);
   }
 
   get pid(): number {

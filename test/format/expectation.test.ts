@@ -16,10 +16,14 @@ import type { PrintOptions } from '../oracle/oracle.ts';
 import { describeKernel, sh } from '../support/kernel.ts';
 import { describeOracle } from '../support/oracle.ts';
 import { Random } from '../support/random.ts';
+import { sized } from '../support/tier.ts';
 import { type Dispose, mixedFlows } from '../support/traffic.ts';
 import { decode, expectedExpectations, messageOf, randomMessage } from './expectations.ts';
 import { dumpMessages } from './flows.ts';
 import { expectSame, FLAGS, inTimeZone, NOW, TYPES } from './parity.ts';
+
+/** Random expectations of a test. */
+const COUNT = sized({ quick: 400, landing: 1_000, soak: 4_000 });
 
 /** Every message under these options, against libnetfilter_conntrack. */
 function compare(messages: readonly Uint8Array[], expectations: readonly Expectation[], options: PrintOptions): void {
@@ -92,9 +96,9 @@ describe('format/expectation', () => {
   describeOracle('against libnetfilter_conntrack', () => {
     for (const [name, type] of Object.entries({ NFCT_O_PLAIN, NFCT_O_XML })) {
       for (const msgType of [...TYPES, 3]) {
-        it(`prints 4,000 random expectations to the letter, under all flags, ${name}, message type ${msgType}`, () => {
+        it(`prints ${COUNT} random expectations to the letter, under all flags, ${name}, message type ${msgType}`, () => {
           const random = new Random(41 + msgType);
-          const messages = Array.from({ length: 4_000 }, () => randomMessage(random));
+          const messages = Array.from({ length: COUNT }, () => randomMessage(random));
           const expectations = messages.map(decode);
           for (const flags of FLAGS) compare(messages, expectations, { type, flags, msgType });
         });

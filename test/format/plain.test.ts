@@ -15,9 +15,13 @@ import { print } from '../oracle/oracle.ts';
 import { describeKernel } from '../support/kernel.ts';
 import { describeOracle } from '../support/oracle.ts';
 import { Random } from '../support/random.ts';
+import { sized } from '../support/tier.ts';
 import { mixedFlows } from '../support/traffic.ts';
 import { dumpMessages, messageOf, randomSample } from './flows.ts';
 import { compare, decode, FLAGS, randomFlows, TIME_ZONES, TYPES, withFile } from './parity.ts';
+
+/** Random flows, or expectations, of a test. */
+const COUNT = sized({ quick: 400, landing: 1_000, soak: 4_000 });
 
 const type = NFCT_O_PLAIN;
 
@@ -74,8 +78,8 @@ describe('format/plain', () => {
 
   describeOracle('against libnetfilter_conntrack', () => {
     for (const msgType of TYPES) {
-      it(`prints 4,000 random flows to the letter, under all flags, for message type ${msgType}`, () => {
-        const [messages, flows] = randomFlows(new Random(1 + msgType), 4_000);
+      it(`prints ${COUNT} random flows to the letter, under all flags, for message type ${msgType}`, () => {
+        const [messages, flows] = randomFlows(new Random(1 + msgType), COUNT);
         for (const flags of FLAGS) compare(messages, flows, { type, flags, msgType });
       });
     }

@@ -10,9 +10,13 @@ import { print } from '../oracle/oracle.ts';
 import { describeKernel, resetNamespace, sh, until } from '../support/kernel.ts';
 import { describeOracle } from '../support/oracle.ts';
 import { Random } from '../support/random.ts';
+import { sized } from '../support/tier.ts';
 import { mixedFlows, tcpConnection, tracking } from '../support/traffic.ts';
 import { dumpMessages, messageOf, randomSample } from './flows.ts';
 import { compare, decode, FLAGS, inTimeZone, NOW, randomFlows, TIME_ZONES, TYPES, withFile } from './parity.ts';
+
+/** Random flows, or expectations, of a test. */
+const COUNT = sized({ quick: 400, landing: 1_000, soak: 4_000 });
 
 const type = NFCT_O_XML;
 const UDP = { src: '10.0.0.1', dst: '10.0.0.2', proto: 'udp', sport: 1, dport: 53 } as const;
@@ -103,8 +107,8 @@ describe('format/xml', () => {
 
   describeOracle('against libnetfilter_conntrack', () => {
     for (const msgType of TYPES) {
-      it(`prints 4,000 random flows to the letter, under all flags, for message type ${msgType}`, () => {
-        const [messages, flows] = randomFlows(new Random(11 + msgType), 4_000);
+      it(`prints ${COUNT} random flows to the letter, under all flags, for message type ${msgType}`, () => {
+        const [messages, flows] = randomFlows(new Random(11 + msgType), COUNT);
         for (const flags of FLAGS) compare(messages, flows, { type, flags, msgType });
       });
     }
@@ -112,7 +116,7 @@ describe('format/xml', () => {
     it('prints one attribute alone', () => {
       // What opens the part that belongs to no direction shows only when there is nothing else.
       const random = new Random(7);
-      const messages = Array.from({ length: 2_000 }, () => {
+      const messages = Array.from({ length: COUNT }, () => {
         const { slots } = randomSample(random, random.oneIn(2)).flow;
         const flow = Flow.from({ orig: UDP });
         const rows = ATTRIBUTES.map((row) => row.property).filter(

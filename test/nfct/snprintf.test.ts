@@ -7,6 +7,10 @@ import { expected, expectSame, FLAGS, inTimeZone, NOW, randomFlows, TYPES, withF
 import { print } from '../oracle/oracle.ts';
 import { describeOracle } from '../support/oracle.ts';
 import { Random } from '../support/random.ts';
+import { sized } from '../support/tier.ts';
+
+/** Random flows, or expectations, of a test. */
+const COUNT = sized({ quick: 400, landing: 1_000, soak: 4_000 });
 
 const { NFCT_O_PLAIN, NFCT_O_XML, NFCT_T_UNKNOWN } = nfct;
 
@@ -76,8 +80,8 @@ describe('nfct/snprintf', () => {
   describeOracle('against libnetfilter_conntrack', () => {
     for (const [name, type] of Object.entries({ NFCT_O_PLAIN, NFCT_O_XML })) {
       for (const msgType of ALL_TYPES) {
-        it(`prints 4,000 random flows, ${name}, message type ${msgType}`, () => {
-          const [messages, flows] = randomFlows(new Random(21 + type), 4_000);
+        it(`prints ${COUNT} random flows, ${name}, message type ${msgType}`, () => {
+          const [messages, flows] = randomFlows(new Random(21 + type), COUNT);
           // The formats themselves are held against the library under all flags in test/format.
           for (const flags of [0, 15]) {
             const ours = printed(flows, (flow) => nfct.nfct_snprintf(flow, msgType, type, flags));
@@ -96,9 +100,9 @@ describe('nfct/snprintf', () => {
     }
 
     for (const [name, type] of Object.entries({ NFCT_O_PLAIN, NFCT_O_XML })) {
-      it(`prints 4,000 random expectations, ${name}, of every message type`, () => {
+      it(`prints ${COUNT} random expectations, ${name}, of every message type`, () => {
         const random = new Random(51);
-        const messages = Array.from({ length: 4_000 }, () => randomMessage(random));
+        const messages = Array.from({ length: COUNT }, () => randomMessage(random));
         const objects = messages.map(decode);
         for (const msgType of ALL_TYPES) {
           const flags = random.pick(FLAGS);

@@ -11,9 +11,10 @@ import { replay } from '../../src/replay/replay.ts';
 import { NLM_F_CREATE, NLM_F_EXCL } from '../../src/uapi/netlink.ts';
 import { NFNLGRP_CONNTRACK_DESTROY, NFNLGRP_CONNTRACK_NEW } from '../../src/uapi/nfnetlink.ts';
 import { ack, done, message } from '../support/fake-transport.ts';
+import { sized } from '../support/tier.ts';
 import { started } from '../transport/captures.ts';
 
-const MANY = 60_000;
+const MANY = sized({ quick: 6_000, landing: 60_000, soak: 60_000 });
 const TIME = 1_700_000_000_000_000_000n;
 
 /** Four bytes that distinguish a request, or an event, from others. */
@@ -56,7 +57,7 @@ function exchange(transport: Transport, bytes: Uint8Array): number {
   return count;
 }
 
-describe('replay: a capture of 60,000', () => {
+describe(`replay: a capture of ${MANY}`, () => {
   it('different requests', async () => {
     const transport = started(await replay(requests(MANY))());
     let answers = 0;

@@ -1,6 +1,6 @@
 /**
  * The whole package on a simulated kernel. $CTNETLINK_SEED runs one seed; $CTNETLINK_SEEDS so many, from 1 on (default:
- * 10,000 in CI, 500 elsewhere); $CTNETLINK_CALLS makes a seed longer than its 100 public calls.
+ * 300; 4,000 in CI, 10,000 in a soak); $CTNETLINK_CALLS makes a seed longer than its 100 public calls.
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -9,11 +9,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { build } from 'esbuild';
+import { sized } from '../support/tier.ts';
 import type { Sums } from './run.ts';
 import { simulate } from './simulation.ts';
 
-const { CI, CTNETLINK_SEED, CTNETLINK_CALLS = '100' } = process.env;
-const { CTNETLINK_SEEDS = CI === undefined ? '500' : '10000' } = process.env;
+const { CTNETLINK_SEED, CTNETLINK_CALLS = '100' } = process.env;
+const { CTNETLINK_SEEDS = `${sized({ quick: 300, landing: 4_000, soak: 10_000 })}` } = process.env;
 const RUN = fileURLToPath(new URL('run.ts', import.meta.url));
 /** Seeds of one process at most: rings are for the life of a process, so that it grows. */
 const CHUNK = 2500;

@@ -6,7 +6,8 @@ import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const FOLDER = join(ROOT, 'test/.snippets');
+/** Test files may run at the same time. */
+const FOLDER = join(ROOT, `test/.snippets-${process.pid}`);
 
 /** The package's entry points are those of package.json, in the sources. */
 function local(code: string): string {

@@ -211,17 +211,7 @@ describeKernel('record: a full disk', ['root', 'unshare', 'mount'], function () 
     try {
       const disk = join(folder, 'disk');
       mkdirSync(disk);
-      const command = [
-        process.execPath,
-        '--import',
-        'tsx',
-        MAIN,
-        '-L',
-        '-o',
-        'ndjson',
-        '--replay',
-        fixturePath('mixed'),
-      ];
+      const command = [process.execPath, MAIN, '-L', '-o', 'ndjson', '--replay', fixturePath('mixed')];
       const whole = run(command[0], command.slice(1));
       // A disk of one page, in a mount namespace of its own.
       const script = `mount -t tmpfs -o size=4k tmpfs '${disk}' || exit 99; "$@"; status=$?; cp '${disk}/full.pcap' '${folder}'; exit $status`;

@@ -4,6 +4,7 @@
  *
  *   CTNETLINK_CASES='part of a name' npx mocha test/transport/runtimes.test.ts -g 'node26, node:ffi, worker'
  *
+ * A combination has all of its cases with CTNETLINK_TIER=soak: runtime/matrix.ts says which it has otherwise.
  * CTNETLINK_STORM_ROUNDS makes the storm longer than 50 rounds of 10,000 flows.
  * Combinations with io_uring denied end with what is refused: -g 'main, io_uring=EPERM'.
  */
@@ -16,9 +17,10 @@ import { expect } from 'chai';
 import { describeKernel, describeUnless } from '../support/kernel.ts';
 import { refusing, whyNoRefusal } from '../support/refuse.ts';
 import { runtime, whyNoRuntime } from '../support/runtimes.ts';
+import { TIER } from '../support/tier.ts';
 import { casesFor } from './runtime/capabilities.ts';
 import type { Outcome } from './runtime/main.ts';
-import { type Combination, MATRIX } from './runtime/matrix.ts';
+import { type Combination, matrixOf } from './runtime/matrix.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const PART = process.env.CTNETLINK_CASES ?? '';
@@ -53,7 +55,7 @@ async function run(combination: Combination): Promise<Run> {
     cwd: ROOT,
     env: {
       ...process.env,
-      CTNETLINK_LONG: combination.long ? '1' : '0',
+      CTNETLINK_EXTENT: combination.extent,
       CTNETLINK_WITHOUT: combination.without.join(),
       DENO_NO_UPDATE_CHECK: '1',
       NO_COLOR: '1',
@@ -86,7 +88,7 @@ describeKernel('transports in their runtimes', ['conntrack', 'nft'], function ()
     expect(status, stdout).to.equal(0);
   });
 
-  for (const combination of MATRIX) {
+  for (const combination of matrixOf(TIER)) {
     const { runtime: name, transport, thread, refused } = combination;
     describeUnless(whyNot(combination), [name, transport, thread, ...refused].join(', '), () => {
       let ran: Run;

@@ -40,10 +40,18 @@ export interface Context {
   note?(text: string): void;
 }
 
+/**
+ * How much of the suite a run has: `brief` is what takes no more than a tenth of a second or so, `whole` also has the
+ * cases that repeat something often, and `long` those that take seconds.
+ */
+export type Extent = (typeof EXTENTS)[number];
+
+export const EXTENTS = ['brief', 'whole', 'long'] as const;
+
 export interface Case {
   name: string;
   needs?: readonly Capability[];
-  /** Takes seconds, and says little more where another runtime has done it. */
-  long?: boolean;
+  /** The least extent of a run that has it; without one, every run has it. */
+  extent?: Extent;
   run(context: Context): Promise<void>;
 }

@@ -122,6 +122,7 @@ export const CLOSING: readonly Case[] = [
   },
   {
     name: '300 times open and close while events come leave nothing behind',
+    extent: 'whole',
     needs: ['events', 'losses'],
     run: async (context) => {
       const load = new Program(

@@ -101,6 +101,7 @@ const sized = (receiveBuffer: number | undefined): string =>
 function ofSocket(receiveBuffer: number | undefined): Case {
   return {
     name: `${AT_ONCE} gets, creates and dumps at once settle, with ${sized(receiveBuffer)}`,
+    extent: 'whole',
     needs: ['losses'],
     run: async (context) => {
       await fill(500);
@@ -122,7 +123,7 @@ function ofConntrack(receiveBuffer: number | undefined): Case {
   return {
     name: `${AT_ONCE} gets, creates and dumps of a Conntrack are all answered under a flood of events, with ${sized(receiveBuffer)}`,
     needs: ['losses', 'processes'],
-    long: true,
+    extent: 'long',
     run: async (context) => {
       await fill(500);
       await withConntrack(context, async (first) => {
@@ -159,7 +160,7 @@ function ofHandle(receiveBuffer: number | undefined): Case {
   return {
     name: `${AT_ONCE} queries of a subscribed handle settle under a flood of events, with ${sized(receiveBuffer)}`,
     needs: ['events', 'losses', 'processes'],
-    long: true,
+    extent: 'long',
     run: async (context) => {
       await fill(500);
       const handle = nfct_open_nfnl(

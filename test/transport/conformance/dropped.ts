@@ -78,7 +78,7 @@ function dropping(name: string, needs: Case['needs'], drops: string, warns: RegE
   return {
     name: `dropped: ${name}`,
     needs: ['processes', ...(needs ?? [])],
-    long: !EVERYWHERE.test(name),
+    extent: EVERYWHERE.test(name) ? 'whole' : 'long',
     run: async (context: Context) => {
       await fill(FLOWS);
       const { code, signal, stdout, stderr } = await program(

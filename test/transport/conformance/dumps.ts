@@ -96,6 +96,7 @@ export const DUMPS: readonly Case[] = [
   },
   {
     name: 'a large dump is complete, again and again, and other requests are answered in its midst',
+    extent: 'whole',
     run: async (context) => {
       const count = await fill(LARGE);
       await withConntrack(context, async (ct) => {
@@ -119,6 +120,7 @@ export const DUMPS: readonly Case[] = [
   },
   {
     name: 'breaking out of a large dump, and closing in its midst, leave nothing behind',
+    extent: 'whole',
     run: async (context) => {
       const count = await fill(LARGE);
       await leavesNothing(async () => {
@@ -149,7 +151,7 @@ export const DUMPS: readonly Case[] = [
   {
     // How late they are depends on the machine: see bench/measure/dump.ts.
     name: 'timers have their turn while a large table is dumped',
-    long: true,
+    extent: 'long',
     run: async (context) => {
       const count = await fill(LARGE);
       await withConntrack(context, async (ct) => {

@@ -22,7 +22,7 @@ import { PROCESSES } from './processes.ts';
 import { REQUESTS } from './requests.ts';
 import { WORKERS } from './workers.ts';
 
-export type { Capability, Case, Context } from './case.ts';
+export { type Capability, type Case, type Context, EXTENTS, type Extent } from './case.ts';
 
 const ALL = [
   ...REQUESTS,

@@ -170,6 +170,7 @@ export const LOSSES: readonly Case[] = [
   },
   {
     name: 'a burst against a small buffer: received and lost are all',
+    extent: 'whole',
     needs: ['events', 'losses'],
     run: async (context) => {
       await burst(context, 20_000, { receiveBuffer: SMALL });
@@ -177,6 +178,7 @@ export const LOSSES: readonly Case[] = [
   },
   {
     name: 'a burst against a small buffer, received ahead: received and lost are all',
+    extent: 'whole',
     needs: ['events', 'losses'],
     run: async (context) => {
       const tally = await burst(context, BURST / 2, { receiveBuffer: SMALL, receiveAhead: true });
@@ -186,7 +188,7 @@ export const LOSSES: readonly Case[] = [
   {
     name: 'a burst of 200,000 flows with 8 MiB: received and lost are all',
     needs: ['events', 'losses'],
-    long: true,
+    extent: 'long',
     run: async (context) => {
       const tally = await burst(context, BURST, { receiveBuffer: 8 * MIB });
       context.note?.(`8 MiB: ${tally}`);
@@ -196,7 +198,7 @@ export const LOSSES: readonly Case[] = [
     // How much is lost with less depends on how fast the machine reads: see bench/measure/limits.ts.
     name: 'a burst of 200,000 flows with room for all: none is lost',
     needs: ['events', 'losses'],
-    long: true,
+    extent: 'long',
     run: async (context) => {
       const tally = await burst(context, BURST, { receiveBuffer: ROOM });
       // Only root of the machine passes net.core.rmem_max.
@@ -206,7 +208,7 @@ export const LOSSES: readonly Case[] = [
   {
     name: 'a storm against a small buffer: all is counted, and other sockets are answered meanwhile',
     needs: ['events', 'losses'],
-    long: true,
+    extent: 'long',
     run: async (context) => {
       const folder = mkdtempSync(join(tmpdir(), 'ctnetlink-'));
       try {

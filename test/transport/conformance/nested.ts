@@ -270,6 +270,6 @@ export const NESTED: readonly Case[] = [
       }),
     ),
   ),
-  { name: 'random programs of nested calls come to their end', run: random },
-  { name: 'random programs of nested calls come to their end on a replay, too', run: recorded },
+  { name: 'random programs of nested calls come to their end', extent: 'whole', run: random },
+  { name: 'random programs of nested calls come to their end on a replay, too', extent: 'whole', run: recorded },
 ];

@@ -83,7 +83,7 @@ export const NETNS: readonly Case[] = [
   {
     name: `flows and events of ${MANY} network namespaces do not mix`,
     needs: ['netns', 'events'],
-    long: true,
+    extent: 'long',
     run: withIp((context) => watched(context, MANY)),
   },
   {

@@ -236,6 +236,7 @@ export const PROCESSES: readonly Case[] = [
   },
   {
     name: 'process.exit in the midst of a large dump, and of a batch',
+    extent: 'whole',
     needs: ['processes'],
     run: async (context) => {
       await fill(LARGE);

@@ -130,6 +130,7 @@ export const REQUESTS: readonly Case[] = [
   },
   {
     name: 'many requests at once by createMany and deleteMany, and closing in their midst',
+    extent: 'whole',
     run: async (context) => {
       const flows = Array.from({ length: MANY }, (_, n) => flow(n));
       await withConntrack(context, async (ct) => {

@@ -1,12 +1,11 @@
 /** What each transport cannot do, and so which cases it is examined by. */
 import type { OpenOptions, TransportName } from '../../../src/transport/open.ts';
-import { type Capability, type Case, CONFORMANCE } from '../conformance/index.ts';
+import { type Capability, type Case, CONFORMANCE, EXTENTS, type Extent } from '../conformance/index.ts';
 
 export interface Examined {
   transport: TransportName;
   thread: 'main' | 'worker';
-  /** Also the cases that take seconds. */
-  long: boolean;
+  extent: Extent;
   /** What is not examined here, although the transport can do it elsewhere. */
   without: readonly Capability[];
 }
@@ -31,9 +30,12 @@ const CANNOT: Readonly<Record<TransportName, readonly Capability[]>> = {
  */
 const NOT_FROM_WORKERS: readonly Capability[] = ['ahead', 'io_uring', 'workers', 'processes'];
 
-export function casesFor({ transport, thread, long, without }: Examined): readonly Case[] {
+export function casesFor({ transport, thread, extent, without }: Examined): readonly Case[] {
   const cannot = [...CANNOT[transport], ...without, ...(thread === 'worker' ? NOT_FROM_WORKERS : [])];
-  return CONFORMANCE.filter((each) => (long || !each.long) && !each.needs?.some((need) => cannot.includes(need)));
+  return CONFORMANCE.filter(
+    ({ extent: least = 'brief', needs }) =>
+      EXTENTS.indexOf(least) <= EXTENTS.indexOf(extent) && !needs?.some((need) => cannot.includes(need)),
+  );
 }
 
 export function openOptions({ transport }: Pick<Examined, 'transport'>): OpenOptions {

@@ -1,6 +1,6 @@
 /**
  * Runs the conformance suite over one transport in the runtime that executes this file:
- * `main.js TRANSPORT main|worker [PART OF A NAME]`. CTNETLINK_LONG=1 adds the cases that take seconds, and
+ * `main.js TRANSPORT main|worker [PART OF A NAME]`. CTNETLINK_EXTENT is how much of it (default: long), and
  * CTNETLINK_WITHOUT=io_uring leaves out those that need it. One line of JSON a case, as it ends. In a network namespace
  * of the tests' own only, whose name it finds in the environment.
  */
@@ -71,9 +71,9 @@ if (!isMainThread) {
   await run(examined, part, (outcome) => parentPort!.postMessage(outcome));
 } else {
   const [transport, thread, part = ''] = process.argv.slice(2);
-  const { CTNETLINK_LONG, CTNETLINK_WITHOUT = '' } = process.env;
+  const { CTNETLINK_EXTENT = 'long', CTNETLINK_WITHOUT = '' } = process.env;
   const without = CTNETLINK_WITHOUT.split(',') as Capability[];
-  const examined = { transport, thread, long: CTNETLINK_LONG === '1', without } as Examined;
+  const examined = { transport, thread, extent: CTNETLINK_EXTENT, without } as Examined;
   if (thread === 'main') {
     await run(examined, part, print);
   } else {

@@ -2,6 +2,8 @@
 import type { TransportName } from '../../../src/transport/open.ts';
 import { CONTAINER } from '../../support/refuse.ts';
 import type { RuntimeName } from '../../support/runtimes.ts';
+import type { Tier } from '../../support/tier.ts';
+import type { Extent } from '../conformance/index.ts';
 import type { Examined } from './capabilities.ts';
 
 export interface Combination extends Examined {
@@ -22,45 +24,59 @@ const TRANSPORTS: Readonly<Record<RuntimeName, readonly TransportName[]>> = {
   bun: ['bun', 'koffi'],
 };
 
-/** Where each transport is examined by the cases that take seconds. */
-const LONG: Readonly<Partial<Record<TransportName, RuntimeName>>> = {
+/**
+ * Where each transport is examined most: there it has the whole suite in every landing, with the cases that take
+ * seconds. Elsewhere the same code runs in another runtime, and a landing has the brief cases. A soak has them all.
+ */
+const MOST: Readonly<Record<TransportName, RuntimeName>> = {
   'node:ffi': 'node26',
   koffi: 'node20',
+  addon: 'node26',
   deno: 'deno',
   bun: 'bun',
 };
 
-const ALLOWED: readonly Combination[] = Object.entries(TRANSPORTS).flatMap(([runtime, transports]) =>
-  transports.flatMap((transport) =>
-    // The addon refuses worker threads: see addon.test.ts.
-    THREADS.slice(0, transport === 'addon' ? 1 : 2).map((thread) => ({
-      runtime: runtime as RuntimeName,
-      transport,
-      thread,
-      long: thread === 'main' && LONG[transport] === runtime,
-      without: [],
-      refused: [],
-    })),
-  ),
-);
+function extentOf(runtime: string, transport: TransportName, tier: Tier): Extent {
+  return tier === 'soak' || MOST[transport] === runtime ? 'whole' : 'brief';
+}
 
-/** The addon does without io_uring, and so does every worker thread. */
-const MAY_USE_IO_URING = ALLOWED.filter(({ transport, thread }) => transport !== 'addon' && thread === 'main');
+/** Every combination, with how much of the suite it has in a tier. */
+export function matrixOf(tier: Tier): readonly Combination[] {
+  const allowed: readonly Combination[] = Object.entries(TRANSPORTS).flatMap(([runtime, transports]) =>
+    transports.flatMap((transport) =>
+      // The addon refuses worker threads: see addon.test.ts.
+      THREADS.slice(0, transport === 'addon' ? 1 : 2).map((thread) => ({
+        runtime: runtime as RuntimeName,
+        transport,
+        thread,
+        extent: extentOf(runtime, transport, tier),
+        without: [],
+        refused: [],
+      })),
+    ),
+  );
 
-/** In most containers and pods there is no io_uring. */
-const WITHOUT_IO_URING = MAY_USE_IO_URING.map((each) => denying(each, CONTAINER));
+  // The addon does without io_uring, and so does every worker thread.
+  const mayUseRings = allowed.filter(({ transport, thread }) => transport !== 'addon' && thread === 'main');
+  // In most containers and pods there is no io_uring.
+  const withoutRings = mayUseRings.map((each) => denying(each, CONTAINER));
+  // A profile may allow to set a ring up, and refuse its use. Node.js 22 and later cannot run there at all: libuv
+  // aborts the process.
+  const unusableRings = mayUseRings
+    .filter(({ runtime, transport }) =>
+      ['node20, koffi', 'deno, deno', 'bun, bun'].includes(`${runtime}, ${transport}`),
+    )
+    .map((each) => denying(each, ['io_uring_enter=EPERM']));
 
-/**
- * A profile may allow to set a ring up, and refuse its use. Node.js 22 and later cannot run there at all: libuv aborts
- * the process.
- */
-const UNUSABLE_RINGS = MAY_USE_IO_URING.filter(({ runtime, transport }) =>
-  ['node20, koffi', 'deno, deno', 'bun, bun'].includes(`${runtime}, ${transport}`),
-).map((each) => denying(each, ['io_uring_enter=EPERM']));
+  const long = allowed.map((each): Combination => (isLong(each) ? { ...each, extent: 'long' } : each));
+  return [...long, ...withoutRings, ...unusableRings];
+}
+
+function isLong({ runtime, transport, thread }: Combination): boolean {
+  return thread === 'main' && transport !== 'addon' && MOST[transport] === runtime;
+}
 
 /** Worker threads never use io_uring: with it refused they would be the same again. */
 function denying(combination: Combination, refused: readonly string[]): Combination {
-  return { ...combination, long: false, without: ['io_uring', 'workers'], refused };
+  return { ...combination, without: ['io_uring', 'workers'], refused };
 }
-
-export const MATRIX: readonly Combination[] = [...ALLOWED, ...WITHOUT_IO_URING, ...UNUSABLE_RINGS];
