@@ -55,4 +55,16 @@ describe('public API', () => {
       expect(membersOf(object)).to.deep.equal([]);
     nfct.nfct_close(h);
   });
+
+  for (const name of ['ctnetlink', 'format', 'netlink', 'nfct', 'replay', 'uapi'])
+    it(`has a report of ${name} without an internal name`, () => {
+      const report = readFileSync(`${ROOT}api/${name}.api.md`, 'utf8');
+      expect(report).to.include('## API Report File for "ctnetlink"');
+      expect(report).not.to.match(
+        /ae-forgotten-export|@internal|\bslots?\b|\b(?:Lease|DumpSockets|EventQueue|SlotHolder)\b/,
+      );
+      expect(report).not.to.match(
+        /\b(?:Codec|KernelSupport|FilterTerms|SequenceTracker|PendingBatch(?:es)?|Registrations)\b/,
+      );
+    });
 });
