@@ -280,14 +280,14 @@ export class Ahead {
   }
 
   #sendDirectly(): void {
-    try {
-      for (let next = this.#outgoing.shift(); next !== undefined; next = this.#outgoing.shift()) {
-        this.#spare.push(next);
+    for (let next = this.#outgoing.shift(); next !== undefined; next = this.#outgoing.shift()) {
+      this.#spare.push(next);
+      try {
         sendmsg(this.#libc, this.#fd, next);
+      } catch (error) {
+        // The others are requests of their own.
+        this.#sendError ??= error as Error;
       }
-    } catch (error) {
-      this.#spare.push(...this.#outgoing.splice(0));
-      this.#sendError = error as Error;
     }
   }
 }

@@ -219,4 +219,26 @@ describe('receiving ahead without io_uring', () => {
     lengths.free();
     await close(ahead);
   });
+
+  it('sends the datagrams behind one that the kernel does not take, and reports the error', async () => {
+    const none = { ...aio, aio_read: () => -1, aio_write: () => -1 };
+    const refuser = refusing(EPERM, SYS_io_uring_setup);
+    let sends = 0;
+    const full: Libc = {
+      ...refuser,
+      aio: none,
+      sendmsg: (...args) => (++sends === 2 ? -1 : libc.sendmsg(...args)),
+      errno: () => (sends === 2 ? ENOBUFS : refuser.errno()),
+    };
+    const ahead = new Ahead(full, sockets[0], true);
+    for (let n = 1; n <= 5; n++) ahead.send(new Uint8Array(n).fill(n));
+    expect(() => ahead.receive())
+      .to.throw()
+      .that.includes({ name: 'TransportError', errno: ENOBUFS });
+    const memory = new Memory(libc, 8);
+    const lengths = Array.from({ length: 5 }, () => libc.read(sockets[1], memory.bytes, 8));
+    expect(lengths).to.deep.equal([1, 3, 4, 5, -1]);
+    memory.free();
+    await close(ahead);
+  });
 });
