@@ -6,16 +6,18 @@ const KINDS = {
   // A system call fails that an administrator, a limit or a lack of memory can make fail.
   socket: 4,
   bind: 6,
-  connect: 6,
+  connect: 2,
   setsockopt: 8,
   'rcvbufforce refused': 1,
+  // net.core.rmem_max is so low that the receive buffer has no room for a dump and an answer.
+  'low rmem_max': 1,
   // The process lacks memory.
   'no memory': 60,
   getsockopt: 200,
   sendmsg: 50,
   epoll: 4,
   eventfd: 4,
-  watch: 8,
+  watch: 2,
   // A signal interrupts a call.
   'interrupted sendmsg': 8,
   'interrupted recvmmsg': 8,
@@ -30,12 +32,18 @@ const KINDS = {
   'no io_uring': 1,
   'io_uring setup': 3,
   'io_uring refused from now on': 60,
-  'enter fails': 12,
+  'enter fails': 6,
   'enter takes a part': 6,
   'no buffers': 20,
   'slow worker': 2,
+  // A receive of a ring ends, because the kernel has no memory for it.
+  'receive fails': 12,
+  // Another process has the processor for some milliseconds.
+  'held up': 20,
   // What other processes, and the network, do.
   'foreign datagram': 12,
+  // Another process fills the receive buffer: the answer to a request has no room.
+  'foreign flood': 25,
   'burst of events': 20,
   'repeated entries': 6,
 } as const;
@@ -43,6 +51,14 @@ const KINDS = {
 export type FaultKind = keyof typeof KINDS;
 
 export const FAULT_KINDS = Object.keys(KINDS) as readonly FaultKind[];
+
+/**
+ * Faults come in crowds: what lacks memory or descriptors once, lacks them again soon. One fault in CROWD starts a crowd
+ * of LONGEST occasions at the most, in which faults are WORSE times as frequent.
+ */
+const CROWD = 8;
+const LONGEST = 60;
+const WORSE = 16;
 
 /** How many happened, by kind. */
 export type FaultCounts = Partial<Record<FaultKind, number>>;
@@ -54,6 +70,8 @@ export class Faults {
   readonly #random: Random;
   readonly #rates = new Map<FaultKind, number>();
   #stopped = false;
+  /** Occasions that are still part of a crowd. */
+  #crowd = 0;
 
   /**
    * A quarter of the seeds has no faults, a quarter one kind, a quarter some, a quarter all; none has those of
@@ -78,7 +96,11 @@ export class Faults {
   /** Whether a fault of this kind happens now. */
   happens(kind: FaultKind): boolean {
     const rate = this.#rates.get(kind);
-    if (rate === undefined || this.#stopped || !this.#random.oneIn(rate)) return false;
+    if (rate === undefined || this.#stopped) return false;
+    const crowded = this.#crowd > 0;
+    if (crowded) this.#crowd--;
+    if (!this.#random.oneIn(crowded ? Math.min(rate, Math.max(2, rate / WORSE)) : rate)) return false;
+    if (!crowded && this.#random.oneIn(CROWD)) this.#crowd = this.#random.between(1, LONGEST);
     this.counts[kind] = (this.counts[kind] ?? 0) + 1;
     return true;
   }

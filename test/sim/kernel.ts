@@ -8,7 +8,7 @@ import { EBADF } from './errno.ts';
 import { Faults } from './faults.ts';
 import type { Loop } from './loop.ts';
 import { AddressSpace } from './memory.ts';
-import { NetlinkKernel, NetlinkSocketModel } from './netlink-socket.ts';
+import { NetlinkKernel, NetlinkSocketModel, type Reader } from './netlink-socket.ts';
 import type { RingModel } from './uring.ts';
 
 /** An eventfd, or one end of a socket pair. */
@@ -66,6 +66,8 @@ export class Kernel {
   /** What a watch waits for, or has not yet said that it does not. */
   readonly watched = new Set<File>();
   readonly violations: string[] = [];
+  /** What must be true between two steps of the event loop. */
+  readonly checks = new Set<() => void>();
   /** io_uring is refused: by an administrator from the start, or by a profile of seccomp from some call on. */
   ringsRefused = false;
   /** All that were ever opened. */
@@ -77,7 +79,7 @@ export class Kernel {
     this.faults = new Faults(random, options.without);
     this.space = new AddressSpace((violation) => this.report(violation), 16 * random.below(256));
     this.model = new CtnetlinkModel(options);
-    this.netlink = new NetlinkKernel(this.model, random, this.faults);
+    this.netlink = new NetlinkKernel(this.model, random, this.faults, (violation) => this.report(violation));
     this.ringsRefused = this.faults.happens('no io_uring');
   }
 
@@ -129,7 +131,8 @@ export class Kernel {
    * @param meanwhile what other threads do between two messages of it
    * @returns its length, or a negative errno @throws BadAddress
    */
-  sendmsg(socket: NetlinkSocketModel, msghdr: number, what: string, meanwhile?: () => void): number {
+  sendmsg(socket: NetlinkSocketModel, msghdr: number, by: Reader, meanwhile?: () => void): number {
+    const what = by === 'call' ? 'sendmsg' : 'a send under way';
     const errno = this.faults.errno('sendmsg', [ENOBUFS]);
     if (errno !== 0) {
       socket.refused++;
@@ -142,18 +145,19 @@ export class Kernel {
     const length = Number(vector.view.getBigUint64(vector.at + 8, HOST_LITTLE_ENDIAN));
     const data = this.space.reads(base, length, what);
     // A copy, in memory that the process does not have.
-    socket.send(new Uint8Array(data.view.buffer, data.at, length).slice(), meanwhile);
+    socket.send(new Uint8Array(data.view.buffer, data.at, length).slice(), by, meanwhile);
     return length;
   }
 
   /** Receives into a msghdr. @returns the length, or a negative errno @throws BadAddress */
-  recvmsg(socket: NetlinkSocketModel, msghdr: number, what: string): number {
+  recvmsg(socket: NetlinkSocketModel, msghdr: number, by: Reader): number {
+    const what = by === 'call' ? 'recvmmsg' : 'a receive under way';
     const header = this.space.writes(msghdr, 56, what);
     const iovec = Number(header.view.getBigUint64(header.at + 16, HOST_LITTLE_ENDIAN));
     const vector = this.space.reads(iovec, 16, what);
     const base = Number(vector.view.getBigUint64(vector.at, HOST_LITTLE_ENDIAN));
     const capacity = Number(vector.view.getBigUint64(vector.at + 8, HOST_LITTLE_ENDIAN));
-    const received = socket.receive(capacity);
+    const received = socket.receive(capacity, by);
     if (typeof received === 'number') return received;
     const { bytes, sender } = received;
     const length = Math.min(bytes.length, capacity);

@@ -50,7 +50,7 @@ import { EBADF, EFAULT, EMFILE, ENFILE } from './errno.ts';
 import { Counter, EpollModel, type File, type Kernel } from './kernel.ts';
 import type { Source } from './loop.ts';
 import { BadAddress } from './memory.ts';
-import { NetlinkSocketModel } from './netlink-socket.ts';
+import { LOW_RMEM_MAX, NetlinkSocketModel, RMEM_MAX } from './netlink-socket.ts';
 import { RingModel } from './uring.ts';
 
 /** How `watch` behaves; bindings differ, and their interface allows all of it. */
@@ -162,7 +162,10 @@ export class SimulatedLibc implements Libc {
       if (level === SOL_SOCKET) {
         if (option === SO_RCVBUFFORCE && faults.happens('rcvbufforce refused')) return -EPERM;
         if (option === SO_RCVBUF || option === SO_RCVBUFFORCE) {
-          socket.setReceiveBuffer(view.getInt32(0, HOST_LITTLE_ENDIAN), option === SO_RCVBUFFORCE);
+          socket.setReceiveBuffer(
+            view.getInt32(0, HOST_LITTLE_ENDIAN),
+            option === SO_RCVBUFFORCE ? undefined : faults.happens('low rmem_max') ? LOW_RMEM_MAX : RMEM_MAX,
+          );
           return 0;
         }
         if (option === SO_DETACH_FILTER) {
@@ -217,7 +220,7 @@ export class SimulatedLibc implements Libc {
       if (this.#kernel.faults.happens('interrupted sendmsg')) return -EINTR;
       this.#passed(header);
       const kernel = this.#kernel;
-      return kernel.sendmsg(socket, Number(this.addressOf(header!)), 'sendmsg', () => kernel.advance());
+      return kernel.sendmsg(socket, Number(this.addressOf(header!)), 'call', () => kernel.advance());
     });
   }
 
@@ -227,7 +230,7 @@ export class SimulatedLibc implements Libc {
       const view = this.#passed(headers);
       const address = Number(this.addressOf(headers!));
       for (let received = 0; received < count; received++) {
-        const result = this.#kernel.recvmsg(socket, address + received * MMSGHDR_SIZE, 'recvmmsg');
+        const result = this.#kernel.recvmsg(socket, address + received * MMSGHDR_SIZE, 'call');
         if (result >= 0) {
           view.setUint32(received * MMSGHDR_SIZE + MMSGHDR_LEN, result, HOST_LITTLE_ENDIAN);
           continue;

@@ -35,10 +35,15 @@ const LARGEST_READ = 32768 - SHARED_INFO;
 /** An event has room for all that it could have. */
 const EVENT_CHARGE = 1280;
 const SOCK_MIN_RCVBUF = 2304;
-const RMEM_MAX = 212_992;
+/** net.core.rmem_max as the kernel sets it, and as an administrator may. */
+export const RMEM_MAX = 212_992;
+export const LOW_RMEM_MAX = 4096;
 const RMEM_DEFAULT = 212_992;
 /** Milliseconds between two attempts to announce what a reliable socket had no room for. */
 const RETRY = 2;
+
+/** Datagrams that fill a receive buffer of any size: few of each. */
+const FILLING = [120_000, 4000, 20].map((length) => new Uint8Array(length));
 
 /** What a message of so many bytes is charged: skb->truesize. */
 export function chargeOf(length: number): number {
@@ -53,6 +58,9 @@ interface Queued {
   readonly sender: number;
 }
 
+/** What sends and receives: a system call of the process, or an operation of a ring. */
+export type Reader = 'call' | 'ring';
+
 interface RunningDump {
   readonly sequence: number;
   readonly dump: ModelDump;
@@ -63,6 +71,7 @@ export class NetlinkKernel {
   readonly model: CtnetlinkModel;
   readonly random: Random;
   readonly faults: Faults;
+  readonly report: (violation: string) => void;
   readonly sockets = new Set<NetlinkSocketModel>();
   /** NLMSG_DONE is in a datagram of its own, as ctnetlink_dump_table makes it, or behind the last messages. */
   readonly doneAlone: boolean;
@@ -73,8 +82,9 @@ export class NetlinkKernel {
   #nextTry = 0;
   #portid: number;
 
-  constructor(model: CtnetlinkModel, random: Random, faults: Faults) {
+  constructor(model: CtnetlinkModel, random: Random, faults: Faults, report: (violation: string) => void) {
     this.model = model;
+    this.report = report;
     this.random = random;
     this.faults = faults;
     this.doneAlone = !random.oneIn(4);
@@ -146,6 +156,8 @@ export class NetlinkSocketModel {
   readonly #queue: Queued[] = [];
   #error = 0;
   #congested = false;
+  /** Who got ENOBUFS, and no EAGAIN since: a congested socket drops every answer until it was read empty. */
+  #told: Reader | undefined;
   #largestRead = 0;
   #dump: RunningDump | undefined;
   #filter: BpfProgram | undefined;
@@ -174,10 +186,9 @@ export class NetlinkSocketModel {
     return this.#dump !== undefined;
   }
 
-  /** SO_RCVBUF, or SO_RCVBUFFORCE. */
-  setReceiveBuffer(bytes: number, force: boolean): void {
-    const wanted = force ? bytes : Math.min(bytes, RMEM_MAX);
-    this.receiveBuffer = Math.max(2 * wanted, SOCK_MIN_RCVBUF);
+  /** SO_RCVBUF with net.core.rmem_max, or SO_RCVBUFFORCE without. */
+  setReceiveBuffer(bytes: number, most = Number.POSITIVE_INFINITY): void {
+    this.receiveBuffer = Math.max(2 * Math.min(bytes, most), SOCK_MIN_RCVBUF);
   }
 
   attachFilter(program: Uint8Array | undefined): void {
@@ -189,8 +200,12 @@ export class NetlinkSocketModel {
   }
 
   /** A datagram for the kernel: its requests are carried out before this returns. */
-  send(bytes: Uint8Array, meanwhile: () => void = () => {}): void {
+  send(bytes: Uint8Array, by: Reader, meanwhile: () => void = () => {}): void {
     this.sent++;
+    if (!this.connected && this.#kernel.faults.happens('foreign flood')) this.#fill();
+    // The process may not yet have seen what a ring was told.
+    if (this.#congested && (this.#told === 'call' || this.#told === by))
+      this.#kernel.report(`socket ${this.portid}: a request is sent, though the kernel will drop its answer`);
     const view = viewOf(bytes);
     const header = newNlmsghdr();
     for (let at = 0; at + NLMSG_HDRLEN <= bytes.length; ) {
@@ -210,8 +225,10 @@ export class NetlinkSocketModel {
    * recvmsg without waiting: copies the next datagram, which is cut to `capacity`, and lets a dump go on.
    * @returns what came, or a negative errno
    */
-  receive(capacity: number): Readonly<Queued> | number {
+  receive(capacity: number, by: Reader): Readonly<Queued> | number {
     const result = this.#receive(capacity);
+    if (result === -ENOBUFS) this.#told = by;
+    else if (result === -EAGAIN) this.#told = undefined;
     this.flood?.();
     if (this.#queue.length === 0) this.#congested = false;
     return result;
@@ -220,6 +237,7 @@ export class NetlinkSocketModel {
   /** recvmmsg ended with an error after it had received something. */
   keepError(errno: number): void {
     this.#error = errno;
+    this.#told = undefined;
   }
 
   close(): void {
@@ -243,6 +261,13 @@ export class NetlinkSocketModel {
     const bytes = random.oneIn(3) ? random.bytes(random.below(64)) : this.#ack(this.#lastSequence, random.below(2), 0);
     // A full buffer is its sender's concern alone.
     if (this.#fits(chargeOf(bytes.length))) this.#push(bytes, chargeOf(bytes.length), portid);
+  }
+
+  /** Another process sends until not even an ACK of the kernel's has room. */
+  #fill(): void {
+    const portid = this.#kernel.random.between(2, 999);
+    for (const bytes of FILLING)
+      for (const charge = chargeOf(bytes.length); this.#fits(charge); ) this.#push(bytes, charge, portid);
   }
 
   #receive(capacity: number): Readonly<Queued> | number {

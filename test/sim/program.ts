@@ -7,8 +7,10 @@ import type { Events } from '../../src/conntrack/events.ts';
 import { ManyError } from '../../src/conntrack/many.ts';
 import type { FlowEvent } from '../../src/ctnetlink/event.ts';
 import { Flow, type FlowInit } from '../../src/ctnetlink/flow.ts';
+import { buildChange, buildCreate, buildGet, buildMessage } from '../../src/ctnetlink/request/flow.ts';
 import { ORIG, REPLY } from '../../src/ctnetlink/slots.ts';
 import { completeFrom } from '../../src/ctnetlink/tuple.ts';
+import { Batch } from '../../src/netlink/batch.ts';
 import {
   ClosedError,
   DumpInterruptedError,
@@ -16,6 +18,8 @@ import {
   OverrunError,
   TransportError,
 } from '../../src/netlink/errors.ts';
+import { bytesOf } from '../../src/netlink/request.ts';
+import { NetlinkSocket } from '../../src/netlink/socket.ts';
 import type { TransportFactory } from '../../src/netlink/transport.ts';
 import { nfct_callback_register } from '../../src/nfct/callback.ts';
 import type { NfctHandle } from '../../src/nfct/nfct-handle.ts';
@@ -39,6 +43,7 @@ import type { Kernel } from './kernel.ts';
 import { NO_MEMORY } from './libc.ts';
 import type { Loop } from './loop.ts';
 import type { NetlinkSocketModel } from './netlink-socket.ts';
+import { Order } from './order.ts';
 
 /** Marks that packets give; those of requests are above. */
 const PACKET_MARKS = 1000;
@@ -101,7 +106,7 @@ export class Program {
       this.#keys.push(this.#kernel.model.keyOf(Flow.from(init)));
     }
     for (const init of this.#inits) if (random.oneIn(2)) this.#packet(init);
-    this.#socketOptions = { receiveAhead: random.oneIn(4) };
+    this.#socketOptions = { receiveAhead: random.oneIn(2) };
     if (random.oneIn(2)) this.#socketOptions.receiveBuffer = random.pick([1, 2000, 8000, 20_000, 70_000]);
   }
 
@@ -489,6 +494,101 @@ export class Program {
     nfct_close(h);
   }
 
+  /** Requests through a NetlinkSocket: several at once, and from inside of its callbacks. */
+  async requests(session: Session): Promise<void> {
+    const { random } = this;
+    const transport = await this.#call('transport', () => this.#options.open({}), anyTransportError);
+    if (transport === undefined) return;
+    const report = (violation: string): void => this.#kernel.report(`requests: ${violation}`);
+    const order = new Order(transport, report);
+    const check = (): void => order.check();
+    this.#kernel.checks.add(check);
+    const owner: Session = { ct: session.ct, closed: false, inner: new Set() };
+    const socket = new NetlinkSocket(transport);
+    const requester: Requester = { socket, order, owner, left: random.pick([5, 10, 20]) };
+    for (let rounds = random.between(1, 4); rounds > 0; rounds--) {
+      this.#requestSeveral(requester);
+      if (random.oneIn(4)) await this.#loop.sleep(random.below(4));
+      if (random.oneIn(2)) await Promise.all([...owner.inner]);
+    }
+    // Some close while requests are under way.
+    while (owner.inner.size > 0 && !random.oneIn(4)) await Promise.all([...owner.inner]);
+    owner.closed = true;
+    this.calls++;
+    socket.close();
+    await Promise.all([...owner.inner]);
+    this.#kernel.checks.delete(check);
+  }
+
+  #requestSeveral(requester: Requester): void {
+    const { owner } = requester;
+    for (let times = this.random.between(1, 5); times > 0 && !owner.closed && requester.left > 0; times--) {
+      requester.left--;
+      const call = this.#requestOne(requester).finally(() => owner.inner.delete(call));
+      owner.inner.add(call);
+    }
+  }
+
+  async #requestOne(requester: Requester): Promise<void> {
+    const { random } = this;
+    const { socket, order, owner } = requester;
+    const { controller, signal } = this.#mayAbort();
+    const inside = (): void => {
+      if (requester.left > 0 && random.oneIn(4)) this.#requestSeveral(requester);
+    };
+    const judge: Judge<void> = (outcome) =>
+      'error' in outcome ? this.#judgeError(outcome.error, owner, controller, [ENOENT, ENOMEM]) : undefined;
+    const at = this.#anyFlow();
+    const choice = random.below(8);
+    if (choice < 2) {
+      const flow = Flow.from(this.#inits[at]);
+      const request = choice === 0 ? buildGet(flow) : buildMessage('dump', random.pick([AF_INET, AF_UNSPEC]));
+      const options = { sink: { message: inside }, signal, settled: inside };
+      await this.#call(`request ${request.kind.name}`, () => socket.request(request, options), judge);
+      return;
+    }
+    if (choice === 2) {
+      const batch = new Batch();
+      const marks: number[] = [];
+      for (let left = Math.min(random.pick([2, 5, 80, 80]), socket.largestBatch); left > 0; left--) {
+        marks.push(++this.#mark);
+        batch.add(buildCreate(Flow.from({ ...this.#inits[this.#anyFlow()], mark: this.#mark }), 'createOrUpdate'));
+      }
+      const announced = order.announce(batch.bytes, marks.length, false);
+      await this.#call(
+        'sendBatch',
+        () =>
+          socket.sendBatch(batch, inside).finally(() => {
+            announced.settled = true;
+          }),
+        (outcome, from, to, kernel) => {
+          const executed = marks.map((mark) => kernel.model.executed.get(mark) ?? 0);
+          if (executed.some((times) => times > 1)) return 'an item was executed again';
+          if (!('error' in outcome) && executed.includes(0)) return 'it resolved and was not executed';
+          return judge(outcome, from, to, kernel);
+        },
+      );
+      return;
+    }
+    const mark = ++this.#mark;
+    const [query, errno] = random.pick([
+      ['create', EEXIST],
+      ['createOrUpdate', 0],
+      ['update', ENOENT],
+    ] as const);
+    const request = buildChange(query, Flow.from({ ...this.#inits[at], mark }), true);
+    const announced = order.announce(bytesOf(request), 1, true);
+    const settled = (): void => {
+      announced.settled = true;
+      inside();
+    };
+    await this.#call(
+      `request ${query}`,
+      () => socket.request(request, { signal, settled }),
+      (outcome, from, to) => this.#judgeChange(outcome, mark, at, errno, from, to, owner, controller),
+    );
+  }
+
   /** A handle with events and queries on one socket. */
   async listen(session: Session): Promise<void> {
     const { random } = this;
@@ -834,6 +934,16 @@ interface Session {
   readonly inner: Set<Promise<void>>;
 }
 
+/** Makes requests to a socket. */
+interface Requester {
+  readonly socket: NetlinkSocket;
+  readonly order: Order;
+  /** Its `inner` are the requests that have not settled. */
+  readonly owner: Session;
+  /** Requests that it may still make. */
+  left: number;
+}
+
 /** Says what is wrong with an outcome. */
 type Judge<T> = (outcome: Outcome<T>, from: number, to: number, kernel: Kernel) => string | undefined;
 
@@ -858,6 +968,7 @@ const WEIGHTS = {
   query: 1,
   events: 1,
   listen: 1,
+  requests: 2,
 } as const;
 
 type Action = keyof typeof WEIGHTS;

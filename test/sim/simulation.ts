@@ -11,7 +11,7 @@ import type { NetlinkSocketModel } from './netlink-socket.ts';
 import { Program } from './program.ts';
 
 /** Virtual milliseconds after which a call that is pending never settles: no program here waits so long. */
-const HANGS = 30_000;
+const HANGS = 120_000;
 
 export interface SimulationOptions {
   /** Public calls at the least. Default: 100. */
@@ -62,8 +62,8 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
       const transport = openSocket(libc, transportOptions);
       const socket = kernel.sockets.at(-1)!;
       const { send } = transport;
-      transport.send = (bytes) => {
-        const result = send.call(transport, bytes);
+      transport.send = (bytes, takesLong) => {
+        const result = send.call(transport, bytes, takesLong);
         accepted.set(socket, (accepted.get(socket) ?? 0) + 1);
         return result;
       };
@@ -78,8 +78,12 @@ export async function simulate(seed: number, options: SimulationOptions = {}): P
     const busy = random.pick([2, 5, 20, 100]);
     let ended = false;
     let stuck: string | undefined;
-    loop.passing = () => kernel.advance();
+    loop.passing = () => {
+      kernel.advance();
+      if (kernel.faults.happens('held up')) loop.time += random.below(20);
+    };
     loop.between = () => {
+      for (const check of kernel.checks) check();
       kernel.advance();
       if (random.oneIn(busy)) program.traffic();
       kernel.netlink.announceKept(loop.time);

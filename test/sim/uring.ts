@@ -292,7 +292,7 @@ export class RingModel {
         case uring.IORING_OP_SENDMSG: {
           const socket = this.#fileOf(operation);
           if (!(socket instanceof NetlinkSocketModel)) return -EBADF;
-          return this.#kernel.sendmsg(socket, operation.address, 'a send under way');
+          return this.#kernel.sendmsg(socket, operation.address, 'ring');
         }
         case uring.IORING_OP_RECVMSG:
           return this.#receive(operation);
@@ -331,8 +331,9 @@ export class RingModel {
   #receive(operation: Operation): number | undefined {
     const socket = this.#fileOf(operation);
     if (!(socket instanceof NetlinkSocketModel)) return -EBADF;
+    if (socket.readable && this.#kernel.faults.happens('receive fails')) return -ENOMEM;
     if ((operation.priority & uring.IORING_RECV_MULTISHOT) !== 0) return this.#receiveAll(operation, socket);
-    const result = this.#kernel.recvmsg(socket, operation.address, 'a receive under way');
+    const result = this.#kernel.recvmsg(socket, operation.address, 'ring');
     if (result === -EAGAIN && (operation.ofOpcode & MSG_DONTWAIT) === 0) return undefined;
     return result;
   }
@@ -346,7 +347,7 @@ export class RingModel {
       if (buffer === undefined) return -ENOBUFS;
       const before = uring.IO_URING_RECVMSG_OUT_SIZE + nameSize;
       const capacity = buffer.size - before;
-      const received = socket.receive(capacity);
+      const received = socket.receive(capacity, 'ring');
       if (typeof received === 'number') {
         if (received === -EAGAIN) return undefined;
         return received;
