@@ -14,8 +14,8 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 /** The longest first, each alone, so that no processor waits for one of them at the end. */
 const LONGEST = [
-  'test/transport/runtimes.test.ts',
-  'test/cli/differential.test.ts',
+  'test/transport/runtimes.kernel.test.ts',
+  'test/cli/differential.kernel.test.ts',
   'test/sim/simulation.test.ts',
   'test/fuzz/datagrams.test.ts',
 ];

@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import * as index from '../src/index.ts';
 import * as nfct from '../src/nfct/index.ts';
-import { kernelWith, play } from './conntrack/played.ts';
 import { FakeTransport } from './support/fake-transport.ts';
+import { kernelWith, play } from './support/played.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 

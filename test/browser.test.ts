@@ -12,7 +12,7 @@ import { gzipSync } from 'node:zlib';
 import { expect } from 'chai';
 import { type BuildResult, build } from 'esbuild';
 import { anonymize, readCapture, writeCapture } from '../src/replay.ts';
-import { CAPTURES, captureBytes } from './capture/support.ts';
+import { CAPTURES, captureBytes } from './support/captures.ts';
 import { Page } from './support/chromium.ts';
 import { describeUnless, onPath, until } from './support/kernel.ts';
 

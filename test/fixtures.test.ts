@@ -32,7 +32,7 @@ import {
   IPCTNL_MSG_CT_GET_STATS_CPU,
   IPCTNL_MSG_EXP_GET_STATS_CPU,
 } from '../src/uapi/nfnetlink_conntrack.ts';
-import { compare, decode, FLAGS, TYPES } from './format/parity.ts';
+import { compare, decode, FLAGS, TYPES } from './support/format/parity.ts';
 import { describeUnless, onPath } from './support/kernel.ts';
 import { describeOracle } from './support/oracle.ts';
 

@@ -15,8 +15,8 @@ import { nearest } from '../src/netlink/check.ts';
 import * as netlink from '../src/netlink.ts';
 import * as nfct from '../src/nfct/index.ts';
 import * as replaying from '../src/replay.ts';
-import { flow, kernelWith, play } from './conntrack/played.ts';
 import { FakeTransport } from './support/fake-transport.ts';
+import { flow, kernelWith, play } from './support/played.ts';
 
 type Entry = [names: readonly string[], call: (options: never) => unknown];
 

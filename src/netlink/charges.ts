@@ -1,7 +1,7 @@
 /**
  * What answers are charged to the receive buffer, as upper bounds: the truesize of a struct sk_buff
  * (include/linux/skbuff.h), which the kernel rounds up to the memory that it allocates. Measured on Linux 6.18 by
- * SO_MEMINFO: test/kernel/charges.test.ts.
+ * SO_MEMINFO: test/kernel/charges.kernel.test.ts.
  */
 
 /** An ACK (832), or an error with an extended ACK, whose text may have a line. */

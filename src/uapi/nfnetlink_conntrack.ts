@@ -213,7 +213,7 @@ export const CTA_FILTER_ORIG_FLAGS = 1;
 export const CTA_FILTER_REPLY_FLAGS = 2;
 
 // Bits of CTA_FILTER_ORIG_FLAGS and CTA_FILTER_REPLY_FLAGS. Private to the kernel's nf_conntrack_netlink.c; the order
-// is that of its CTA_FILTER_F_* and, bit by bit, was confirmed by a kernel test (test/kernel/filter.test.ts).
+// is that of its CTA_FILTER_F_* and, bit by bit, was confirmed by a kernel test (test/kernel/filter.kernel.test.ts).
 export const CTA_FILTER_F_CTA_IP_SRC = 1 << 0;
 export const CTA_FILTER_F_CTA_IP_DST = 1 << 1;
 export const CTA_FILTER_F_CTA_TUPLE_ZONE = 1 << 2;

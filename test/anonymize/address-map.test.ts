@@ -4,8 +4,8 @@ import { expect } from 'chai';
 import type { AddressMap, AddressSize } from '../../src/anonymize/address-map.ts';
 import { addressMap } from '../../src/anonymize/options.ts';
 import { sha256 } from '../../src/anonymize/sha256.ts';
+import { bytesOf, replacer } from '../support/anonymize.ts';
 import { Random, seedFromEnvironment } from '../support/random.ts';
-import { bytesOf, replacer } from './support.ts';
 
 const seed = seedFromEnvironment();
 

@@ -15,13 +15,13 @@ import { Conntrack, type Filter } from '../../src/index.ts';
 import { HOST_LITTLE_ENDIAN, viewOf } from '../../src/netlink/byteorder.ts';
 import { replay } from '../../src/replay.ts';
 import { NLM_F_REQUEST, NLMSG_ERROR } from '../../src/uapi/netlink.ts';
-import { block, CAPTURES, captureNames, fields } from '../capture/support.ts';
-import { encodeExpectation, randomExpectation } from '../ctnetlink/expectations.ts';
-import { encode, nested, randomFlow } from '../ctnetlink/samples.ts';
+import { addressesIn, bytesOf, isPrefixMask, KEY, replaceAll, replacer } from '../support/anonymize.ts';
+import { block, CAPTURES, captureNames, fields } from '../support/captures.ts';
 import { ack, concat, datagram, done, error, int32, message, nlattr } from '../support/fake-transport.ts';
+import { fixtureNames, fixturePath } from '../support/fixtures.ts';
 import { Random, seedFromEnvironment } from '../support/random.ts';
-import { fixtureNames, fixturePath } from '../transport/captures.ts';
-import { addressesIn, bytesOf, isPrefixMask, KEY, replaceAll, replacer } from './support.ts';
+import { encodeExpectation, randomExpectation } from '../support/sample-expectations.ts';
+import { encode, nested, randomFlow } from '../support/samples.ts';
 
 const seed = seedFromEnvironment();
 const replace = replacer();

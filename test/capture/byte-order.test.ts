@@ -4,8 +4,8 @@ import { readCapture, writeCapture } from '../../src/capture/capture.ts';
 import { labelWords } from '../../src/ctnetlink/labels.ts';
 import { HOST_LITTLE_ENDIAN, viewOf } from '../../src/netlink/byteorder.ts';
 import { readExtendedAck } from '../../src/netlink/nlmsgerr.ts';
+import { captureBytes, captureNames, otherOrder } from '../support/captures.ts';
 import { concat, datagram, done, error, headerOf, int32, message, nlattr } from '../support/fake-transport.ts';
-import { captureBytes, captureNames, otherOrder } from './support.ts';
 
 /** A pcap as tcpdump writes it on a machine of the other byte order. */
 function otherMachine(name: string): { file: Uint8Array; expected: ReturnType<typeof readCapture>['datagrams'] } {

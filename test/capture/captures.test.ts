@@ -7,8 +7,8 @@ import { gzipSync } from 'node:zlib';
 import { expect } from 'chai';
 import { readCapture, writeCapture } from '../../src/capture/capture.ts';
 import { messages } from '../../src/capture/messages.ts';
+import { CAPTURES, captureBytes, captureNames } from '../support/captures.ts';
 import { describeUnless, onPath } from '../support/kernel.ts';
-import { CAPTURES, captureBytes, captureNames } from './support.ts';
 
 /** What a file of both formats must have in common: tcpdump counted microseconds. */
 function summary(file: Uint8Array): [fromKernel: boolean, microseconds: bigint, hex: string][] {

@@ -3,8 +3,8 @@ import { readCapture, writeCapture } from '../../src/capture/capture.ts';
 import { pcapFileHeader } from '../../src/capture/pcap.ts';
 import { HOST_LITTLE_ENDIAN, viewOf } from '../../src/netlink/byteorder.ts';
 import { UnsupportedError } from '../../src/netlink/errors.ts';
+import { fields } from '../support/captures.ts';
 import { concat, message } from '../support/fake-transport.ts';
-import { fields } from './support.ts';
 
 const REQUEST = message(1, [0, 0, 0, 0], { flags: 1 });
 const REPLY = message(1, [0, 0, 0, 0], { flags: 2 });

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { readCapture, writeCapture } from '../../src/capture/capture.ts';
 import { DecodeError, UnsupportedError } from '../../src/netlink/errors.ts';
+import { otherOrder } from '../support/captures.ts';
 import { datagram, message } from '../support/fake-transport.ts';
-import { otherOrder } from './support.ts';
 
 const read = (text: string): ReturnType<typeof readCapture> => readCapture(new TextEncoder().encode(text));
 const bytesOf = (text: string): Uint8Array[] => read(text).datagrams.map(({ bytes }) => bytes);

@@ -3,8 +3,8 @@ import { readCapture, writeCapture } from '../../src/capture/capture.ts';
 import { overrunNote, releaseNote } from '../../src/capture/notes.ts';
 import { pcapRecord } from '../../src/capture/pcap.ts';
 import { DecodeError } from '../../src/netlink/errors.ts';
+import { block, fields } from '../support/captures.ts';
 import { concat, message } from '../support/fake-transport.ts';
-import { block, fields } from './support.ts';
 
 const REPLY = message(1, [5, 6, 7, 8], { flags: 2 });
 /** A cooked header with REPLY, 36 bytes. */

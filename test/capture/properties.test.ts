@@ -9,9 +9,9 @@ import { memorySource } from '../../src/capture/source.ts';
 import { viewOf } from '../../src/netlink/byteorder.ts';
 import { DecodeError, UnsupportedError } from '../../src/netlink/errors.ts';
 import { walkDatagram } from '../../src/netlink/nlmsg.ts';
-import { Canvas } from '../fuzz/mutate.ts';
+import { captureBytes, captureNames, otherOrder, randomDatagrams } from '../support/captures.ts';
+import { Canvas } from '../support/fuzz/mutate.ts';
 import { Random, seedFromEnvironment } from '../support/random.ts';
-import { captureBytes, captureNames, otherOrder, randomDatagrams } from './support.ts';
 
 const FORMATS = ['pcap', 'pcapng', 'hex'] as const;
 const seed = seedFromEnvironment();

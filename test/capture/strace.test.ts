@@ -5,8 +5,8 @@ import { messages } from '../../src/capture/messages.ts';
 import { decodeFlow } from '../../src/ctnetlink/message.ts';
 import { type FormatFlowOptions, formatFlow } from '../../src/format/plain.ts';
 import { viewOf } from '../../src/netlink/byteorder.ts';
+import { CAPTURES, captureBytes } from '../support/captures.ts';
 import { message } from '../support/fake-transport.ts';
-import { CAPTURES, captureBytes } from './support.ts';
 
 const read = (log: string): ReturnType<typeof readCapture> => readCapture(new TextEncoder().encode(log));
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');

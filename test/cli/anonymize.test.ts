@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { anonymize } from '../../src/anonymize/anonymize.ts';
 import { readCapture, writeCapture } from '../../src/capture/capture.ts';
-import { KEY, replaceAll, replacer } from '../anonymize/support.ts';
-import { CAPTURES, captureBytes } from '../capture/support.ts';
+import { KEY, replaceAll, replacer } from '../support/anonymize.ts';
+import { CAPTURES, captureBytes } from '../support/captures.ts';
+import { ctnetlink, ROOT } from '../support/command.ts';
 import { concat, datagram, message } from '../support/fake-transport.ts';
-import { ctnetlink, ROOT } from './support.ts';
 
 const NAME = `ctnetlink v${JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).version}`;
 const replace = replacer();

@@ -6,8 +6,8 @@ import { gzipSync } from 'node:zlib';
 import { expect } from 'chai';
 import { readCapture, writeCapture } from '../../src/capture/capture.ts';
 import { leftOut } from '../../src/cli/tools/convert.ts';
-import { CAPTURES, captureBytes } from '../capture/support.ts';
-import { ctnetlink, MAIN, ROOT } from './support.ts';
+import { CAPTURES, captureBytes } from '../support/captures.ts';
+import { ctnetlink, MAIN, ROOT } from '../support/command.ts';
 
 const NAME = `ctnetlink v${JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).version}`;
 

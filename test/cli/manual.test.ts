@@ -7,8 +7,8 @@ import { COMMANDS } from '../../src/cli/options/commands.ts';
 import { OPTIONS } from '../../src/cli/options/options.ts';
 import { PROTOCOL_OPTIONS } from '../../src/cli/options/protocols.ts';
 import { TOOLS } from '../../src/cli/options/tools.ts';
+import { ROOT } from '../support/command.ts';
 import { onPath } from '../support/kernel.ts';
-import { ROOT } from './support.ts';
 
 const FILE = join(ROOT, 'man/ctnetlink.8');
 

@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { Conntrack } from '../../src/conntrack/conntrack.ts';
 import { Flow } from '../../src/ctnetlink/flow.ts';
 import { rejection } from '../support/fake-transport.ts';
-import { play } from './played.ts';
+import { play } from '../support/played.ts';
 
 type Refused = [argument: unknown, type: typeof TypeError | typeof RangeError, text: string | RegExp];
 

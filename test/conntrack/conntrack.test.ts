@@ -18,8 +18,8 @@ import {
   settled,
   watch,
 } from '../support/fake-transport.ts';
-import { fixturePath } from '../transport/captures.ts';
-import { flow, flowMessage, kernelWith, play, reply, said } from './played.ts';
+import { fixturePath } from '../support/fixtures.ts';
+import { flow, flowMessage, kernelWith, play, reply, said } from '../support/played.ts';
 
 const ORIG = { src: '192.0.2.1', dst: '198.51.100.2', proto: 'tcp', sport: 40000, dport: 443 } as const;
 const REPLY = { src: '198.51.100.2', dst: '192.0.2.1', proto: 'tcp', sport: 443, dport: 40000 } as const;

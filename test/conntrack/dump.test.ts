@@ -7,8 +7,8 @@ import { ENOBUFS, EOPNOTSUPP, EPERM } from '../../src/uapi/errno.ts';
 import { NLM_F_DUMP_INTR, NLM_F_MULTI } from '../../src/uapi/netlink.ts';
 import { passTime } from '../support/clock.ts';
 import { done, type FakeTransport, headerOf, message, rejection, settled, watch } from '../support/fake-transport.ts';
-import { fixturePath } from '../transport/captures.ts';
-import { flow, flowMessage, kernelWith, numberOf, play, range, said } from './played.ts';
+import { fixturePath } from '../support/fixtures.ts';
+import { flow, flowMessage, kernelWith, numberOf, play, range, said } from '../support/played.ts';
 
 const FLOWS = range(10).map(flow);
 

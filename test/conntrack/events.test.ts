@@ -15,8 +15,8 @@ import type { TransportOptions } from '../../src/netlink/transport.ts';
 import { replay } from '../../src/replay/replay.ts';
 import { EPERM } from '../../src/uapi/errno.ts';
 import { FakeTransport, headerOf, message, rejection, settled, watch } from '../support/fake-transport.ts';
-import { came, fixturePath, overrun, pcap } from '../transport/captures.ts';
-import { DESTROY, flow, flowMessage, kernelWith, NEW, numberOf, play, range, UPDATE } from './played.ts';
+import { came, fixturePath, overrun, pcap } from '../support/fixtures.ts';
+import { DESTROY, flow, flowMessage, kernelWith, NEW, numberOf, play, range, UPDATE } from '../support/played.ts';
 
 /** An event in short. */
 const brief = (event: FlowEventOrOverrun): unknown =>

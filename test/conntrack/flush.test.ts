@@ -5,7 +5,7 @@ import type { Filter } from '../../src/ctnetlink/filter/filter.ts';
 import { KernelError } from '../../src/netlink/errors.ts';
 import { EBUSY, ENOENT, EPERM } from '../../src/uapi/errno.ts';
 import { done, error, rejection } from '../support/fake-transport.ts';
-import { flow, flowMessage, kernelWith, MODERN, OLD, play, range, type Said, said } from './played.ts';
+import { flow, flowMessage, kernelWith, MODERN, OLD, play, range, type Said, said } from '../support/played.ts';
 
 const DELETE = 0x102;
 const SIX: FlowInit = {

@@ -4,8 +4,8 @@ import { type Failure, type Flows, ManyError } from '../../src/conntrack/many.ts
 import { EEXIST } from '../../src/uapi/errno.ts';
 import { NLM_F_ACK } from '../../src/uapi/netlink.ts';
 import { ack, error, headerOf, rejection, type Script, settled } from '../support/fake-transport.ts';
+import { flow, numberOf, play, range, said } from '../support/played.ts';
 import { turns } from '../support/turns.ts';
-import { flow, numberOf, play, range, said } from './played.ts';
 
 /** Refuses the flows with these numbers. */
 function refusing(...refused: number[]): Script {

@@ -6,7 +6,7 @@ import type { Flow } from '../../src/ctnetlink/flow.ts';
 import { OverrunError } from '../../src/netlink/errors.ts';
 import { ENOENT, EPERM } from '../../src/uapi/errno.ts';
 import { ack, done, error, type FakeTransport, headerOf, rejection, type Script } from '../support/fake-transport.ts';
-import { flow, flowMessage, numberOf, play, range, said } from './played.ts';
+import { flow, flowMessage, numberOf, play, range, said } from '../support/played.ts';
 
 const RESET = 0x103;
 const ACK = 4;

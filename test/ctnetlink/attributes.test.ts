@@ -5,7 +5,7 @@ import { Flow } from '../../src/ctnetlink/flow.ts';
 import { slotOfId } from '../../src/ctnetlink/slots.ts';
 import * as attr from '../../src/uapi/libnetfilter_conntrack.ts';
 import * as cta from '../../src/uapi/nfnetlink_conntrack.ts';
-import { decode, encode, initOf, nested, propertyOf, SAMPLES, slotsOf } from './samples.ts';
+import { decode, encode, initOf, nested, propertyOf, SAMPLES, slotsOf } from '../support/samples.ts';
 
 /** The compiler keeps this complete: a property that is missing here, or that does not exist, does not compile. */
 const PROPERTIES: Record<PropertyPath, true> = {

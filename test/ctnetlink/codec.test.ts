@@ -9,7 +9,17 @@ import { NLA_F_NESTED } from '../../src/uapi/netlink.ts';
 import * as cta from '../../src/uapi/nfnetlink_conntrack.ts';
 import { concat, nlattr } from '../support/fake-transport.ts';
 import { Random, seedFromEnvironment } from '../support/random.ts';
-import { decode, encode, inNests, NESTS, nested, propertyOf, randomFlow, SAMPLES, slotsOf } from './samples.ts';
+import {
+  decode,
+  encode,
+  inNests,
+  NESTS,
+  nested,
+  propertyOf,
+  randomFlow,
+  SAMPLES,
+  slotsOf,
+} from '../support/samples.ts';
 
 const seed = seedFromEnvironment();
 

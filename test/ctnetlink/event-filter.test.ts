@@ -6,7 +6,7 @@ import type { Range, Ranges } from '../../src/ctnetlink/filter/ranges.ts';
 import { decodeFlow } from '../../src/ctnetlink/message.ts';
 import { BpfProgram } from '../../src/netlink/bpf.ts';
 import { viewOf } from '../../src/netlink/byteorder.ts';
-import { DESTROY, flow, flowMessage, NEW, UPDATE } from '../conntrack/played.ts';
+import { DESTROY, flow, flowMessage, NEW, UPDATE } from '../support/played.ts';
 import { Random, seedFromEnvironment } from '../support/random.ts';
 
 /** Whether the event passes the socket, and whether it is wanted. */

@@ -20,8 +20,8 @@ import * as cta from '../../src/uapi/nfnetlink_conntrack.ts';
 import { AF_INET, AF_INET6, AF_UNSPEC } from '../../src/uapi/socket.ts';
 import { concat, headerOf, int32, message, nlattr } from '../support/fake-transport.ts';
 import { Random, seedFromEnvironment } from '../support/random.ts';
-import { decodeAttributes, encodeExpectation, randomExpectation } from './expectations.ts';
-import { initOf, nested, propertyOf, SAMPLES } from './samples.ts';
+import { decodeAttributes, encodeExpectation, randomExpectation } from '../support/sample-expectations.ts';
+import { initOf, nested, propertyOf, SAMPLES } from '../support/samples.ts';
 
 const seed = seedFromEnvironment();
 

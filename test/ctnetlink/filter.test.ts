@@ -6,7 +6,7 @@ import { kernelSupport } from '../../src/ctnetlink/filter/support.ts';
 import { Flow } from '../../src/ctnetlink/flow.ts';
 import * as cta from '../../src/uapi/nfnetlink_conntrack.ts';
 import { Random, seedFromEnvironment } from '../support/random.ts';
-import { encode } from './samples.ts';
+import { encode } from '../support/samples.ts';
 
 const FLOW: FlowInit = {
   orig: { src: '10.0.0.1', dst: '10.0.0.2', proto: 'tcp', sport: 1000, dport: 80 },

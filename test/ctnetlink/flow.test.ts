@@ -4,7 +4,7 @@ import { ATTRIBUTES } from '../../src/ctnetlink/attributes/flow.ts';
 import type { FlowInit } from '../../src/ctnetlink/attributes/flow-properties.ts';
 import { Flow, flowFrom } from '../../src/ctnetlink/flow.ts';
 import { Random, seedFromEnvironment } from '../support/random.ts';
-import { encode, randomFlow, slotsOf } from './samples.ts';
+import { encode, randomFlow, slotsOf } from '../support/samples.ts';
 
 const seed = seedFromEnvironment();
 

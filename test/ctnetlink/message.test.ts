@@ -4,7 +4,7 @@ import { decodeFlow, eventTypeOf } from '../../src/ctnetlink/message.ts';
 import { viewOf } from '../../src/netlink/byteorder.ts';
 import { DecodeError } from '../../src/netlink/errors.ts';
 import { concat, message } from '../support/fake-transport.ts';
-import { nested } from './samples.ts';
+import { nested } from '../support/samples.ts';
 
 function decode(family: number, ...attributes: Uint8Array[]): Flow {
   const bytes = message(1, concat([family, 0, 0, 0], ...attributes));

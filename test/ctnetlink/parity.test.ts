@@ -27,11 +27,11 @@ import { completeFrom } from '../../src/ctnetlink/tuple.ts';
 import { HOST_LITTLE_ENDIAN, viewOf } from '../../src/netlink/byteorder.ts';
 import { Writer } from '../../src/netlink/writer.ts';
 import * as attr from '../../src/uapi/libnetfilter_conntrack.ts';
-import { type Attr, attrs, build, print } from '../oracle/oracle.ts';
 import { concat, message } from '../support/fake-transport.ts';
+import { type Attr, attrs, build, print } from '../support/oracle/oracle.ts';
 import { describeOracle } from '../support/oracle.ts';
 import { Random, seedFromEnvironment } from '../support/random.ts';
-import { encode, randomValue } from './samples.ts';
+import { encode, randomValue } from '../support/samples.ts';
 
 const seed = seedFromEnvironment();
 const OBJECTS = 5000;

@@ -21,7 +21,7 @@ import { viewOf } from '../../src/netlink/byteorder.ts';
 import type { Request } from '../../src/netlink/request.ts';
 import { Writer } from '../../src/netlink/writer.ts';
 import { concat, headerOf, nlattr } from '../support/fake-transport.ts';
-import { inNests, nested } from './samples.ts';
+import { inNests, nested } from '../support/samples.ts';
 
 interface Built {
   type: number;

@@ -14,7 +14,7 @@ import { buildCreate, buildDelete, buildGet, buildUpdate } from '../../src/ctnet
 import type { Request } from '../../src/netlink/request.ts';
 import { Writer } from '../../src/netlink/writer.ts';
 import { Random, seedFromEnvironment } from '../support/random.ts';
-import { randomValue, SAMPLES } from './samples.ts';
+import { randomValue, SAMPLES } from '../support/samples.ts';
 
 const seed = seedFromEnvironment();
 const FLOWS = new Tables({

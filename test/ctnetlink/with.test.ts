@@ -8,8 +8,8 @@ import type { FlowInit } from '../../src/ctnetlink/attributes/flow-properties.ts
 import { Expectation } from '../../src/ctnetlink/expectation.ts';
 import { Flow } from '../../src/ctnetlink/flow.ts';
 import { Random, seedFromEnvironment } from '../support/random.ts';
-import { randomExpectation } from './expectations.ts';
-import { decode, encode, nested, randomFlow, slotsOf } from './samples.ts';
+import { randomExpectation } from '../support/sample-expectations.ts';
+import { decode, encode, nested, randomFlow, slotsOf } from '../support/samples.ts';
 
 const seed = seedFromEnvironment();
 

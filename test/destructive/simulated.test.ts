@@ -3,11 +3,11 @@
  * empty the table.
  */
 import { expect } from 'chai';
-import { CALLS } from './calls.ts';
-import { CALLS_OF_C } from './calls-of-c.ts';
-import { Judge } from './judge.ts';
-import { FILTERS, KEYS, keyOf, packetsOf, RELEASES } from './table.ts';
-import { simulatedWorld } from './world.ts';
+import { CALLS } from '../support/destructive/calls.ts';
+import { CALLS_OF_C } from '../support/destructive/calls-of-c.ts';
+import { Judge } from '../support/destructive/judge.ts';
+import { FILTERS, KEYS, keyOf, packetsOf, RELEASES } from '../support/destructive/table.ts';
+import { simulatedWorld } from '../support/destructive/world.ts';
 
 describe('destructive calls on simulated kernels', () => {
   for (const release of RELEASES) {

@@ -7,8 +7,8 @@ import {
   formatExpectationJSON,
   formatFlowJSON,
 } from '../../src/format/index.ts';
+import { randomSample } from '../support/format/flows.ts';
 import { Random } from '../support/random.ts';
-import { randomSample } from './flows.ts';
 
 describe('format/json', () => {
   it('is one line that gives the flow back', () => {

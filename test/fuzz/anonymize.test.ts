@@ -8,10 +8,10 @@ import { messages } from '../../src/capture/messages.ts';
 import { decodeExpectation, decodeFlow } from '../../src/ctnetlink/message.ts';
 import { HOST_LITTLE_ENDIAN, viewOf } from '../../src/netlink/byteorder.ts';
 import { DecodeError, UnsupportedError } from '../../src/netlink/errors.ts';
-import { addressesIn, bytesOf, isPrefixMask, KEY, replacer } from '../anonymize/support.ts';
+import { addressesIn, bytesOf, isPrefixMask, KEY, replacer } from '../support/anonymize.ts';
+import { captureFiles, corpus } from '../support/fuzz/corpus.ts';
+import { Canvas } from '../support/fuzz/mutate.ts';
 import { Random, seedFromEnvironment } from '../support/random.ts';
-import { captureFiles, corpus } from './corpus.ts';
-import { Canvas } from './mutate.ts';
 
 const seed = seedFromEnvironment();
 const MUTATIONS = 50_000;

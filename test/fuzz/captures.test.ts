@@ -3,9 +3,9 @@ import { expect } from 'chai';
 import { readCapture } from '../../src/capture/capture.ts';
 import { DecodeError, UnsupportedError } from '../../src/netlink/errors.ts';
 import { replay } from '../../src/replay/replay.ts';
+import { captureFiles } from '../support/fuzz/corpus.ts';
+import { Canvas } from '../support/fuzz/mutate.ts';
 import { Random, seedFromEnvironment } from '../support/random.ts';
-import { captureFiles } from './corpus.ts';
-import { Canvas } from './mutate.ts';
 
 const seed = seedFromEnvironment();
 const MUTATIONS = 50_000;

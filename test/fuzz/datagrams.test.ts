@@ -6,11 +6,11 @@
  */
 import { expect } from 'chai';
 import { viewOf } from '../../src/netlink/byteorder.ts';
+import { checkMessages, consume, type Outcome, picture } from '../support/fuzz/consume.ts';
+import { capturedDatagrams, corpus } from '../support/fuzz/corpus.ts';
+import { Canvas } from '../support/fuzz/mutate.ts';
 import { Random, seedFromEnvironment } from '../support/random.ts';
 import { sized } from '../support/tier.ts';
-import { checkMessages, consume, type Outcome, picture } from './consume.ts';
-import { capturedDatagrams, corpus } from './corpus.ts';
-import { Canvas } from './mutate.ts';
 
 const seed = seedFromEnvironment();
 const MUTATIONS = Number(

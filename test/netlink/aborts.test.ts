@@ -2,8 +2,8 @@
 import vm from 'node:vm';
 import { expect } from 'chai';
 import { NetlinkSocket } from '../../src/netlink/socket.ts';
-import { flow, flowMessage, NEW, play } from '../conntrack/played.ts';
 import { ack, FakeTransport, headerOf, rejection, settled } from '../support/fake-transport.ts';
+import { flow, flowMessage, NEW, play } from '../support/played.ts';
 import { asked, type Write } from '../support/requests.ts';
 
 const REASON = new Error('the reason of the signal');

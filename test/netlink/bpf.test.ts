@@ -6,8 +6,8 @@ import { HOST_LITTLE_ENDIAN, viewOf } from '../../src/netlink/byteorder.ts';
 import { OverrunError, TransportError, UnsupportedError } from '../../src/netlink/errors.ts';
 import { filtering } from '../../src/netlink/filtering.ts';
 import * as bpf from '../../src/uapi/filter.ts';
-import { throughKernel } from '../oracle/bpf.ts';
 import { concat, FakeTransport, message, nlattr } from '../support/fake-transport.ts';
+import { throughKernel } from '../support/oracle/bpf.ts';
 import { describeOracle } from '../support/oracle.ts';
 import { Random, seedFromEnvironment } from '../support/random.ts';
 

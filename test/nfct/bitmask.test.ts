@@ -4,10 +4,10 @@
  */
 import { expect } from 'chai';
 import * as nfct from '../../src/nfct/index.ts';
-import { bitmask } from '../oracle/objects.ts';
+import { conntrack, memoryOf } from '../support/nfct/memory.ts';
+import { bitmask } from '../support/oracle/objects.ts';
 import { describeOracle } from '../support/oracle.ts';
 import { Random, seedFromEnvironment } from '../support/random.ts';
-import { conntrack, memoryOf } from './memory.ts';
 
 const { ATTR_CONNLABELS, ATTR_CONNLABELS_MASK, nfct_bitmask_new, nfct_bitmask_set_bit, nfct_bitmask_test_bit } = nfct;
 const seed = seedFromEnvironment();

@@ -10,14 +10,14 @@ import { decodeFlow } from '../../src/ctnetlink/message.ts';
 import { viewOf } from '../../src/netlink/byteorder.ts';
 import * as nfct from '../../src/nfct/index.ts';
 import { IPPROTO_ICMP, IPPROTO_TCP } from '../../src/uapi/in.ts';
-import { encode } from '../ctnetlink/samples.ts';
-import { cmp, cmpMessages } from '../oracle/objects.ts';
-import type { Attr } from '../oracle/oracle.ts';
 import { concat, message } from '../support/fake-transport.ts';
+import { ALL_IDS, conntrack, is, randomMemory } from '../support/nfct/memory.ts';
+import { randomObject, randomShape, type Setting, textOf, varied } from '../support/nfct/objects.ts';
+import { cmp, cmpMessages } from '../support/oracle/objects.ts';
+import type { Attr } from '../support/oracle/oracle.ts';
 import { describeOracle } from '../support/oracle.ts';
 import { Random, seedFromEnvironment } from '../support/random.ts';
-import { ALL_IDS, conntrack, is, randomMemory } from './memory.ts';
-import { randomObject, randomShape, type Setting, textOf, varied } from './objects.ts';
+import { encode } from '../support/samples.ts';
 
 const { NFCT_CMP_MASK, NFCT_CMP_ORIG, NFCT_CMP_REPL, NFCT_CMP_STRICT, nfct_cmp, nfct_compare } = nfct;
 

@@ -3,8 +3,8 @@ import { Flow } from '../../src/ctnetlink/flow.ts';
 import * as nfct from '../../src/nfct/index.ts';
 import { IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_UDP } from '../../src/uapi/in.ts';
 import { AF_INET, AF_INET6 } from '../../src/uapi/socket.ts';
+import { ALL_IDS, randomMemory, valueInC, type Width, widthOf } from '../support/nfct/memory.ts';
 import { Random, seedFromEnvironment } from '../support/random.ts';
-import { ALL_IDS, randomMemory, valueInC, type Width, widthOf } from './memory.ts';
 
 const { htonl, htons, nfct_get_attr, nfct_new, nfct_set_attr } = nfct;
 

@@ -10,11 +10,19 @@ import { Flow } from '../../src/ctnetlink/flow.ts';
 import * as nfct from '../../src/nfct/index.ts';
 import { IPPROTO_ICMP } from '../../src/uapi/in.ts';
 import { AF_INET } from '../../src/uapi/socket.ts';
-import { copy, copyAttr } from '../oracle/objects.ts';
+import { ALL_IDS, conntrack, is } from '../support/nfct/memory.ts';
+import {
+  builtFrom,
+  randomObject,
+  randomShape,
+  randomWhole,
+  type Setting,
+  setIn,
+  textOf,
+} from '../support/nfct/objects.ts';
+import { copy, copyAttr } from '../support/oracle/objects.ts';
 import { describeOracle } from '../support/oracle.ts';
 import { Random, seedFromEnvironment } from '../support/random.ts';
-import { ALL_IDS, conntrack, is } from './memory.ts';
-import { builtFrom, randomObject, randomShape, randomWhole, type Setting, setIn, textOf } from './objects.ts';
 
 const { NFCT_CP_ALL, NFCT_CP_META, NFCT_CP_ORIG, NFCT_CP_OVERRIDE, NFCT_CP_REPL, nfct_copy, nfct_copy_attr } = nfct;
 const COMBINATIONS = 16;

@@ -6,9 +6,9 @@ import { decodeFlow, eventTypeOf } from '../../src/ctnetlink/message.ts';
 import { viewOf } from '../../src/netlink/byteorder.ts';
 import { walkDatagram } from '../../src/netlink/nlmsg.ts';
 import { nfct_attr_is_set, nfct_get_attr } from '../../src/nfct/index.ts';
-import { attrs } from '../oracle/oracle.ts';
+import { ALL_IDS, hex, valueInC, widthOf } from '../support/nfct/memory.ts';
+import { attrs } from '../support/oracle/oracle.ts';
 import { describeOracle } from '../support/oracle.ts';
-import { ALL_IDS, hex, valueInC, widthOf } from './memory.ts';
 
 /** Every message about a flow that the kernel sent in a scenario. */
 function messagesOf(scenario: string): Uint8Array[] {

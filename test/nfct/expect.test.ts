@@ -21,12 +21,19 @@ import { buildExpectQuery } from '../../src/nfct/expect-query.ts';
 import { expectWireForm } from '../../src/nfct/expect-wire.ts';
 import * as nfct from '../../src/nfct/index.ts';
 import { AF_INET, AF_INET6 } from '../../src/uapi/socket.ts';
-import { attrsExpect, buildExpect, cmpExpect, type ExpectList, queryExpect, type Scalar } from '../oracle/expect.ts';
-import type { Attr } from '../oracle/oracle.ts';
 import { concat, message } from '../support/fake-transport.ts';
+import { conntrack, hex, is, memoryOf } from '../support/nfct/memory.ts';
+import {
+  attrsExpect,
+  buildExpect,
+  cmpExpect,
+  type ExpectList,
+  queryExpect,
+  type Scalar,
+} from '../support/oracle/expect.ts';
+import type { Attr } from '../support/oracle/oracle.ts';
 import { describeOracle } from '../support/oracle.ts';
 import { Random, seedFromEnvironment } from '../support/random.ts';
-import { conntrack, hex, is, memoryOf } from './memory.ts';
 
 const seed = seedFromEnvironment();
 const OBJECTS = 3000;

@@ -8,10 +8,10 @@ import { kindsOf } from '../../src/nfct/filter.ts';
 import { compileFilter } from '../../src/nfct/filter-program.ts';
 import * as nfct from '../../src/nfct/index.ts';
 import { IPPROTO_DCCP, IPPROTO_SCTP, IPPROTO_TCP, IPPROTO_UDP } from '../../src/uapi/in.ts';
-import { DESTROY, flow, flowMessage, NEW } from '../conntrack/played.ts';
-import { programs, type Step } from '../oracle/filter.ts';
 import { FakeTransport } from '../support/fake-transport.ts';
+import { programs, type Step } from '../support/oracle/filter.ts';
 import { describeOracle } from '../support/oracle.ts';
+import { DESTROY, flow, flowMessage, NEW } from '../support/played.ts';
 import { Random, seedFromEnvironment } from '../support/random.ts';
 
 const { NFCT_FILTER_L4PROTO: L4PROTO, NFCT_FILTER_L4PROTO_STATE: STATE, NFCT_FILTER_MARK: MARK } = nfct;

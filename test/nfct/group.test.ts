@@ -13,11 +13,11 @@ import { expect } from 'chai';
 import { UnsupportedError } from '../../src/netlink/errors.ts';
 import * as nfct from '../../src/nfct/index.ts';
 import { AF_INET, AF_INET6 } from '../../src/uapi/socket.ts';
-import { type GroupState, groups, isSetArray } from '../oracle/objects.ts';
+import { ALL_IDS, conntrack, hex, is, memoryOf, valueInC } from '../support/nfct/memory.ts';
+import { idsOf, randomObject, randomShape, type Shape, setIn, textOf } from '../support/nfct/objects.ts';
+import { type GroupState, groups, isSetArray } from '../support/oracle/objects.ts';
 import { describeOracle } from '../support/oracle.ts';
 import { Random, seedFromEnvironment } from '../support/random.ts';
-import { ALL_IDS, conntrack, hex, is, memoryOf, valueInC } from './memory.ts';
-import { idsOf, randomObject, randomShape, type Shape, setIn, textOf } from './objects.ts';
 
 const { nfct_attr_grp_is_set, nfct_attr_grp_unset, nfct_get_attr_grp, nfct_new, nfct_set_attr_grp } = nfct;
 const seed = seedFromEnvironment();

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import * as nfct from '../../src/nfct/index.ts';
-import { labelmap, labelsPath } from '../oracle/objects.ts';
+import { labelmap, labelsPath } from '../support/oracle/objects.ts';
 import { describeOracle } from '../support/oracle.ts';
 import { Random, seedFromEnvironment } from '../support/random.ts';
 

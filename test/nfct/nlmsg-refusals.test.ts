@@ -18,12 +18,21 @@ import {
   NLM_F_DUMP,
   NLM_F_REQUEST,
 } from '../../src/uapi/index.ts';
-import { encode } from '../ctnetlink/samples.ts';
 import { concat, message, nlattr } from '../support/fake-transport.ts';
+import { conntrack, hex, is } from '../support/nfct/memory.ts';
+import {
+  begin,
+  byHand,
+  filterOf,
+  messageOf,
+  randomAttributes,
+  randomUsed,
+  told,
+  UDP,
+} from '../support/nfct/messages.ts';
+import { randomShape, randomWhole } from '../support/nfct/objects.ts';
 import { Random, seedFromEnvironment } from '../support/random.ts';
-import { conntrack, hex, is } from './memory.ts';
-import { begin, byHand, filterOf, messageOf, randomAttributes, randomUsed, told, UDP } from './messages.ts';
-import { randomShape, randomWhole } from './objects.ts';
+import { encode } from '../support/samples.ts';
 
 const seed = seedFromEnvironment();
 

@@ -38,14 +38,14 @@ import {
   NLM_F_EXCL,
   NLM_F_REQUEST,
 } from '../../src/uapi/index.ts';
-import * as oracle from '../oracle/nlmsg.ts';
-import { build as buildOracle, query as queryOracle } from '../oracle/oracle.ts';
 import { nlattr } from '../support/fake-transport.ts';
+import { conntrack, hex, is } from '../support/nfct/memory.ts';
+import { byHand, filterOf, messageOf, randomAttributes, randomUsed, told } from '../support/nfct/messages.ts';
+import { randomShape, randomWhole, type Setting } from '../support/nfct/objects.ts';
+import * as oracle from '../support/oracle/nlmsg.ts';
+import { build as buildOracle, query as queryOracle } from '../support/oracle/oracle.ts';
 import { describeOracle } from '../support/oracle.ts';
 import { Random, seedFromEnvironment } from '../support/random.ts';
-import { conntrack, hex, is } from './memory.ts';
-import { byHand, filterOf, messageOf, randomAttributes, randomUsed, told } from './messages.ts';
-import { randomShape, randomWhole, type Setting } from './objects.ts';
 
 const seed = seedFromEnvironment();
 const OBJECTS = 3000;

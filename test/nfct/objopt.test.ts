@@ -14,12 +14,20 @@ import * as nfct from '../../src/nfct/index.ts';
 import { IPPROTO_GRE, IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_TCP } from '../../src/uapi/in.ts';
 import { IPS_DST_NAT_DONE, IPS_SRC_NAT_DONE } from '../../src/uapi/nf_conntrack_common.ts';
 import { AF_INET, AF_INET6 } from '../../src/uapi/socket.ts';
-import { getobjopt, state } from '../oracle/objects.ts';
-import type { Attr } from '../oracle/oracle.ts';
+import { conntrack, is } from '../support/nfct/memory.ts';
+import {
+  builtFrom,
+  randomObject,
+  randomShape,
+  randomWhole,
+  type Shape,
+  setIn,
+  textOf,
+} from '../support/nfct/objects.ts';
+import { getobjopt, state } from '../support/oracle/objects.ts';
+import type { Attr } from '../support/oracle/oracle.ts';
 import { describeOracle } from '../support/oracle.ts';
 import { Random, seedFromEnvironment } from '../support/random.ts';
-import { conntrack, is } from './memory.ts';
-import { builtFrom, randomObject, randomShape, randomWhole, type Shape, setIn, textOf } from './objects.ts';
 
 const { NFCT_SOPT_SETUP_ORIGINAL, NFCT_SOPT_SETUP_REPLY, nfct_getobjopt, nfct_new, nfct_setobjopt } = nfct;
 const seed = seedFromEnvironment();

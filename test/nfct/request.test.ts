@@ -17,10 +17,10 @@ import {
   IPPROTO_UDPLITE,
 } from '../../src/uapi/in.ts';
 import { AF_INET, AF_INET6, AF_UNSPEC } from '../../src/uapi/socket.ts';
-import { type Attr, type Query, query } from '../oracle/oracle.ts';
+import { conntrack, hex, is, randomMemory } from '../support/nfct/memory.ts';
+import { type Attr, type Query, query } from '../support/oracle/oracle.ts';
 import { describeOracle } from '../support/oracle.ts';
 import { Random, seedFromEnvironment } from '../support/random.ts';
-import { conntrack, hex, is, randomMemory } from './memory.ts';
 
 /** What a kernel of today understands; C sends the same to all. */
 const RELEASE = '6.18.0';

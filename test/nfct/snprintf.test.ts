@@ -2,9 +2,18 @@ import { expect } from 'chai';
 import { Flow } from '../../src/ctnetlink/flow.ts';
 import { LabelMap } from '../../src/format/labelmap.ts';
 import * as nfct from '../../src/nfct/index.ts';
-import { decode, expectedExpectations, randomMessage } from '../format/expectations.ts';
-import { expected, expectSame, FLAGS, inTimeZone, NOW, randomFlows, TYPES, withFile } from '../format/parity.ts';
-import { print } from '../oracle/oracle.ts';
+import { decode, expectedExpectations, randomMessage } from '../support/format/expectations.ts';
+import {
+  expected,
+  expectSame,
+  FLAGS,
+  inTimeZone,
+  NOW,
+  randomFlows,
+  TYPES,
+  withFile,
+} from '../support/format/parity.ts';
+import { print } from '../support/oracle/oracle.ts';
 import { describeOracle } from '../support/oracle.ts';
 import { Random } from '../support/random.ts';
 import { sized } from '../support/tier.ts';

@@ -5,8 +5,8 @@ import * as nfct from '../../src/nfct/index.ts';
 import { EAGAIN } from '../../src/uapi/errno.ts';
 import { IPPROTO_UDP } from '../../src/uapi/in.ts';
 import { AF_INET, AF_INET6 } from '../../src/uapi/socket.ts';
-import { type Verdict, verdicts } from '../oracle/oracle.ts';
 import { resetNamespace, until } from '../support/kernel.ts';
+import { type Verdict, verdicts } from '../support/oracle/oracle.ts';
 import { describeOracleAndKernel } from '../support/oracle.ts';
 import { turns } from '../support/turns.ts';
 

@@ -3,8 +3,8 @@ import { expect } from 'chai';
 import { Conntrack } from '../../src/index.ts';
 import { DecodeError, NetlinkError, UnsupportedError } from '../../src/netlink/errors.ts';
 import { replay } from '../../src/replay.ts';
+import { fixtureBytes, fixtureNames } from '../support/fixtures.ts';
 import { Random, seedFromEnvironment } from '../support/random.ts';
-import { fixtureBytes, fixtureNames } from '../transport/captures.ts';
 
 /** Reads a capture that may be anything, and opens it. Whatever else it throws fails the test. */
 function readAnything(file: Uint8Array): 'read' | 'refused' {

@@ -7,7 +7,7 @@ import { expect } from 'chai';
 import { formatFlow } from '../../src/format/plain.ts';
 import { type CompiledFilter, Conntrack, type Filter, type Flow } from '../../src/index.ts';
 import { ReplayError, readCapture, replay, writeCapture } from '../../src/replay.ts';
-import { CAPTURES, captureBytes } from '../capture/support.ts';
+import { CAPTURES, captureBytes } from '../support/captures.ts';
 import { rejection } from '../support/fake-transport.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));

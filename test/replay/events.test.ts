@@ -5,7 +5,7 @@ import { runtime } from '../../src/netlink/runtime.ts';
 import { Duplicates } from '../../src/replay/events.ts';
 import type { ReplayOptions } from '../../src/replay/options.ts';
 import { replay } from '../../src/replay.ts';
-import { CAPTURES, captureBytes } from '../capture/support.ts';
+import { CAPTURES, captureBytes } from '../support/captures.ts';
 import { Random, seedFromEnvironment } from '../support/random.ts';
 
 /** An event of a flow: what is equal about equal events, and whether it cannot come twice in a row. */

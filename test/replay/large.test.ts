@@ -11,8 +11,8 @@ import { replay } from '../../src/replay/replay.ts';
 import { NLM_F_CREATE, NLM_F_EXCL } from '../../src/uapi/netlink.ts';
 import { NFNLGRP_CONNTRACK_DESTROY, NFNLGRP_CONNTRACK_NEW } from '../../src/uapi/nfnetlink.ts';
 import { ack, done, message } from '../support/fake-transport.ts';
+import { started } from '../support/fixtures.ts';
 import { sized } from '../support/tier.ts';
-import { started } from '../transport/captures.ts';
 
 const MANY = sized({ quick: 6_000, landing: 60_000, soak: 60_000 });
 const TIME = 1_700_000_000_000_000_000n;

@@ -25,18 +25,8 @@ import {
   rejection,
   settled,
 } from '../support/fake-transport.ts';
+import { came, drain, fixtureBytes, fixturePath, overrun, pcap, release, sent, started } from '../support/fixtures.ts';
 import { asked } from '../support/requests.ts';
-import {
-  came,
-  drain,
-  fixtureBytes,
-  fixturePath,
-  overrun,
-  pcap,
-  release,
-  sent,
-  started,
-} from '../transport/captures.ts';
 
 /** A request of CTNETLINK, distinguished from others by its payload. */
 function ask(sequence: number, payload: number, type = 0x101): Uint8Array {

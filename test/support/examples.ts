@@ -9,7 +9,7 @@ interface Example {
   given?(ct: Conntrack): Promise<void>;
   /** What happens when it has printed its first line. */
   meanwhile?(ct: Conntrack): Promise<void>;
-  /** All of it, or what must be in it; as `steady` of examples.test.ts makes it. */
+  /** All of it, or what must be in it; as `steady` of examples.kernel.test.ts makes it. */
   prints: readonly string[] | RegExp;
   /** Its lines come from two sockets, or out of a hash table. */
   unordered?: boolean;

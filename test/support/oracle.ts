@@ -1,5 +1,5 @@
-import { oracleAvailable } from '../oracle/oracle.ts';
 import { describeKernel, describeUnless } from './kernel.ts';
+import { oracleAvailable } from './oracle/oracle.ts';
 
 /** A `describe` that asks the C library: only where it can be built, skipped as describeKernel says. */
 export function describeOracle(title: string, body: (this: Mocha.Suite) => void): void {

@@ -16,7 +16,7 @@ import { record } from '../../src/transport/record.ts';
 import { NLMSG_NOOP, NLMSG_OVERRUN } from '../../src/uapi/netlink.ts';
 import { NFNLGRP_CONNTRACK_NEW } from '../../src/uapi/nfnetlink.ts';
 import { datagram, FakeTransport, headerOf, message, rejection } from '../support/fake-transport.ts';
-import { fixtureBytes, fixturePath, started } from './captures.ts';
+import { fixtureBytes, fixturePath, started } from '../support/fixtures.ts';
 
 /** Milliseconds. */
 const HOUR = 3_600_000;

@@ -41,7 +41,9 @@ import { Readiness } from './readiness.ts';
 import { DATAGRAM_SIZE, ReceiveBuffers } from './receive-buffers.ts';
 import { kernelRelease } from './release.ts';
 
-/** A limit, not an allocation: 13,107 events (test/kernel/charges.test.ts), or the answers to as many requests. */
+/**
+ * A limit, not an allocation: 13,107 events (test/kernel/charges.kernel.test.ts), or the answers to as many requests.
+ */
 const DEFAULT_BUFFER = 8 * 1024 * 1024;
 /** The least that any datagram is charged: a struct sk_buff, and the least piece of memory. */
 const LEAST_CHARGE = 512;

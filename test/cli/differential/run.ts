@@ -1,5 +1,5 @@
 /** Runs each line of a topic with conntrack(8) and with ours, each in a namespace of its own. */
-import { ROOT } from '../support.ts';
+import { ROOT } from '../../support/command.ts';
 import { differences, differingLines } from './same.ts';
 import { Sandbox } from './sandbox.ts';
 import { type Topic, words } from './topic.ts';

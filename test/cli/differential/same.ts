@@ -2,7 +2,7 @@
  * What two outcomes must have in common: all but what ticks, what a namespace has of its own, and the order of its
  * hash.
  */
-import { OUR_NAME, THEIR_NAME } from '../support.ts';
+import { OUR_NAME, THEIR_NAME } from '../../support/command.ts';
 import type { Outcome } from './sandbox.ts';
 
 /** A line without numbers that tick, and those. */

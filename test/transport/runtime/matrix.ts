@@ -44,7 +44,7 @@ function extentOf(runtime: string, transport: TransportName, tier: Tier): Extent
 export function matrixOf(tier: Tier): readonly Combination[] {
   const allowed: readonly Combination[] = Object.entries(TRANSPORTS).flatMap(([runtime, transports]) =>
     transports.flatMap((transport) =>
-      // The addon refuses worker threads: see addon.test.ts.
+      // The addon refuses worker threads: see addon.kernel.test.ts.
       THREADS.slice(0, transport === 'addon' ? 1 : 2).map((thread) => ({
         runtime: runtime as RuntimeName,
         transport,
