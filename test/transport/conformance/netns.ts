@@ -116,12 +116,13 @@ export const NETNS: readonly Case[] = [
         sh('ip', 'netns', 'add', netns);
         await using other = await Conntrack.open({ transport: context.open, netns });
         assert.notEqual(other.netns?.inode, ct.netns?.inode);
-        const events = await ct.events();
         for await (const { mark } of ct.dump()) assert.deepEqual(await marksOf(ct), [mark]);
         assert.deepEqual([await marksOf(ct), await marksOf(other)], [[1], []]);
-        await ct.flushAll();
+        const events = await ct.events();
+        // A flow that is older than the first listener of all namespaces causes no events.
+        await ct.create(flow(2));
         const { value } = await events.next();
-        assert.equal(value?.type, 'destroy');
+        assert.equal(value?.type, 'new');
       });
     }),
   },
