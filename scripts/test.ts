@@ -20,6 +20,12 @@ const LONGEST = [
   'test/fuzz/datagrams.test.ts',
 ];
 
+/**
+ * These need the machine for themselves: the kernel has one flag for all network namespaces that says whether somebody
+ * listens to events.
+ */
+const ALONE = ['test/kernel/semantics-events.kernel.test.ts'];
+
 /** These `npm test` leaves to names of their own: test:matrix and test:differential. */
 const NOT_QUICK = LONGEST.slice(0, 2);
 
@@ -39,7 +45,8 @@ const folder = mkdtempSync(join(tmpdir(), 'ctnetlink-test-'));
 function partsOf(files: readonly string[]): string[][] {
   const folders = new Map<string, string[]>();
   for (const file of files)
-    if (!LONGEST.includes(file)) folders.set(dirname(file), [...(folders.get(dirname(file)) ?? []), file]);
+    if (!LONGEST.includes(file) && !ALONE.includes(file))
+      folders.set(dirname(file), [...(folders.get(dirname(file)) ?? []), file]);
   const parts = LONGEST.filter((file) => files.includes(file)).map((file) => [file]);
   for (const each of folders.values())
     for (let at = 0; at < each.length; at += TOGETHER) parts.push(each.slice(at, at + TOGETHER));
@@ -113,10 +120,11 @@ const files = readdirSync(join(ROOT, 'test'), { recursive: true, encoding: 'utf8
 
 const failures: string[] = [];
 const skips: string[] = [];
-const queue = partsOf(files).entries();
+const parts = partsOf(files);
+const queue = parts.entries();
 let passing = 0;
 
-async function lane(): Promise<void> {
+async function lane(queue: Iterable<[number: number, part: readonly string[]]>): Promise<void> {
   for (const [number, part] of queue) {
     const { code, stdout, stderr } = await run(part, number);
     process.stdout.write(stdout);
@@ -127,7 +135,8 @@ async function lane(): Promise<void> {
   }
 }
 
-await Promise.all(Array.from({ length: lanes }, lane));
+await Promise.all(Array.from({ length: lanes }, () => lane(queue)));
+for (const [index, file] of ALONE.entries()) await lane([[parts.length + index, [file]]]);
 process.stdout.write(`${slowest()}\n${passing} passing in ${files.length} files\n`);
 for (const failure of failures) process.stdout.write(`\n${failure}`);
 for (const skip of skips) process.stderr.write(`${skip}\n`);

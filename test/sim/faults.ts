@@ -53,8 +53,8 @@ export type FaultKind = keyof typeof KINDS;
 export const FAULT_KINDS = Object.keys(KINDS) as readonly FaultKind[];
 
 /**
- * Faults come in crowds: what lacks memory or descriptors once, lacks them again soon. One fault in CROWD starts a crowd
- * of LONGEST occasions at the most, in which faults are WORSE times as frequent.
+ * Faults come in crowds: what lacks memory or descriptors once, lacks them again soon. One fault in CROWD starts a
+ * crowd of LONGEST occasions at the most, in which faults are WORSE times as frequent.
  */
 const CROWD = 8;
 const LONGEST = 60;

@@ -156,7 +156,7 @@ export class NetlinkSocketModel {
   readonly #queue: Queued[] = [];
   #error = 0;
   #congested = false;
-  /** Who got ENOBUFS, and no EAGAIN since: a congested socket drops every answer until it was read empty. */
+  /** The reader that got ENOBUFS, and no EAGAIN since. A congested socket drops all answers until it was read empty. */
   #told: Reader | undefined;
   #largestRead = 0;
   #dump: RunningDump | undefined;
@@ -203,7 +203,7 @@ export class NetlinkSocketModel {
   send(bytes: Uint8Array, by: Reader, meanwhile: () => void = () => {}): void {
     this.sent++;
     if (!this.connected && this.#kernel.faults.happens('foreign flood')) this.#fill();
-    // The process may not yet have seen what a ring was told.
+    // The process may not yet have seen what a ring has reported.
     if (this.#congested && (this.#told === 'call' || this.#told === by))
       this.#kernel.report(`socket ${this.portid}: a request is sent, though the kernel will drop its answer`);
     const view = viewOf(bytes);

@@ -1,6 +1,6 @@
 /**
- * The order of answers on one socket. The kernel queues an answer before sendmsg returns, and the queue keeps its order.
- * So a request must have settled when the package has read the answer to a request that was sent after it.
+ * The order of answers on one socket. The kernel queues an answer before sendmsg returns, and the queue keeps its
+ * order. So a request must have settled when the package has read the answer to a request that was sent after it.
  */
 import { HOST_LITTLE_ENDIAN, viewOf } from '../../src/netlink/byteorder.ts';
 import { newNlmsghdr, readNlmsghdr } from '../../src/netlink/nlmsg.ts';

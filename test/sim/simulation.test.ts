@@ -14,7 +14,7 @@ import type { Sums } from './run.ts';
 import { simulate } from './simulation.ts';
 
 const { CTNETLINK_SEED, CTNETLINK_CALLS = '100' } = process.env;
-const { CTNETLINK_SEEDS = `${sized({ quick: 300, landing: 4_000, soak: 10_000 })}` } = process.env;
+const { CTNETLINK_SEEDS = `${sized({ quick: 300, landing: 10_000, soak: 10_000 })}` } = process.env;
 const RUN = fileURLToPath(new URL('run.ts', import.meta.url));
 /** Seeds of one process at most: rings are for the life of a process, so that it grows. */
 const CHUNK = 2500;
