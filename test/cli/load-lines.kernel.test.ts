@@ -36,6 +36,7 @@ describe('cli/load: lines', () => {
       [`${A} --replay-rel 6.1.0`, 'replay-release'],
       [`${A} --record ${folder}/x`, 'record'],
       [`-U --recor=${folder}/x -m 5 -p udp`, 'record'],
+      [`${A} --netns /run/netns/x`, 'netns'],
       ['-E --resync', 'resync'],
       ['-E --events-may-abort', 'events-may-abort'],
     ]) {
@@ -45,7 +46,15 @@ describe('cli/load: lines', () => {
     expect([stdout, status]).to.deep.equal(['', 2]);
     expect(stderr).to.match(new RegExp(`^${path}:3:\nctnetlink v[\\d.]+: .*the option \`--replay'.*\n`));
     const ofRun = OPTIONS.filter((row) => row.ofRun === true).map(({ long }) => long[0]);
-    expect(ofRun).to.deep.equal(['labelmap', 'replay', 'replay-release', 'record', 'resync', 'events-may-abort']);
+    expect(ofRun).to.deep.equal([
+      'labelmap',
+      'netns',
+      'replay',
+      'replay-release',
+      'record',
+      'resync',
+      'events-may-abort',
+    ]);
     for (const { long, ours, ofRun } of OPTIONS) if (ours === true) expect(ofRun, long[0]).to.equal(true);
   });
 

@@ -18,7 +18,7 @@ import { expect } from 'chai';
 import { formatIpv6 } from '../../src/ctnetlink/address.ts';
 import { ATTRIBUTES, type AttributeRow } from '../../src/ctnetlink/attributes/flow.ts';
 import type { FlowInit, TupleInit } from '../../src/ctnetlink/attributes/flow-properties.ts';
-import { KINDS, type SlotValue } from '../../src/ctnetlink/attributes/kinds.ts';
+import { KINDS, type KindName, type SlotValue } from '../../src/ctnetlink/attributes/kinds.ts';
 import { Flow } from '../../src/ctnetlink/flow.ts';
 import { decodeFlow } from '../../src/ctnetlink/message.ts';
 import { buildUpdate } from '../../src/ctnetlink/request/flow.ts';
@@ -47,12 +47,15 @@ const NOT_READ = new Set([
   attr.ATTR_CONNLABELS_MASK,
 ]);
 
+/** Bytes of a number in C, where it is not one. */
+const SIZES: Readonly<Partial<Record<KindName, number>>> = { be16: 2, be32: 4, u32: 4, be64: 8, status: 4, ipv4: 4 };
+
 /** A slot's value as C keeps it in memory. */
 function memory(row: AttributeRow, value: SlotValue): Uint8Array {
   if (value instanceof Uint8Array) return value;
   if (typeof value === 'string') return Buffer.from(`${value}\0`);
   const little = row.networkOrder === true ? false : HOST_LITTLE_ENDIAN;
-  const size = { u16: 2, u32: 4, status: 4, ipv4: 4, u64: 8 }[row.kind as string] ?? 1;
+  const size = SIZES[row.kind] ?? 1;
   const bytes = new Uint8Array(8);
   viewOf(bytes).setBigUint64(0, BigInt.asUintN(64, BigInt(value!)), little);
   return little ? bytes.slice(0, size) : bytes.slice(8 - size);
