@@ -1,23 +1,17 @@
 /** --replay and --record. Loaded where one of them is given. */
 import { readFileSync } from 'node:fs';
-import { NetlinkError } from '../../netlink/errors.ts';
 import type { TransportFactory } from '../../netlink/transport.ts';
 import { replay } from '../../replay/replay.ts';
 import { type Recorder, type RecordOptions, record } from '../../transport/record.ts';
 import { labelMapPath } from '../options/labels.ts';
 import type { Settings } from '../options/settings.ts';
-import { refuseSame } from './same-file.ts';
+import { named } from './named.ts';
+import { refuseSame, STANDARD } from './same-file.ts';
 
-/** The decoder's errors say which byte is wrong, not of what. */
 export function openCapture(path: string, release: string | undefined): TransportFactory {
-  try {
-    const capture = path === '-' ? new Uint8Array(readFileSync(0)) : path;
-    // The command is seldom written as it was when the capture was made, nor by the same program.
-    return replay(capture, { match: 'meaning', ...(release !== undefined && { release }) });
-  } catch (error) {
-    if (!(error instanceof NetlinkError)) throw error;
-    throw new NetlinkError(error.code, `${path}: ${error.message}`, { cause: error });
-  }
+  const capture = path === STANDARD ? new Uint8Array(readFileSync(0)) : path;
+  // The command is seldom written as it was when the capture was made, nor by the same program.
+  return named(path, () => replay(capture, { match: 'meaning', ...(release !== undefined && { release }) }));
 }
 
 /** @throws UsageError where the file is one that the command reads */

@@ -10,10 +10,10 @@ import { type Scan, scan } from '../../capture/scan.ts';
 import type { Skipped } from '../../capture/skipped.ts';
 import { memorySource } from '../../capture/source.ts';
 import { formatOfName, WRITERS, WRITTEN_FORMATS, type WrittenFormat } from '../../capture/writers.ts';
-import { NetlinkError } from '../../netlink/errors.ts';
 import { UsageError } from '../options/settings.ts';
 import type { ToolName } from '../options/tool-names.ts';
 import { complain } from '../output.ts';
+import { named } from './named.ts';
 import { refuseSame, STANDARD } from './same-file.ts';
 
 /** What is written at once. */
@@ -80,16 +80,6 @@ export async function convert({ from, to, format }: ConvertSettings, change = NO
     return 0;
   } finally {
     file?.close();
-  }
-}
-
-/** The decoder's errors say which byte is wrong, not of what. */
-function named<T>(path: string, run: () => T): T {
-  try {
-    return run();
-  } catch (error) {
-    if (!(error instanceof NetlinkError)) throw error;
-    throw new NetlinkError(error.code, `${path}: ${error.message}`, { cause: error });
   }
 }
 
