@@ -36,7 +36,7 @@ export function assertAtHome(): void {
 const LOST = 'this thread did not come back to its network namespace, so no socket is opened any more; end the process';
 
 /** One socket more: the first opens the namespace. @throws TransportError */
-export function enter(libc: Libc, namespace: Namespace): void {
+function enter(libc: Libc, namespace: Namespace): void {
   if (namespace.users === 0) {
     const fd = openNamespace(libc, namespace);
     try {
@@ -58,8 +58,18 @@ export function leave(libc: Libc, namespace: Namespace): void {
   namespace.fd = -1;
 }
 
-/** What opens a socket, in the namespace. @throws TransportError; then nothing is open */
+/** A socket more in the namespace, until `leave`. @throws TransportError; then nothing is open */
 export function openInside(libc: Libc, namespace: Namespace, open: () => number): number {
+  enter(libc, namespace);
+  try {
+    return openThere(libc, namespace, open);
+  } catch (error) {
+    leave(libc, namespace);
+    throw error;
+  }
+}
+
+function openThere(libc: Libc, namespace: Namespace, open: () => number): number {
   const home = openPath(libc, HOME);
   let fd: number;
   try {

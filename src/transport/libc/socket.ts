@@ -33,7 +33,7 @@ import { LostEvents } from './enobufs.ts';
 import { MOST as INBOX_BUFFERS, Inbox } from './io_uring/inbox.ts';
 import { checkPlatform, type Libc } from './libc.ts';
 import { allocateAll, Memory, SOCKADDR_NL_PID, SOCKADDR_NL_SIZE } from './memory.ts';
-import { assertAtHome, enter, leave, openInside } from './netns.ts';
+import { assertAtHome, leave, openInside } from './netns.ts';
 import { SocketOptions } from './options.ts';
 import { Outgoing } from './outgoing.ts';
 import { Pace } from './pace.ts';
@@ -98,7 +98,7 @@ export class LibcTransport implements Transport {
     this.#libc = libc;
     this.#reliable = reliable;
     this.#wantsInbox = receiveAhead;
-    this.#fd = netns === undefined ? open(libc) : openIn(libc, netns);
+    this.#fd = netns === undefined ? open(libc) : openInside(libc, netns, () => open(libc));
     this.netns = netns;
     let known: SocketOptions | undefined;
     let outgoing: Outgoing | undefined;
@@ -396,17 +396,6 @@ function open(libc: Libc): number {
       `${errnoName(errno)}: this kernel has no nfnetlink. Load its module (modprobe nfnetlink nf_conntrack_netlink), or build it in`,
       { cause: error },
     );
-  }
-}
-
-/** @throws TransportError */
-function openIn(libc: Libc, netns: Namespace): number {
-  enter(libc, netns);
-  try {
-    return openInside(libc, netns, () => open(libc));
-  } catch (error) {
-    leave(libc, netns);
-    throw error;
   }
 }
 
