@@ -27,6 +27,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   // A recorded request is found by what it asks.
   replay: ['uapi', 'netlink', 'nfnetlink', 'ctnetlink', 'capture'],
   format: ['uapi', 'netlink', 'nfnetlink', 'ctnetlink'],
+  testing: ['uapi', 'netlink', 'nfnetlink', 'ctnetlink'],
   conntrack: ['uapi', 'netlink', 'nfnetlink', 'ctnetlink', 'format', 'transport/open.ts'],
   nfct: ['uapi', 'netlink', 'nfnetlink', 'ctnetlink', 'format', 'transport/open.ts'],
   cli: [
@@ -53,6 +54,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'nfct',
     'transport',
     'replay',
+    'testing',
   ],
 };
 

@@ -1,11 +1,12 @@
 /** A simulated kernel: descriptors, sockets and rings of one process, its memory, and the clock. */
 import { HOST_LITTLE_ENDIAN } from '../../src/netlink/byteorder.ts';
+import { CtnetlinkModel, type ModelOptions } from '../../src/testing/model.ts';
 import { ENOBUFS } from '../../src/uapi/errno.ts';
 import { AF_NETLINK, MSG_TRUNC, POLLIN } from '../../src/uapi/socket.ts';
 import type { Random } from '../support/random.ts';
-import { CtnetlinkModel, type ModelOptions } from './ctnetlink.ts';
 import { EBADF } from './errno.ts';
 import { Faults } from './faults.ts';
+import { History } from './history.ts';
 import type { Loop } from './loop.ts';
 import { AddressSpace } from './memory.ts';
 import { NetlinkKernel, NetlinkSocketModel, type Reader } from './netlink-socket.ts';
@@ -58,6 +59,7 @@ export class Kernel {
   readonly faults: Faults;
   readonly space: AddressSpace;
   readonly model: CtnetlinkModel;
+  readonly history: History;
   readonly netlink: NetlinkKernel;
   readonly loop: Loop;
   /** By descriptor. */
@@ -79,6 +81,7 @@ export class Kernel {
     this.faults = new Faults(random, options.without);
     this.space = new AddressSpace((violation) => this.report(violation), 16 * random.below(256));
     this.model = new CtnetlinkModel(options);
+    this.history = new History(this.model);
     this.netlink = new NetlinkKernel(this.model, random, this.faults, (violation) => this.report(violation));
     this.ringsRefused = this.faults.happens('no io_uring');
   }

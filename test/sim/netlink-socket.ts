@@ -6,6 +6,7 @@
 import { BpfProgram } from '../../src/netlink/bpf.ts';
 import { HOST_LITTLE_ENDIAN, viewOf } from '../../src/netlink/byteorder.ts';
 import { align4, newNlmsghdr, readNlmsghdr, writeNlmsghdr } from '../../src/netlink/nlmsg.ts';
+import type { CtnetlinkModel, ModelDump, ModelEvent } from '../../src/testing/model.ts';
 import { EAGAIN, EBUSY, EINVAL, ENOBUFS, ENOMEM } from '../../src/uapi/errno.ts';
 import {
   NLM_F_ACK,
@@ -22,7 +23,6 @@ import {
 } from '../../src/uapi/netlink.ts';
 import { NFNLGRP_CONNTRACK_DESTROY } from '../../src/uapi/nfnetlink.ts';
 import type { Random } from '../support/random.ts';
-import type { CtnetlinkModel, ModelDump, ModelEvent } from './ctnetlink.ts';
 import type { Faults } from './faults.ts';
 
 const SKB = 256;

@@ -37,8 +37,8 @@ import {
 } from '../../src/uapi/libnetfilter_conntrack.ts';
 import { AF_INET, AF_UNSPEC } from '../../src/uapi/socket.ts';
 import type { Random } from '../support/random.ts';
-import type { Change } from './ctnetlink.ts';
 import type { Faults } from './faults.ts';
+import type { Change } from './history.ts';
 import type { Kernel } from './kernel.ts';
 import { NO_MEMORY } from './libc.ts';
 import type { Loop } from './loop.ts';
@@ -415,7 +415,7 @@ export class Program {
         ),
       (outcome) => {
         for (const [index, { mark }] of items.entries()) {
-          const executed = this.#kernel.model.executed.get(mark) ?? 0;
+          const executed = this.#kernel.history.executed.get(mark) ?? 0;
           if (executed > 1) return `${name}: an item was executed ${executed} times`;
           if ('error' in outcome) continue;
           if (failed.has(index) && executed > 0) return `${name}: an item failed and was executed`;
@@ -562,7 +562,7 @@ export class Program {
             announced.settled = true;
           }),
         (outcome, from, to, kernel) => {
-          const executed = marks.map((mark) => kernel.model.executed.get(mark) ?? 0);
+          const executed = marks.map((mark) => kernel.history.executed.get(mark) ?? 0);
           if (executed.some((times) => times > 1)) return 'an item was executed again';
           if (!('error' in outcome) && executed.includes(0)) return 'it resolved and was not executed';
           return judge(outcome, from, to, kernel);
@@ -815,7 +815,7 @@ export class Program {
     session: Session,
     controller: AbortController | undefined,
   ): string | undefined {
-    const executed = this.#kernel.model.executed.get(mark) ?? 0;
+    const executed = this.#kernel.history.executed.get(mark) ?? 0;
     if (executed > 1) return `it was executed ${executed} times`;
     if (!('error' in outcome)) return executed === 1 ? undefined : 'it resolved and was not executed';
     if (!(outcome.error instanceof KernelError)) return this.#judgeError(outcome.error, session, controller);
@@ -875,7 +875,7 @@ export class Program {
         return `the dump has ${key} ${times} times`;
     }
     if (!complete) return undefined;
-    for (const key of model.history.keys()) {
+    for (const key of this.#kernel.history.changes.keys()) {
       if (seen.has(key)) continue;
       const states = this.#states(key, from, to);
       const there = mark === undefined ? !states.includes(undefined) : states.every((state) => state === mark);
@@ -886,15 +886,15 @@ export class Program {
 
   /** What the flow was at `from` and each time that it changed until `to`: its marks. */
   #states(key: string, from: number, to: number): (number | undefined)[] {
-    return statesOf(this.#kernel.model.history.get(key), from, to);
+    return statesOf(this.#kernel.history.changes.get(key), from, to);
   }
 
   async #call<T>(name: string, start: () => Promise<T>, judge: Judge<T>): Promise<T | undefined> {
     this.calls++;
-    const { model } = this.#kernel;
+    const { history } = this.#kernel;
     const entry = { name, since: this.#loop.time };
     this.pending.add(entry);
-    const from = model.clock;
+    const from = history.clock;
     let outcome: Outcome<T>;
     try {
       outcome = { value: await start() };
@@ -902,7 +902,7 @@ export class Program {
       outcome = { error };
     }
     this.pending.delete(entry);
-    const wrong = judge(outcome, from, model.clock, this.#kernel);
+    const wrong = judge(outcome, from, history.clock, this.#kernel);
     if (wrong !== undefined) this.#kernel.report(`${name}: ${wrong}`);
     return 'error' in outcome ? undefined : outcome.value;
   }

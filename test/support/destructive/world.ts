@@ -1,9 +1,9 @@
 /** Where the matrix runs: a table that can be filled again, looked at, and asked as a kernel of some release. */
 import { Conntrack } from '../../../src/conntrack/conntrack.ts';
 import type { TransportFactory } from '../../../src/netlink/transport.ts';
+import { CtnetlinkModel } from '../../../src/testing/model.ts';
 import { type OpenOptions, openTransport } from '../../../src/transport/open.ts';
 import { NLM_F_ACK } from '../../../src/uapi/netlink.ts';
-import { CtnetlinkModel } from '../../sim/ctnetlink.ts';
 import { ack, done, error, FakeTransport } from '../fake-transport.ts';
 import { sysctl } from '../kernel.ts';
 import { Packets, prepareForPackets, type Side } from '../packets.ts';

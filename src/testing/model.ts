@@ -5,9 +5,9 @@
  * of expectations there are none.
  */
 
-import type { SlotValue } from '../../src/ctnetlink/attributes/kinds.ts';
-import { type Flow, flowCodec } from '../../src/ctnetlink/flow.ts';
-import { decodeFlow } from '../../src/ctnetlink/message.ts';
+import type { SlotValue } from '../ctnetlink/attributes/kinds.ts';
+import { type Flow, flowCodec } from '../ctnetlink/flow.ts';
+import { decodeFlow } from '../ctnetlink/message.ts';
 import {
   EVENT_TIME,
   FILTER_ORIG,
@@ -24,17 +24,15 @@ import {
   STATUS,
   STATUS_MASK,
   TIMEOUT,
-  type TupleSlots,
   ZONE,
-} from '../../src/ctnetlink/slots.ts';
-import { HOST_LITTLE_ENDIAN, viewOf } from '../../src/netlink/byteorder.ts';
-import { DecodeError } from '../../src/netlink/errors.ts';
-import { align4, newNlmsghdr, readNlmsghdr } from '../../src/netlink/nlmsg.ts';
-import { Writer } from '../../src/netlink/writer.ts';
-import { nfnlMessage, nfnlSubsystem, nfnlType } from '../../src/nfnetlink/nfgenmsg.ts';
-import { writeNfgenmsg } from '../../src/nfnetlink/request.ts';
-import { EBUSY, EEXIST, EINVAL, ENOENT, EOPNOTSUPP } from '../../src/uapi/errno.ts';
-import { IPPROTO_TCP, IPPROTO_UDP } from '../../src/uapi/in.ts';
+} from '../ctnetlink/slots.ts';
+import { HOST_LITTLE_ENDIAN, viewOf } from '../netlink/byteorder.ts';
+import { DecodeError } from '../netlink/errors.ts';
+import { align4, newNlmsghdr, readNlmsghdr } from '../netlink/nlmsg.ts';
+import { Writer } from '../netlink/writer.ts';
+import { nfnlMessage, nfnlSubsystem, nfnlType } from '../nfnetlink/nfgenmsg.ts';
+import { writeNfgenmsg } from '../nfnetlink/request.ts';
+import { EBUSY, EEXIST, EINVAL, ENOENT, EOPNOTSUPP } from '../uapi/errno.ts';
 import {
   NLM_F_CREATE,
   NLM_F_DUMP,
@@ -42,23 +40,18 @@ import {
   NLM_F_EXCL,
   NLM_F_MULTI,
   NLMSG_HDRLEN,
-} from '../../src/uapi/netlink.ts';
-import {
-  IPS_ASSURED,
-  IPS_CONFIRMED,
-  IPS_DYING,
-  IPS_EXPECTED,
-  IPS_SEEN_REPLY,
-} from '../../src/uapi/nf_conntrack_common.ts';
+} from '../uapi/netlink.ts';
+import { IPS_ASSURED, IPS_CONFIRMED, IPS_DYING, IPS_EXPECTED, IPS_SEEN_REPLY } from '../uapi/nf_conntrack_common.ts';
 import {
   NFNL_SUBSYS_CTNETLINK,
   NFNL_SUBSYS_CTNETLINK_EXP,
   NFNLGRP_CONNTRACK_DESTROY,
   NFNLGRP_CONNTRACK_NEW,
   NFNLGRP_CONNTRACK_UPDATE,
-} from '../../src/uapi/nfnetlink.ts';
-import * as cta from '../../src/uapi/nfnetlink_conntrack.ts';
-import { AF_UNSPEC } from '../../src/uapi/socket.ts';
+} from '../uapi/nfnetlink.ts';
+import * as cta from '../uapi/nfnetlink_conntrack.ts';
+import { AF_UNSPEC } from '../uapi/socket.ts';
+import { matcher } from './matcher.ts';
 import { keyOf, TupleTable } from './tuple-table.ts';
 
 const PACKETS = [ORIG_PACKETS, REPLY_PACKETS];
@@ -96,14 +89,6 @@ export interface ModelAnswer {
   readonly dump?: ModelDump;
 }
 
-/** What became of a flow. */
-export interface Change {
-  /** When, by the model's clock. */
-  readonly at: number;
-  /** Its mark since; undefined: it is gone. */
-  readonly mark: number | undefined;
-}
-
 interface Entry {
   readonly flow: Flow;
   readonly family: number;
@@ -124,12 +109,10 @@ export class CtnetlinkModel {
   event: (event: ModelEvent) => void = () => {};
   /** Whether anybody wants the events of this group: others are not written. */
   wanted: (group: number) => boolean = () => true;
-  /** Counts the changes of the table. */
-  clock = 0;
-  /** By original tuple and zone, everything that happened to it. */
-  readonly history = new Map<string, Change[]>();
-  /** How often a request with this mark has created or changed a flow. */
-  readonly executed = new Map<number, number>();
+  /** Takes each change of the table: the key of a flow, and its mark since, or undefined when it is gone. */
+  changed: (key: string, mark: number | undefined) => void = () => {};
+  /** Takes the mark that a request gave a flow. */
+  executed: (mark: number) => void = () => {};
   readonly #padding: Uint8Array | undefined;
   /** Thousands are the major number. */
   readonly #version: number;
@@ -409,14 +392,11 @@ export class CtnetlinkModel {
   }
 
   #note({ key }: Entry, mark: number | undefined): void {
-    const change = { at: ++this.clock, mark: mark === undefined ? undefined : mark >>> 0 };
-    const changes = this.history.get(key);
-    if (changes === undefined) this.history.set(key, [change]);
-    else changes.push(change);
+    this.changed(key, mark === undefined ? undefined : mark >>> 0);
   }
 
   #count(mark: SlotValue): void {
-    if (typeof mark === 'number' && mark !== 0) this.executed.set(mark >>> 0, (this.executed.get(mark >>> 0) ?? 0) + 1);
+    if (typeof mark === 'number' && mark !== 0) this.executed(mark >>> 0);
   }
 
   #announce(entry: Entry, group: number, portid: number): void {
@@ -484,52 +464,4 @@ function clearTuples(slots: SlotValue[]): void {
 function zero(entry: Entry): void {
   for (const slot of [...PACKETS, ...BYTES]) entry.flow.slots[slot] = 0;
   entry.encoded = undefined;
-}
-
-/** Whether a dump or a flush concerns an entry. */
-function matcher(asked: Flow, family: number): (entry: Entry) => boolean {
-  const wanted = asked.slots.slice();
-  const mark = wanted[MARK] as number | undefined;
-  const markMask = (wanted[MARK_MASK] as number | undefined) ?? -1;
-  const status = wanted[STATUS] as number | undefined;
-  const statusMask = (wanted[STATUS_MASK] as number | undefined) ?? status ?? 0;
-  const zone = wanted[ZONE];
-  const tuples = [
-    [ORIG, wanted[FILTER_ORIG] as number | undefined],
-    [REPLY, wanted[FILTER_REPLY] as number | undefined],
-  ] as const;
-  return ({ flow, family: own }) => {
-    const { slots } = flow;
-    if (family !== AF_UNSPEC && own !== family) return false;
-    if (mark !== undefined && ((slots[MARK] as number) & markMask) !== mark) return false;
-    if (status !== undefined && ((slots[STATUS] as number) & statusMask) !== status) return false;
-    if (zone !== undefined && (slots[ZONE] ?? slots[ORIG.zone] ?? slots[REPLY.zone] ?? 0) !== zone) return false;
-    for (const [tuple, flags] of tuples)
-      if (flags !== undefined && !tupleMatches(slots, wanted, tuple, flags)) return false;
-    return true;
-  };
-}
-
-function tupleMatches(
-  slots: readonly SlotValue[],
-  wanted: readonly SlotValue[],
-  tuple: TupleSlots,
-  flags: number,
-): boolean {
-  const compared: number[] = [];
-  // Of IPv6 addresses the kernel keeps those that differ; nobody sends them.
-  if ((flags & cta.CTA_FILTER_F_CTA_IP_SRC) !== 0) compared.push(tuple.src4);
-  if ((flags & cta.CTA_FILTER_F_CTA_IP_DST) !== 0) compared.push(tuple.dst4);
-  if ((flags & cta.CTA_FILTER_F_CTA_PROTO_NUM) !== 0) compared.push(tuple.proto);
-  if ((flags & (cta.CTA_FILTER_F_CTA_PROTO_ICMP_TYPE | cta.CTA_FILTER_F_CTA_PROTO_ICMPV6_TYPE)) !== 0)
-    compared.push(tuple.icmpType);
-  if ((flags & (cta.CTA_FILTER_F_CTA_PROTO_ICMP_CODE | cta.CTA_FILTER_F_CTA_PROTO_ICMPV6_CODE)) !== 0)
-    compared.push(tuple.icmpCode);
-  if ((flags & (cta.CTA_FILTER_F_CTA_PROTO_ICMP_ID | cta.CTA_FILTER_F_CTA_PROTO_ICMPV6_ID)) !== 0)
-    compared.push(tuple.icmpId);
-  if (slots[tuple.proto] === IPPROTO_TCP || slots[tuple.proto] === IPPROTO_UDP) {
-    if ((flags & cta.CTA_FILTER_F_CTA_PROTO_SRC_PORT) !== 0) compared.push(tuple.sport);
-    if ((flags & cta.CTA_FILTER_F_CTA_PROTO_DST_PORT) !== 0) compared.push(tuple.dport);
-  }
-  return compared.every((slot) => slots[slot] === wanted[slot]);
 }

@@ -2,8 +2,8 @@
  * The hash table of nf_conntrack_core.c: each flow is in it by both of its tuples, and each tuple in the zone of its
  * direction. What is looked up is found by either.
  */
-import type { SlotValue } from '../../src/ctnetlink/attributes/kinds.ts';
-import { ORIG, REPLY, type TupleSlots, ZONE } from '../../src/ctnetlink/slots.ts';
+import type { SlotValue } from '../ctnetlink/attributes/kinds.ts';
+import { ORIG, REPLY, type TupleSlots, ZONE } from '../ctnetlink/slots.ts';
 
 type Slots = readonly SlotValue[];
 /** Of the original direction, and of the reply. */

@@ -1,0 +1,2 @@
+/** The model of ctnetlink that the simulated kernel of the tests has. */
+export { CtnetlinkModel } from './model.ts';
