@@ -15,6 +15,7 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** The longest first, each alone, so that no processor waits for one of them at the end. */
 const LONGEST = [
   'test/transport/runtimes.kernel.test.ts',
+  'test/transport/runtimes-refused.kernel.test.ts',
   'test/cli/differential.kernel.test.ts',
   'test/sim/simulation.test.ts',
   'test/fuzz/datagrams.test.ts',
@@ -27,7 +28,7 @@ const LONGEST = [
 const ALONE = ['test/kernel/semantics-events.kernel.test.ts'];
 
 /** These `npm test` leaves to names of their own: test:matrix and test:differential. */
-const NOT_QUICK = LONGEST.slice(0, 2);
+const NOT_QUICK = LONGEST.slice(0, 3);
 
 /** Files of one mocha: its start takes as long as a small file. */
 const TOGETHER = 20;

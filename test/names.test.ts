@@ -10,13 +10,13 @@ const FOLDER = fileURLToPath(new URL('.', import.meta.url));
 const SUITES = /^(cli\/(differential|requests)|journeys|sim|transport\/(conformance|runtime))\//;
 
 const files = readdirSync(FOLDER, { recursive: true, encoding: 'utf8' })
-  .filter((file) => /\.ts$/.test(file) && !/(^|\/)(build|\.snippets-\d+|\.command-\d+)\//.test(file))
+  .filter((file) => /\.ts$/.test(file) && !/(^|\/)(build[^/]*|\.snippets-\d+|\.command-\d+)\//.test(file))
   .sort();
 
 describe('names of test files', () => {
   it('end in .kernel.test.ts exactly where a suite needs the kernel', () => {
     const tests = files.filter((file) => file.endsWith('.test.ts'));
-    const needing = tests.filter((file) => /\bdescribeKernel\(/.test(readFileSync(join(FOLDER, file), 'utf8')));
+    const needing = tests.filter((file) => /\bdescribe(Kernel|Matrix)\(/.test(readFileSync(join(FOLDER, file), 'utf8')));
     // This file has the word in a pattern.
     expect(needing.filter((file) => file !== 'names.test.ts')).to.deep.equal(
       tests.filter((file) => file.endsWith('.kernel.test.ts')),

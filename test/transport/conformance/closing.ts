@@ -6,7 +6,7 @@ import { NetlinkSocket } from '../../../src/netlink/socket.ts';
 import { NFNLGRP_CONNTRACK_NEW } from '../../../src/uapi/nfnetlink.ts';
 import { until } from '../../support/kernel.ts';
 import { turns } from '../../support/turns.ts';
-import type { Case } from './case.ts';
+import type { Case, Context } from './case.ts';
 import { fill, flow } from './flows.ts';
 import { Program, program } from './program.ts';
 import { leavesNothing, portids, withConntrack, withSocket } from './sockets.ts';
@@ -16,6 +16,47 @@ async function eventsOf(ct: Conntrack, init: FlowInit): Promise<Events<FlowEvent
   const events = await ct.events();
   await ct.create(init);
   return events;
+}
+
+/** @param times a multiple of four: one of each way to close */
+async function closeAmongEvents(context: Context, times: number): Promise<void> {
+  const load = new Program(
+    context,
+    `const ct = await Conntrack.open(options);
+    await ct.create(flow(2));
+    console.log('loading');
+    for (;;) {
+      await ct.create(flow(1));
+      await ct.delete(flow(1));
+    }`,
+    { limit: 600_000 },
+  );
+  try {
+    // Its socket is one of those that were there before.
+    await until(() => load.stdout !== '', { what: 'the load' });
+    // What a runtime opens for its first child process stays.
+    await program(context, '');
+    await leavesNothing(async () => {
+      let read = 0;
+      for (let n = 0; n < times; n++) {
+        const ct = await Conntrack.open({ transport: context.open });
+        const events = await ct.events();
+        // Closed at once, with something to read, while it is read, and from inside of the loop.
+        if (n % 4 === 1) await ct.stats();
+        if (n % 4 === 2) void events.next();
+        if (n % 4 === 3)
+          for await (const _event of events) {
+            read++;
+            break;
+          }
+        await ct.close();
+      }
+      assert.equal(read, times / 4);
+    });
+  } finally {
+    load.child.kill('SIGKILL');
+    await load.ended;
+  }
 }
 
 export const CLOSING: readonly Case[] = [
@@ -121,47 +162,15 @@ export const CLOSING: readonly Case[] = [
     },
   },
   {
-    name: '300 times open and close while events come leave nothing behind',
+    name: '40 times open and close while events come leave nothing behind',
     extent: 'whole',
     needs: ['events', 'losses'],
-    run: async (context) => {
-      const load = new Program(
-        context,
-        `const ct = await Conntrack.open(options);
-        await ct.create(flow(2));
-        console.log('loading');
-        for (;;) {
-          await ct.create(flow(1));
-          await ct.delete(flow(1));
-        }`,
-        { limit: 600_000 },
-      );
-      try {
-        // Its socket is one of those that were there before.
-        await until(() => load.stdout !== '', { what: 'the load' });
-        // What a runtime opens for its first child process stays.
-        await program(context, '');
-        await leavesNothing(async () => {
-          let read = 0;
-          for (let n = 0; n < 300; n++) {
-            const ct = await Conntrack.open({ transport: context.open });
-            const events = await ct.events();
-            // Closed at once, with something to read, while it is read, and from inside of the loop.
-            if (n % 4 === 1) await ct.stats();
-            if (n % 4 === 2) void events.next();
-            if (n % 4 === 3)
-              for await (const _event of events) {
-                read++;
-                break;
-              }
-            await ct.close();
-          }
-          assert.equal(read, 75);
-        });
-      } finally {
-        load.child.kill('SIGKILL');
-        await load.ended;
-      }
-    },
+    run: (context) => closeAmongEvents(context, 40),
+  },
+  {
+    name: '300 times open and close while events come leave nothing behind',
+    extent: 'long',
+    needs: ['events', 'losses'],
+    run: (context) => closeAmongEvents(context, 300),
   },
 ];
