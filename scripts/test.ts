@@ -27,8 +27,12 @@ const LONGEST = [
  */
 const ALONE = ['test/kernel/semantics-events.kernel.test.ts'];
 
-/** These `npm test` leaves to names of their own: test:matrix and test:differential. */
-const NOT_QUICK = LONGEST.slice(0, 3);
+/** These `npm test` leaves to names of their own: test:matrix and test:differential (package.json). */
+const NOT_QUICK = [
+  ...LONGEST.filter((file) => /runtimes|differential/.test(file)),
+  'test/transport/permissions.kernel.test.ts',
+  'test/cli/requests.kernel.test.ts',
+];
 
 /** Files of one mocha: its start takes as long as a small file. */
 const TOGETHER = 20;

@@ -16,7 +16,9 @@ const files = readdirSync(FOLDER, { recursive: true, encoding: 'utf8' })
 describe('names of test files', () => {
   it('end in .kernel.test.ts exactly where a suite needs the kernel', () => {
     const tests = files.filter((file) => file.endsWith('.test.ts'));
-    const needing = tests.filter((file) => /\bdescribe(Kernel|Matrix)\(/.test(readFileSync(join(FOLDER, file), 'utf8')));
+    const needing = tests.filter((file) =>
+      /\bdescribe(Kernel|Matrix)\(/.test(readFileSync(join(FOLDER, file), 'utf8')),
+    );
     // This file has the word in a pattern.
     expect(needing.filter((file) => file !== 'names.test.ts')).to.deep.equal(
       tests.filter((file) => file.endsWith('.kernel.test.ts')),

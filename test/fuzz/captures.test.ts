@@ -6,9 +6,10 @@ import { replay } from '../../src/replay/replay.ts';
 import { captureFiles } from '../support/fuzz/corpus.ts';
 import { Canvas } from '../support/fuzz/mutate.ts';
 import { Random, seedFromEnvironment } from '../support/random.ts';
+import { sized } from '../support/tier.ts';
 
 const seed = seedFromEnvironment();
-const MUTATIONS = 50_000;
+const MUTATIONS = sized({ quick: 15_000, landing: 50_000, soak: 300_000 });
 
 describe('fuzz: captures', () => {
   const { stackTraceLimit } = Error;

@@ -14,7 +14,7 @@ import { sized } from '../support/tier.ts';
 
 const seed = seedFromEnvironment();
 const MUTATIONS = Number(
-  process.env.CTNETLINK_MUTATIONS ?? sized({ quick: 40_000, landing: 300_000, soak: 1_000_000 }),
+  process.env.CTNETLINK_MUTATIONS ?? sized({ quick: 15_000, landing: 300_000, soak: 1_000_000 }),
 );
 /** Of so many mutated datagrams one is looked at twice, in all that can be seen of it. */
 const CLOSE_LOOK = 50;

@@ -5,6 +5,7 @@ import { DecodeError, NetlinkError, UnsupportedError } from '../../src/netlink/e
 import { replay } from '../../src/replay.ts';
 import { fixtureBytes, fixtureNames } from '../support/fixtures.ts';
 import { Random, seedFromEnvironment } from '../support/random.ts';
+import { sized } from '../support/tier.ts';
 
 /** Reads a capture that may be anything, and opens it. Whatever else it throws fails the test. */
 function readAnything(file: Uint8Array): 'read' | 'refused' {
@@ -29,7 +30,7 @@ describe('replay: of any bytes', () => {
   it('mutations are read or refused', () => {
     const random = new Random(seedFromEnvironment());
     const results = { read: 0, refused: 0 };
-    for (let round = 0; round < 3000; round++) {
+    for (let round = 0; round < sized({ quick: 1000, landing: 3000, soak: 20_000 }); round++) {
       const file = new Uint8Array(fixtureBytes(random.pick(fixtureNames)));
       for (let n = random.between(1, 8); n > 0; n--) file[random.below(file.length)] = random.below(256);
       results[readAnything(file)]++;
@@ -41,7 +42,7 @@ describe('replay: of any bytes', () => {
 
   it('mutations that are read are dumped to flows or an error of ours, and never wait for ever', async () => {
     const random = new Random(seedFromEnvironment());
-    for (let round = 0; round < 500; round++) {
+    for (let round = 0; round < sized({ quick: 200, landing: 500, soak: 5000 }); round++) {
       const file = new Uint8Array(fixtureBytes('mixed'));
       // Behind the request, so that there is an answer to it.
       for (let n = random.between(1, 8); n > 0; n--) file[random.between(150, file.length - 1)] = random.below(256);

@@ -17,12 +17,15 @@ import { align4 } from '../../src/netlink/nlmsg.ts';
 import { ReplayError, record, replay } from '../../src/replay.ts';
 import { describeKernel } from '../support/kernel.ts';
 import { Random, seedFromEnvironment } from '../support/random.ts';
+import { sized } from '../support/tier.ts';
 
 /** linux/netlink.h */
 const NETLINK_ROUTE = 0;
 
-const PROGRAMS = 12;
+const PROGRAMS = sized({ quick: 4, landing: 12, soak: 60 });
 const FLOWS = 6;
+/** Bytes between two cuts of a short capture. */
+const APART = sized({ quick: 5, landing: 1, soak: 1 });
 
 const flow = (n: number): FlowInit & { orig: object } => ({
   orig: {
@@ -268,8 +271,8 @@ function countsHoles({ call }: Step): boolean {
 
 const FILE_HEADER = 24;
 
-/** Where a capture is cut: every byte of a short one, some of the others. */
+/** Where a capture is cut: all along a short one, some places of the others. */
 function cuts(random: Random, every: boolean, length: number): Iterable<number> {
   if (!every) return Array.from({ length: 25 }, () => random.between(FILE_HEADER, length));
-  return Array.from({ length: length - FILE_HEADER }, (_, at) => FILE_HEADER + at);
+  return Array.from({ length: Math.ceil((length - FILE_HEADER) / APART) }, (_, at) => FILE_HEADER + at * APART);
 }
