@@ -4,7 +4,7 @@
  */
 import { LATEST_TIME } from '../capture/capture.ts';
 import type { CapturedDatagram } from '../capture/datagram.ts';
-import { isListensNote, lossOf, overrunNote, releaseOf } from '../capture/notes.ts';
+import { isListensNote, lossOf, nsidOf, overrunNote, releaseOf } from '../capture/notes.ts';
 import { HOST_LITTLE_ENDIAN, viewOf } from '../netlink/byteorder.ts';
 import { DecodeError } from '../netlink/errors.ts';
 import { nlattrLength } from '../netlink/nlattr.ts';
@@ -259,5 +259,5 @@ function isPrefixMask(mask: Uint8Array): boolean {
 }
 
 function isNote(message: Uint8Array): boolean {
-  return isListensNote(message) || isOnlyRelease(releaseOf(message));
+  return isListensNote(message) || nsidOf(message) !== undefined || isOnlyRelease(releaseOf(message));
 }

@@ -1,10 +1,12 @@
 /**
  * Two control messages of netlink say in a capture what its format has no field for: NLMSG_NOOP with "release=..." says
- * which kernel was recorded, and with "listens" that its socket joined a group; NLMSG_OVERRUN is where messages were
- * lost, with "lost=..." where their number is known.
+ * which kernel was recorded, with "listens" that its socket joined a group, and with "nsid=..." the network
+ * namespace of the rest of the datagram; NLMSG_OVERRUN is where messages were lost, with "lost=..." where their number is
+ * known.
  */
 import { HOST_LITTLE_ENDIAN, viewOf } from '../netlink/byteorder.ts';
 import { checkInteger, checkString } from '../netlink/check.ts';
+import { align4 } from '../netlink/nlmsg.ts';
 import { Writer } from '../netlink/writer.ts';
 import { NLMSG_HDRLEN, NLMSG_NOOP, NLMSG_OVERRUN } from '../uapi/netlink.ts';
 import type { CapturedDatagram } from './datagram.ts';
@@ -12,6 +14,7 @@ import type { CapturedDatagram } from './datagram.ts';
 const RELEASE = 'release=';
 const LOST = 'lost=';
 const LISTENS = 'listens';
+const NSID = 'nsid=';
 
 /**
  * A datagram for a capture that says which kernel it was recorded on: the first one. What a program sends depends on
@@ -45,6 +48,22 @@ export function listensNote(): CapturedDatagram {
 /** Whether this datagram is such a note. */
 export function isListensNote(datagram: Uint8Array): boolean {
   return textOf(datagram, NLMSG_NOOP) === LISTENS;
+}
+
+/** A datagram behind a note with the id of its network namespace. */
+export function withNsid(datagram: Uint8Array, nsid: number): Uint8Array {
+  const first = note(NLMSG_NOOP, NSID + nsid);
+  const at = align4(first.length);
+  const both = new Uint8Array(at + datagram.length);
+  both.set(first);
+  both.set(datagram, at);
+  return both;
+}
+
+/** The id of the network namespace of the rest of the datagram, when this message is such a note. */
+export function nsidOf(message: Uint8Array): number | undefined {
+  const text = textOf(message, NLMSG_NOOP);
+  return text !== undefined && /^nsid=\d{1,10}$/.test(text) ? Number(text.slice(NSID.length)) : undefined;
 }
 
 /** The kernel's release, when this datagram is such a note. */

@@ -24,6 +24,14 @@ export interface EventSocketOptions {
    * the addon. Default: what Conntrack.open was given, else false.
    */
   receiveAhead?: boolean;
+  /**
+   * Events of other network namespaces arrive too, each with an `nsid` (NETLINK_LISTEN_ALL_NSID, Linux 4.2). Two kinds
+   * of namespaces stay silent: those without an id in the namespace of the socket (`ip netns set NAME auto` gives one;
+   * so does a veth pair between both), and those whose user namespace does not grant CAP_NET_BROADCAST to this process.
+   * UnsupportedError over the addon and other transports that cannot do it. Default: what Conntrack.open was given, else
+   * false.
+   */
+  allNamespaces?: boolean;
   /** Closes the stream; iteration rejects with its reason. */
   signal?: AbortSignal;
 }
@@ -32,6 +40,7 @@ export const EVENT_SOCKET_OPTIONS: Checks<EventSocketOptions> = {
   receiveBuffer: checkReceiveBuffer,
   reliable: checkBoolean,
   receiveAhead: checkBoolean,
+  allNamespaces: checkBoolean,
   signal: checkSignal,
 };
 
@@ -56,10 +65,18 @@ export class EventSockets {
       receiveBuffer = this.#options.receiveBuffer,
       reliable = this.#options.reliable,
       receiveAhead = this.#options.receiveAhead,
+      allNamespaces = this.#options.allNamespaces,
     } = options;
     signal?.throwIfAborted();
     this.#lease.assertOpen();
-    const transport = await openTransport({ ...this.#options, receiveBuffer, reliable, receiveAhead, events: true });
+    const transport = await openTransport({
+      ...this.#options,
+      receiveBuffer,
+      reliable,
+      receiveAhead,
+      allNamespaces,
+      events: true,
+    });
     const queue = new EventQueue(transport, source, signal);
     if (signal?.aborted === true || this.#lease.closed) {
       // While the socket was being opened.

@@ -22,6 +22,9 @@ export interface OverrunEvent {
   lost: number | undefined;
 }
 
+/** Of what was read last. */
+export type Circumstances = Pick<NetlinkSocket, 'time' | 'nsid'>;
+
 /** What is listened to. */
 export interface EventSource<E> {
   /** NFNLGRP_* */
@@ -29,9 +32,10 @@ export interface EventSource<E> {
   /** A socket filter for a transport that has such: lets through all that `take` wants. */
   readonly program?: Uint8Array;
   /**
-   * What happened, or undefined when it is not wanted. @param time when it was captured, in nanoseconds since the epoch
+   * What happened, or undefined when it is not wanted.
+   * @param socket says when it was captured, in nanoseconds since the epoch, and in which network namespace it happened
    */
-  take(header: nlmsghdr, view: DataView, offset: number, end: number, time: bigint | undefined): E | undefined;
+  take(header: nlmsghdr, view: DataView, offset: number, end: number, socket: Circumstances): E | undefined;
 }
 
 /** A check for an array of these types of events. */
@@ -113,7 +117,7 @@ export class EventQueue<E> implements EventSink {
   }
 
   message(header: nlmsghdr, view: DataView, offset: number, end: number): void {
-    const event = this.#source.take(header, view, offset, end, this.#socket.time);
+    const event = this.#source.take(header, view, offset, end, this.#socket);
     if (event !== undefined) this.#push(event);
   }
 

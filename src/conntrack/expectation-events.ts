@@ -23,18 +23,19 @@ const EVENT_OPTIONS: Checks<ExpectationEventOptions> = { ...EVENT_SOCKET_OPTIONS
 /** @throws TypeError, RangeError naming the option */
 export function expectationEvents(options: ExpectationEventOptions): EventSource<ExpectationEvent> {
   checkOptions(options, EVENT_OPTIONS);
-  const { types = ['new', 'destroy'] } = options;
+  const { types = ['new', 'destroy'], allNamespaces = false } = options;
   return {
     groups: types.map((type) => GROUPS[type]),
-    take(header, view, offset, end, time) {
+    take(header, view, offset, end, { time, nsid }) {
       const type = expectationEventTypeOf(header);
       if (type !== 'new' && type !== 'destroy') return undefined;
-      return {
+      const event = {
         type,
         expectation: decodeExpectation(view, offset, end),
         portid: header.nlmsg_pid,
         time: millisecondsOf(time),
       };
+      return allNamespaces ? { ...event, nsid } : event;
     },
   };
 }

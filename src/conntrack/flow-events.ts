@@ -41,17 +41,18 @@ function eventTimeOf({ slots }: Flow): bigint | undefined {
 /** @throws TypeError, RangeError naming the option */
 export function flowEvents(options: EventOptions): EventSource<FlowEvent> {
   checkOptions(options, EVENT_OPTIONS);
-  const { types = ['new', 'update', 'destroy'], filter = {} } = options;
+  const { types = ['new', 'update', 'destroy'], filter = {}, allNamespaces = false } = options;
   const compiled = compiledFilter(filter, 'options.filter');
   return {
     groups: types.map((type) => FLOW_GROUPS[type]),
     program: compiled.forEvents(),
-    take(header, view, offset, end, time) {
+    take(header, view, offset, end, { time, nsid }) {
       const type = eventTypeOf(header);
       if (type === undefined) return undefined;
       const flow = decodeFlow(view, offset, end);
       if (!compiled.matches(flow)) return undefined;
-      return { type, flow, portid: header.nlmsg_pid, time: millisecondsOf(time ?? eventTimeOf(flow)) };
+      const event = { type, flow, portid: header.nlmsg_pid, time: millisecondsOf(time ?? eventTimeOf(flow)) };
+      return allNamespaces ? { ...event, nsid } : event;
     },
   };
 }

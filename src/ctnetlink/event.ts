@@ -25,6 +25,11 @@ export interface FlowEvent {
    * has the nanoseconds). Undefined if neither is known.
    */
   time: number | undefined;
+  /**
+   * With `allNamespaces`, the id that the network namespace of the event has in the namespace of the socket, as `ip netns
+   * list-id` shows it. Undefined: it is the namespace of the socket.
+   */
+  nsid?: number | undefined;
 }
 
 /** What happened to an expectation. The kernel has no other events: it does not report a new timeout. */
@@ -46,4 +51,9 @@ export interface ExpectationEvent {
    * the capture has no times.
    */
   time: number | undefined;
+  /**
+   * With `allNamespaces`, the id that the network namespace of the event has in the namespace of the socket, as `ip netns
+   * list-id` shows it. Undefined: it is the namespace of the socket.
+   */
+  nsid?: number | undefined;
 }

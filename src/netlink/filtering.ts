@@ -3,7 +3,8 @@ import { EINVAL, ENOENT } from '../uapi/errno.ts';
 import { BpfProgram } from './bpf.ts';
 import { viewOf } from './byteorder.ts';
 import { TransportError } from './errors.ts';
-import type { Datagram, Transport, TransportListener } from './transport.ts';
+import { ForwardingTransport } from './forwarding.ts';
+import type { Datagram, Transport } from './transport.ts';
 
 /** What can be filtered, by the kernel or here. */
 export type FilteringTransport = Transport & Required<Pick<Transport, 'attachFilter'>>;
@@ -20,81 +21,22 @@ export function filtering(transport: Transport): FilteringTransport {
 /** A datagram that does not pass, to a reader that counts its time: it holds no message. */
 const DROPPED: Datagram = { bytes: new Uint8Array(), view: viewOf(new Uint8Array()), sender: 0, truncated: false };
 
-class UserSpaceFilter implements FilteringTransport {
-  readonly #inner: Transport;
+class UserSpaceFilter extends ForwardingTransport {
   #program: BpfProgram | undefined;
 
-  constructor(inner: Transport) {
-    this.#inner = inner;
-  }
-
-  get name(): string {
-    return this.#inner.name;
-  }
-
-  get portid(): number {
-    return this.#inner.portid;
-  }
-
-  get release(): string | undefined {
-    return this.#inner.release;
-  }
-
-  get ended(): boolean {
-    return this.#inner.ended;
-  }
-
-  get drained(): boolean | undefined {
-    return this.#inner.drained;
-  }
-
-  get window(): number | undefined {
-    return this.#inner.window;
-  }
-
-  get queueLimit(): number | undefined {
-    return this.#inner.queueLimit;
-  }
-
-  start(listener: TransportListener): void {
-    this.#inner.start(listener);
-  }
-
-  send(bytes: Uint8Array, takesLong?: boolean): ReturnType<Transport['send']> {
-    return this.#inner.send(bytes, takesLong);
-  }
-
-  receive(): Datagram | undefined {
-    const datagram = this.#inner.receive();
+  override receive(): Datagram | undefined {
+    const datagram = this.inner.receive();
     if (datagram === undefined || this.#program === undefined) return datagram;
     // Nobody knows what the kernel would have decided about a cut datagram, and its loss must be reported.
     return datagram.truncated || this.#program.run(datagram.view) !== 0 ? datagram : DROPPED;
   }
 
-  joinGroup(group: number): void {
-    this.#inner.joinGroup(group);
-  }
-
-  leaveGroup(group: number): void {
-    this.#inner.leaveGroup(group);
-  }
-
-  attachFilter(program: Uint8Array | undefined): void {
-    if (program === undefined && this.#program === undefined)
-      throw new TransportError('setsockopt', ENOENT, 'there is no filter to take away');
-    this.#program = program === undefined ? undefined : checked(program);
-  }
-
-  ref(): void {
-    this.#inner.ref();
-  }
-
-  unref(): void {
-    this.#inner.unref();
-  }
-
-  close(): void {
-    this.#inner.close();
+  override get attachFilter(): FilteringTransport['attachFilter'] {
+    return (program) => {
+      if (program === undefined && this.#program === undefined)
+        throw new TransportError('setsockopt', ENOENT, 'there is no filter to take away');
+      this.#program = program === undefined ? undefined : checked(program);
+    };
   }
 }
 

@@ -232,10 +232,14 @@ export class SequenceTracker {
   /** When the last datagram was captured, in nanoseconds since the epoch; undefined of a kernel's. */
   time: bigint | undefined;
 
+  /** The id of the network namespace that the last datagram is from; undefined for that of the socket. */
+  nsid: number | undefined;
+
   /** Gives every message of a datagram to whom it belongs. */
   dispatch(datagram: Datagram): void {
     this.#datagrams++;
     this.time = datagram.time;
+    this.nsid = datagram.nsid;
     if (this.#datagrams % LOOK === 0) this.#loseOlder(this.#datagrams - this.queueLimit);
     if (datagram.sender !== 0) {
       this.counts.foreign++;

@@ -100,6 +100,11 @@ export class NetlinkSocket {
     return this.#tracker.time;
   }
 
+  /** The id of the network namespace that the last datagram is from; undefined for that of the socket. */
+  get nsid(): number | undefined {
+    return this.#tracker.nsid;
+  }
+
   /** Requests that wait for their answer, queued ones included. */
   get pending(): number {
     return this.#tracker.pending + this.#queued;

@@ -18,6 +18,8 @@ export interface Datagram {
   truncated: boolean;
   /** When it was captured, in nanoseconds since the epoch: of a replay whose capture says it. */
   time?: bigint;
+  /** With allNamespaces: the id of the network namespace it is from; undefined for that of the socket. */
+  nsid?: number | undefined;
 }
 
 /** What a transport reports; it may call each at any time after `start`, but never from inside `send` or `receive`. */
@@ -44,6 +46,9 @@ export interface Transport {
   readonly release: string | undefined;
   /** The network namespace that the socket is in; undefined if no namespace was asked for. */
   readonly netns?: NetnsInfo | undefined;
+
+  /** Events of other network namespaces arrive, as was asked for. Undefined: no. */
+  readonly allNamespaces?: boolean | undefined;
 
   /** True once nothing can come any more without a further `send`: the end of a replay. Never true of a real socket. */
   readonly ended: boolean;
@@ -126,6 +131,12 @@ export interface TransportOptions {
    * and their number is unknown. Default: false.
    */
   reliable?: boolean;
+  /**
+   * NETLINK_LISTEN_ALL_NSID on sockets that join groups (Linux 4.2): the events of other network namespaces arrive too,
+   * each with the id of its namespace, if that has an id here and its owner grants CAP_NET_BROADCAST. The option
+   * `receiveAhead` changes nothing then. Default: false.
+   */
+  allNamespaces?: boolean;
   /**
    * Events are received into memory of this process the moment that they come, also while JavaScript compiles or
    * collects: for a receive buffer that must be small. Up to 8,192 wait there, which may take 32 MiB; while thousands

@@ -2,6 +2,7 @@
 
 import type { Flow } from '../ctnetlink/flow.ts';
 import { checkInteger, describe } from '../netlink/check.ts';
+import { UnsupportedError } from '../netlink/errors.ts';
 import type { Transport } from '../netlink/transport.ts';
 import { checkOpenOptions, forOne, type OpenOptions, openTransport } from '../transport/open.ts';
 import { CONNTRACK, EXPECT } from '../uapi/libnetfilter_conntrack.ts';
@@ -29,6 +30,8 @@ export async function nfct_open(
   checkSubsystem(subsys_id);
   checkInteger(subscriptions, GROUPS, 'subscriptions');
   checkOpenOptions(options);
+  if (options.allNamespaces === true)
+    throw new UnsupportedError('a callback cannot tell the network namespace of an event: leave allNamespaces out');
   const transport = await openTransport({ ...forOne(options), events: subscriptions !== 0 });
   return nfct_open_nfnl(transport, subsys_id, subscriptions);
 }

@@ -16,6 +16,8 @@ export interface CapturedEvent {
   readonly after: number;
   /** Whose request the kernel reports with it; 0: nobody's. */
   readonly portid: number;
+  /** The id of the network namespace that it is from; undefined for that of the socket. */
+  readonly nsid: number | undefined;
 }
 
 /** Whether a message is an event. Answers carry NLM_F_MULTI, also those to a request with sequence number 0. */

@@ -33,9 +33,9 @@ export function replay(capture: string | URL | Uint8Array, options: ReplayOption
   const script = scriptOf(capture);
   let portid = 0;
   const sharing = (cursor: Cursor): TransportFactory => {
-    return async ({ netns } = {}) => {
+    return async ({ netns, events = false, allNamespaces = false } = {}) => {
       if (netns !== undefined) throw new UnsupportedError('a capture is in no network namespace: leave netns out');
-      return new ReplayTransport(cursor, ++portid);
+      return new ReplayTransport(cursor, ++portid, events && allNamespaces);
     };
   };
   const shared = sharing(new Cursor(script, options));

@@ -1,4 +1,4 @@
-import { isListensNote, lossOf, releaseOf } from '../capture/notes.ts';
+import { isListensNote, lossOf, nsidOf, releaseOf } from '../capture/notes.ts';
 import type { Scan, Scanned } from '../capture/scan.ts';
 import type { Source } from '../capture/source.ts';
 import { groupOf } from '../ctnetlink/message.ts';
@@ -89,17 +89,19 @@ class Reader {
     const { at, time, socket } = scanned;
     let whose: number | undefined;
     let events = false;
+    let nsid: number | undefined;
     walkDatagram(viewOf(bytes), (header, view, offset, end) => {
       const { nlmsg_type } = header;
       if (nlmsg_type === NLMSG_NOOP) {
         this.release ??= releaseOf(bytes.subarray(offset, end));
+        nsid = nsidOf(bytes.subarray(offset, end));
         if (socket !== undefined && isListensNote(bytes.subarray(offset, end))) this.#duplicates.listens(socket);
       } else if (nlmsg_type === NLMSG_OVERRUN) {
         const lost = /^lost=(\d+)$/.exec(lossOf(bytes.subarray(offset, end)) ?? '');
         this.#lose(lost === null ? undefined : Number(lost[1]), time);
       } else if (isEvent(header)) {
         events = true;
-        this.#event(header, bytes, view, offset, end, scanned, tapped);
+        this.#event(header, bytes, view, offset, end, scanned, nsid, tapped);
       } else {
         whose = header.nlmsg_pid;
         this.conversations.reply({ header, view, offset, end, at: at + offset, time, first: offset === 0 });
@@ -114,7 +116,7 @@ class Reader {
   #lose(lost: number | undefined, time: bigint | undefined): void {
     this.#duplicates.forget();
     const after = this.conversations.exchanges.length;
-    this.events.push({ at: 0, length: 0, group: undefined, lost, time, after, portid: 0 });
+    this.events.push({ at: 0, length: 0, group: undefined, lost, time, after, portid: 0, nsid: undefined });
   }
 
   #event(
@@ -124,6 +126,7 @@ class Reader {
     offset: number,
     end: number,
     { at, time, socket }: Scanned,
+    nsid: number | undefined,
     tapped: boolean,
   ): void {
     const group = groupOf(header);
@@ -133,13 +136,15 @@ class Reader {
       const attribute = offset + NLMSG_HDRLEN + NFGENMSG_LEN;
       const first =
         end - attribute < NLA_HDRLEN ? end : attribute + align4(view.getUint16(attribute, HOST_LITTLE_ENDIAN));
-      const flow = hashOf(bytes, attribute - NFGENMSG_LEN, Math.min(first, end));
+      // Flows of several namespaces may be equal.
+      const place = 1 + (nsid ?? -1);
+      const flow = place + hashOf(bytes, attribute - NFGENMSG_LEN, Math.min(first, end));
       const destroys = nfnlMessage(header.nlmsg_type) === IPCTNL_MSG_CT_DELETE;
       const unique = destroys || (header.nlmsg_flags & NLM_F_CREATE) !== 0;
-      if (!this.#duplicates.isNew(hashOf(bytes, offset, end), flow, unique, socket)) return;
+      if (!this.#duplicates.isNew(place + hashOf(bytes, offset, end), flow, unique, socket)) return;
     }
     const after = this.conversations.exchanges.length;
     const { nlmsg_pid: portid } = header;
-    this.events.push({ at: at + offset, length: end - offset, group, lost: undefined, time, after, portid });
+    this.events.push({ at: at + offset, length: end - offset, group, lost: undefined, time, after, portid, nsid });
   }
 }

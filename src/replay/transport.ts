@@ -27,6 +27,7 @@ interface Replies {
 export class ReplayTransport implements Transport {
   readonly name = 'replay';
   readonly portid: number;
+  readonly allNamespaces: boolean;
   readonly #cursor: Cursor;
   readonly #groups = new Set<number>();
   /** Of groups that were left: how many of all events had come by then. */
@@ -50,7 +51,8 @@ export class ReplayTransport implements Transport {
   /** When it fires. */
   #due = 0;
 
-  constructor(cursor: Cursor, portid: number) {
+  constructor(cursor: Cursor, portid: number, allNamespaces: boolean) {
+    this.allNamespaces = allNamespaces;
     this.#cursor = cursor;
     this.portid = portid;
   }
@@ -188,8 +190,8 @@ export class ReplayTransport implements Transport {
     const { events } = script;
     const end = this.#groups.size === 0 ? this.#came : events.length;
     for (; this.#event < end; this.#event++) {
-      const { group, at, length, lost, time } = events[this.#event];
-      if (!this.#concerns(group)) continue;
+      const { group, at, length, lost, time, nsid } = events[this.#event];
+      if (!this.#concerns(group) || (nsid !== undefined && !this.allNamespaces)) continue;
       if (this.#event >= this.#cursor.due) {
         this.#waitForRequest();
         return undefined;
@@ -199,7 +201,7 @@ export class ReplayTransport implements Transport {
       if (group === undefined) throw new OverrunError('events were lost when this was recorded', lost);
       if (this.#scratch.length < length) this.#scratch = new Uint8Array(2 * length);
       this.#scratch.set(script.read(at, length));
-      return this.#datagram(length, time);
+      return this.#datagram(length, time, nsid);
     }
     return undefined;
   }
@@ -288,9 +290,9 @@ export class ReplayTransport implements Transport {
     return this.#groups.has(group) || this.#event < (this.#left.get(group) ?? 0);
   }
 
-  #datagram(length: number, time?: bigint): Datagram {
+  #datagram(length: number, time?: bigint, nsid?: number): Datagram {
     const bytes = this.#scratch.subarray(0, length);
-    return { bytes, view: viewOf(bytes), sender: 0, truncated: false, time };
+    return { bytes, view: viewOf(bytes), sender: 0, truncated: false, time, nsid };
   }
 }
 

@@ -89,6 +89,7 @@ export const OPEN_OPTIONS: Checks<OpenOptions> = {
   events: checkBoolean,
   reliable: checkBoolean,
   receiveAhead: checkBoolean,
+  allNamespaces: checkBoolean,
   eventsMayAbortProcess: checkBoolean,
 };
 
@@ -117,11 +118,18 @@ export function forOne<O extends OpenOptions>(options: O): O {
 
 const METHODS = ['start', 'send', 'receive', 'joinGroup', 'leaveGroup', 'ref', 'unref', 'close'] as const;
 
-/** Whoever asks for a namespace must not change the table of another. @throws UnsupportedError */
-function checkNamespace(transport: Transport, { netns }: OpenOptions): Transport {
-  if (netns === undefined || transport.netns !== undefined) return transport;
+/**
+ * Whoever asks for a namespace must not change the table of another, nor wait for events that cannot come. @throws
+ * UnsupportedError
+ */
+function checkNamespaces(transport: Transport, { netns, events, allNamespaces }: OpenOptions): Transport {
+  let cannot: string | undefined;
+  if (netns !== undefined && transport.netns === undefined) cannot = 'opens no socket in another network namespace';
+  if (events === true && allNamespaces === true && transport.allNamespaces !== true)
+    cannot = 'has no events of other network namespaces';
+  if (cannot === undefined) return transport;
   transport.close();
-  throw new UnsupportedError(`the transport '${transport.name}' opens no socket in another network namespace`);
+  throw new UnsupportedError(`the transport '${transport.name}' ${cannot}`);
 }
 
 /** What a program's own function gave. @throws TypeError for what is no transport */
@@ -142,11 +150,11 @@ export async function openTransport(options: OpenOptions = {}): Promise<Transpor
   checkOpenOptions(options);
   const { transport, netns } = options;
   if (netns !== undefined && !isHeld(netns)) return await openTransport({ ...options, netns: held(netns) });
-  if (typeof transport === 'function') return checkNamespace(checkTransport(await transport(options)), options);
-  if (transport !== undefined) return await ADAPTERS[transport](options);
+  if (typeof transport === 'function') return checkNamespaces(checkTransport(await transport(options)), options);
+  if (transport !== undefined) return checkNamespaces(await ADAPTERS[transport](options), options);
   const wanted = environmentVariable('CTNETLINK_TRANSPORT');
   if (wanted !== undefined && wanted !== '') {
-    if (isAdapter(wanted)) return await ADAPTERS[wanted](options);
+    if (isAdapter(wanted)) return checkNamespaces(await ADAPTERS[wanted](options), options);
     // Not a mistake of the program, but of the person who runs it.
     throw new UnsupportedError(`$CTNETLINK_TRANSPORT must be ${NAMES}, not '${wanted}'`);
   }
@@ -154,7 +162,7 @@ export async function openTransport(options: OpenOptions = {}): Promise<Transpor
   const names = candidates();
   for (const name of names) {
     try {
-      return await ADAPTERS[name](options);
+      return checkNamespaces(await ADAPTERS[name](options), options);
     } catch (error) {
       // Not by its class: a loader that runs TypeScript may have loaded it twice.
       if ((error as UnsupportedError).code !== UNSUPPORTED) throw error;

@@ -1,11 +1,12 @@
 import { isSource } from '../capture/file-source.ts';
 import { wholeMessages } from '../capture/messages.ts';
-import { listensNote, overrunNote, releaseNote } from '../capture/notes.ts';
+import { listensNote, overrunNote, releaseNote, withNsid } from '../capture/notes.ts';
 import { formatOfName, WRITERS, WRITTEN_FORMATS, type WrittenFormat } from '../capture/writers.ts';
 import { type Checks, checkFunction, checkOptions, describe, oneOf } from '../netlink/check.ts';
 import { OverrunError, TransportError } from '../netlink/errors.ts';
+import { ForwardingTransport } from '../netlink/forwarding.ts';
 import { files } from '../netlink/platform.ts';
-import type { Datagram, Transport, TransportFactory, TransportListener } from '../netlink/transport.ts';
+import type { Datagram, Transport, TransportFactory } from '../netlink/transport.ts';
 import { forOne, OPEN_OPTIONS, type OpenOptions, openTransport } from './open.ts';
 
 /** The owner may read and write: what a network talks to is nobody else's business. */
@@ -221,57 +222,26 @@ function now(): bigint {
 /** @param socket whose it is; undefined of what concerns none. @param time when it was captured; default: now */
 type Write = (fromKernel: boolean, bytes: Uint8Array, socket?: number, time?: bigint) => void;
 
-class RecordTransport implements Transport {
-  readonly name: string;
-  readonly #inner: Transport;
+class RecordTransport extends ForwardingTransport {
   readonly #write: Write;
   /** Of what is recorded of a replay, when it was captured at first. */
   #time: bigint | undefined;
   #listens = false;
 
   constructor(inner: Transport, write: Write) {
-    this.name = inner.name;
-    this.#inner = inner;
+    super(inner);
     this.#write = write;
   }
 
-  get portid(): number {
-    return this.#inner.portid;
-  }
-
-  get release(): string | undefined {
-    return this.#inner.release;
-  }
-
-  get drained(): boolean | undefined {
-    return this.#inner.drained;
-  }
-
-  get window(): number | undefined {
-    return this.#inner.window;
-  }
-
-  get queueLimit(): number | undefined {
-    return this.#inner.queueLimit;
-  }
-
-  get ended(): boolean {
-    return this.#inner.ended;
-  }
-
-  start(listener: TransportListener): void {
-    this.#inner.start(listener);
-  }
-
-  send(bytes: Uint8Array, takesLong?: boolean): ReturnType<Transport['send']> {
-    const queued = this.#inner.send(bytes, takesLong);
+  override send(bytes: Uint8Array, takesLong?: boolean): ReturnType<Transport['send']> {
+    const queued = this.inner.send(bytes, takesLong);
     this.#write(false, bytes, this.portid, this.#time);
     return queued;
   }
 
-  receive(): Datagram | undefined {
+  override receive(): Datagram | undefined {
     try {
-      const datagram = this.#inner.receive();
+      const datagram = this.inner.receive();
       // Only the kernel is recorded: a replay could not distinguish another process from it.
       if (datagram !== undefined && datagram.sender === 0) this.#record(datagram);
       return datagram;
@@ -281,44 +251,25 @@ class RecordTransport implements Transport {
     }
   }
 
-  joinGroup(group: number): void {
-    this.#inner.joinGroup(group);
+  override joinGroup(group: number): void {
+    this.inner.joinGroup(group);
     if (this.#listens) return;
     this.#listens = true;
     // Where several sockets listen, a replay finds out by it what each has been given.
     this.#write(true, listensNote().bytes, this.portid, this.#time);
   }
 
-  leaveGroup(group: number): void {
-    this.#inner.leaveGroup(group);
-  }
-
-  get attachFilter(): Transport['attachFilter'] {
-    const inner = this.#inner;
-    return inner.attachFilter === undefined ? undefined : (program) => inner.attachFilter!(program);
-  }
-
-  ref(): void {
-    this.#inner.ref();
-  }
-
-  unref(): void {
-    this.#inner.unref();
-  }
-
-  close(): void {
-    this.#inner.close();
-  }
-
-  #record({ bytes, truncated, time }: Datagram): void {
+  #record({ bytes, truncated, time, nsid }: Datagram): void {
     this.#time = time;
+    const write = (part: Uint8Array): void =>
+      this.#write(true, nsid === undefined ? part : withNsid(part, nsid), this.portid, time);
     if (!truncated) {
-      this.#write(true, bytes, this.portid, this.#time);
+      write(bytes);
       return;
     }
     // The rest of it is lost, and a capture that ended inside of a message could not be read again.
-    this.#write(true, overrunNote().bytes, this.portid, this.#time);
+    this.#write(true, overrunNote().bytes, this.portid, time);
     const whole = wholeMessages(bytes);
-    if (whole > 0) this.#write(true, bytes.subarray(0, whole), this.portid, this.#time);
+    if (whole > 0) write(bytes.subarray(0, whole));
   }
 }

@@ -17,7 +17,14 @@ export const MSGHDR_NAME = 0;
 export const MSGHDR_NAMELEN = 8;
 export const MSGHDR_IOV = 16;
 export const MSGHDR_IOVLEN = 24;
+export const MSGHDR_CONTROL = 32;
+export const MSGHDR_CONTROLLEN = 40;
 export const MSGHDR_FLAGS = 48;
+
+// struct cmsghdr { size_t len; int level; int type; unsigned char data[]; }
+export const CMSGHDR_LEVEL = 8;
+export const CMSGHDR_TYPE = 12;
+export const CMSGHDR_DATA = 16;
 
 // struct mmsghdr { struct msghdr hdr; unsigned int len; }
 export const MMSGHDR_SIZE = 64;

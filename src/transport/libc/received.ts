@@ -5,6 +5,7 @@ export class Received implements Datagram {
   view: DataView;
   sender = 0;
   truncated = false;
+  nsid: number | undefined = undefined;
 
   constructor(view: DataView) {
     this.view = view;

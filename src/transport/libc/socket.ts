@@ -8,13 +8,14 @@ import type { Namespace } from '../../netlink/netns.ts';
 import { isMainThread } from '../../netlink/platform.ts';
 import { runtime } from '../../netlink/runtime.ts';
 import type { Datagram, Transport, TransportListener, TransportOptions } from '../../netlink/transport.ts';
-import { EAFNOSUPPORT, EAGAIN, EINTR, ENOBUFS, EPROTONOSUPPORT } from '../../uapi/errno.ts';
+import { EAFNOSUPPORT, EAGAIN, EINTR, ENOBUFS, EPERM, EPROTONOSUPPORT } from '../../uapi/errno.ts';
 import {
   NETLINK_ADD_MEMBERSHIP,
   NETLINK_BROADCAST_ERROR,
   NETLINK_CAP_ACK,
   NETLINK_DROP_MEMBERSHIP,
   NETLINK_EXT_ACK,
+  NETLINK_LISTEN_ALL_NSID,
   NETLINK_NETFILTER,
   NETLINK_NO_ENOBUFS,
 } from '../../uapi/netlink.ts';
@@ -64,6 +65,7 @@ export class LibcTransport implements Transport {
   readonly portid: number;
   readonly release: string | undefined;
   readonly netns: Namespace | undefined;
+  readonly allNamespaces: boolean;
   readonly ended = false;
   readonly window: number;
   readonly queueLimit: number;
@@ -93,11 +95,13 @@ export class LibcTransport implements Transport {
   /** @throws TransportError */
   constructor(libc: Libc, options: TransportOptions) {
     const { receiveBuffer = DEFAULT_BUFFER, events = false, reliable = false, receiveAhead = false } = options;
+    this.allNamespaces = events && options.allNamespaces === true;
     const { netns } = options as { netns?: Namespace };
     this.name = libc.name;
     this.#libc = libc;
     this.#reliable = reliable;
-    this.#wantsInbox = receiveAhead;
+    // What the kernel receives by itself has no control messages.
+    this.#wantsInbox = receiveAhead && !this.allNamespaces;
     this.#fd = netns === undefined ? open(libc) : openInside(libc, netns, () => open(libc));
     this.netns = netns;
     let known: SocketOptions | undefined;
@@ -109,13 +113,14 @@ export class LibcTransport implements Transport {
       // Linux 4.12 and 4.3: without them errors say less, and echo the whole request.
       known.setWhereKnown(SOL_NETLINK, NETLINK_EXT_ACK, 1);
       known.setWhereKnown(SOL_NETLINK, NETLINK_CAP_ACK, 1);
+      if (this.allNamespaces) listenToAll(known);
       const limit = known.setReceiveBuffer(receiveBuffer);
       // A dump goes on while half of the buffer is free, one datagram at a time.
       this.window = Math.max(0, limit - DUMP_CHARGE);
       this.queueLimit = Math.ceil(limit / LEAST_CHARGE) + INBOX_BUFFERS;
       this.release = kernelRelease(libc);
       outgoing = new Outgoing(libc, new Uint8Array(0), PAGE);
-      this.#buffers = new ReceiveBuffers(libc, events ? EVENT_BUFFERS : REQUEST_BUFFERS);
+      this.#buffers = new ReceiveBuffers(libc, events ? EVENT_BUFFERS : REQUEST_BUFFERS, this.allNamespaces);
     } catch (error) {
       known?.free();
       outgoing?.free();
@@ -318,6 +323,7 @@ export class LibcTransport implements Transport {
     const buffers = this.#buffers;
     this.#lostEvents?.beforeReceive();
     for (;;) {
+      buffers.prepare();
       const received = libc.recvmmsg(this.#fd, buffers.memory.bytes, buffers.count, MSG_DONTWAIT, null);
       if (received > 0) {
         this.#next = 0;
@@ -394,6 +400,22 @@ function open(libc: Libc): number {
       'socket',
       errno,
       `${errnoName(errno)}: this kernel has no nfnetlink. Load its module (modprobe nfnetlink nf_conntrack_netlink), or build it in`,
+      { cause: error },
+    );
+  }
+}
+
+/** @throws TransportError */
+function listenToAll(options: SocketOptions): void {
+  try {
+    options.set(SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, 1);
+  } catch (error) {
+    const { errno } = error as TransportError;
+    if (errno !== EPERM) throw error;
+    throw new TransportError(
+      'setsockopt',
+      errno,
+      'EPERM: events of all network namespaces take CAP_NET_BROADCAST in the user namespace that owns the network namespace of the socket',
       { cause: error },
     );
   }

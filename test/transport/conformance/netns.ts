@@ -73,6 +73,35 @@ async function watched(context: Context, count: number): Promise<void> {
   });
 }
 
+/** One that no namespace has: those of an earlier run may not be quite gone. */
+let nsid = (process.pid % 100_000) * 10_000;
+
+/** One socket that listens to `count` namespaces, to one without an id, and to its own. */
+async function allNamespaces(context: Context, count: number): Promise<void> {
+  await withNamespaces(count + 1, async ([silent, ...names]) => {
+    const ids = names.map(() => nsid++);
+    sh('sh', '-c', names.map((name, n) => `ip netns set ${name} ${ids[n]}`).join(' && '));
+    await using ct = await Conntrack.open({ transport: context.open });
+    // Changes nothing.
+    const all = await ct.events({ allNamespaces: true, receiveAhead: true, filter: { mark: 1 } });
+    const own = await ct.events({ allNamespaces: false });
+    for (const netns of [silent, ...names]) {
+      await using there = await Conntrack.open({ transport: context.open, netns });
+      await there.create({ ...flow(1), mark: 1 });
+      await there.create({ ...flow(2), mark: 2 });
+    }
+    await ct.create({ ...flow(1), mark: 1 });
+    const seen: unknown[] = [];
+    all.drain();
+    for await (const event of all) seen.push(event.type === 'overrun' ? event : [event.type, event.nsid]);
+    assert.deepEqual(seen, [...ids.map((id) => ['new', id]), ['new', undefined]]);
+    own.drain();
+    const keys: string[][] = [];
+    for await (const event of own) keys.push(Object.keys(event));
+    assert.deepEqual(keys, [['type', 'flow', 'portid', 'time']]);
+  });
+}
+
 async function openOften(context: Context, count: number): Promise<void> {
   await withNamespaces(1, async ([netns]) => {
     const home = here();
@@ -111,6 +140,17 @@ export const NETNS: readonly Case[] = [
     needs: ['netns'],
     extent: 'whole',
     run: withIp((context) => openOften(context, 10_000)),
+  },
+  {
+    name: 'events of all network namespaces have the id of their namespace',
+    needs: ['netns', 'events'],
+    run: withIp((context) => allNamespaces(context, 3)),
+  },
+  {
+    name: `events of ${MANY} network namespaces arrive at one socket, each with its namespace`,
+    needs: ['netns', 'events'],
+    extent: 'long',
+    run: withIp((context) => allNamespaces(context, MANY)),
   },
   {
     name: 'a namespace stays that of a Conntrack when its name is given to another',
