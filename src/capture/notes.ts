@@ -1,8 +1,7 @@
 /**
  * Two control messages of netlink say in a capture what its format has no field for: NLMSG_NOOP with "release=..." says
- * which kernel was recorded, with "listens" that its socket joined a group, and with "nsid=..." the network
- * namespace of the rest of the datagram; NLMSG_OVERRUN is where messages were lost, with "lost=..." where their number is
- * known.
+ * which kernel was recorded, with "listens" that its socket joined a group, and with "nsid=..." the network namespace
+ * of the rest of the datagram; NLMSG_OVERRUN is where messages were lost, with "lost=..." where their number is known.
  */
 import { HOST_LITTLE_ENDIAN, viewOf } from '../netlink/byteorder.ts';
 import { checkInteger, checkString } from '../netlink/check.ts';

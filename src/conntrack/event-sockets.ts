@@ -28,8 +28,8 @@ export interface EventSocketOptions {
    * Events of other network namespaces arrive too, each with an `nsid` (NETLINK_LISTEN_ALL_NSID, Linux 4.2). Two kinds
    * of namespaces stay silent: those without an id in the namespace of the socket (`ip netns set NAME auto` gives one;
    * so does a veth pair between both), and those whose user namespace does not grant CAP_NET_BROADCAST to this process.
-   * UnsupportedError over the addon and other transports that cannot do it. Default: what Conntrack.open was given, else
-   * false.
+   * UnsupportedError over the addon and other transports that cannot do it. Default: what Conntrack.open was given,
+   * else false.
    */
   allNamespaces?: boolean;
   /** Closes the stream; iteration rejects with its reason. */

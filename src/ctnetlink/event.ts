@@ -26,8 +26,8 @@ export interface FlowEvent {
    */
   time: number | undefined;
   /**
-   * With `allNamespaces`, the id that the network namespace of the event has in the namespace of the socket, as `ip netns
-   * list-id` shows it. Undefined: it is the namespace of the socket.
+   * With `allNamespaces`, the id that the network namespace of the event has in the namespace of the socket, as `ip
+   * netns list-id` shows it. Undefined: it is the namespace of the socket.
    */
   nsid?: number | undefined;
 }
@@ -52,8 +52,8 @@ export interface ExpectationEvent {
    */
   time: number | undefined;
   /**
-   * With `allNamespaces`, the id that the network namespace of the event has in the namespace of the socket, as `ip netns
-   * list-id` shows it. Undefined: it is the namespace of the socket.
+   * With `allNamespaces`, the id that the network namespace of the event has in the namespace of the socket, as `ip
+   * netns list-id` shows it. Undefined: it is the namespace of the socket.
    */
   nsid?: number | undefined;
 }

@@ -31,7 +31,9 @@ export async function nfct_open(
   checkInteger(subscriptions, GROUPS, 'subscriptions');
   checkOpenOptions(options);
   if (options.allNamespaces === true)
-    throw new UnsupportedError('a callback cannot tell the network namespace of an event: leave allNamespaces out');
+    throw new UnsupportedError(
+      'a callback has no place for the network namespace of an event: leave allNamespaces out',
+    );
   const transport = await openTransport({ ...forOne(options), events: subscriptions !== 0 });
   return nfct_open_nfnl(transport, subsys_id, subscriptions);
 }

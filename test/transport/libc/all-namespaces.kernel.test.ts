@@ -41,7 +41,7 @@ describe('events of all network namespaces', () => {
     expect(closed).to.equal(true);
     expect(await rejection(nfct_open(CONNTRACK, 0, { transport: plain, allNamespaces: true }))).to.include({
       code: 'ERR_UNSUPPORTED',
-      message: 'a callback cannot tell the network namespace of an event: leave allNamespaces out',
+      message: 'a callback has no place for the network namespace of an event: leave allNamespaces out',
     });
     expect(await rejection(ct.events({ allNamespaces: 1 as unknown as boolean }))).to.be.instanceOf(TypeError);
   });
@@ -127,7 +127,8 @@ describeKernel('events of all network namespaces of a kernel', ['root', 'ip', 's
       await ct.close();`;
     const flows = (port: number): string =>
       `conntrack -I -s 192.0.2.1 -d 192.0.2.2 -p udp --sport ${port} --dport 53 -t 60 > /dev/null 2>&1`;
-    // The namespace of the shell belongs to the first user namespace; the listener's, and another, to one inside of it. The ids come with the pairs of interfaces between them.
+    // The namespace of the shell belongs to the first user namespace; the listener's, and another, to one inside of it.
+    // The ids come with the pairs of interfaces between them.
     const lines = shell(`
       cd "$0"; node=$1
       differs() { [ "$(readlink /proc/$1/ns/$3)" != "$(readlink /proc/$2/ns/$3)" ]; }
