@@ -19,6 +19,16 @@ export type { Expectations } from './conntrack/expectations.ts';
 export type { DumpOptions, Table } from './conntrack/flow-dump.ts';
 export type { EventOptions, FlowEventOrOverrun } from './conntrack/flow-events.ts';
 export { type Failure, type Flows, ManyError, type ManyOptions, type ManyResult } from './conntrack/many.ts';
+export {
+  type DeleteWhereOptions,
+  type DeleteWhereResult,
+  type UpdateWhereOptions,
+  type UpdateWhereResult,
+  type Where,
+  type WhereCounts,
+  WhereError,
+  type WhereFailure,
+} from './conntrack/where.ts';
 export type {
   ExpectationInit,
   ExpectationJSON,
@@ -58,6 +68,7 @@ export type { Range, Ranges } from './ctnetlink/filter/ranges.ts';
 export { Flow } from './ctnetlink/flow.ts';
 export type { DccpRole, DccpState, Family, Protocol, SctpState, TcpState } from './ctnetlink/names.ts';
 export type { TranslatedEnd, Translation } from './ctnetlink/nat.ts';
+export type { FlowPatch } from './ctnetlink/patch.ts';
 export type { CpuStats, ExpectationCpuStats, GlobalStats } from './ctnetlink/stats.ts';
 export { STATUS_BITS, type StatusName, type StatusText, statusBits, statusNames } from './ctnetlink/status.ts';
 export { timestampDate } from './ctnetlink/timestamp.ts';

@@ -4,6 +4,7 @@ import { explainKernelError } from '../ctnetlink/explain.ts';
 import { type CompiledFilter, compiledFilter, type Filter } from '../ctnetlink/filter/filter.ts';
 import { kernelSupport } from '../ctnetlink/filter/support.ts';
 import { Flow } from '../ctnetlink/flow.ts';
+import type { FlowPatch } from '../ctnetlink/patch.ts';
 import { buildCreate, buildFlush, buildStats, type ChangeQuery } from '../ctnetlink/request/flow.ts';
 import { LABELS } from '../ctnetlink/slots.ts';
 import { type CpuStats, decodeCpuStats, decodeGlobalStats, type GlobalStats } from '../ctnetlink/stats.ts';
@@ -34,6 +35,8 @@ import {
   sendMany,
 } from './many.ts';
 import { deleteFlow, getFlow, updateFlow } from './one-flow.ts';
+import type { DeleteWhereOptions, DeleteWhereResult, UpdateWhereOptions, UpdateWhereResult, Where } from './where.ts';
+import { deleteWhere, updateWhere } from './where-walk.ts';
 
 /** What Conntrack.open takes. */
 export interface ConntrackOptions extends OpenOptions {}
@@ -233,6 +236,32 @@ export class Conntrack {
     checkOptions(options, EXACT_MANY_OPTIONS);
     const work = options.exact === true ? exactly(this.#lease, 'delete') : deletes(this.#lease);
     return await sendMany(work, flows, options);
+  }
+
+  /**
+   * Deletes all flows that match, in one dump of the table, and reports what became of each: also for tens of thousands of
+   * addresses. Deletes are sent while the dump goes on, several hundred in a datagram, each by zone, tuple and id. It is
+   * never a flush.
+   *
+   * Deleting does not cut a TCP connection while nf_conntrack_tcp_loose is 1 (the default): the next packet creates the
+   * flow again. Block the traffic first, then delete. `verify` counts what came back.
+   * @example
+   * const { deleted, reappeared } = await ct.deleteWhere({ orig: { src: '192.0.2.0/24' } }, { verify: 1000 });
+   * @throws TypeError, RangeError naming the argument, RangeError for a filter that excludes nothing; WhereError with the
+   * counts so far; KernelError, TransportError before anything was done
+   */
+  async deleteWhere(where: Where, options: DeleteWhereOptions = {}): Promise<DeleteWhereResult> {
+    return await deleteWhere(this.#lease, this.#sockets, () => this.#eventSockets, where, options);
+  }
+
+  /**
+   * Changes all flows that match, in one dump of the table: for example the mark (`{ mark: 4, markMask: 0xff }`) or the
+   * timeout. Each flow is looked up first, unless `exact` is false, because the kernel finds it by its tuple and zone alone.
+   * @param patch what to change: timeout, status (bits can only be set), mark, labels, and the state of the protocol
+   * @throws as deleteWhere
+   */
+  async updateWhere(where: Where, patch: FlowPatch, options: UpdateWhereOptions = {}): Promise<UpdateWhereResult> {
+    return await updateWhere(this.#lease, this.#sockets, where, patch, options);
   }
 
   /**

@@ -12,6 +12,7 @@ import { Batch } from '../netlink/batch.ts';
 import { lostAnswer, NetlinkError } from '../netlink/errors.ts';
 import type { Lease } from '../netlink/lease.ts';
 import type { Request } from '../netlink/request.ts';
+import type { BatchSender } from './batch-sender.ts';
 import { type CallOptions, findOne, isGone } from './call.ts';
 
 /** The flow was created, but without its labels: no rule of its network namespace used labels at that time. */
@@ -79,20 +80,20 @@ export function labelled(flows: readonly Flow[]): number[] {
 
 /** Looks up the created flows at these places, many in a datagram, and reports those whose labels were dropped. */
 export async function checkManyLabels(
-  lease: Lease,
+  sender: BatchSender,
   operation: string,
   flows: readonly Flow[],
   places: readonly number[],
   failed: (at: number, error: Error) => void,
 ): Promise<void> {
-  const most = Math.max(1, lease.largestReadBatch);
+  const most = Math.max(1, sender.largestReadBatch);
   for (let begin = 0; begin < places.length; begin += most) {
     const some = places.slice(begin, begin + most);
     const batch = new Batch();
     for (const at of some) batch.add(lookup(flows[at]));
     /** By place: what is known of the flow. */
     const answers: ('kept' | 'dropped' | 'gone' | Error | undefined)[] = [];
-    await lease.sendBatch(
+    await sender.sendBatch(
       batch,
       (index, error) => {
         answers[index] = isGone(error) ? 'gone' : error;

@@ -32,6 +32,12 @@ export class DumpSockets {
     return this.#first.dumping ? (this.#idle.pop() ?? this.#openMore()) : this.#first;
   }
 
+  /** A socket for requests that many answers come to, and that no dump is on. To be given back. */
+  takeOther(): NetlinkSocket | Promise<NetlinkSocket> {
+    this.#first.assertOpen();
+    return this.#idle.pop() ?? this.#openMore();
+  }
+
   /** The dump is over, or nobody wants the rest of it. */
   giveBack(socket: NetlinkSocket): void {
     if (socket === this.#first) return;

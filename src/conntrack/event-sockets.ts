@@ -1,5 +1,6 @@
 import { type Checks, checkBoolean, checkSignal } from '../netlink/check.ts';
 import { type Lease, stackOf } from '../netlink/lease.ts';
+import type { Transport } from '../netlink/transport.ts';
 import { checkReceiveBuffer, type OpenOptions, openTransport } from '../transport/open.ts';
 import { EventQueue, type EventSource, Events } from './events.ts';
 
@@ -44,12 +45,18 @@ export const EVENT_SOCKET_OPTIONS: Checks<EventSocketOptions> = {
   signal: checkSignal,
 };
 
+/** What listens on a socket of its own. */
+interface Listening {
+  readonly ended: boolean;
+  close(): void;
+}
+
 /** The sockets of event streams: one each, which end with the request socket at the latest. */
 export class EventSockets {
   readonly #lease: Lease;
   readonly #options: OpenOptions;
   /** What carries them; a program drops only the streams. */
-  readonly #open = new Set<EventQueue<unknown>>();
+  readonly #open = new Set<Listening>();
 
   /** @param options with which the request socket was opened */
   constructor(lease: Lease, options: OpenOptions) {
@@ -67,30 +74,34 @@ export class EventSockets {
       receiveAhead = this.#options.receiveAhead,
       allNamespaces = this.#options.allNamespaces,
     } = options;
+    const given = { receiveBuffer, reliable, receiveAhead, allNamespaces };
+    const queue = await this.listen(given, signal, (transport) => new EventQueue(transport, source, signal));
+    return new Events(queue, stack);
+  }
+
+  /** Opens a socket for events, and what listens on it, which is closed at the latest with the request socket. */
+  async listen<T extends Listening>(
+    options: EventSocketOptions,
+    signal: AbortSignal | undefined,
+    make: (transport: Transport) => T,
+  ): Promise<T> {
     signal?.throwIfAborted();
     this.#lease.assertOpen();
-    const transport = await openTransport({
-      ...this.#options,
-      receiveBuffer,
-      reliable,
-      receiveAhead,
-      allNamespaces,
-      events: true,
-    });
-    const queue = new EventQueue(transport, source, signal);
+    const transport = await openTransport({ ...this.#options, ...options, events: true });
+    const listening = make(transport);
     if (signal?.aborted === true || this.#lease.closed) {
       // While the socket was being opened.
-      queue.close();
+      listening.close();
       signal?.throwIfAborted();
       this.#lease.assertOpen();
     }
     for (const other of this.#open) if (other.ended) this.#open.delete(other);
-    this.#open.add(queue as EventQueue<unknown>);
-    return new Events(queue, stack);
+    this.#open.add(listening);
+    return listening;
   }
 
   close(): void {
-    for (const queue of this.#open) queue.close();
+    for (const listening of this.#open) listening.close();
     this.#open.clear();
   }
 }

@@ -95,7 +95,7 @@ export class EventQueue<E> implements EventSink {
     try {
       // Before anything can come that it would have dropped.
       if (source.program !== undefined) transport.attachFilter?.(source.program);
-      for (const group of source.groups) join(transport, group);
+      for (const group of source.groups) joinGroup(transport, group);
       this.#socket.setEventSink(this);
     } catch (error) {
       this.close();
@@ -277,7 +277,7 @@ export class Events<E> implements AsyncIterableIterator<E | OverrunEvent> {
 }
 
 /** Joining is refused without CAP_NET_ADMIN like any request, so the same sentence explains it. */
-function join(transport: Transport, group: number): void {
+export function joinGroup(transport: Transport, group: number): void {
   try {
     transport.joinGroup(group);
   } catch (error) {

@@ -5,9 +5,9 @@ import { decodeFlow } from '../ctnetlink/message.ts';
 import { buildDelete, buildGet, buildUpdate } from '../ctnetlink/request/flow.ts';
 import { Batch } from '../netlink/batch.ts';
 import { type Checks, checkBoolean } from '../netlink/check.ts';
-import { lostAnswer } from '../netlink/errors.ts';
-import type { Lease } from '../netlink/lease.ts';
+import { lostAnswer, OverrunError } from '../netlink/errors.ts';
 import type { Request } from '../netlink/request.ts';
+import type { BatchSender } from './batch-sender.ts';
 import { isGone, noSuchFlow } from './call.ts';
 import { type Failed, MANY_OPTIONS, type ManyOptions, type Work } from './many.ts';
 
@@ -47,11 +47,11 @@ const CHANGES: Readonly<Record<'delete' | 'update', Build>> = {
  * The flows by their tuples and ids; where that is refused because the tuple is also another flow's reply, exactly by
  * that tuple.
  */
-export function deletes(lease: Lease): Work {
+export function deletes(sender: BatchSender): Work {
   const second = new Batch();
   return {
     operation: 'delete',
-    most: lease.largestBatch,
+    most: sender.largestBatch,
     keepsFlows: true,
     request: (flow) => buildDelete(flow),
     async send(batch, items, failed) {
@@ -61,9 +61,9 @@ export function deletes(lease: Lease): Work {
         if (isGone(error) && mayBeHidden(flows[at])) refused.set(at, error);
         else failed(at, error);
       };
-      await lease.sendBatch(batch, hidden, (at) => buildDelete(flows[at]).subject());
+      await sender.sendBatch(batch, hidden, (at) => buildDelete(flows[at]).subject());
       const again = [...refused.keys()].map((at): Found => ({ at, naming: 'exact' }));
-      await sendNamed(lease, second, buildDelete, flows, again, (at, error) =>
+      await sendNamed(sender, second, buildDelete, flows, again, (at, error) =>
         failed(at, isGone(error) ? refused.get(at)! : error),
       );
     },
@@ -80,12 +80,12 @@ interface Found {
  * What is done with the flows that are found to be those that were meant. As with one flow (one-flow.ts) they are asked
  * for by their usual names; where that finds another flow, exactly.
  */
-export function exactly(lease: Lease, operation: 'delete' | 'update'): Work {
+export function exactly(sender: BatchSender, operation: 'delete' | 'update'): Work {
   const second = new Batch();
   const build = CHANGES[operation];
   return {
     operation,
-    most: lease.largestReadBatch,
+    most: sender.largestReadBatch,
     keepsFlows: true,
     request(flow) {
       // What cannot be asked for fails before anything is sent.
@@ -96,24 +96,68 @@ export function exactly(lease: Lease, operation: 'delete' | 'update'): Work {
       const flows = items as readonly Flow[];
       const gone = (at: number): Error => noSuchFlow(operation, build(flows[at], 'usual').subject());
       const failedOrGone = (at: number, error: Error): void => failed(at, isGone(error) ? gone(at) : error);
-      const found: Found[] = [];
-      const hidden: Found[] = [];
-      const asked = flows.map((flow, at): Found => ({ at, naming: firstNaming(flow) }));
-      await lookUp(lease, batch, flows, asked, failedOrGone, (each, same) => {
-        if (same) found.push(each);
-        else if (each.naming === 'usual') hidden.push({ at: each.at, naming: 'exact' });
-        else failed(each.at, gone(each.at));
-      });
-      if (hidden.length > 0) {
-        fill(second, hidden, ({ at, naming }) => buildGet(flows[at], naming));
-        await lookUp(lease, second, flows, hidden, failedOrGone, (each, same) => {
-          if (same) found.push(each);
-          else failed(each.at, gone(each.at));
-        });
-      }
-      await sendNamed(lease, second, build, flows, found, failedOrGone);
+      const found = await locate(sender, batch, second, flows, failedOrGone, (at) => failed(at, gone(at)));
+      await sendNamed(sender, second, build, flows, found, failedOrGone);
     },
   };
+}
+
+/** Which of these flows, whose fate is not known, are still in the table. */
+export async function stillThere(
+  sender: BatchSender,
+  flows: readonly Flow[],
+): Promise<{ there: Flow[]; gone: Flow[]; failed: (readonly [Flow, Error])[] }> {
+  const batch = new Batch();
+  fill(batch, flows, (flow) => buildGet(flow, firstNaming(flow)));
+  const there: Flow[] = [];
+  const gone: Flow[] = [];
+  const failed: (readonly [Flow, Error])[] = [];
+  const refused = (at: number, error: Error): void => {
+    if (isGone(error)) gone.push(flows[at]);
+    // The next attempt finds out.
+    else if (error instanceof OverrunError) there.push(flows[at]);
+    else failed.push([flows[at], error]);
+  };
+  let found: Found[] = [];
+  try {
+    found = await locate(sender, batch, new Batch(), flows, refused, (at) => gone.push(flows[at]));
+  } catch (error) {
+    if (!(error instanceof OverrunError)) throw error;
+    return { there: [...flows], gone: [], failed: [] };
+  }
+  for (const { at } of found) there.push(flows[at]);
+  return { there, gone, failed };
+}
+
+/**
+ * The flows that are in the table, each with the name that finds it. They are asked for by their usual names; where that
+ * finds another flow, exactly.
+ * @param batch has the requests by their first names; @param second is used for others
+ * @param other the flow is not there, but another one with its tuple
+ */
+async function locate(
+  sender: BatchSender,
+  batch: Batch,
+  second: Batch,
+  flows: readonly Flow[],
+  failed: Failed,
+  other: (at: number) => void,
+): Promise<Found[]> {
+  const found: Found[] = [];
+  const hidden: Found[] = [];
+  const asked = flows.map((flow, at): Found => ({ at, naming: firstNaming(flow) }));
+  await lookUp(sender, batch, flows, asked, failed, (each, same) => {
+    if (same) found.push(each);
+    else if (each.naming === 'usual') hidden.push({ at: each.at, naming: 'exact' });
+    else other(each.at);
+  });
+  if (hidden.length === 0) return found;
+  fill(second, hidden, ({ at, naming }) => buildGet(flows[at], naming));
+  await lookUp(sender, second, flows, hidden, failed, (each, same) => {
+    if (same) found.push(each);
+    else other(each.at);
+  });
+  return found;
 }
 
 /**
@@ -129,7 +173,7 @@ function firstNaming(flow: Flow): Naming {
  * meant.
  */
 async function lookUp(
-  lease: Lease,
+  sender: BatchSender,
   batch: Batch,
   flows: readonly Flow[],
   asked: readonly Found[],
@@ -142,7 +186,7 @@ async function lookUp(
     answers[index] = 'refused';
     failed(asked[index].at, error);
   };
-  await lease.sendBatch(batch, refused, undefined, (index, view, offset, end) => {
+  await sender.sendBatch(batch, refused, undefined, (index, view, offset, end) => {
     answers[index] = decodeFlow(view, offset, end);
   });
   asked.forEach((each, index) => {
@@ -154,7 +198,7 @@ async function lookUp(
 }
 
 async function sendNamed(
-  lease: Lease,
+  sender: BatchSender,
   batch: Batch,
   build: Build,
   flows: readonly Flow[],
@@ -164,10 +208,10 @@ async function sendNamed(
   if (some.length === 0) return;
   fill(batch, some, ({ at, naming }) => build(flows[at], naming));
   const subject = (index: number): string | undefined => build(flows[some[index].at], 'usual').subject();
-  await lease.sendBatch(batch, (index, error) => failed(some[index].at, error), subject);
+  await sender.sendBatch(batch, (index, error) => failed(some[index].at, error), subject);
 }
 
-function fill(batch: Batch, some: readonly Found[], request: (each: Found) => Request): void {
+function fill<T>(batch: Batch, some: readonly T[], request: (each: T) => Request): void {
   batch.clear();
   for (const each of some) batch.add(request(each));
 }

@@ -6,9 +6,9 @@ import { buildChange, type ChangeQuery } from '../ctnetlink/request/flow.ts';
 import { Batch } from '../netlink/batch.ts';
 import { type Checks, checkFunction, describe } from '../netlink/check.ts';
 import { NetlinkError } from '../netlink/errors.ts';
-import type { Lease } from '../netlink/lease.ts';
 import type { Request } from '../netlink/request.ts';
 import { type Handle, runtime } from '../netlink/runtime.ts';
+import type { BatchSender } from './batch-sender.ts';
 import { CALL_OPTIONS, type CallOptions } from './call.ts';
 import { checkManyLabels, labelled } from './created-labels.ts';
 
@@ -93,7 +93,7 @@ export interface Work {
 export type Failed = (at: number, error: Error) => void;
 
 /** One request for each item. */
-export function changes(lease: Lease, query: ChangeQuery): Work {
+export function changes(sender: BatchSender, query: ChangeQuery): Work {
   /** The item as it is now: only a refusal asks. */
   const subject = (item: FlowInit | Flow): string | undefined => {
     try {
@@ -105,7 +105,7 @@ export function changes(lease: Lease, query: ChangeQuery): Work {
   };
   return {
     operation: query,
-    most: lease.largestBatch,
+    most: sender.largestBatch,
     keepsFlows: query !== 'update',
     request: (flow, owned) => buildChange(query, flow, owned),
     async send(batch, items, failed) {
@@ -116,10 +116,10 @@ export function changes(lease: Lease, query: ChangeQuery): Work {
         refused?.add(at);
         failed(at, error);
       };
-      await lease.sendBatch(batch, refuse, (at) => subject(items[at]));
+      await sender.sendBatch(batch, refuse, (at) => subject(items[at]));
       if (refused === undefined) return;
       const created = places.filter((at) => !refused.has(at));
-      await checkManyLabels(lease, query, items as readonly Flow[], created, failed);
+      await checkManyLabels(sender, query, items as readonly Flow[], created, failed);
     },
   };
 }

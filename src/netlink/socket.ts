@@ -225,6 +225,18 @@ export class NetlinkSocket {
     }
   }
 
+  /**
+   * Resolves when all events that had arrived have been given to the event sink, which must not pause: the kernel answers
+   * a control message behind them.
+   */
+  async passed(): Promise<void> {
+    try {
+      await this.request(DRAIN);
+    } catch {
+      // The answer did not fit, which is known when the queue has been read empty; or the socket is closed.
+    }
+  }
+
   /** Takes what the transport has, as far as somebody wants it. A sink that was paused calls it when it wants more. */
   read(): void {
     if (this.#reading || this.#closed !== undefined) return;

@@ -77,6 +77,56 @@ export const CALLS: readonly Call[] = [
     },
   },
   {
+    name: 'deleteWhere',
+    everyRelease: true,
+    does: 'delete',
+    selects,
+    async run(ct, filter) {
+      const { matched, deleted, alreadyGone, failed, failures } = await ct.deleteWhere(filter);
+      // One of two flows that hide each other may be found by no name.
+      if (matched !== deleted + alreadyGone || failed !== 0) throw new Error(JSON.stringify(failures));
+      return undefined;
+    },
+  },
+  {
+    name: 'deleteWhere, exactly',
+    does: 'delete',
+    selects,
+    async run(ct, filter) {
+      await ct.deleteWhere(filter, { exact: true });
+      return undefined;
+    },
+  },
+  {
+    name: 'deleteWhere of a function, with a limit',
+    does: 'delete',
+    selects,
+    async run(ct, filter) {
+      await ct.deleteWhere((flow) => selects(filter, entryOf(flow)), { limit: 1000 });
+      return undefined;
+    },
+  },
+  {
+    name: 'updateWhere',
+    everyRelease: true,
+    does: 'mark',
+    selects,
+    async run(ct, filter) {
+      await ct.updateWhere(filter, { mark: NEW_MARK });
+      return undefined;
+    },
+  },
+  {
+    name: 'updateWhere by tuples alone, where none hides another',
+    does: 'mark',
+    takes: hidesNone,
+    selects,
+    async run(ct, filter) {
+      await ct.updateWhere(filter, { mark: NEW_MARK }, { exact: false });
+      return undefined;
+    },
+  },
+  {
     name: 'delete of each dumped flow',
     does: 'delete',
     selects,

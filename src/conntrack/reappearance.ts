@@ -1,0 +1,125 @@
+/** Looks which of the flows that were deleted come back. */
+import { explainKernelError } from '../ctnetlink/explain.ts';
+import type { Flow } from '../ctnetlink/flow.ts';
+import { decodeFlow, eventTypeOf, FLOW_GROUPS } from '../ctnetlink/message.ts';
+import { START } from '../ctnetlink/slots.ts';
+import { ClosedError, type OverrunError } from '../netlink/errors.ts';
+import type { nlmsghdr } from '../netlink/nlmsg.ts';
+import { runtime } from '../netlink/runtime.ts';
+import type { EventSink } from '../netlink/sequence.ts';
+import { NetlinkSocket } from '../netlink/socket.ts';
+import type { Transport } from '../netlink/transport.ts';
+import { joinGroup } from './events.ts';
+
+/** A flow that is being deleted, or was. */
+interface Deleted {
+  readonly flow: Flow;
+  /** Of the socket that asks for it. */
+  readonly portid: number;
+  reappeared: boolean;
+}
+
+/**
+ * A flow that was created before its delete was sent has a NEW event, too, and flows that are older than the first
+ * listener have no DESTROY event that would tell the two apart. So all events that have arrived are read before a delete
+ * is sent (NetlinkSocket.passed): a NEW event of its tuple that is read later is of another flow.
+ */
+export class Reappearance implements EventSink {
+  readonly #socket: NetlinkSocket;
+  readonly #most: number;
+  readonly #deleted = new Map<string, Deleted>();
+  /** The first that came back. */
+  readonly sample: Flow[] = [];
+  reappeared = 0;
+  wrongGeneration = 0;
+  lost: number | undefined = 0;
+  #ended: Error | undefined;
+  readonly #end = new AbortController();
+
+  /** @param most flows in the sample. @throws KernelError, UnsupportedError; the transport is closed then */
+  constructor(transport: Transport, most: number) {
+    this.#most = most;
+    this.#socket = new NetlinkSocket(transport, explainKernelError);
+    try {
+      for (const group of [FLOW_GROUPS.new, FLOW_GROUPS.destroy]) joinGroup(transport, group);
+      this.#socket.setEventSink(this);
+    } catch (error) {
+      this.#socket.close();
+      throw error;
+    }
+  }
+
+  /** Flows that are deleted next. Resolves when they may be. @throws what ended the events */
+  async before(flows: readonly Flow[], portid: number): Promise<void> {
+    await this.#socket.passed();
+    if (this.#ended !== undefined) throw this.#ended;
+    for (const flow of flows) this.#deleted.set(flow.key(), { flow, portid, reappeared: false });
+  }
+
+  /** The flow was not deleted. */
+  forget(flow: Flow): void {
+    const deleted = this.#deleted.get(flow.key());
+    if (deleted?.flow === flow && !deleted.reappeared) this.#deleted.delete(flow.key());
+  }
+
+  /** All events of so many milliseconds more. @throws the reason of the signal */
+  async wait(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
+    await sleep(milliseconds, signal === undefined ? this.#end.signal : AbortSignal.any([signal, this.#end.signal]));
+    // Also of a wait that was cut short, whose counts are right up to its end.
+    await this.#socket.passed();
+    signal?.throwIfAborted();
+    if (this.#ended !== undefined) throw this.#ended;
+  }
+
+  get ended(): boolean {
+    return this.#ended !== undefined;
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+
+  message(header: nlmsghdr, view: DataView, offset: number, end: number): void {
+    const type = eventTypeOf(header);
+    if ((type !== 'new' && type !== 'destroy') || this.#deleted.size === 0) return;
+    const flow = decodeFlow(view, offset, end);
+    const deleted = this.#deleted.get(flow.key());
+    if (deleted === undefined) return;
+    if (type === 'destroy') {
+      if (header.nlmsg_pid === deleted.portid && startsDiffer(flow, deleted.flow)) this.wrongGeneration++;
+    } else if (!deleted.reappeared) {
+      deleted.reappeared = true;
+      this.reappeared++;
+      if (this.sample.length < this.#most) this.sample.push(flow);
+    }
+  }
+
+  overrun({ lost }: OverrunError): void {
+    this.lost = this.lost === undefined || lost === undefined ? undefined : this.lost + lost;
+  }
+
+  end(error?: Error): void {
+    this.#ended = error ?? new ClosedError();
+    this.#end.abort();
+  }
+}
+
+/** Both have one: nf_conntrack_timestamp was 1. */
+function startsDiffer(a: Flow, b: Flow): boolean {
+  const [first, second] = [a.slots[START], b.slots[START]];
+  return first !== undefined && second !== undefined && first !== second;
+}
+
+/** Until then, or until the signal is aborted. */
+function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      runtime.clearTimeout(timer);
+      signal.removeEventListener('abort', end);
+      resolve();
+    };
+    const timer = runtime.setTimeout(end, milliseconds);
+    signal.addEventListener('abort', end, { once: true });
+    if (signal.aborted) end();
+  });
+}
