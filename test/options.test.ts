@@ -22,7 +22,8 @@ type Entry = [names: readonly string[], call: (options: never) => unknown];
 
 const CALL = ['signal'];
 const MANY = ['signal', 'onError'];
-const SOCKET = ['receiveBuffer', 'reliable', 'receiveAhead'];
+const WHERE = ['signal', 'dryRun', 'limit', 'exact', 'onProgress'];
+const SOCKET = ['receiveBuffer', 'reliable', 'receiveAhead', 'allNamespaces'];
 const OPEN = [...SOCKET, 'transport', 'events', 'eventsMayAbortProcess'];
 const EVENTS = [...SOCKET, 'signal', 'types'];
 const FORMAT = ['timestamp', 'labels', 'now', 'layer3', 'id', 'time'];
@@ -68,6 +69,8 @@ const TABLE: Readonly<Record<string, Entry>> = {
   'Conntrack#createMany': [MANY, ct((each, options) => each.createMany([], options))],
   'Conntrack#createOrUpdateMany': [MANY, ct((each, options) => each.createOrUpdateMany([], options))],
   'Conntrack#updateMany': [MANY, ct((each, options) => each.updateMany([], options))],
+  'Conntrack#deleteWhere': [[...WHERE, 'verify'], ct((each, options) => each.deleteWhere({ mark: 1 }, options))],
+  'Conntrack#updateWhere': [WHERE, ct((each, options) => each.updateWhere({ mark: 1 }, { mark: 2 }, options))],
   'Conntrack#deleteMany': [MANY, ct((each, options) => each.deleteMany([], options))],
   'Conntrack#flush': [CALL, ct((each, options) => each.flush({ mark: 1 }, options))],
   'Conntrack#flushAll': [CALL, ct((each, options) => each.flushAll(options))],

@@ -239,16 +239,16 @@ export class Conntrack {
   }
 
   /**
-   * Deletes all flows that match, in one dump of the table, and reports what became of each: also for tens of thousands of
-   * addresses. Deletes are sent while the dump goes on, several hundred in a datagram, each by zone, tuple and id. It is
-   * never a flush.
+   * Deletes all flows that match, in one dump of the table, and reports what became of each: also for tens of thousands
+   * of addresses. Deletes are sent while the dump goes on, several hundred in a datagram, each by zone, tuple and id.
+   * It is never a flush.
    *
    * Deleting does not cut a TCP connection while nf_conntrack_tcp_loose is 1 (the default): the next packet creates the
    * flow again. Block the traffic first, then delete. `verify` counts what came back.
    * @example
    * const { deleted, reappeared } = await ct.deleteWhere({ orig: { src: '192.0.2.0/24' } }, { verify: 1000 });
-   * @throws TypeError, RangeError naming the argument, RangeError for a filter that excludes nothing; WhereError with the
-   * counts so far; KernelError, TransportError before anything was done
+   * @throws TypeError, RangeError naming the argument, RangeError for a filter that excludes nothing; WhereError with
+   * the counts so far; KernelError, TransportError before anything was done
    */
   async deleteWhere(where: Where, options: DeleteWhereOptions = {}): Promise<DeleteWhereResult> {
     return await deleteWhere(this.#lease, this.#sockets, () => this.#eventSockets, where, options);
@@ -256,7 +256,8 @@ export class Conntrack {
 
   /**
    * Changes all flows that match, in one dump of the table: for example the mark (`{ mark: 4, markMask: 0xff }`) or the
-   * timeout. Each flow is looked up first, unless `exact` is false, because the kernel finds it by its tuple and zone alone.
+   * timeout. Each flow is looked up first, unless `exact` is false, because the kernel finds it by its tuple and zone
+   * alone.
    * @param patch what to change: timeout, status (bits can only be set), mark, labels, and the state of the protocol
    * @throws as deleteWhere
    */

@@ -130,8 +130,8 @@ export async function stillThere(
 }
 
 /**
- * The flows that are in the table, each with the name that finds it. They are asked for by their usual names; where that
- * finds another flow, exactly.
+ * The flows that are in the table, each with the name that finds it. They are asked for by their usual names; where
+ * that finds another flow, exactly.
  * @param batch has the requests by their first names; @param second is used for others
  * @param other the flow is not there, but another one with its tuple
  */

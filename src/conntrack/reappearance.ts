@@ -21,8 +21,8 @@ interface Deleted {
 
 /**
  * A flow that was created before its delete was sent has a NEW event, too, and flows that are older than the first
- * listener have no DESTROY event that would tell the two apart. So all events that have arrived are read before a delete
- * is sent (NetlinkSocket.passed): a NEW event of its tuple that is read later is of another flow.
+ * listener have no DESTROY event that would tell the two apart. So all events that have arrived are read before a
+ * delete is sent (NetlinkSocket.passed): a NEW event of its tuple that is read later is of another flow.
  */
 export class Reappearance implements EventSink {
   readonly #socket: NetlinkSocket;

@@ -30,7 +30,9 @@ import {
 /** Flows of a sample, and failures that are kept. */
 const KEPT = 20;
 
-/** @throws TypeError, RangeError naming the argument; WhereError; KernelError, TransportError before anything was done */
+/**
+ * @throws TypeError, RangeError naming the argument; WhereError; KernelError, TransportError before anything was done
+ */
 export async function deleteWhere(
   lease: Lease,
   sockets: DumpSockets,

@@ -6,8 +6,8 @@ import { NetlinkError } from '../netlink/errors.ts';
 import { CALL_OPTIONS, type CallOptions } from './call.ts';
 
 /**
- * Which flows: a filter, or a function that returns whether a flow is meant. The function is called once for each flow of
- * the table, and must not be async.
+ * Which flows: a filter, or a function that returns whether a flow is meant. The function is called once for each flow
+ * of the table, and must not be async.
  */
 export type Where = Filter | CompiledFilter | ((flow: Flow) => boolean);
 
@@ -50,15 +50,15 @@ export interface DeleteWhereResult extends WhereCounts {
   /** The first 20 that failed. */
   failures: WhereFailure[];
   /**
-   * With `verify`: deleted flows whose tuple came back within that time. The next packet of a TCP connection creates its
-   * flow again while nf_conntrack_tcp_loose is 1 (the default).
+   * With `verify`: deleted flows whose tuple came back within that time. The next packet of a TCP connection creates
+   * its flow again while nf_conntrack_tcp_loose is 1 (the default).
    */
   reappeared?: number;
   /** With `verify`: the first 20 that came back, as they are now. */
   reappearedSample?: Flow[];
   /**
-   * With `verify` and nf_conntrack_timestamp=1: flows that were deleted in the place of one that was meant, because they
-   * had its tuple and, by chance, its id. `exact` prevents nearly all of them.
+   * With `verify` and nf_conntrack_timestamp=1: flows that were deleted in the place of one that was meant, because
+   * they had its tuple and, by chance, its id. `exact` prevents nearly all of them.
    */
   wrongGeneration?: number;
   /**
@@ -73,14 +73,15 @@ export interface UpdateWhereOptions extends CallOptions {
   /** Only counts what matches. Default: false. */
   dryRun?: boolean;
   /**
-   * The most flows that may match, 0 or more. Nothing is done before the dump has ended. If more match, nothing is done at
-   * all, and the call rejects with a WhereError `ERR_LIMIT`. Up to that many flows are kept in memory. Default: any number.
+   * The most flows that may match, 0 or more. Nothing is done before the dump has ended. If more match, nothing is done
+   * at all, and the call rejects with a WhereError `ERR_LIMIT`. Up to that many flows are kept in memory. Default: any
+   * number.
    */
   limit?: number;
   /**
-   * Asks for each flow first, many in a datagram, and compares its id and its start (nf_conntrack_timestamp=1), because an
-   * id may be that of a flow which took the place of another. Takes another request for each flow. Default: false to delete,
-   * where the kernel compares the id itself; true to change, where it compares nothing.
+   * Asks for each flow first, many in a datagram, and compares its id and its start (nf_conntrack_timestamp=1), because
+   * an id may be that of a flow which took the place of another. Takes another request for each flow. Default: false to
+   * delete, where the kernel compares the id itself; true to change, where it compares nothing.
    */
   exact?: boolean;
   /** Called after each datagram of the dump and after each batch; ends the call if it throws. */
@@ -92,8 +93,8 @@ export interface UpdateWhereOptions extends CallOptions {
 /** What deleteWhere takes. */
 export interface DeleteWhereOptions extends UpdateWhereOptions {
   /**
-   * Listens to events from before the dump until so many milliseconds after the last delete (0 to 3,600,000), and counts
-   * the flows that came back. Default: no.
+   * Listens to events from before the dump until so many milliseconds after the last delete (0 to 3,600,000), and
+   * counts the flows that came back. Default: no.
    */
   verify?: number;
 }
@@ -118,7 +119,10 @@ export const DELETE_WHERE_OPTIONS: Checks<DeleteWhereOptions> = {
 export class WhereError extends NetlinkError {
   /** 'WhereError', of every copy of this package. */
   override name = 'WhereError';
-  /** ERR_LIMIT: more matched than the limit, and nothing was done; ERR_ABORTED: by the signal; ERR_INCOMPLETE: by `cause`. */
+  /**
+   * ERR_LIMIT: more matched than the limit, and nothing was done; ERR_ABORTED: by the signal; ERR_INCOMPLETE: by
+   * `cause`.
+   */
   declare readonly code: 'ERR_LIMIT' | 'ERR_ABORTED' | 'ERR_INCOMPLETE';
   /** What it had come to. */
   readonly result: DeleteWhereResult | UpdateWhereResult;

@@ -1,4 +1,4 @@
-/** A change that many flows get: what of it is sent for one of them. */
+/** A change that many flows get, and the request for one of them. */
 import { ATTRIBUTES } from './attributes/flow.ts';
 import type { FlowInit } from './attributes/flow-properties.ts';
 import { Flow, flowFrom } from './flow.ts';

@@ -226,8 +226,8 @@ export class NetlinkSocket {
   }
 
   /**
-   * Resolves when all events that had arrived have been given to the event sink, which must not pause: the kernel answers
-   * a control message behind them.
+   * Resolves when all events that had arrived have been given to the event sink, which must not pause: the kernel
+   * answers a control message behind them.
    */
   async passed(): Promise<void> {
     try {

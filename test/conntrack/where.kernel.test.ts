@@ -108,7 +108,7 @@ describeKernel('deleteWhere and updateWhere', ['conntrack'], () => {
       [{ limit: 1.5 }, /^options\.limit/],
       [{ verify: '1s' }, /^options\.verify/],
       [{ verify: -1 }, /^options\.verify/],
-      [{ dryrun: true }, /dryRun/],
+      [{ limits: 1 }, /limit/],
       [{ exact: 1 }, /^options\.exact/],
     ] as const)
       expect(((await rejection(ct.deleteWhere({ mark: 7 }, options as object))) as Error).message).to.match(message);
@@ -155,7 +155,8 @@ describeKernel('deleteWhere and updateWhere', ['conntrack'], () => {
         onProgress() {
           if (begun) return;
           begun = true;
-          // Between the dump and the deletes: one is gone, and another one has the place of a second, maybe with its id.
+          // Between the dump and the deletes: one is gone, and another one has the place of a second, maybe with its
+          // id.
           sh('conntrack', '-D', '-s', '10.0.0.3');
           sh('conntrack', '-D', '-s', '10.0.0.4');
           sh(

@@ -4,18 +4,8 @@ import type { Conntrack } from '../../conntrack/conntrack.ts';
 import { type SlotValue, sameValue } from '../../ctnetlink/attributes/kinds.ts';
 import { Flow } from '../../ctnetlink/flow.ts';
 import { labelBits, labelWords } from '../../ctnetlink/labels.ts';
-import {
-  ID,
-  LABELS,
-  LABELS_MASK,
-  MARK,
-  ORIG,
-  SCTP_VTAG_ORIG,
-  SCTP_VTAG_REPLY,
-  START,
-  STATUS,
-  ZONE,
-} from '../../ctnetlink/slots.ts';
+import { patched } from '../../ctnetlink/patch.ts';
+import { LABELS, LABELS_MASK, MARK, ORIG, SCTP_VTAG_ORIG, SCTP_VTAG_REPLY } from '../../ctnetlink/slots.ts';
 import { beLiberal } from '../../ctnetlink/tcp-flags.ts';
 import { KernelError } from '../../netlink/errors.ts';
 import { IPPROTO_TCP } from '../../uapi/in.ts';
@@ -146,8 +136,6 @@ export async function changeFlows(context: Context, onRefused: (error: KernelErr
 const VTAGS = [SCTP_VTAG_ORIG, SCTP_VTAG_REPLY];
 /** Not the verification tags, which conntrack(8) does not look at. */
 const COMPARED = [...CHANGED, MARK].filter((slot) => !VTAGS.includes(slot));
-/** What names a flow, and says whether it is the one that was meant. */
-const IDENTITY = [ORIG.family, ...ORIG.all, ZONE, ID, START];
 
 /** What -U changes. */
 class Change {
@@ -163,11 +151,11 @@ class Change {
    */
   of(flow: Flow): Flow | undefined {
     const { mark, flow: asked } = this.#settings;
-    const update = new Flow();
+    const patch = new Flow();
+    for (const slot of CHANGED) patch.slots[slot] = asked.slots[slot];
+    const update = patched(flow, patch);
     const from = flow.slots;
     const to = update.slots;
-    for (const slot of CHANGED) to[slot] = asked.slots[slot];
-    if (to[STATUS] !== undefined) to[STATUS] = (to[STATUS] as number) | ((from[STATUS] ?? 0) as number);
     if (mark !== undefined) {
       const old = (from[MARK] ?? 0) as number;
       to[MARK] = ((old & ~mark.mask) ^ mark.value) | 0;
@@ -175,7 +163,6 @@ class Change {
     const changes = COMPARED.some((slot) => to[slot] !== undefined && !sameValue(to[slot], from[slot]));
     if (!this.#setLabels(to, from[LABELS] as Uint8Array | undefined) && !changes) return undefined;
     if (asked.slots[ORIG.proto] === IPPROTO_TCP) beLiberal(to);
-    for (const slot of IDENTITY) to[slot] = from[slot];
     return update;
   }
 
