@@ -62,8 +62,21 @@ export type {
 export type { UnknownAttribute } from './ctnetlink/codec/codec.ts';
 export type { EventType, ExpectationEvent, ExpectationEventType, FlowEvent } from './ctnetlink/event.ts';
 export { Expectation } from './ctnetlink/expectation.ts';
-export type { ExpectationFilter } from './ctnetlink/filter/expectation.ts';
-export { CompiledFilter, type Filter, type Masked, type TupleFilter } from './ctnetlink/filter/filter.ts';
+export type { ExpectationFilter, ExpectationTupleFilter } from './ctnetlink/filter/expectation.ts';
+export {
+  type AddressTerm,
+  CompiledFilter,
+  type Count,
+  type CounterFilter,
+  type CountRange,
+  type Filter,
+  type FilterInit,
+  type FilterTerm,
+  type Masked,
+  type NatTerm,
+  type StatusTerm,
+  type TupleFilter,
+} from './ctnetlink/filter/filter.ts';
 export type { Range, Ranges } from './ctnetlink/filter/ranges.ts';
 export { Flow } from './ctnetlink/flow.ts';
 export type { DccpRole, DccpState, Family, Protocol, SctpState, TcpState } from './ctnetlink/names.ts';

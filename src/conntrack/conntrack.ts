@@ -1,7 +1,7 @@
 import type { FlowInit } from '../ctnetlink/attributes/flow-properties.ts';
 import type { FlowEvent } from '../ctnetlink/event.ts';
 import { explainKernelError } from '../ctnetlink/explain.ts';
-import { type CompiledFilter, compiledFilter, type Filter } from '../ctnetlink/filter/filter.ts';
+import { type CompiledFilter, compiledFilter, type FilterInit } from '../ctnetlink/filter/filter.ts';
 import { kernelSupport } from '../ctnetlink/filter/support.ts';
 import { Flow } from '../ctnetlink/flow.ts';
 import type { FlowPatch } from '../ctnetlink/patch.ts';
@@ -45,7 +45,7 @@ export interface ConntrackOptions extends OpenOptions {}
  * The one request that conntrack -z sends: for the command line, and no part of the API, because the kernel also zeroes
  * flows that do not match, and loses the counters of some that do.
  */
-export let dumpResettingAsC: (ct: Conntrack, filter: Filter | CompiledFilter) => Dump<Flow>;
+export let dumpResettingAsC: (ct: Conntrack, filter: FilterInit) => Dump<Flow>;
 
 /**
  * Connection tracking of the network namespace that the process is in. One request socket; events have one each.
@@ -132,7 +132,7 @@ export class Conntrack {
    * With `reset` the counters of exactly these flows are set to zero: see DumpOptions.
    * @throws TypeError, RangeError naming the part of the filter or the option
    */
-  dump(filter: Filter | CompiledFilter = {}, options: DumpOptions = {}): Dump<Flow> {
+  dump(filter: FilterInit = {}, options: DumpOptions = {}): Dump<Flow> {
     return flowDump(this.#lease, this.#sockets, filter, options);
   }
 
@@ -273,7 +273,7 @@ export class Conntrack {
    * it reports no count
    * @throws TypeError, RangeError naming the part of the filter; RangeError for an empty one: see flushAll; KernelError
    */
-  async flush(filter: Filter | CompiledFilter, options: CallOptions = {}): Promise<number | undefined> {
+  async flush(filter: FilterInit, options: CallOptions = {}): Promise<number | undefined> {
     const compiled = compiledFilter(filter);
     if (compiled.empty) throw new RangeError('filter matches everything; flushAll() empties the table');
     const { transport } = this.#lease;

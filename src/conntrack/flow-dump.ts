@@ -1,5 +1,5 @@
 /** Dumps of flows: the filter, and the list of the table that is dumped. */
-import { type CompiledFilter, compiledFilter, type Filter } from '../ctnetlink/filter/filter.ts';
+import { compiledFilter, type FilterInit } from '../ctnetlink/filter/filter.ts';
 import { kernelSupport } from '../ctnetlink/filter/support.ts';
 import type { Flow } from '../ctnetlink/flow.ts';
 import { decodeFlow } from '../ctnetlink/message.ts';
@@ -48,12 +48,7 @@ function dumpQuery({ reset = false, table = 'conntrack' }: DumpOptions): DumpQue
 }
 
 /** @throws TypeError, RangeError naming the part of the filter or the option */
-export function flowDump(
-  lease: Lease,
-  sockets: DumpSockets,
-  filter: Filter | CompiledFilter,
-  options: DumpOptions,
-): Dump<Flow> {
+export function flowDump(lease: Lease, sockets: DumpSockets, filter: FilterInit, options: DumpOptions): Dump<Flow> {
   checkOptions(options, DUMP_OPTIONS);
   const source = flowSource(filter, dumpQuery(options));
   const Kind = options.reset === true ? ResetDump : Dump;
@@ -61,7 +56,7 @@ export function flowDump(
 }
 
 /** @throws TypeError, RangeError naming the part of the filter */
-export function flowSource(filter: Filter | CompiledFilter, query: DumpQuery): DumpSource<Flow> {
+export function flowSource(filter: FilterInit, query: DumpQuery): DumpSource<Flow> {
   const compiled = compiledFilter(filter);
   const filters = !compiled.empty;
   return {

@@ -1,7 +1,7 @@
 /** Events of flows. */
 
 import type { EventType, FlowEvent } from '../ctnetlink/event.ts';
-import { type CompiledFilter, compiledFilter, type Filter } from '../ctnetlink/filter/filter.ts';
+import { compiledFilter, type FilterInit } from '../ctnetlink/filter/filter.ts';
 import type { Flow } from '../ctnetlink/flow.ts';
 import { decodeFlow, eventTypeOf, FLOW_GROUPS } from '../ctnetlink/message.ts';
 import { EVENT_TIME } from '../ctnetlink/slots.ts';
@@ -17,10 +17,11 @@ export interface EventOptions extends EventSocketOptions {
   /**
    * Only events of flows that match, as in a dump. If the transport can attach a filter (SO_ATTACH_FILTER), the kernel
    * does not send the others, and they take no room in the receive buffer. Otherwise they are dropped here. Default:
-   * all. An event has every property that a filter can ask for. An 'update' describes the flow as it is now: if its
-   * mark changes from a matching value to another, no event comes.
+   * all. Every event has family, tuples, zone, status and mark. What an event lacks matches no property, and matches it
+   * inside of `not`: a 'destroy' has no labels, helper and `timeout` of 0, an 'update' has what changed. An 'update'
+   * describes the flow as it is now: if its mark changes from a matching value to another, no event comes.
    */
-  filter?: Filter | CompiledFilter;
+  filter?: FilterInit;
 }
 
 /** What `ct.events()` yields. */

@@ -1,5 +1,5 @@
 /** Deletes or changes all flows that match, in one walk over the table: what the calls take and give. */
-import { type CompiledFilter, compiledFilter, type Filter } from '../ctnetlink/filter/filter.ts';
+import { type CompiledFilter, compiledFilter, type FilterInit } from '../ctnetlink/filter/filter.ts';
 import type { Flow } from '../ctnetlink/flow.ts';
 import { type Checks, checkBoolean, checkFunction, checkInteger, describe } from '../netlink/check.ts';
 import { NetlinkError } from '../netlink/errors.ts';
@@ -9,7 +9,7 @@ import { CALL_OPTIONS, type CallOptions } from './call.ts';
  * Which flows: a filter, or a function that returns whether a flow is meant. The function is called once for each flow
  * of the table, and must not be async.
  */
-export type Where = Filter | CompiledFilter | ((flow: Flow) => boolean);
+export type Where = FilterInit | ((flow: Flow) => boolean);
 
 /** What a walk has come to so far. */
 export interface WhereCounts {

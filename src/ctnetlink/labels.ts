@@ -11,7 +11,7 @@ export const LABEL_BITS = 128;
 const WORDS = LABEL_BITS / 32;
 
 /** Where bit `bit` lies: the index of its byte. */
-function byteOf(bit: number): number {
+export function labelByte(bit: number): number {
   const word = (bit >> 5) * 4;
   const byte = (bit >> 3) & 3;
   return word + (HOST_LITTLE_ENDIAN ? byte : 3 - byte);
@@ -21,7 +21,7 @@ function byteOf(bit: number): number {
 export function labelBits(words: Uint8Array): number[] {
   const bits: number[] = [];
   for (let bit = 0; bit < words.length * 8; bit++) {
-    if ((words[byteOf(bit)] & (1 << (bit & 7))) !== 0) bits.push(bit);
+    if ((words[labelByte(bit)] & (1 << (bit & 7))) !== 0) bits.push(bit);
   }
   return bits;
 }
@@ -44,7 +44,7 @@ export function labelWords(bits: Iterable<number>, argument = 'labels'): Uint8Ar
     if (!Number.isInteger(bit) || bit < 0 || bit >= LABEL_BITS) {
       throw new RangeError(`${argument}: bit ${describe(bit)} is not an integer from 0 to ${LABEL_BITS - 1}`);
     }
-    words[byteOf(bit)] |= 1 << (bit & 7);
+    words[labelByte(bit)] |= 1 << (bit & 7);
   }
   return words;
 }

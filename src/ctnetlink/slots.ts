@@ -64,6 +64,9 @@ export const ORIG = tupleSlots(ATTRIBUTES, 'orig');
 export const REPLY = tupleSlots(ATTRIBUTES, 'reply');
 export const MASTER = tupleSlots(ATTRIBUTES, 'master');
 
+/** The ports of both directions; of GRE the keys. */
+export const PORT_SLOTS: readonly number[] = [ORIG.sport, ORIG.dport, REPLY.sport, REPLY.dport];
+
 export const TCP_STATE = slotOfProperty('tcp.state');
 export const SCTP_STATE = slotOfProperty('sctp.state');
 export const SCTP_VTAG_ORIG = slotOfProperty('sctp.vtagOrig');

@@ -89,7 +89,7 @@ const NO_CREATES: Refused[] = [
 const NO_FILTERS: Refused[] = [
   [null, TypeError, 'filter must be an object, not null'],
   [5, TypeError, 'filter must be an object, not 5'],
-  [[], TypeError, 'filter must be an object, not an array'],
+  [[], RangeError, 'filter is an empty list'],
   [new Date(0), TypeError, 'filter must be an object, not a Date'],
   [{ status: [Symbol('ASSURED')] }, TypeError, 'filter.status must have names of'],
   [{ src: '192.0.2.1' }, TypeError, 'filter.src is not one of family, mark, status, zone, orig, reply'],
@@ -140,7 +140,7 @@ const NO_FILTERS: Refused[] = [
     'filter.orig.dport must have from not above to, not 54 to 53',
   ],
   [{ orig: { dport: [{ from: 2, to: 1 }] } }, RangeError, 'filter.orig.dport[0] must have from not above to'],
-  [{ orig: { dport: { from: 1, to: 2, not: 3 } } }, TypeError, 'filter.orig.dport.not is not one of from, to'],
+  [{ orig: { dport: { from: 1, to: 2, not: 3 } } }, TypeError, 'filter.orig.dport.from cannot be beside'],
   [{ orig: TUPLE, family: 'ipv6' }, RangeError, 'filter has parts of both families'],
   [{ orig: TUPLE, reply: SIX }, RangeError, 'filter has parts of both families'],
   [{ reply: 1 }, TypeError, 'filter.reply must be an object, not 1'],

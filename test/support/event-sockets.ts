@@ -43,12 +43,14 @@ async function everything(): Promise<void> {
 }
 
 /**
- * What comes of the same events to a socket without a filter, and to one under each of these programs. Needs a
- * namespace that is reset, nft and conntrack.
+ * What comes of the same events to a socket without a filter, and to one for each of these programs; undefined is none.
+ * Needs a namespace that is reset.
+ * @param cause causes the events
  */
-export async function filteredByKernel(
-  programs: Readonly<Record<string, Uint8Array>>,
-): Promise<{ all: Uint8Array[]; filtered: ReadonlyMap<string, Uint8Array[]> }> {
+export async function programsInKernel(
+  programs: readonly (Uint8Array | undefined)[],
+  cause: () => Promise<void>,
+): Promise<{ all: Uint8Array[]; filtered: Uint8Array[][] }> {
   const sockets: Transport[] = [];
   const open = async (program?: Uint8Array): Promise<Transport> => {
     const transport = await koffi({ events: true });
@@ -60,13 +62,21 @@ export async function filteredByKernel(
   };
   try {
     const plain = await open();
-    const attached: [string, Transport][] = [];
-    for (const [name, program] of Object.entries(programs)) attached.push([name, await open(program)]);
-    await everything();
-    return { all: drain(plain), filtered: new Map(attached.map(([name, socket]) => [name, drain(socket)])) };
+    const attached: Transport[] = [];
+    for (const program of programs) attached.push(await open(program));
+    await cause();
+    return { all: drain(plain), filtered: attached.map(drain) };
   } finally {
     for (const socket of sockets) socket.close();
   }
+}
+
+/** The same of flows in all their variety, by the names of the programs. Needs nft and conntrack. */
+export async function filteredByKernel(
+  programs: Readonly<Record<string, Uint8Array>>,
+): Promise<{ all: Uint8Array[]; filtered: ReadonlyMap<string, Uint8Array[]> }> {
+  const { all, filtered } = await programsInKernel(Object.values(programs), everything);
+  return { all, filtered: new Map(Object.keys(programs).map((name, index) => [name, filtered[index]])) };
 }
 
 /** Events as text, to be compared. */

@@ -15,6 +15,7 @@ import {
   LABELS,
   MARK,
   ORIG,
+  PORT_SLOTS,
   REPLY,
   SCTP_STATE,
   SCTP_VTAG_ORIG,
@@ -43,7 +44,6 @@ export const CHANGED: readonly number[] = [
   SCTP_VTAG_REPLY,
   DCCP_STATE,
 ];
-const KEYS = [ORIG.sport, ORIG.dport, REPLY.sport, REPLY.dport];
 const SOURCES = [ORIG.src4, ORIG.src6];
 const DESTINATIONS = [ORIG.dst4, ORIG.dst6];
 
@@ -151,7 +151,7 @@ export class Selection extends CompiledFilter {
 /** conntrack(8) takes all flows of GRE, whatever keys it is asked for. */
 function hasKeys(slots: readonly SlotValue[], wanted: readonly SlotValue[]): boolean {
   if (wanted[ORIG.proto] !== IPPROTO_GRE) return true;
-  return KEYS.every((key) => wanted[key] === undefined || wanted[key] === slots[key]);
+  return PORT_SLOTS.every((key) => wanted[key] === undefined || wanted[key] === slots[key]);
 }
 
 function hasLabels(value: SlotValue, wanted: readonly number[]): boolean {

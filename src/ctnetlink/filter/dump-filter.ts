@@ -1,7 +1,7 @@
 /** The part of a filter that goes to the kernel in a dump or a flush. */
 
 import { AF_UNSPEC } from '../../uapi/socket.ts';
-import type { SlotValue } from '../attributes/kinds.ts';
+import { type SlotValue, sameValue } from '../attributes/kinds.ts';
 import { Flow } from '../flow.ts';
 import {
   FILTER_ORIG,
@@ -19,8 +19,6 @@ import { RangeSet } from './ranges.ts';
 import type { KernelSupport } from './support.ts';
 import type { FilterTerms } from './terms.ts';
 import { flagOf } from './tuple-flags.ts';
-
-// Of the attributes that a filter is sent in.
 
 /** What goes to the kernel of a filter. */
 export interface KernelFilter {
@@ -77,7 +75,7 @@ function addTuples({ compared }: FilterTerms, slots: SlotValue[]): boolean {
     const { slot, value } = comparison;
     const flag = flagOf(comparison, compared);
     // The kernel compares with one value.
-    if (flag === undefined || value instanceof RangeSet) {
+    if (flag === undefined || value instanceof RangeSet || !isFree(slots[slot], value)) {
       all = false;
       continue;
     }
@@ -90,4 +88,9 @@ function addTuples({ compared }: FilterTerms, slots: SlotValue[]): boolean {
     slots[FILTER_REPLY] = reply;
   }
   return all;
+}
+
+/** A request has room for one value: of two that contradict each other the second stays here. */
+function isFree(taken: SlotValue, value: SlotValue): boolean {
+  return taken === undefined || sameValue(taken, value);
 }

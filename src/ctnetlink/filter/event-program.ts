@@ -17,6 +17,9 @@ const SUBSYSTEM = HOST_LITTLE_ENDIAN ? 1 : 0;
 const ALL = 0xffffffff;
 
 export class EventProgram extends BpfAssembler {
+  /** Statements so far. */
+  size = 0;
+
   constructor() {
     super();
     // What is not of this subsystem is let through: ACKs, errors, DONE.
@@ -26,6 +29,11 @@ export class EventProgram extends BpfAssembler {
     this.ifEqual(NFNL_SUBSYS_CTNETLINK, { yes: conntrack });
     this.accept();
     this.place(conntrack);
+  }
+
+  override branch(code: number, k: number, to?: { yes?: Label; no?: Label }): void {
+    this.size++;
+    super.branch(code, k, to);
   }
 
   /** A = nfgen_family. */
@@ -88,6 +96,11 @@ export class EventProgram extends BpfAssembler {
     this.add(bpf.BPF_LD | size | bpf.BPF_IND, NLA_HDRLEN + byte);
   }
 
+  /** A = the length of the attribute at X with its header, which must be below 256. */
+  loadLength(): void {
+    this.add(bpf.BPF_LD | bpf.BPF_B | bpf.BPF_IND, HOST_LITTLE_ENDIAN ? 0 : 1);
+  }
+
   /** A &= mask */
   mask(mask: number): void {
     this.add(bpf.BPF_ALU | bpf.BPF_AND | bpf.BPF_K, mask);
@@ -95,6 +108,11 @@ export class EventProgram extends BpfAssembler {
 
   ifEqual(value: number, to: { yes?: Label; no?: Label }): void {
     this.branch(bpf.BPF_JMP | bpf.BPF_JEQ | bpf.BPF_K, value, to);
+  }
+
+  /** To `no` unless A is above this. */
+  ifAbove(value: number, no: Label): void {
+    this.branch(bpf.BPF_JMP | bpf.BPF_JGT | bpf.BPF_K, value, { no });
   }
 
   /** To `no` unless A is in one of the ranges with these first and last values, which ascend. */

@@ -1,11 +1,20 @@
 import { checkGiven, checkPlain, describe } from '../../netlink/check.ts';
 import { AF_UNSPEC } from '../../uapi/socket.ts';
-import { type SlotHolder, sameValue } from '../attributes/kinds.ts';
+import { Group } from '../accessors/groups.ts';
+import type { TupleInit, TupleProperties } from '../attributes/flow-properties.ts';
+import { KINDS, type SlotHolder, sameValue } from '../attributes/kinds.ts';
 import { type Expectation, expectationFrom } from '../expectation.ts';
 import { FAMILIES, type Family } from '../names.ts';
-import { EXPECT_HELPER, EXPECT_MASTER, EXPECTED } from '../slots.ts';
-import type { RangeSet } from './ranges.ts';
-import { readPart, type TupleFilter } from './terms.ts';
+import { EXPECT_HELPER, EXPECT_MASTER, EXPECTED, type TupleSlots } from '../slots.ts';
+import { RangeSet, type Ranges, readRanges } from './ranges.ts';
+
+/** What must be equal of a tuple of an expectation; ports may be several. */
+export interface ExpectationTupleFilter extends Partial<Omit<TupleProperties, 'sport' | 'dport'>> {
+  /** Source port, or any of several: `53`, `{ from: 8000, to: 8100 }`, or a list of both. 0 to 65535. */
+  sport?: Ranges;
+  /** Destination port, or any of several. */
+  dport?: Ranges;
+}
 
 /**
  * Which expectations: what is given must be equal; ports may be ranges and lists, as in Filter. A property that is
@@ -17,9 +26,9 @@ export interface ExpectationFilter {
   /** Name of the helper that expects. */
   helper?: string;
   /** The flow whose helper expects. */
-  master?: TupleFilter;
+  master?: ExpectationTupleFilter;
   /** The flow that is expected. */
-  tuple?: TupleFilter;
+  tuple?: ExpectationTupleFilter;
 }
 
 const PARTS = ['family', 'helper', 'master', 'tuple'];
@@ -66,4 +75,37 @@ export class CompiledExpectationFilter {
       this.#sets.every(([slot, set]) => typeof slots[slot] === 'number' && set.has(slots[slot]))
     );
   }
+}
+
+/** A tuple of a filter, taken apart. */
+interface TuplePart {
+  /** What has one value each. */
+  readonly plain: TupleInit | undefined;
+  /** By slot, what has several. */
+  readonly sets: readonly (readonly [slot: number, set: RangeSet])[];
+}
+
+/**
+ * A tuple of a filter: written in braces, or such a part of a flow. Its ports may be several.
+ * @throws TypeError for anything else, which would be read as one without properties; TypeError, RangeError naming the
+ * part
+ */
+function readPart(given: ExpectationTupleFilter | undefined, tuple: TupleSlots, argument: string): TuplePart {
+  // A flow has one value of each.
+  if (given === undefined || given instanceof Group) return { plain: given as TupleInit | undefined, sets: [] };
+  checkPlain(given, argument);
+  checkGiven(given, argument);
+  const { sport, dport } = given;
+  const plain: Record<string, unknown> = { ...given };
+  const sets: (readonly [number, RangeSet])[] = [];
+  for (const [name, ports] of [
+    ['sport', sport],
+    ['dport', dport],
+  ] as const) {
+    if (ports === undefined) continue;
+    const read = readRanges(ports, KINDS.be16.max!, `${argument}.${name}`);
+    plain[name] = read instanceof RangeSet ? undefined : read;
+    if (read instanceof RangeSet) sets.push([tuple[name], read]);
+  }
+  return { plain, sets };
 }

@@ -3,62 +3,88 @@
  * it and is applied here in any case, so that the result does not depend on the kernel.
  */
 
-import type { SlotValue } from '../attributes/kinds.ts';
 import type { Flow } from '../flow.ts';
-import { MARK, ORIG, REPLY, STATUS, ZONE } from '../slots.ts';
+import { AllOf } from './condition.ts';
 import { filterForKernel, type KernelFilter } from './dump-filter.ts';
 import { compileEventFilter } from './events.ts';
-import { samePrefix } from './prefix.ts';
-import { RangeSet } from './ranges.ts';
+import { excludesNothing } from './excludes.ts';
+import type { Filter } from './language.ts';
+import { readFilter } from './read.ts';
+import { snapshot, snapshotToJSON } from './snapshot.ts';
 import type { KernelSupport } from './support.ts';
-import { type Filter, FilterTerms, type Masked, readTerms } from './terms.ts';
+import { FilterTerms } from './terms.ts';
 
 export type { KernelFilter } from './dump-filter.ts';
-export type { Filter, Masked, TupleFilter } from './terms.ts';
+export type {
+  AddressTerm,
+  Count,
+  CounterFilter,
+  CountRange,
+  Filter,
+  FilterTerm,
+  Masked,
+  NatTerm,
+  StatusTerm,
+  TupleFilter,
+} from './language.ts';
 
-const IPV6_BITS = 128;
+/** What every call that takes a filter takes: a filter, an array of filters (any must match), or a compiled one. */
+export type FilterInit = Filter | readonly Filter[] | CompiledFilter;
 
-/** A filter, checked once. Whatever takes a filter takes this too. */
+/**
+ * A filter, checked once. Every call that takes a filter takes this too: compile a filter that you use often, or that
+ * has many addresses.
+ * @example
+ * const blocked = new CompiledFilter({ host: new Set(addresses), not: { orig: { proto: 'icmp' } } });
+ * for await (const flow of ct.dump(blocked)) console.log(flow.key());
+ * const again = new CompiledFilter(JSON.parse(JSON.stringify(blocked)));
+ */
 export class CompiledFilter {
-  readonly #terms: FilterTerms;
-  /** The terms are all of it: a derived class may have another `matches`, which takes less. */
+  readonly #condition: AllOf;
+  readonly #given: unknown;
+  /** The condition is all of it: a derived class may have another `matches`, which takes less. */
   readonly #whole: boolean;
+  #empty: boolean | undefined;
 
-  /** @throws TypeError, RangeError naming the part of the filter */
-  constructor(filter: Filter);
+  /**
+   * The filter is copied: what becomes of it later changes nothing. An iterable of addresses is read here, once.
+   * @throws TypeError, RangeError naming the part of the filter
+   */
+  constructor(filter: Filter | readonly Filter[]);
   /** @internal */
-  constructor(filter: Filter | FilterTerms, argument?: string);
-  constructor(filter: Filter | FilterTerms, argument = 'filter') {
-    this.#terms = filter instanceof FilterTerms ? filter : readTerms(filter, argument);
+  constructor(filter: Filter | readonly Filter[] | FilterTerms | AllOf, argument?: string);
+  constructor(filter: Filter | readonly Filter[] | FilterTerms | AllOf, argument = 'filter') {
+    if (filter instanceof AllOf) this.#condition = filter;
+    else if (filter instanceof FilterTerms) this.#condition = new AllOf(filter);
+    else {
+      this.#given = snapshot(filter);
+      this.#condition = readFilter(this.#given, argument);
+    }
     this.#whole = new.target === CompiledFilter;
   }
 
-  /** True when everything matches: it has nothing, or looks at no bit of what it has. */
+  /**
+   * True if no flow is excluded, in whatever form: `{}`, a mask of no bits, both families, `{ not: { not: {} } }`, or
+   * an array with a filter that takes everything. `flush` refuses such a filter. A prefix of length 0 excludes the
+   * other family, and a range of all ports excludes flows without ports.
+   */
   get empty(): boolean {
-    return areAny(this.#terms);
+    this.#empty ??= this.#condition.any || (!this.#condition.plain && excludesNothing(this.#condition));
+    return this.#empty;
   }
 
-  /** Whether a flow of a dump or an event matches. A mark, status or zone that the kernel leaves out is 0. */
+  /**
+   * Whether a flow of a dump or an event matches. A flow that lacks what a property asks about does not match the
+   * property; only a mark, status or zone that the kernel leaves out is 0.
+   */
   matches(flow: Flow): boolean {
-    const { slots } = flow;
-    const { family, mark, status, zone, compared } = this.#terms;
-    if (family !== undefined && slots[ORIG.family] !== family) return false;
-    if (mark !== undefined && !bitsMatch(slots[MARK], mark)) return false;
-    if (status !== undefined && !bitsMatch(slots[STATUS], status)) return false;
-    // A zone of one direction only is the flow's zone too (nf_ct_zone_equal_any).
-    if (zone !== undefined && (slots[ZONE] ?? slots[ORIG.zone] ?? slots[REPLY.zone] ?? 0) !== zone) return false;
-    for (let i = 0; i < compared.length; i++) {
-      const { tuple, slot, value: wanted, prefix, mask } = compared[i];
-      const value = slot === tuple.zone ? (slots[slot] ?? slots[ZONE] ?? 0) : slots[slot];
-      if (typeof wanted === 'number') {
-        if (typeof value !== 'number' || ((value ^ wanted) & mask) !== 0) return false;
-      } else if (wanted instanceof RangeSet) {
-        if (typeof value !== 'number' || !wanted.has(value)) return false;
-      } else if (!(value instanceof Uint8Array) || !samePrefix(value, wanted, prefix ?? IPV6_BITS)) {
-        return false;
-      }
-    }
-    return true;
+    return this.#condition.holds(flow.slots);
+  }
+
+  /** The filter as JSON has it, which makes the same filter again. Iterables of addresses are arrays. */
+  toJSON(): Filter | Filter[] {
+    if (this.#given === undefined) throw new TypeError('this filter was made of no object, and has no JSON');
+    return snapshotToJSON(this.#given) as Filter | Filter[];
   }
 
   /**
@@ -66,8 +92,9 @@ export class CompiledFilter {
    * @internal
    */
   forKernel(purpose: 'dump' | 'flush', support: KernelSupport): KernelFilter {
-    const filter = filterForKernel(this.#terms, purpose, support);
-    return this.#whole ? filter : { ...filter, exact: false };
+    const { terms, conditions } = this.#condition;
+    const filter = filterForKernel(terms, purpose, support);
+    return this.#whole && conditions.length === 0 ? filter : { ...filter, exact: false };
   }
 
   /**
@@ -76,24 +103,11 @@ export class CompiledFilter {
    * @internal
    */
   forEvents(): Uint8Array | undefined {
-    return areAny(this.#terms) ? undefined : compileEventFilter(this.#terms);
+    return this.#condition.any ? undefined : compileEventFilter(this.#condition);
   }
 }
 
 /** What whatever takes a filter makes of it. @throws TypeError, RangeError naming the part of the filter */
-export function compiledFilter(filter: Filter | CompiledFilter, argument = 'filter'): CompiledFilter {
+export function compiledFilter(filter: FilterInit, argument = 'filter'): CompiledFilter {
   return filter instanceof CompiledFilter ? filter : new CompiledFilter(filter, argument);
-}
-
-function areAny({ family, mark, status, zone, compared }: FilterTerms): boolean {
-  return family === undefined && isAny(mark) && isAny(status) && zone === undefined && compared.length === 0;
-}
-
-/** With bits of the value outside of the mask, nothing matches. */
-function isAny(bits: Masked | undefined): boolean {
-  return bits === undefined || (bits.mask === 0 && bits.value === 0);
-}
-
-function bitsMatch(bits: SlotValue, { value, mask }: Masked): boolean {
-  return (((bits as number | undefined) ?? 0) & mask) >>> 0 === value;
 }

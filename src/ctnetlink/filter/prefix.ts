@@ -22,6 +22,11 @@ export function prefixMask(bits: number): number {
   return bits <= 0 ? 0 : bits >= 32 ? -1 : -1 << (32 - bits);
 }
 
+/** The mask of the first bits, 0 to 8, of a byte. */
+export function byteMask(bits: number): number {
+  return bits <= 0 ? 0 : bits >= 8 ? 0xff : 0xff & (0xff00 >> bits);
+}
+
 /** Whether the first bits of two addresses of 16 bytes are the same. */
 export function samePrefix(a: Uint8Array, b: Uint8Array, bits: number): boolean {
   const whole = bits >> 3;

@@ -80,7 +80,7 @@ export function readRanges(given: unknown, max: number, argument: string): numbe
   return compileRanges(Array.from(given, (each, index) => readRange(each, max, `${argument}[${index}]`)));
 }
 
-function readRange(given: unknown, max: number, argument: string, more?: string): Range {
+export function readRange(given: unknown, max: number, argument: string, more?: string): Range {
   if (typeof given === 'number') {
     const value = checkInteger(given, max, argument);
     return { from: value, to: value };

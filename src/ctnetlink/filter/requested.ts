@@ -4,8 +4,9 @@ import { NFNETLINK_V0 } from '../../uapi/nfnetlink.ts';
 import { AF_UNSPEC } from '../../uapi/socket.ts';
 import { type SlotHolder, sameValue } from '../attributes/kinds.ts';
 import { FILTER_ORIG, FILTER_REPLY, MARK, MARK_MASK, ORIG, REPLY, STATUS, STATUS_MASK, ZONE } from '../slots.ts';
+import type { Masked } from './language.ts';
 import { RangeSet } from './ranges.ts';
-import { type Comparison, comparisonsOf, FilterTerms, type Masked } from './terms.ts';
+import { type Comparison, comparisonsOf, FilterTerms } from './terms.ts';
 import { slotsOfFlags } from './tuple-flags.ts';
 
 /**

@@ -9,7 +9,6 @@ import { UsageError } from '../../../src/cli/options/settings.ts';
 import { Output } from '../../../src/cli/output.ts';
 import { Conntrack } from '../../../src/conntrack/conntrack.ts';
 import type { TupleInit } from '../../../src/ctnetlink/attributes/flow-properties.ts';
-import type { Filter } from '../../../src/ctnetlink/filter/filter.ts';
 import type { Ranges } from '../../../src/ctnetlink/filter/ranges.ts';
 import { Flow } from '../../../src/ctnetlink/flow.ts';
 import { statusBits } from '../../../src/ctnetlink/status.ts';
@@ -17,13 +16,19 @@ import { UnsupportedError } from '../../../src/netlink/errors.ts';
 import type { TransportFactory } from '../../../src/netlink/transport.ts';
 import * as nfct from '../../../src/nfct/index.ts';
 import { AF_INET, AF_INET6, AF_UNSPEC } from '../../../src/uapi/socket.ts';
-import { type Call, type Given, hidesNone, NEW_MARK } from './calls.ts';
-import { type Entry, selects } from './table.ts';
+import { type Asked, type Call, type Given, hidesNone, NEW_MARK } from './calls.ts';
+import { type Entry, SIMPLE_FILTERS, type SimpleFilter, selects } from './table.ts';
 
 const FAMILIES = { ipv4: AF_INET, ipv6: AF_INET6 } as const;
 
+function isSimple(filter: Asked): filter is SimpleFilter {
+  return (SIMPLE_FILTERS as readonly Asked[]).includes(filter);
+}
+
 /** The filter as nfct_filter_dump has it; undefined where it cannot say that. */
-function filterDump({ family, mark, status, zone, orig, reply }: Filter): nfct.nfct_filter_dump | undefined {
+function filterDump(asked: Asked): nfct.nfct_filter_dump | undefined {
+  if (!isSimple(asked)) return undefined;
+  const { family, mark, status, zone, orig, reply } = asked;
   if (reply !== undefined || orig?.zone !== undefined || `${orig?.src}${orig?.dst}`.includes('/')) return undefined;
   if (typeof orig?.sport === 'object' || typeof orig?.dport === 'object') return undefined;
   const filter = nfct.nfct_filter_dump_create();
@@ -43,8 +48,8 @@ function filterDump({ family, mark, status, zone, orig, reply }: Filter): nfct.n
   return filter;
 }
 
-function isOnlyFamily(filter: Filter): boolean {
-  return Object.keys(filter).join() === 'family';
+function isOnlyFamily(filter: Asked): filter is Required<Pick<SimpleFilter, 'family'>> {
+  return isSimple(filter) && Object.keys(filter).join() === 'family';
 }
 
 /** Sends a query. What the kernel would do more of is refused. */
@@ -72,7 +77,9 @@ function portsText(ports: Ranges | undefined): string | undefined {
 }
 
 /** The options that say what the filter says; undefined where there are none. */
-function optionsOf({ family, mark, status, zone, orig = {}, reply = {} }: Filter): string[] | undefined {
+function optionsOf(asked: Asked): string[] | undefined {
+  if (!isSimple(asked)) return undefined;
+  const { family, mark, status, zone, orig = {}, reply = {} } = asked;
   const { src, dst, proto, sport, dport, ...rest } = orig;
   const { src: replySrc, dst: replyDst, sport: replySport, dport: replyDport, ...replyRest } = reply;
   const hasPorts = proto === 'udp' || proto === 'tcp';
@@ -138,12 +145,12 @@ function refusal(parsed: () => unknown): Given {
 }
 
 /** -w is a zone of both directions. */
-function selectsAsCommand(filter: Filter, entry: Entry): boolean {
-  return selects(filter, entry) && (filter.zone === undefined || entry.zone === filter.zone);
+function selectsAsCommand(filter: Asked, entry: Entry): boolean {
+  return selects(filter, entry) && (!('zone' in filter) || entry.zone === filter.zone);
 }
 
 /** A dump is for one family since Linux 4.20; before, the kernel walks past both, and zeroes both. */
-function zeroedByDump(filter: Filter, entry: Entry, release: string): boolean {
+function zeroedByDump(filter: Asked, entry: Entry, release: string): boolean {
   return release === '4.19.0' || selects(filter, entry);
 }
 
@@ -169,7 +176,8 @@ export const CALLS_OF_C: readonly Call[] = [
     does: 'delete',
     takes: isOnlyFamily,
     selects: () => true,
-    run: (_ct, { family }, transport) => query(transport, nfct.NFCT_Q_FLUSH, FAMILIES[family!]),
+    run: (_ct, filter, transport) =>
+      query(transport, nfct.NFCT_Q_FLUSH, isOnlyFamily(filter) ? FAMILIES[filter.family] : AF_UNSPEC),
   },
   {
     name: 'NFCT_Q_DUMP_RESET of both families',
@@ -227,8 +235,7 @@ export const CALLS_OF_C: readonly Call[] = [
     does: 'mark',
     everyRelease: true,
     // -m says what is to change, and so does -u; -w is not for it.
-    takes: (filter) =>
-      optionsOf(filter) !== undefined && [filter.mark, filter.status, filter.zone].every((each) => each === undefined),
+    takes: (filter) => optionsOf(filter) !== undefined && ['mark', 'status', 'zone'].every((each) => !(each in filter)),
     selects: selectsAsCommand,
     run: (ct, filter, transport) =>
       withCommand(ct, transport, ['-U', '-m', String(NEW_MARK), ...optionsOf(filter)!], (context) =>

@@ -12,6 +12,9 @@ import { type Entry, entryOf, selects } from './table.ts';
  */
 export type Given = Entry[] | 'refused' | undefined;
 
+/** A filter of the matrix. */
+export type Asked = Filter | readonly Filter[];
+
 export interface Call {
   readonly name: string;
   /** What the call is to do to the flows that its filter is about; 'mark': they get the mark NEW_MARK. */
@@ -21,15 +24,15 @@ export interface Call {
   /** Others send what one of these sends, to every release. */
   readonly everyRelease?: boolean;
   /** The filters that it can be asked for; default: all. */
-  takes?(filter: Filter): boolean;
+  takes?(filter: Asked): boolean;
   /** Which flows the call is to be about, on a kernel of this release. */
-  selects(filter: Filter, entry: Entry, release: string): boolean;
-  run(ct: Conntrack, filter: Filter, transport: TransportFactory): Promise<Given>;
+  selects(filter: Asked, entry: Entry, release: string): boolean;
+  run(ct: Conntrack, filter: Asked, transport: TransportFactory): Promise<Given>;
 }
 
 /** What tells two flows apart whose tuples are each other's is their id, which the kernel compares in a delete only. */
-export function hidesNone({ orig }: Filter): boolean {
-  return ['udp', 'gre', 'icmp', 'icmpv6', 'sctp'].includes(String(orig?.proto));
+export function hidesNone(filter: Asked): boolean {
+  return 'orig' in filter && ['udp', 'gre', 'icmp', 'icmpv6', 'sctp'].includes(String(filter.orig?.proto));
 }
 
 async function gather(flows: AsyncIterable<Flow>, most = Number.POSITIVE_INFINITY): Promise<Entry[]> {

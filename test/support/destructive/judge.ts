@@ -1,8 +1,8 @@
 /** Runs cases of the matrix, and says what is wrong with what they left. */
 import { Conntrack } from '../../../src/conntrack/conntrack.ts';
-import { CompiledFilter, type Filter } from '../../../src/ctnetlink/filter/filter.ts';
+import { CompiledFilter } from '../../../src/ctnetlink/filter/filter.ts';
 import { kernelSupport } from '../../../src/ctnetlink/filter/support.ts';
-import { type Call, NEW_MARK } from './calls.ts';
+import { type Asked, type Call, NEW_MARK } from './calls.ts';
 import { type Entry, keyOf, packetsOf } from './table.ts';
 import type { World } from './world.ts';
 
@@ -31,7 +31,7 @@ function words(state: State | undefined): string {
 }
 
 /** Those of the releases that are not asked the same as one before them: of most filters most are. */
-export function unlikeReleases(filter: Filter, releases: readonly string[]): string[] {
+export function unlikeReleases(filter: Asked, releases: readonly string[]): string[] {
   const asked = new Set<string>();
   return releases.filter((release) => {
     const compiled = new CompiledFilter(filter);
@@ -57,7 +57,7 @@ export class Judge {
   }
 
   /** Faults of this call; none where exactly the wanted flows and counters are left. */
-  async faults(call: Call, filter: Filter, release: string): Promise<string[]> {
+  async faults(call: Call, filter: Asked, release: string): Promise<string[]> {
     const whole = this.#left.size === this.#fresh?.length;
     await this.#world.fill(whole);
     this.#fresh ??= await this.#world.read();

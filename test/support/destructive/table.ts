@@ -1,24 +1,29 @@
 /**
- * The table that the matrix of destructive calls works on, and which of its flows a filter is about. What is here knows
- * nothing of the package's own filters: it reads flows as JSON, and node:net compares the prefixes of addresses.
+ * The table that the matrix of destructive calls works on, and the filters that they are asked for. Which of the flows
+ * a filter is about is decided by the plain language (support/filters/plain.ts), not by the package.
  */
-import { BlockList } from 'node:net';
 import type { FlowInit, TupleInit } from '../../../src/ctnetlink/attributes/flow-properties.ts';
-import type { Filter, Masked, TupleFilter } from '../../../src/ctnetlink/filter/filter.ts';
-import type { Ranges } from '../../../src/ctnetlink/filter/ranges.ts';
+import type { ExpectationTupleFilter } from '../../../src/ctnetlink/filter/expectation.ts';
+import type { Filter, Masked } from '../../../src/ctnetlink/filter/filter.ts';
 import { Flow } from '../../../src/ctnetlink/flow.ts';
+import type { Family } from '../../../src/ctnetlink/names.ts';
+import type { StatusText } from '../../../src/ctnetlink/status.ts';
 import * as nf from '../../../src/uapi/nf_conntrack_common.ts';
+import type { Entry } from '../filters/plain.ts';
 
-type Tuple = Record<string, string | number | undefined>;
+export { type Entry, selects } from '../filters/plain.ts';
 
-/** A flow of the table, as JSON has it. */
-export interface Entry {
-  readonly orig: Tuple;
-  readonly reply: Tuple;
-  readonly zone?: number;
-  readonly mark?: number;
-  readonly status?: readonly string[];
-  readonly countersOrig?: { packets?: number | bigint };
+/** A filter with one value for each property, as C and its command line have them. */
+export interface SimpleFilter {
+  family?: Family;
+  mark?: number | Masked;
+  status?:
+    | number
+    | readonly StatusText[]
+    | { value: number | readonly StatusText[]; mask: number | readonly StatusText[] };
+  zone?: number;
+  orig?: ExpectationTupleFilter;
+  reply?: ExpectationTupleFilter;
 }
 
 export function entryOf(flow: Flow): Entry {
@@ -27,7 +32,7 @@ export function entryOf(flow: Flow): Entry {
 
 /** What distinguishes a flow from all others in the table: tuples and zones. */
 export function keyOf({ orig, reply, zone }: Entry): string {
-  const text = (tuple: Tuple): string =>
+  const text = (tuple: Entry['orig']): string =>
     ['src', 'dst', 'proto', 'sport', 'dport', 'icmpType', 'icmpCode', 'icmpId', 'zone']
       .map((name) => tuple[name] ?? '-')
       .join(' ');
@@ -36,60 +41,6 @@ export function keyOf({ orig, reply, zone }: Entry): string {
 
 export function packetsOf({ countersOrig }: Entry): number {
   return Number(countersOrig?.packets ?? 0);
-}
-
-const IPS: Readonly<Record<string, number>> = {
-  SEEN_REPLY: nf.IPS_SEEN_REPLY,
-  ASSURED: nf.IPS_ASSURED,
-  CONFIRMED: nf.IPS_CONFIRMED,
-  FIXED_TIMEOUT: nf.IPS_FIXED_TIMEOUT,
-};
-
-/** Whether the filter matches this flow: the one definition of filters for these tests. */
-export function selects(filter: Filter, entry: Entry): boolean {
-  const { family, mark, status, zone, orig, reply } = filter;
-  const bits = (names: unknown): number =>
-    typeof names === 'number' ? names : (names as readonly string[]).reduce((sum, name) => sum | IPS[name], 0);
-  const under = (has: number, { value, mask }: Masked): boolean => (has & mask) >>> 0 === value >>> 0;
-  if (family !== undefined && entry.orig.family !== family) return false;
-  if (mark !== undefined && !under(entry.mark ?? 0, typeof mark === 'number' ? { value: mark, mask: -1 } : mark))
-    return false;
-  if (status !== undefined) {
-    const masked = typeof status === 'object' && 'mask' in status ? status : { value: status, mask: status };
-    // In the table every flow is confirmed; other bits come as the kernel sets them.
-    if (!under(bits(entry.status ?? []), { value: bits(masked.value), mask: bits(masked.mask) })) return false;
-  }
-  if (zone !== undefined && (entry.zone ?? entry.orig.zone ?? entry.reply.zone ?? 0) !== zone) return false;
-  return tupleMatches(orig, entry.orig, entry.zone) && tupleMatches(reply, entry.reply, entry.zone);
-}
-
-function tupleMatches(wanted: TupleFilter | undefined, has: Tuple, zone: number | undefined): boolean {
-  for (const [name, value] of Object.entries(wanted ?? {})) {
-    if (name === 'src' || name === 'dst') {
-      if (!inPrefix(value as string, has[name] as string)) return false;
-    } else if (name === 'zone') {
-      if ((has.zone ?? zone ?? 0) !== value) return false;
-    } else if (name === 'sport' || name === 'dport') {
-      if (!inRanges(value as Ranges, has[name] as number | undefined)) return false;
-    } else if (has[name] !== value) return false;
-  }
-  return true;
-}
-
-function inRanges(ranges: Ranges, port: number | undefined): boolean {
-  const all = (typeof ranges === 'number' || 'from' in ranges ? [ranges] : ranges).map((each) =>
-    typeof each === 'number' ? { from: each, to: each } : each,
-  );
-  return port !== undefined && all.some(({ from, to }) => port >= from && port <= to);
-}
-
-function inPrefix(prefix: string, address: string): boolean {
-  const [network, length = network.includes(':') ? '128' : '32'] = prefix.split('/');
-  const [wanted, has] = [network, address].map((each) => (each.includes(':') ? 'ipv6' : 'ipv4'));
-  if (wanted !== has) return false;
-  const list = new BlockList();
-  list.addSubnet(network, Number(length), wanted);
-  return list.check(address, has);
 }
 
 /** What a flow may have beside its tuples. */
@@ -169,7 +120,7 @@ export const TABLE: readonly FlowInit[] = [
 export const KEYS: readonly string[] = TABLE.map((each) => keyOf(entryOf(Flow.from(each))));
 
 /** Every property alone, addresses with prefixes of several lengths, values under masks, and pairs. */
-export const FILTERS: readonly Filter[] = [
+export const SIMPLE_FILTERS: readonly SimpleFilter[] = [
   { family: 'ipv4' },
   { family: 'ipv6' },
   { mark: 0 },
@@ -249,6 +200,66 @@ export const FILTERS: readonly Filter[] = [
   { orig: { src: '10.0.0.1' }, reply: { dst: '192.0.2.1' } },
   { family: 'ipv4', orig: { src: '10.0.0.1', zone: 5 } },
 ];
+
+/** Lists, `not`, `all`, several filters, and the properties that no kernel knows. */
+const OTHER_FILTERS: readonly (Filter | readonly Filter[])[] = [
+  { mark: [1, 3] },
+  { mark: { from: 2, to: 7 } },
+  { mark: { not: 7 } },
+  { mark: { not: { value: 1, mask: 1 } } },
+  {
+    mark: [
+      { value: 0x80000000, mask: 0x80000000 },
+      { from: 3, to: 4 },
+    ],
+  },
+  { status: { not: ['ASSURED'] } },
+  { status: [['FIXED_TIMEOUT'], ['ASSURED']] },
+  { zone: [5, 7] },
+  { zone: { not: 0 } },
+  { family: { not: 'ipv4' } },
+  { family: ['ipv6'] },
+  { orig: { proto: ['sctp', 'gre'] } },
+  { orig: { proto: { not: ['udp', 'tcp', 89, 90, 91] } } },
+  { orig: { dport: { not: [53, { from: 54, to: 6000 }] } } },
+  { orig: { src: ['10.0.0.2', 'fd00::2', '172.16.0.0/12'] } },
+  { orig: { src: { not: ['10.0.0.0/8', '::/0'] } } },
+  { orig: { zone: [5, 7] } },
+  { reply: { dst: { not: '10.0.0.1' } } },
+  { host: '192.0.2.0/24' },
+  { host: ['10.0.0.3', 'fd00:0:0:1::1'] },
+  { host: { not: ['10.0.0.1', 'fd00::1'] } },
+  { host: '0.0.0.0/0' },
+  { port: 2001 },
+  { port: [5354, { from: 5300, to: 5301 }] },
+  { port: { not: [53, 80] } },
+  { tcp: { state: 'ESTABLISHED' } },
+  { tcp: { state: { not: 'ESTABLISHED' } }, orig: { proto: 'tcp' } },
+  { expected: true },
+  { expected: false, mark: 7 },
+  { nat: 'src' },
+  { nat: 'none', zone: 7 },
+  { labels: 1 },
+  { helper: 'ftp' },
+  { timeout: { from: 0, to: 5 } },
+  { timeout: { from: 6, to: 0xffffffff }, mark: 3 },
+  { counters: { packets: { from: 1_000_000, to: Number.MAX_SAFE_INTEGER } } },
+  { mark: 7, counters: { orig: { packets: { from: 0, to: 1_000_000 } } } },
+  { not: { orig: { proto: ['udp', 'tcp', 'icmp'] } } },
+  { not: [{ family: 'ipv6' }, { mark: { not: 7 } }] },
+  { family: 'ipv4', not: { orig: { src: '10.0.0.0/8' } } },
+  { family: 'ipv4', mark: 7, not: {} },
+  { mark: 7, not: { mark: 7 } },
+  { all: [{ host: '10.0.0.1' }, { host: '192.0.2.1' }] },
+  { all: [{ mark: 7 }, { status: ['ASSURED'] }, { status: ['SEEN_REPLY'] }] },
+  { all: [{ family: 'ipv4', orig: { proto: 'udp' } }, { orig: { proto: 'tcp' } }] },
+  [{ mark: 3 }, { zone: 5 }],
+  [{ family: 'ipv4', mark: 7 }],
+  [{ orig: { proto: 'udp' }, mark: 1 }, { family: 'ipv6', not: { zone: 0 } }, { orig: { proto: 90 } }],
+  [{ all: [[{ mark: 1 }, { mark: 3 }], { family: 'ipv4' }] }, { nat: 'any' }],
+];
+
+export const FILTERS: readonly (Filter | readonly Filter[])[] = [...SIMPLE_FILTERS, ...OTHER_FILTERS];
 
 /** Each sends other parts of a filter to the kernel. */
 export const RELEASES: readonly string[] = ['4.19.0', '5.4.0', '5.10.0', '5.15.0', '6.0.0', '6.6.0', '6.18.0'];
