@@ -18,7 +18,25 @@ export type { ExpectationEventOptions, ExpectationEventOrOverrun } from './connt
 export type { Expectations } from './conntrack/expectations.ts';
 export type { DumpOptions, Table } from './conntrack/flow-dump.ts';
 export type { EventOptions, FlowEventOrOverrun } from './conntrack/flow-events.ts';
-export { type Failure, type Flows, ManyError, type ManyOptions, type ManyResult } from './conntrack/many.ts';
+export {
+  type Failure,
+  type Flows,
+  ManyError,
+  type ManyOptions,
+  type ManyResult,
+  type Place,
+} from './conntrack/many.ts';
+export {
+  type ExpectationItems,
+  type RestoreCounts,
+  RestoreError,
+  type RestoreFailure,
+  type RestoreItem,
+  type RestoreLoss,
+  type RestoreOptions,
+  type RestoreResult,
+  type Snapshot,
+} from './conntrack/restore.ts';
 export {
   type DeleteWhereOptions,
   type DeleteWhereResult,
@@ -79,6 +97,7 @@ export {
 } from './ctnetlink/filter/filter.ts';
 export type { Range, Ranges } from './ctnetlink/filter/ranges.ts';
 export { Flow } from './ctnetlink/flow.ts';
+export type { Loss } from './ctnetlink/losses.ts';
 export type { DccpRole, DccpState, Family, Protocol, SctpState, TcpState } from './ctnetlink/names.ts';
 export type { TranslatedEnd, Translation } from './ctnetlink/nat.ts';
 export type { FlowPatch } from './ctnetlink/patch.ts';

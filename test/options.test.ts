@@ -68,6 +68,7 @@ const TABLE: Readonly<Record<string, Entry>> = {
   'Conntrack#delete': [CALL, ct((each, options) => each.delete(FLOW, options))],
   'Conntrack#createMany': [MANY, ct((each, options) => each.createMany([], options))],
   'Conntrack#createOrUpdateMany': [MANY, ct((each, options) => each.createOrUpdateMany([], options))],
+  'Conntrack#restore': [[...MANY, 'onLoss', 'strictWindows'], ct((each, options) => each.restore([], options))],
   'Conntrack#updateMany': [MANY, ct((each, options) => each.updateMany([], options))],
   'Conntrack#deleteWhere': [[...WHERE, 'verify'], ct((each, options) => each.deleteWhere({ mark: 1 }, options))],
   'Conntrack#updateWhere': [WHERE, ct((each, options) => each.updateWhere({ mark: 1 }, { mark: 2 }, options))],

@@ -16,6 +16,7 @@ import type { TrackerCounts } from '../netlink/sequence.ts';
 import { NetlinkSocket } from '../netlink/socket.ts';
 import { checkOpenOptions, forOne, type OpenOptions, openTransport } from '../transport/open.ts';
 import { ask, type CallOptions, checkCall, collect, isGone } from './call.ts';
+import { changes } from './changes.ts';
 import { checkLabels } from './created-labels.ts';
 import { Dump } from './dump.ts';
 import { DumpSockets } from './dump-sockets.ts';
@@ -25,16 +26,10 @@ import { type DeleteManyOptions, deletes, EXACT_MANY_OPTIONS, exactly, type Upda
 import { Expectations } from './expectations.ts';
 import { type DumpOptions, flowDump, flowSource } from './flow-dump.ts';
 import { type EventOptions, flowEvents } from './flow-events.ts';
-import {
-  changes,
-  type Failure,
-  type Flows,
-  MANY_OPTIONS,
-  type ManyOptions,
-  type ManyResult,
-  sendMany,
-} from './many.ts';
+import { type Failure, type Flows, MANY_OPTIONS, type ManyOptions, type ManyResult } from './many.ts';
 import { deleteFlow, getFlow, updateFlow } from './one-flow.ts';
+import { type RestoreOptions, type RestoreResult, restore, type Snapshot } from './restore.ts';
+import { sendMany } from './send-many.ts';
 import type { DeleteWhereOptions, DeleteWhereResult, UpdateWhereOptions, UpdateWhereResult, Where } from './where.ts';
 import { deleteWhere, updateWhere } from './where-walk.ts';
 
@@ -213,6 +208,27 @@ export class Conntrack {
    */
   async createOrUpdateMany(flows: Flows, options: ManyOptions = {}): Promise<ManyResult> {
     return await this.#many('createOrUpdate', flows, options);
+  }
+
+  /**
+   * Creates flows as they were dumped, and then the expectations of their helpers. NAT comes back in both directions
+   * from the difference of the two tuples, and so do TCP flags and window scales, status, mark, labels, helper, zones,
+   * sequence adjustment and timeout. Flows with a master wait until all others are there. Each flow is looked up
+   * afterwards and compared, so it takes about twice the time of createMany.
+   *
+   * Nothing is lost silently. What the kernel counts or assigns (id, counters, start) never comes back: the result
+   * has how often. If anything else is missing or differs, onLoss reports the item with the properties and the reasons,
+   * for example labels without a rule that uses them, a helper without its module, or OFFLOAD. An item that the kernel
+   * refuses has failed, and does not stop the others.
+   *
+   * Hold the traffic meanwhile. A packet that comes first creates its flow without NAT, and this flow is then refused
+   * (EEXIST).
+   * @param snapshot flows, or `{ flows, expectations }`, as dumps or their JSON have them
+   * @throws TypeError, RangeError naming the argument; RestoreError if some failed and there is no options.onError;
+   * OverrunError, TransportError, ClosedError
+   */
+  async restore(snapshot: Flows | Snapshot, options: RestoreOptions = {}): Promise<RestoreResult> {
+    return await restore(this.#lease, snapshot, options);
   }
 
   /**

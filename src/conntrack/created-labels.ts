@@ -5,15 +5,12 @@
  */
 import type { Flow } from '../ctnetlink/flow.ts';
 import { decodeFlow } from '../ctnetlink/message.ts';
-import { buildGet } from '../ctnetlink/request/flow.ts';
-import { LABELS, ORIG, REPLY } from '../ctnetlink/slots.ts';
-import { completeFrom, hasAddress } from '../ctnetlink/tuple.ts';
-import { Batch } from '../netlink/batch.ts';
-import { lostAnswer, NetlinkError } from '../netlink/errors.ts';
+import { LABELS } from '../ctnetlink/slots.ts';
+import { NetlinkError } from '../netlink/errors.ts';
 import type { Lease } from '../netlink/lease.ts';
-import type { Request } from '../netlink/request.ts';
 import type { BatchSender } from './batch-sender.ts';
 import { type CallOptions, findOne, isGone } from './call.ts';
+import { lookUpCreated, lookup } from './created.ts';
 
 /** The flow was created, but without its labels: no rule of its network namespace used labels at that time. */
 export class LabelsError extends NetlinkError {
@@ -43,14 +40,6 @@ function givesLabels({ slots }: Flow): boolean {
   return false;
 }
 
-/** With a zone in one direction the usual name finds a flow whose reply tuple it is, too. */
-function lookup(given: Flow): Request {
-  const flow = given.clone();
-  if (!hasAddress(flow.slots, ORIG)) completeFrom(flow.slots, REPLY, ORIG);
-  const oneWay = flow.slots[ORIG.zone] !== undefined || flow.slots[REPLY.zone] !== undefined;
-  return buildGet(flow, oneWay ? 'exact' : 'usual');
-}
-
 /**
  * One that is gone already cannot be looked at; labels that another program set or took since then are none of ours.
  */
@@ -78,7 +67,7 @@ export function labelled(flows: readonly Flow[]): number[] {
   return places;
 }
 
-/** Looks up the created flows at these places, many in a datagram, and reports those whose labels were dropped. */
+/** Looks up the created flows at these places, and reports those whose labels were dropped. */
 export async function checkManyLabels(
   sender: BatchSender,
   operation: string,
@@ -86,28 +75,9 @@ export async function checkManyLabels(
   places: readonly number[],
   failed: (at: number, error: Error) => void,
 ): Promise<void> {
-  const most = Math.max(1, sender.largestReadBatch);
-  for (let begin = 0; begin < places.length; begin += most) {
-    const some = places.slice(begin, begin + most);
-    const batch = new Batch();
-    for (const at of some) batch.add(lookup(flows[at]));
-    /** By place: what is known of the flow. */
-    const answers: ('kept' | 'dropped' | 'gone' | Error | undefined)[] = [];
-    await sender.sendBatch(
-      batch,
-      (index, error) => {
-        answers[index] = isGone(error) ? 'gone' : error;
-      },
-      undefined,
-      (index, view, offset, end) => {
-        answers[index] = wasDropped(decodeFlow(view, offset, end)) ? 'dropped' : 'kept';
-      },
-    );
-    some.forEach((at, index) => {
-      const answer = answers[index];
-      if (answer === 'dropped') failed(at, new LabelsError(operation, lookup(flows[at]).subject()));
-      else if (answer === undefined) failed(at, lostAnswer('get', true));
-      else if (answer instanceof Error) failed(at, answer);
-    });
-  }
+  await lookUpCreated(sender, flows, places, (at, found) => {
+    if (found instanceof Error) {
+      if (!isGone(found)) failed(at, found);
+    } else if (wasDropped(found)) failed(at, new LabelsError(operation, lookup(flows[at]).subject()));
+  });
 }

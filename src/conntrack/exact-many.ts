@@ -1,5 +1,5 @@
 /** Deletes or changes many flows: those that were meant, and no others that the kernel finds by their tuples. */
-import type { Flow } from '../ctnetlink/flow.ts';
+import { Flow } from '../ctnetlink/flow.ts';
 import { isSameFlow, mayBeHidden, type Naming } from '../ctnetlink/identity.ts';
 import { decodeFlow } from '../ctnetlink/message.ts';
 import { buildDelete, buildGet, buildUpdate } from '../ctnetlink/request/flow.ts';
@@ -9,7 +9,8 @@ import { lostAnswer, OverrunError } from '../netlink/errors.ts';
 import type { Request } from '../netlink/request.ts';
 import type { BatchSender } from './batch-sender.ts';
 import { isGone, noSuchFlow } from './call.ts';
-import { type Failed, MANY_OPTIONS, type ManyOptions, type Work } from './many.ts';
+import { MANY_OPTIONS, type ManyOptions } from './many.ts';
+import type { Failed, Work } from './send-many.ts';
 
 /** What deleteMany takes. */
 export interface DeleteManyOptions extends ManyOptions {
@@ -51,8 +52,9 @@ export function deletes(sender: BatchSender): Work {
   const second = new Batch();
   return {
     operation: 'delete',
+    from: Flow.from,
     most: sender.largestBatch,
-    keepsFlows: true,
+    keepsEntries: true,
     request: (flow) => buildDelete(flow),
     async send(batch, items, failed) {
       const flows = items as readonly Flow[];
@@ -85,8 +87,9 @@ export function exactly(sender: BatchSender, operation: 'delete' | 'update'): Wo
   const build = CHANGES[operation];
   return {
     operation,
+    from: Flow.from,
     most: sender.largestReadBatch,
-    keepsFlows: true,
+    keepsEntries: true,
     request(flow) {
       // What cannot be asked for fails before anything is sent.
       build(flow, 'exact');

@@ -10,7 +10,7 @@ import { type BatchSender, senderOver } from './batch-sender.ts';
 import { isGone } from './call.ts';
 import type { DumpSockets } from './dump-sockets.ts';
 import { stillThere } from './exact-many.ts';
-import type { Work } from './many.ts';
+import type { Work } from './send-many.ts';
 
 /** Flows of one batch, as long as the answers have room. */
 const TOGETHER = 256;

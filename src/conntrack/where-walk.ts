@@ -4,13 +4,14 @@ import { type FlowPatch, patched, patchFrom } from '../ctnetlink/patch.ts';
 import { checkOptions } from '../netlink/check.ts';
 import type { Lease } from '../netlink/lease.ts';
 import type { BatchSender } from './batch-sender.ts';
+import { changes } from './changes.ts';
 import { Dump } from './dump.ts';
 import type { DumpSockets } from './dump-sockets.ts';
 import type { EventSockets } from './event-sockets.ts';
 import { deletes, exactly } from './exact-many.ts';
 import { flowSource } from './flow-dump.ts';
-import { changes, type Work } from './many.ts';
 import { Reappearance } from './reappearance.ts';
+import type { Work } from './send-many.ts';
 import { type Outcomes, Walk } from './walk.ts';
 import {
   DELETE_WHERE_OPTIONS,

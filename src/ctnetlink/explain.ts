@@ -38,16 +38,24 @@ const CREATE_EXPECTATION: Sentences = {
   EBUSY: 'the expectation clashes with another one that overlaps it',
 };
 
+const CREATE: Sentences = {
+  EEXIST: 'a flow with one of these tuples exists already; createOrUpdate changes it',
+  EINVAL:
+    'both tuples, their protocol and a timeout are needed, the protocols must be equal, zones must not contradict each other, and an ICMP type must be one that starts a flow',
+  EOPNOTSUPP: 'no helper of that name is in this kernel, or the master flow has no helper',
+  EBUSY: 'status bits that only the kernel sets cannot be given',
+  ENOENT: 'the master flow does not exist',
+  ENOSPC: UPDATE.ENOSPC,
+  ERANGE: UPDATE.ERANGE,
+};
+
 const OPERATIONS: Readonly<Record<string, Sentences>> = {
-  create: {
-    EEXIST: 'a flow with one of these tuples exists already; createOrUpdate changes it',
-    EINVAL:
-      'both tuples, their protocol and a timeout are needed, the protocols must be equal, zones must not contradict each other, and an ICMP type must be one that starts a flow',
-    EOPNOTSUPP: 'no helper of that name is in this kernel, or the master flow has no helper',
-    EBUSY: 'status bits that only the kernel sets cannot be given',
-    ENOENT: 'the master flow does not exist',
-    ENOSPC: UPDATE.ENOSPC,
-    ERANGE: UPDATE.ERANGE,
+  create: CREATE,
+  restore: {
+    ...CREATE,
+    EEXIST:
+      'a flow with one of these tuples exists already, which packets may have created meanwhile; delete it, and restore this one again',
+    EOPNOTSUPP: 'this kernel cannot translate addresses',
   },
   update: UPDATE,
   createOrUpdate: UPDATE,
@@ -57,6 +65,11 @@ const OPERATIONS: Readonly<Record<string, Sentences>> = {
   flush: { EOPNOTSUPP: 'this kernel cannot flush by that filter' },
   'expectations.create': CREATE_EXPECTATION,
   'expectations.createOrUpdate': CREATE_EXPECTATION,
+  'expectations.restore': {
+    ...CREATE_EXPECTATION,
+    EEXIST: 'an expectation of this tuple exists already',
+    ENOENT: 'the master flow does not exist; restore it first, or give its zone, which the kernel does not report',
+  },
   'expectations.get': EXPECTATIONS,
   'expectations.delete': EXPECTATIONS,
   dump: { EOPNOTSUPP: 'this kernel cannot filter by that', EBUSY: 'another dump runs on this socket' },

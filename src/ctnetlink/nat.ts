@@ -1,5 +1,5 @@
 /** What NAT made of a flow: what differs between its two directions. */
-import { IPS_DST_NAT, IPS_SRC_NAT } from '../uapi/nf_conntrack_common.ts';
+import { IPS_DST_NAT, IPS_NAT_DONE_MASK, IPS_NAT_MASK, IPS_SRC_NAT } from '../uapi/nf_conntrack_common.ts';
 import { AF_INET6 } from '../uapi/socket.ts';
 import { KINDS, type SlotValue, sameValue } from './attributes/kinds.ts';
 import { ORIG, REPLY, STATUS, slotOfProperty } from './slots.ts';
@@ -130,4 +130,21 @@ export function requestNat(slots: SlotValue[]): void {
       slots[pair[1]] = slots[pair[0]];
     }
   }
+}
+
+/**
+ * The same for a flow that comes back. Where the kernel has been through NAT with it, and translated no source, it asks
+ * for the source that it has: then no rule is asked again at the next packet, and a tuple that is taken is refused. If
+ * nothing were asked for, the kernel could take another port.
+ */
+export function requestSameNat(slots: SlotValue[]): void {
+  const status = (slots[STATUS] ?? 0) as number;
+  if ((status & (IPS_NAT_MASK | IPS_NAT_DONE_MASK)) === 0) return;
+  requestNat(slots);
+  const { ipv4, ipv6, ports } = RANGES.src;
+  if (slots[ipv4[0]] !== undefined || slots[ipv6[0]] !== undefined) return;
+  const { ipv4: pair4, ipv6: pair6, port } = NAT_ENDS.src;
+  slots[ipv4[0]] = slots[pair4[0]];
+  slots[ipv6[0]] = slots[pair6[0]];
+  slots[ports[0]] = slots[port[0]] ?? slots[ICMP_ID[0]];
 }

@@ -81,6 +81,7 @@ export const MARK_MASK = slotOfProperty('markMask');
 export const SECMARK = slotOfProperty('secmark');
 export const SECCTX = slotOfProperty('secctx');
 export const HELPER = slotOfProperty('helper.name');
+export const HELPER_INFO = slotOfProperty('helper.info');
 export const LABELS = slotOfProperty('labels');
 export const LABELS_MASK = slotOfProperty('labelsMask');
 export const ZONE = slotOfProperty('zone');

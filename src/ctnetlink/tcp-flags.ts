@@ -15,6 +15,7 @@ const DIRECTIONS = [
   ['tcp.flagsReply', 'tcp.maskReply'],
 ].map((names) => names.map((name) => slotOfProperty(name)));
 const FLAGS = DIRECTIONS.flat();
+const [[FLAGS_ORIG], [FLAGS_REPLY]] = DIRECTIONS;
 /** What a direction is; the other flags are about a packet that was seen. */
 const LASTING =
   IP_CT_TCP_FLAG_WINDOW_SCALE | IP_CT_TCP_FLAG_SACK_PERM | IP_CT_TCP_FLAG_CLOSE_INIT | IP_CT_TCP_FLAG_BE_LIBERAL;
@@ -48,4 +49,48 @@ export function setTcpFlags(slots: SlotValue[], state: number): void {
 function isAnyGiven(slots: readonly SlotValue[], some: readonly number[]): boolean {
   for (let i = 0; i < some.length; i++) if (slots[some[i]] !== undefined) return true;
   return false;
+}
+
+/**
+ * Makes the kernel liberal about the windows of a flow that comes back, beside the flags that it had. The kernel does
+ * not report the windows, and learns others from the first packet that it sees: data that was on its way, beyond them
+ * and before an answer, would be INVALID.
+ */
+export function stayLiberal(slots: SlotValue[]): void {
+  if (!isAnyGiven(slots, FLAGS) && !isAnyGiven(slots, WSCALES)) {
+    beLiberal(slots);
+    return;
+  }
+  for (const [flags, mask] of DIRECTIONS) {
+    slots[flags] = ((slots[flags] ?? 0) as number) | IP_CT_TCP_FLAG_BE_LIBERAL;
+    slots[mask] = ((slots[mask] || LASTING) as number) | IP_CT_TCP_FLAG_BE_LIBERAL;
+  }
+}
+
+/**
+ * The direction that has no window scale while the other has one, as before the first answer: 0 original, 1 reply; -1 if
+ * there is none. The kernel takes the scale of one direction only beside that of the other.
+ */
+export function unscaledDirection(slots: readonly SlotValue[]): number {
+  const orig = ((slots[FLAGS_ORIG] ?? 0) as number) & IP_CT_TCP_FLAG_WINDOW_SCALE;
+  const reply = ((slots[FLAGS_REPLY] ?? 0) as number) & IP_CT_TCP_FLAG_WINDOW_SCALE;
+  if (orig === reply) return -1;
+  const unscaled = orig === 0 ? 0 : 1;
+  return slots[WSCALES[1 - unscaled]] ? unscaled : -1;
+}
+
+/** Gives the other direction a scale too, or takes it away again: `flags` are those of a request. */
+export function setWindowScale(slots: SlotValue[], direction: number, scaled: boolean): void {
+  const [flags, mask] = DIRECTIONS[direction];
+  if (scaled) {
+    slots[flags] = (slots[flags] as number) | IP_CT_TCP_FLAG_WINDOW_SCALE;
+  } else {
+    slots[flags] = 0;
+    slots[mask] = IP_CT_TCP_FLAG_WINDOW_SCALE;
+  }
+}
+
+/** Flags differ that a packet sets, or that `stayLiberal` added. */
+export function areFlagsAlike(was: number, now: number): boolean {
+  return ((was ^ now) & LASTING & ~(now & IP_CT_TCP_FLAG_BE_LIBERAL)) === 0;
 }

@@ -2,11 +2,8 @@
  * A router between two hosts: the namespace of the tests forwards a TCP connection and drops what its connection
  * tracking calls INVALID.
  */
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createInterface } from 'node:readline';
-import type { Readable, Writable } from 'node:stream';
-import { sh, sysctl } from './kernel.ts';
+import { addHosts, Host, removeHosts } from './hosts.ts';
+import { sh } from './kernel.ts';
 
 const PORT = 5000;
 
@@ -42,39 +39,6 @@ require('node:readline').createInterface({ input: process.stdin })
   .on('close', () => socket.end());
 socket.on('data', () => console.log('done'));`;
 
-/** A program in one of the hosts. */
-class Host {
-  readonly #child: ChildProcessByStdio<Writable, Readable, null>;
-  readonly #lines: AsyncIterator<string>;
-  readonly #closed: Promise<unknown>;
-
-  constructor(name: string, script: string, ...args: string[]) {
-    const command = ['netns', 'exec', name, process.execPath, '-e', script, ...args];
-    this.#child = spawn('ip', command, { stdio: ['pipe', 'pipe', 'inherit'] });
-    this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
-    this.#closed = once(this.#child, 'close');
-  }
-
-  /** @throws Error when it ends without a line */
-  async line(): Promise<void> {
-    if ((await this.#lines.next()).done === true) throw new Error('a host of the router has ended');
-  }
-
-  write(text: string): void {
-    this.#child.stdin.write(text);
-  }
-
-  /** Waits for it to end by itself. */
-  async end(): Promise<void> {
-    this.#child.stdin.end();
-    await this.#closed;
-  }
-
-  kill(): void {
-    this.#child.kill('SIGKILL');
-  }
-}
-
 /** One connection through the router. */
 export class Router {
   readonly #server: Host;
@@ -87,17 +51,7 @@ export class Router {
 
   /** The client is 10.9.1.2, the server 10.9.2.2 port 5000. */
   static async open(): Promise<Router> {
-    for (const [at, name] of ['client', 'server'].entries()) {
-      const net = `10.9.${at + 1}`;
-      sh('ip', 'netns', 'add', name);
-      sh('ip', 'link', 'add', `to-${name}`, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', name);
-      sh('ip', 'address', 'add', `${net}.1/24`, 'dev', `to-${name}`);
-      sh('ip', 'link', 'set', `to-${name}`, 'up');
-      sh('ip', '-n', name, 'address', 'add', `${net}.2/24`, 'dev', 'eth0');
-      sh('ip', '-n', name, 'link', 'set', 'eth0', 'up');
-      sh('ip', '-n', name, 'route', 'add', 'default', 'via', `${net}.1`);
-    }
-    sysctl('net.ipv4.ip_forward', 1);
+    addHosts();
     sh('nft', RULES);
     const server = new Host('server', SERVER);
     await server.line();
@@ -139,9 +93,6 @@ export class Router {
   close(): void {
     this.#client.kill();
     this.#server.kill();
-    for (const name of ['client', 'server']) {
-      sh('ip', 'link', 'delete', `to-${name}`);
-      sh('ip', 'netns', 'delete', name);
-    }
+    removeHosts();
   }
 }

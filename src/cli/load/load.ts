@@ -5,6 +5,7 @@
  * in a datagram.
  */
 
+import { ASSUMED_TIMEOUTS } from '../../ctnetlink/offloaded.ts';
 import { KernelError } from '../../netlink/errors.ts';
 import { files } from '../../netlink/platform.ts';
 import { changeFlows, removeFlows } from '../commands/change.ts';
@@ -13,7 +14,6 @@ import { create, described } from '../commands/create.ts';
 import { flushFlows } from '../commands/flush.ts';
 import { CommandFailure } from '../errors/report.ts';
 import { COMMANDS } from '../options/commands.ts';
-import { ASSUMED_TIMEOUTS } from '../options/parse.ts';
 import { type Command, type Settings, UsageError } from '../options/settings.ts';
 import { complainPlainly } from '../output.ts';
 import { Creations } from './create.ts';

@@ -3,6 +3,7 @@
  * reported.
  */
 
+import { ASSUMED_TIMEOUTS } from '../../ctnetlink/offloaded.ts';
 import { type CommandRow, SHELLS, TABLES } from './commands.ts';
 import { COMMAND_OPTIONS, Known, type Named, optionsIn } from './getopt.ts';
 import { useLabelMap } from './labels.ts';
@@ -27,8 +28,6 @@ const [TIMEOUT, STATE] = [
   OPTIONS.find(({ short }) => short === 't')!,
   PROTOCOL_OPTIONS.tcp.options.find(({ long }) => long[0] === 'state')!,
 ];
-/** Seconds of a flow whose line of -R says none: see #assume. */
-export const ASSUMED_TIMEOUTS = { tcp: 3600, other: 120 } as const;
 
 const GENERAL = new Known<Row>([...COMMAND_OPTIONS, ...OPTIONS]);
 const WITH_PROTOCOL = new WeakMap<ProtocolOptions, Known<Row>>();

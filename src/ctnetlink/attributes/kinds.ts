@@ -15,7 +15,8 @@ export type SlotValue = number | bigint | string | Uint8Array | undefined;
 export function sameValue(a: SlotValue, b: SlotValue): boolean {
   if (a === b) return true;
   if (!(a instanceof Uint8Array && b instanceof Uint8Array) || a.length !== b.length) return false;
-  return a.every((byte, index) => byte === b[index]);
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
 }
 
 /** An attribute that this package does not know, as a message had it. */

@@ -36,6 +36,8 @@ const MESSAGES = {
   'expectations.flush': [cta.IPCTNL_MSG_EXP_DELETE, ACK],
   'expectations.dump': [cta.IPCTNL_MSG_EXP_GET, DUMP, { repeatable: true }],
   'expectations.stats': [cta.IPCTNL_MSG_EXP_GET_STATS_CPU, DUMP, { repeatable: true }],
+  // A create, of an expectation that was dumped.
+  'expectations.restore': [cta.IPCTNL_MSG_EXP_NEW, ACK | NLM_F_CREATE | NLM_F_EXCL],
 } as const;
 
 export type ExpectationQuery = keyof typeof MESSAGES;
@@ -112,7 +114,7 @@ function completeMask(slots: SlotValue[]): void {
  */
 export function buildExpectationCreate(
   expectation: Expectation,
-  query: 'expectations.create' | 'expectations.createOrUpdate',
+  query: 'expectations.create' | 'expectations.createOrUpdate' | 'expectations.restore',
   argument = 'expectation',
 ): Request {
   const attributes = new Expectation();

@@ -34,6 +34,8 @@ const MESSAGES = {
   dumpUnconfirmed: [cta.IPCTNL_MSG_CT_GET_UNCONFIRMED, DUMP, REPEATABLE],
   stats: [cta.IPCTNL_MSG_CT_GET_STATS, ACK, READ],
   cpuStats: [cta.IPCTNL_MSG_CT_GET_STATS_CPU, DUMP, REPEATABLE],
+  // A create, of a flow that was dumped.
+  restore: [cta.IPCTNL_MSG_CT_NEW, ACK | NLM_F_CREATE | NLM_F_EXCL],
 } as const;
 
 export type QueryName = keyof typeof MESSAGES;
@@ -109,7 +111,12 @@ function writable(flow: Flow, owned: boolean): Flow {
  * @throws TypeError when no direction is whole or the timeout is missing (the kernel would say EINVAL); RangeError for
  * a mask of labels of another length
  */
-export function buildCreate(flow: Flow, query: 'create' | 'createOrUpdate', argument = 'flow', owned = false): Request {
+export function buildCreate(
+  flow: Flow,
+  query: 'create' | 'createOrUpdate' | 'restore',
+  argument = 'flow',
+  owned = false,
+): Request {
   const known = flow.slots[ID] !== undefined;
   const attributes = writable(flow, owned);
   const { slots } = attributes;

@@ -1,0 +1,90 @@
+/** ct.restore, over a kernel that the test plays: arguments, signals and lost answers. The rest is in test/kernel. */
+import { expect } from 'chai';
+import type { Conntrack, RestoreFailure, Snapshot } from '../../src/index.ts';
+import { ENOENT } from '../../src/uapi/errno.ts';
+import { NLM_F_ACK } from '../../src/uapi/netlink.ts';
+import { ack, error, type Script } from '../support/fake-transport.ts';
+import { flow, flowMessage, play, range, said } from '../support/played.ts';
+
+// biome-ignore lint/suspicious/noExplicitAny: a program in JavaScript may pass anything
+const any = (value: unknown): any => value;
+
+/** Creates everything, and has it as it was given; `change` is what it reports instead. */
+function having(change: (n: number) => object | undefined = () => ({})): Script {
+  return (request, { nlmsg_flags, nlmsg_seq, nlmsg_type }, kernel) => {
+    if (nlmsg_type === 0x101) {
+      const n = Number((said(request).flow as { orig: { src: string } }).orig.src.split('.')[3]);
+      const changed = change(n);
+      if (changed === undefined) kernel.queue(error(nlmsg_seq, ENOENT));
+      else kernel.queue(flowMessage(nlmsg_seq, { ...flow(n), ...changed }));
+    }
+    if ((nlmsg_flags & NLM_F_ACK) !== 0) kernel.queue(ack(nlmsg_seq));
+  };
+}
+
+async function refusal(ct: Conntrack, snapshot: unknown, options?: object): Promise<Error> {
+  return await ct.restore(any(snapshot), options).then(
+    () => new Error('nothing was refused'),
+    (error: Error) => error,
+  );
+}
+
+describe('ct.restore', () => {
+  it('refuses what is no snapshot, by name, before anything is sent', async () => {
+    const { ct, fake } = await play(having());
+    for (const [snapshot, message] of [
+      [5, 'snapshot must be an iterable of flows, or an object with flows and expectations, not 5'],
+      [null, 'snapshot must be an iterable of flows, or an object with flows and expectations, not null'],
+      [{ flow: [] }, 'snapshot.flow is no option; did you mean flows?'],
+      [{ flows: 7 }, 'snapshot.flows must be an iterable or an async iterable, not 7'],
+      [
+        { flows: [flow(1)], expectations: {} },
+        'snapshot.expectations must be an iterable or an async iterable, not an object',
+      ],
+    ] as const) {
+      const refused = await refusal(ct, snapshot);
+      expect(refused).to.be.instanceOf(TypeError).and.to.have.property('message', message);
+    }
+    const { message } = await refusal(ct, [], { onLoss: 1 });
+    expect(message).to.equal('options.onLoss must be a function, not 1');
+    expect(fake.sent).to.deep.equal([]);
+  });
+
+  it('sends nothing for nothing, and once it is aborted', async () => {
+    const { ct, fake } = await play(having());
+    const none = { whole: 0, partial: 0, failed: 0, lost: {} };
+    expect(await ct.restore([])).to.deep.equal({ flows: none, expectations: none, losses: [] });
+    expect(await ct.restore({})).to.deep.equal({ flows: none, expectations: none, losses: [] });
+    const reason = new Error('changed my mind');
+    expect(await refusal(ct, [flow(1)], { signal: AbortSignal.abort(reason) })).to.equal(reason);
+    expect(fake.sent).to.deep.equal([]);
+  });
+
+  it('asks twice for each flow, many in a datagram, and counts what the kernel assigns apart', async () => {
+    const { ct, fake } = await play(having(() => ({ id: 9 })));
+    const { flows, losses } = await ct.restore(range(200).map(flow));
+    expect(flows).to.deep.equal({ whole: 200, partial: 0, failed: 0, lost: { id: 200 } });
+    expect(losses).to.deep.equal([]);
+    expect(fake.sent.length).to.equal(400);
+  });
+
+  it('reports a flow that differs, and keeps the first hundred without onLoss', async () => {
+    const { ct } = await play(having((n) => (n % 2 === 0 ? {} : { mark: 1000 + n, timeout: 20 })));
+    const { flows, losses } = await ct.restore(range(250).map(flow));
+    expect(flows).to.deep.equal({ whole: 125, partial: 125, failed: 0, lost: { mark: 125 } });
+    expect(losses).to.have.length(100);
+    expect(losses[1]).to.deep.include({ kind: 'flow', index: 3 });
+    expect(losses[1].losses).to.deep.equal([{ property: 'mark', reason: 'the kernel has 1003 instead of 3' }]);
+  });
+
+  it('reports a flow that was created and is gone as failed', async () => {
+    const { ct } = await play(having((n) => (n === 1 ? undefined : {})));
+    const failures: RestoreFailure[] = [];
+    const snapshot: Snapshot = { flows: range(3).map(flow) };
+    const { flows } = await ct.restore(snapshot, { onError: (failure) => failures.push(failure) });
+    expect(flows).to.include({ whole: 2, partial: 0, failed: 1 });
+    expect(failures.map(({ kind, index, error: { message } }) => [kind, index, message])).to.deep.equal([
+      ['flow', 1, 'get: ENOENT: no such flow (udp 10.0.0.1:1000 -> 192.0.2.1:53, zone 0)'],
+    ]);
+  });
+});

@@ -1,0 +1,70 @@
+/** Flows come back in the midst of their traffic, on a router that drops what is INVALID. */
+import { expect } from 'chai';
+import { Conntrack, type RestoreResult } from '../../src/index.ts';
+import { describeKernel, resetNamespace } from '../support/kernel.ts';
+import { lastingByKey } from '../support/lasting.ts';
+import { NatRouter } from '../support/nat-router.ts';
+
+/** IP_CT_TCP_FLAG_BE_LIBERAL */
+const BE_LIBERAL = 8;
+
+describeKernel('ct.restore on a router', ['root', 'nft', 'ip', 'tc', 'bash'], () => {
+  let router: NatRouter;
+  let ct: Conntrack;
+  before(() => resetNamespace());
+  beforeEach(async () => {
+    router = new NatRouter();
+    ct = await Conntrack.open();
+  });
+  afterEach(async () => {
+    await ct.close();
+    router.close();
+    resetNamespace();
+  });
+
+  /** Takes a snapshot, empties the table, and restores, while nothing comes to the router. */
+  async function moveTable(): Promise<RestoreResult> {
+    const { seen } = router;
+    const flows = await ct.dump().toArray();
+    await ct.flushAll();
+    const result = await ct.restore(flows);
+    expect(lastingByKey(await ct.dump().toArray())).to.deep.equal(lastingByKey(flows));
+    expect(router.seen, 'packets while it was held').to.equal(seen);
+    return result;
+  }
+
+  /** The port that the router gave each connection. */
+  async function translations(): Promise<Record<string, number>> {
+    const flows = await ct.dump({ orig: { dst: '10.9.1.1', dport: 81, proto: 'tcp' } }).toArray();
+    return Object.fromEntries(flows.map(({ orig, nat }) => [orig.sport, nat!.src!.port!]));
+  }
+
+  it('lets a TCP transfer and a UDP stream through SNAT and DNAT go on, and drops no packet', async () => {
+    await router.transfer();
+    const { fresh } = router;
+    for (let round = 0; round < 3; round++) {
+      await router.hold();
+      const { flows } = await moveTable();
+      expect(flows).to.deep.include({ whole: 2, partial: 0, failed: 0 });
+      router.release();
+      await router.moved(5000);
+    }
+    const [{ tcp }] = await ct.dump({ orig: { proto: 'tcp' } }).toArray();
+    expect(tcp!.flagsOrig! & tcp!.flagsReply! & BE_LIBERAL, 'liberal').to.equal(BE_LIBERAL);
+    const { sent, received, back, datagrams, echoed } = await router.end();
+    expect({ received, back }).to.deep.equal({ received: sent, back: sent });
+    expect(echoed).to.equal(datagrams).and.to.be.above(8);
+    expect({ invalid: router.invalid, fresh: router.fresh - fresh }).to.deep.equal({ invalid: 0, fresh: 0 });
+  });
+
+  it('lets handshakes go on that wait for their first answer', async () => {
+    const { greeted } = await router.handshakes(32);
+    const before = await translations();
+    const { flows } = await moveTable();
+    expect(flows.whole).to.be.at.least(32);
+    router.release();
+    expect(await greeted()).to.equal(32);
+    expect(router.invalid).to.equal(0);
+    expect(await translations()).to.deep.equal(before);
+  });
+});

@@ -1,0 +1,65 @@
+/** Two hosts, `client` and `server`, in network namespaces of their own, with the namespace of the tests between them. */
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import type { Readable, Writable } from 'node:stream';
+import { sh, sysctl } from './kernel.ts';
+
+export const HOSTS = ['client', 'server'] as const;
+
+/** The client is 10.9.1.2, the server 10.9.2.2; the router has .1 in both networks, on the links to-client and to-server. */
+export function addHosts(): void {
+  for (const [at, name] of HOSTS.entries()) {
+    const net = `10.9.${at + 1}`;
+    sh('ip', 'netns', 'add', name);
+    sh('ip', 'link', 'add', `to-${name}`, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', name);
+    sh('ip', 'address', 'add', `${net}.1/24`, 'dev', `to-${name}`);
+    sh('ip', 'link', 'set', `to-${name}`, 'up');
+    sh('ip', '-n', name, 'address', 'add', `${net}.2/24`, 'dev', 'eth0');
+    sh('ip', '-n', name, 'link', 'set', 'eth0', 'up');
+    sh('ip', '-n', name, 'route', 'add', 'default', 'via', `${net}.1`);
+  }
+  sysctl('net.ipv4.ip_forward', 1);
+}
+
+export function removeHosts(): void {
+  for (const name of HOSTS) {
+    sh('ip', 'link', 'delete', `to-${name}`);
+    sh('ip', 'netns', 'delete', name);
+  }
+}
+
+/** A program in one of the hosts. */
+export class Host {
+  readonly #child: ChildProcessByStdio<Writable, Readable, null>;
+  readonly #lines: AsyncIterator<string>;
+  readonly #closed: Promise<unknown>;
+
+  constructor(name: string, script: string, ...args: string[]) {
+    const command = ['netns', 'exec', name, process.execPath, '-e', script, ...args];
+    this.#child = spawn('ip', command, { stdio: ['pipe', 'pipe', 'inherit'] });
+    this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
+    this.#closed = once(this.#child, 'close');
+  }
+
+  /** What it says next. @throws Error when it ends without a line */
+  async line(): Promise<string> {
+    const { value, done } = await this.#lines.next();
+    if (done === true) throw new Error('a host of the router has ended');
+    return value;
+  }
+
+  write(text: string): void {
+    this.#child.stdin.write(text);
+  }
+
+  /** Waits for it to end by itself. */
+  async end(): Promise<void> {
+    this.#child.stdin.end();
+    await this.#closed;
+  }
+
+  kill(): void {
+    this.#child.kill('SIGKILL');
+  }
+}
