@@ -68,8 +68,8 @@ export function stayLiberal(slots: SlotValue[]): void {
 }
 
 /**
- * The direction that has no window scale while the other has one, as before the first answer: 0 original, 1 reply; -1 if
- * there is none. The kernel takes the scale of one direction only beside that of the other.
+ * The direction that has no window scale while the other has one, as before the first answer: 0 original, 1 reply; -1
+ * if there is none. The kernel takes the scale of one direction only beside that of the other.
  */
 export function unscaledDirection(slots: readonly SlotValue[]): number {
   const orig = ((slots[FLAGS_ORIG] ?? 0) as number) & IP_CT_TCP_FLAG_WINDOW_SCALE;

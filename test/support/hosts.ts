@@ -1,4 +1,4 @@
-/** Two hosts, `client` and `server`, in network namespaces of their own, with the namespace of the tests between them. */
+/** Two hosts in network namespaces of their own, with the namespace of the tests between them. */
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
@@ -7,7 +7,7 @@ import { sh, sysctl } from './kernel.ts';
 
 export const HOSTS = ['client', 'server'] as const;
 
-/** The client is 10.9.1.2, the server 10.9.2.2; the router has .1 in both networks, on the links to-client and to-server. */
+/** The client is 10.9.1.2, the server 10.9.2.2. The router has .1 in both, on the links to-client and to-server. */
 export function addHosts(): void {
   for (const [at, name] of HOSTS.entries()) {
     const net = `10.9.${at + 1}`;

@@ -5,8 +5,8 @@ import type { Flow } from '../../src/index.ts';
 const LASTING = 0x07;
 
 /**
- * Properties in one order. Left out are id, use, counters, start, the timeout, which runs, and a synproxy of zeros, which
- * every flow has that was created by a request.
+ * Properties in one order. Left out are id, use, counters, start, the timeout, which runs, and a synproxy of zeros,
+ * which every flow has that was created by a request.
  */
 export function lasting(flow: Flow): Record<string, unknown> {
   const { id, use, timeout, countersOrig, countersReply, timestamp, synproxy, tcp, ...rest } = flow.toJSON();

@@ -82,7 +82,7 @@ for (let n = left; n > 0; n--) require('node:net').connect(81, '10.9.1.1')
   .on('error', () => {})
   .on('close', () => { if (--left === 0) console.log(greeted); });`;
 
-/** Lets a host send one packet and no more, or all: a token bucket in which a packet costs sixteen hours, or nothing. */
+/** Lets a host send one packet and no more, or all: a token bucket where a packet costs sixteen hours, or nothing. */
 function queue(host: string, verb: 'add' | 'change', rate: '8bit' | '100gbit'): void {
   const bucket = ['rate', rate, 'burst', '2000', 'overhead', '60000', 'limit', '100000000'];
   sh('tc', '-n', host, 'qdisc', verb, 'dev', 'eth0', 'root', 'tbf', ...bucket);
