@@ -9,6 +9,7 @@ import { buildAll } from './c/build.ts';
 import { describeMachine, isCrowded } from './machine.ts';
 import { measureCommands } from './measure/commands.ts';
 import { measureCreate } from './measure/create.ts';
+import { measureCut } from './measure/cut.ts';
 import { measureDump } from './measure/dump.ts';
 import { measureEvents } from './measure/events.ts';
 import { measureEventsCli } from './measure/events-cli.ts';
@@ -26,6 +27,7 @@ const MEASURES = {
   memory: measureMemory,
   events: measureEvents,
   scale: measureScale,
+  cut: measureCut,
   commands: measureCommands,
   'events-cli': measureEventsCli,
   limits: measureLimits,

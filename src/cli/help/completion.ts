@@ -103,9 +103,10 @@ complete -F _ctnetlink ctnetlink
 /** Files, or its options. */
 function bashTool({ name, options }: ToolRow): string {
   const cases = options
-    .map(({ long, ...option }) => `        --${long}) ${bashAction(toolArgument(option))} ;;\n`)
+    .filter(({ placeholder }) => placeholder !== undefined)
+    .map((option) => `        ${toolNames(option).join('|')}) ${bashAction(toolArgument(option))} ;;\n`)
     .join('');
-  const names = options.map(({ long }) => `--${long}`).join(' ');
+  const names = options.flatMap(toolNames).join(' ');
   return `    ${name})
       if ((COMP_CWORD > 1)); then
         options="${names} --help"
@@ -114,6 +115,10 @@ ${cases}          *) if [[ $cur != -* ]]; then file=1; fi ;;
         esac
       fi ;;
 `;
+}
+
+function toolNames({ long, short }: ToolOption): string[] {
+  return [...(short === undefined ? [] : [`-${short}`]), `--${long}`];
 }
 
 /** What completion asks of an option's argument. */
@@ -164,10 +169,15 @@ _arguments -s : $specs
 }
 
 function zshTool({ name, options }: ToolRow): string {
-  const specs = options.map(({ long, placeholder = '', help, ...option }) =>
-    quote(`--${long}=[${help}]:${placeholder}:${zshAction(toolArgument(option), placeholder)}`),
-  );
+  const specs = options.flatMap((option) => toolNames(option).map((each) => quote(zshToolSpec(option, each))));
   return `  ${name}) _arguments '1:tool:(${name})' ${specs.join(' ')} '*:file:_files'; return ;;\n`;
+}
+
+function zshToolSpec({ placeholder, help, ...option }: ToolOption, name: string): string {
+  const text = `[${help.replace(/[[\]\\]/g, '\\$&')}]`;
+  if (placeholder === undefined) return `${name}${text}`;
+  const what = placeholder.replaceAll(':', '\\:');
+  return `${name}${name.startsWith('--') ? '=' : '+'}${text}:${what}:${zshAction(toolArgument(option), placeholder)}`;
 }
 
 function zshSpec({ names, help, argument, placeholder, values, file, list }: Entry, name: string): string {
@@ -203,7 +213,8 @@ ${TOOLS.map(fishTool).join('')}${lines(GENERAL)}${protocols}`;
 function fishTool({ name, help, options }: ToolRow): string {
   const seen = `complete -c ctnetlink -n '__fish_seen_subcommand_from ${name}'`;
   const rows = options.map(
-    ({ long, help: what, ...option }) => `${seen} -l ${long}${fishArgument(toolArgument(option))} -d ${quote(what)}\n`,
+    ({ long, short, placeholder, help: what, ...option }) =>
+      `${seen} -l ${long}${short === undefined ? '' : ` -s ${short}`}${placeholder === undefined ? '' : fishArgument(toolArgument(option))} -d ${quote(what)}\n`,
   );
   return `complete -c ctnetlink -n 'test (count (commandline -opc)) -eq 1' -a ${name} -d ${quote(help)}\n${seen} -F\n${rows.join('')}`;
 }

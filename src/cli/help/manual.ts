@@ -138,7 +138,9 @@ function optionEntry(option: Option): string {
 }
 
 function toolEntry({ name, operands, help, about, options }: ToolRow): string {
-  const values = options.map(({ long, placeholder, help: what }) => entry({ long: [long] }, placeholder, [`${what}.`]));
+  const values = options.map(({ long, short, placeholder, help: what }) =>
+    entry({ short, long: [long] }, placeholder, [`${what}.`]),
+  );
   return `.SS "${name} [OPTION...] ${operands}"\n${[`${help}.`, ...about].map((text) => `${roff(text)}\n`).join('')}${values.join('')}`;
 }
 

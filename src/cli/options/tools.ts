@@ -1,10 +1,13 @@
-/** What the program does with captures, by a word in place of a command, as data. */
+/** What the program does by a word in place of a command, beside what conntrack(8) does, as data. */
 import { DROP_WORDS, KEEP_WORDS } from '../../anonymize/options.ts';
 import { WRITTEN_FORMATS } from '../../capture/writers.ts';
 import type { ToolName } from './tool-names.ts';
 
 export interface ToolOption {
   readonly long: string;
+  /** A letter. */
+  readonly short?: string;
+  /** Of its argument. Without one, the option takes none. */
   readonly placeholder?: string;
   readonly values?: readonly string[];
   /** Several of the values, with commas between. */
@@ -31,6 +34,37 @@ const FORMAT: ToolOption = {
 };
 
 export const TOOLS: readonly ToolRow[] = [
+  {
+    name: 'cut',
+    operands: '[HOST[/LEN]...]',
+    help: 'Delete the flows of these hosts, and count what came back',
+    about: [
+      'HOST is any address of a flow: source or destination, of either direction. The table is dumped once, for any number of hosts.',
+      'Deleting does not cut a TCP connection while nf_conntrack_tcp_loose is 1: its next packet creates the flow again. Block the traffic first, then cut.',
+      'The status is 0 also if no flow matched, and 1 if some could not be deleted.',
+    ],
+    options: [
+      {
+        long: 'from',
+        placeholder: 'FILE',
+        file: true,
+        help: 'Read hosts from a file, one in a line; - is standard input',
+      },
+      { long: 'proto', short: 'p', placeholder: 'PROTO', help: 'Only flows of this protocol' },
+      { long: 'port', placeholder: 'N[:M]', help: 'Only flows with one of these ports, source or destination' },
+      { long: 'netns', placeholder: 'NAME', help: 'Work in this network namespace' },
+      { long: 'dry-run', help: 'Only count' },
+      { long: 'exact', help: 'Ask for each flow first, and compare its start with that of the dumped one' },
+      {
+        long: 'verify',
+        placeholder: 'TIME',
+        help: 'Listen until so long after the last delete (500ms, 2s, 1m), and count the flows that came back',
+      },
+      { long: 'limit', placeholder: 'N', help: 'Delete nothing if more than N flows match; the status is 1 then' },
+      { long: 'require', help: 'The status is 1 if no flow matched' },
+      { long: 'output', short: 'o', placeholder: 'FORMAT', values: ['json'], help: 'json: print the whole result' },
+    ],
+  },
   {
     name: 'convert',
     operands: 'IN OUT',

@@ -5,8 +5,8 @@ const WIDTH = 79;
 
 /** What --help prints behind the name of a tool. */
 export function toolHelp({ name, operands, help, about, options }: ToolRow): string {
-  const rows = options.map(({ long, placeholder = '', help: what }) =>
-    row(`    --${long} ${placeholder}`.trimEnd(), what),
+  const rows = options.map(({ long, short, placeholder = '', help: what }) =>
+    row(`${short === undefined ? '    ' : `-${short}, `}--${long} ${placeholder}`.trimEnd(), what),
   );
   return `Usage: ctnetlink ${name} [OPTION...] ${operands}\n\n${wrap([`${help}.`, ...about].join(' '), WIDTH).join('\n')}\n\nOptions:\n${[...rows, row('-h, --help', 'Show this help')].join('\n')}\n`;
 }

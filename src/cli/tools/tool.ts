@@ -5,6 +5,7 @@ import type { ToolName } from '../options/tool-names.ts';
 import { TOOLS, type ToolOption, type ToolRow } from '../options/tools.ts';
 import { anonymizeFile } from './anonymize.ts';
 import { convert, convertSettings } from './convert.ts';
+import { cut } from './cut.ts';
 import { toolHelp } from './help.ts';
 
 type Run = (operands: readonly string[], values: ReadonlyMap<string, string>) => Promise<number>;
@@ -12,6 +13,7 @@ type Run = (operands: readonly string[], values: ReadonlyMap<string, string>) =>
 const RUN: Readonly<Record<ToolName, Run>> = {
   convert: (operands, values) => convert(convertSettings('convert', operands, values.get('format'))),
   anonymize: anonymizeFile,
+  cut,
 };
 
 /** @returns the exit status @throws UsageError */
@@ -45,6 +47,11 @@ function read({ options }: ToolRow, args: readonly string[]): ToolArguments {
     } else {
       const [name, attached] = split(arg);
       const option = optionOf(options, name, arg);
+      if (option.placeholder === undefined) {
+        if (attached !== undefined) throw new UsageError(`option \`--${option.long}' takes no argument`);
+        found.values.set(option.long, '');
+        continue;
+      }
       const value = attached ?? args[++at];
       if (value === undefined) throw new UsageError(`option \`--${option.long}' needs an argument`);
       found.values.set(option.long, value);
@@ -54,12 +61,16 @@ function read({ options }: ToolRow, args: readonly string[]): ToolArguments {
 }
 
 function split(arg: string): [name: string, value: string | undefined] {
+  // A letter with its argument behind it, as in getopt(3).
+  if (!arg.startsWith('--') && arg.length > 2) return [arg.slice(0, 2), arg.slice(2)];
   const at = arg.indexOf('=');
   return at < 0 ? [arg, undefined] : [arg.slice(0, at), arg.slice(at + 1)];
 }
 
 function optionOf(options: readonly ToolOption[], name: string, arg: string): ToolOption {
-  const option = options.find(({ long }) => `--${long}` === name);
+  const option = options.find(
+    ({ long, short }) => `--${long}` === name || (short !== undefined && `-${short}` === name),
+  );
   if (option === undefined) throw new UsageError(`unknown option \`${arg}'`);
   return option;
 }
