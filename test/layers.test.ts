@@ -76,6 +76,7 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     commands: ['options', 'formats', 'errors'],
     expectations: ['options', 'formats', 'commands'],
     load: ['options', 'formats', 'errors', 'commands'],
+    snapshots: ['options', 'formats', 'commands', 'load'],
     tools: ['options', 'help'],
   },
 };

@@ -4,6 +4,7 @@ import { report } from './errors/report.ts';
 import { withoutFfiWarning } from './errors/warnings.ts';
 import { parse } from './options/parse.ts';
 import type { Settings } from './options/settings.ts';
+import { isTableWord, parseTableWord } from './options/table-words.ts';
 import { isToolName } from './options/tool-names.ts';
 import { run } from './run.ts';
 
@@ -15,7 +16,11 @@ let settings: Settings | undefined;
 try {
   const args = process.argv.slice(2);
   const [name, ...rest] = args;
-  if (isToolName(name)) {
+  const asked = rest.includes('-h') || rest.includes('--help');
+  if (isTableWord(name) && !asked) {
+    settings = parseTableWord(name, rest);
+    process.exitCode = await run(settings);
+  } else if (isToolName(name)) {
     const { runTool } = await import('./extras.ts');
     process.exitCode = await runTool(name, rest);
   } else {

@@ -35,6 +35,8 @@ const ON_FLOWS: Runs = {
   event: flowEvents,
   flush: flushFlows,
   load,
+  snapshot: async (context) => (await import('./extras.ts')).snapshot(context),
+  restore: async (context) => (await import('./extras.ts')).restore(context),
   count: countFlows,
   stats: flowStats,
 };

@@ -64,6 +64,15 @@ describe('cli/completion', () => {
       expect(offered('anonymize', '--key-file', '')).to.include('bash');
     });
 
+    it('offers options of the table behind snapshot and restore, and behind restore files', () => {
+      expect(offered('')).to.include.members(['snapshot', 'restore']);
+      expect(offered('snapshot', '--reply-')).to.have.members(['--reply-src', '--reply-dst', '--reply-zone']);
+      expect(offered('snapshot', '-f', '')).to.have.members(['ipv4', 'ipv6']);
+      expect(offered('restore', '')).to.include('bash');
+      expect(offered('restore', 'bash', '--strict-')).to.deep.equal(['--strict-windows']);
+      expect(offered('snapshot', '--strict-')).to.deep.equal([]);
+    });
+
     it('offers tables, shells and names, several with commas', () => {
       expect(offered('-L', '')).to.have.members([...TABLES]);
       expect(offered('--dump', '=', 'd')).to.deep.equal(['dying']);

@@ -101,7 +101,8 @@ complete -F _ctnetlink ctnetlink
 }
 
 /** Files, or its options. */
-function bashTool({ name, options }: ToolRow): string {
+function bashTool({ name, options, optionsOf }: ToolRow): string {
+  if (optionsOf !== undefined) return bashTableWord(name, options);
   const cases = options
     .filter(({ placeholder }) => placeholder !== undefined)
     .map((option) => `        ${toolNames(option).join('|')}) ${bashAction(toolArgument(option))} ;;\n`)
@@ -114,6 +115,16 @@ function bashTool({ name, options }: ToolRow): string {
 ${cases}          *) if [[ $cur != -* ]]; then file=1; fi ;;
         esac
       fi ;;
+`;
+}
+
+/** The options of commands too, and behind restore first a file. */
+function bashTableWord(name: string, options: readonly ToolOption[]): string {
+  if (options.length === 0) return '';
+  const names = options.map(({ long }) => `--${long}`).join(' ');
+  return `    ${name})
+      if ((COMP_CWORD > 1)); then options+=" ${names}"; fi
+      if ((COMP_CWORD == 2)) && [[ $cur != -* ]]; then file=1; fi ;;
 `;
 }
 
@@ -158,14 +169,25 @@ for ((at = 1; at < CURRENT; at++)); do
   esac
 done
 case $words[2] in
-${TOOLS.map(zshTool).join('')}esac
+${TOOLS.filter(({ optionsOf }) => optionsOf === undefined)
+  .map(zshTool)
+  .join('')}esac
 specs=(
 ${specs(GENERAL, '  ')}  '1::tool:(${TOOLS.map(({ name }) => name).join(' ')})'
 )
+case $words[2] in
+${TOOLS.filter(({ optionsOf, options }) => optionsOf !== undefined && options.length > 0)
+  .map(zshTableWord)
+  .join('')}esac
 case $protocol in
 ${protocols}esac
 _arguments -s : $specs
 `;
+}
+
+function zshTableWord({ name, options }: ToolRow): string {
+  const specs = options.map(({ long, help }) => quote(`--${long}[${help}]`));
+  return `  ${name}) specs+=(${specs.join(' ')} '*:file:_files') ;;\n`;
 }
 
 function zshTool({ name, options }: ToolRow): string {
@@ -210,13 +232,14 @@ complete -c ctnetlink -f
 ${TOOLS.map(fishTool).join('')}${lines(GENERAL)}${protocols}`;
 }
 
-function fishTool({ name, help, options }: ToolRow): string {
+function fishTool({ name, help, options, optionsOf }: ToolRow): string {
   const seen = `complete -c ctnetlink -n '__fish_seen_subcommand_from ${name}'`;
   const rows = options.map(
     ({ long, short, placeholder, help: what, ...option }) =>
       `${seen} -l ${long}${short === undefined ? '' : ` -s ${short}`}${placeholder === undefined ? '' : fishArgument(toolArgument(option))} -d ${quote(what)}\n`,
   );
-  return `complete -c ctnetlink -n 'test (count (commandline -opc)) -eq 1' -a ${name} -d ${quote(help)}\n${seen} -F\n${rows.join('')}`;
+  const files = optionsOf === undefined || options.length > 0 ? `${seen} -F\n` : '';
+  return `complete -c ctnetlink -n 'test (count (commandline -opc)) -eq 1' -a ${name} -d ${quote(help)}\n${files}${rows.join('')}`;
 }
 
 /** To fish what an option may do without is in its word only; here it may be the next one. */

@@ -49,10 +49,16 @@ ${OPTIONS.filter(({ ours }) => ours !== true)
   .join('')}.SS Options that conntrack(8) does not have
 ${OPTIONS.filter(({ ours }) => ours === true)
   .map(optionEntry)
+  .join('')}.SH "OTHER COMMANDS"
+These words, in place of a command, work on the table in ways that conntrack(8) does not have.
+${TOOLS.filter(({ onCaptures }) => onCaptures !== true)
+  .map(toolEntry)
   .join('')}.SH CAPTURES
 These words, in place of a command, process a capture, for example one of
 .BR \\-\\-record .
-${TOOLS.map(toolEntry).join('')}.SH PROTOCOLS
+${TOOLS.filter(({ onCaptures }) => onCaptures === true)
+  .map(toolEntry)
+  .join('')}.SH PROTOCOLS
 After
 .B \\-p
 you can use the options of that protocol.

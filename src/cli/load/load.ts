@@ -7,7 +7,6 @@
 
 import { ASSUMED_TIMEOUTS } from '../../ctnetlink/offloaded.ts';
 import { KernelError } from '../../netlink/errors.ts';
-import { files } from '../../netlink/platform.ts';
 import { changeFlows, removeFlows } from '../commands/change.ts';
 import type { Context } from '../commands/context.ts';
 import { create, described } from '../commands/create.ts';
@@ -17,10 +16,8 @@ import { COMMANDS } from '../options/commands.ts';
 import { type Command, type Settings, UsageError } from '../options/settings.ts';
 import { complainPlainly } from '../output.ts';
 import { Creations } from './create.ts';
+import { LONGEST, linesOf, unreadable } from './lines.ts';
 import { Shapes } from './shapes.ts';
-
-/** Characters that a line may have. One that conntrack(8) takes has several hundred; a longer one is no line of -R. */
-const LONGEST = 65536;
 
 type Run = (context: Context) => Promise<unknown>;
 
@@ -96,12 +93,8 @@ class Script {
         }
       }
     } catch (error) {
-      const { syscall, code } = error as NodeJS.ErrnoException;
-      if (syscall === 'open') throw new UsageError(`Failed to open file ${this.file} for reading`);
-      // conntrack(8) takes a directory for an empty file.
-      if (code === 'EISDIR') throw new UsageError(`Failed to read file ${this.file}: it is a directory`);
       if (error instanceof UsageError) complainPlainly(`${this.file}:${number}:`);
-      throw error;
+      throw unreadable(error, this.file);
     }
     this.#warn();
   }
@@ -142,21 +135,4 @@ function refusalOf({ command, table }: Settings): string {
   const letter = COMMANDS.find((row) => row.command === command)?.letter;
   const name = letter === undefined ? 'unknown' : `-${letter}${table === 'expect' ? ' expect' : ''}`;
   return `Cannot use command \`${name}' with --load-file`;
-}
-
-/**
- * The lines of a file or, for `-`, of standard input, as many at once as come at once. A line that is
- * too long is not gathered: its beginning, which is too long as well, is the last that comes.
- */
-async function* linesOf(file: string): AsyncGenerator<string[]> {
-  const input = file === '-' ? process.stdin : files().createReadStream(file);
-  let rest = '';
-  for await (const text of input.setEncoding('utf8')) {
-    const lines = (text as string).split('\n');
-    lines[0] = rest + lines[0];
-    rest = lines.pop()!;
-    yield lines;
-    if (rest.length > LONGEST) break;
-  }
-  if (rest !== '') yield [rest];
 }

@@ -69,8 +69,8 @@ export class Parser {
   #command: CommandRow | undefined;
   #protocol: ProtocolOptions | undefined;
   #known = GENERAL;
-  /** The first word that is no option's. */
-  #stray: string | undefined;
+  /** Words that are no option's. */
+  readonly words: string[] = [];
 
   /** @param ofFile it is a line of -R. @throws UsageError */
   constructor(argv: readonly string[], ofFile = false) {
@@ -78,7 +78,7 @@ export class Parser {
       const word = argv[at];
       if (word === '--') break;
       if (!word.startsWith('-') || word === '-') {
-        this.#stray ??= word;
+        this.words.push(word);
         continue;
       }
       for (const { row, attached, text, last } of optionsIn(word, this.#known)) {
@@ -150,8 +150,9 @@ export class Parser {
 
   #check(): void {
     const settings = this.settings;
-    if (this.#command === undefined && this.#stray !== undefined)
-      throw new UsageError(`unknown command \`${this.#stray}': commands begin with a dash, such as -L or --dump`);
+    const [stray] = this.words;
+    if (this.#command === undefined && stray !== undefined)
+      throw new UsageError(`unknown command \`${stray}': commands begin with a dash, such as -L or --dump`);
     const { nat, masks, output } = settings;
     if (nat.any !== undefined && (nat.src !== undefined || nat.dst !== undefined))
       throw new UsageError("cannot specify `--src-nat' or `--dst-nat' with `--any-nat'");

@@ -18,6 +18,8 @@ export type Command =
   | 'count'
   | 'stats'
   | 'load'
+  | 'snapshot'
+  | 'restore'
   | 'help'
   | 'version'
   | 'completion';
@@ -89,7 +91,7 @@ export class Settings {
   zero = false;
   /** SO_RCVBUF in bytes. */
   bufferSize: number | undefined;
-  /** -R: a path, or '-'. */
+  /** -R and restore: a path, or '-'. */
   file: string | undefined;
   /** Names or paths; empty: the network namespace of this process. */
   netns: readonly string[] = [];
@@ -99,6 +101,7 @@ export class Settings {
   record: string | undefined;
   resync = false;
   eventsMayAbort = false;
+  strictWindows = false;
   /** --completion's shell. */
   shell: Shell | undefined;
   /** An option that was given a range or list of ports: no flow can be described by it. */

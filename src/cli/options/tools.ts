@@ -24,6 +24,10 @@ export interface ToolRow {
   /** Sentences for its own help and the manual. */
   readonly about: readonly string[];
   readonly options: readonly ToolOption[];
+  /** It works with captures, not with the table. */
+  readonly onCaptures?: boolean;
+  /** It also takes the options of this command. */
+  readonly optionsOf?: 'L' | 'R';
 }
 
 const FORMAT: ToolOption = {
@@ -34,6 +38,36 @@ const FORMAT: ToolOption = {
 };
 
 export const TOOLS: readonly ToolRow[] = [
+  {
+    name: 'snapshot',
+    operands: '> FILE',
+    optionsOf: 'L',
+    help: 'Write flows and what their helpers expect',
+    about: [
+      'It takes the options that select flows, as -L, and one --netns.',
+      'The file has a header, a line of JSON for each flow and each expectation, and a last line with their numbers.',
+      'Stop the traffic before, and start it after restore: a packet that comes meanwhile creates its flow again without NAT.',
+    ],
+    options: [],
+  },
+  {
+    name: 'restore',
+    operands: 'FILE',
+    optionsOf: 'R',
+    help: 'Create what a snapshot has, as it was',
+    about: [
+      'FILE may be - for standard input. If it is not whole, nothing is restored.',
+      'It takes one --netns. Load the rules before: labels and helpers depend on them.',
+      'Each flow and each expectation that comes back in part, or not at all, is a line on standard error with the line of the file and the reasons.',
+      'The exit status is 1 if anything did not come back, and 0 if all came back, some of it perhaps in part.',
+    ],
+    options: [
+      {
+        long: 'strict-windows',
+        help: 'Set TCP flags as they were; by default the kernel becomes liberal about windows, which a snapshot does not have',
+      },
+    ],
+  },
   {
     name: 'cut',
     operands: '[HOST[/LEN]...]',
@@ -68,6 +102,7 @@ export const TOOLS: readonly ToolRow[] = [
   {
     name: 'convert',
     operands: 'IN OUT',
+    onCaptures: true,
     help: 'Write a capture as pcap, pcapng or text',
     about: [
       'IN may be pcap, pcapng, a log of strace -e trace=network -e read=all -e write=all, or the bytes of datagrams as text. Each may be compressed by gzip.',
@@ -79,6 +114,7 @@ export const TOOLS: readonly ToolRow[] = [
   {
     name: 'anonymize',
     operands: 'IN OUT',
+    onCaptures: true,
     help: 'Write a capture with other addresses, for a public report',
     about: [
       'IN and OUT are as for convert.',

@@ -10,7 +10,8 @@ import { toolHelp } from './help.ts';
 
 type Run = (operands: readonly string[], values: ReadonlyMap<string, string>) => Promise<number>;
 
-const RUN: Readonly<Record<ToolName, Run>> = {
+/** The others work with the table: see ../options/table-words.ts. */
+const RUN: Readonly<Partial<Record<ToolName, Run>>> = {
   convert: (operands, values) => convert(convertSettings('convert', operands, values.get('format'))),
   anonymize: anonymizeFile,
   cut,
@@ -19,12 +20,13 @@ const RUN: Readonly<Record<ToolName, Run>> = {
 /** @returns the exit status @throws UsageError */
 export async function runTool(name: ToolName, args: readonly string[]): Promise<number> {
   const tool = TOOLS.find((each) => each.name === name)!;
-  const { operands, values, help } = read(tool, args);
+  // Options of a command are not among those of the tool.
+  const { operands, values, help } = tool.optionsOf === undefined ? read(tool, args) : ONLY_HELP;
   if (help) {
     process.stdout.write(toolHelp(tool));
     return 0;
   }
-  return await RUN[name](operands, values);
+  return await RUN[name]!(operands, values);
 }
 
 interface ToolArguments {
@@ -32,6 +34,8 @@ interface ToolArguments {
   values: Map<string, string>;
   help: boolean;
 }
+
+const ONLY_HELP: ToolArguments = { operands: [], values: new Map(), help: true };
 
 function read({ options }: ToolRow, args: readonly string[]): ToolArguments {
   const found: ToolArguments = { operands: [], values: new Map(), help: false };
