@@ -66,7 +66,7 @@ const WEB = [
 ] as const;
 
 describe('in a browser', () => {
-  const ENTRIES = ['', '/replay', '/format', '/nfct', '/netlink', '/uapi'];
+  const ENTRIES = ['', '/replay', '/format', '/nfct', '/netlink', '/uapi', '/testing'];
 
   it('every entry point is bundled without an error, a warning or an import that is left', async () => {
     const names = ENTRIES.map((entry, index) => `export * as e${index} from 'ctnetlink${entry}';`);
@@ -127,6 +127,21 @@ describe('in a browser', () => {
         return lines;
       })()`;
       expect(await inContext<string[]>(program, captureBytes('L.pcap'))).to.deep.equal(printed('L'));
+    });
+
+    it('a fake kernel makes flows and announces them', async () => {
+      const program = `(async () => {
+        const { e0: { Conntrack }, e6: { fakeKernel, exchange } } = bundled;
+        const kernel = fakeKernel();
+        const ct = await Conntrack.open({ transport: kernel.transport });
+        const events = await ct.events();
+        kernel.traffic(exchange({ src: '192.0.2.1', dst: '192.0.2.2', proto: 'udp', sport: 1, dport: 53 }));
+        const types = [(await events.next()).value.type, (await events.next()).value.type];
+        const { entries } = await ct.stats();
+        await ct.close();
+        return [...types, entries, kernel.sockets];
+      })()`;
+      expect(await inContext<unknown[]>(program, new Uint8Array())).to.deep.equal(['new', 'update', 1, 0]);
     });
 
     it('events of a capture have the lines of conntrack(8)', async () => {

@@ -194,6 +194,18 @@ describe('layers', () => {
     expect(breaches(graph)).to.deep.equal([]);
   });
 
+  it('no other entry point loads anything of ctnetlink/testing', () => {
+    const reached = new Set<string>();
+    const visit = (file: string): void => {
+      if (reached.has(file)) return;
+      reached.add(file);
+      for (const { to } of graph.get(file) ?? []) visit(to);
+    };
+    for (const file of graph.keys()) if (folderOf(file) !== 'testing') visit(file);
+    expect([...reached].filter((file) => folderOf(file) === 'testing')).to.deep.equal([]);
+    expect([...reached]).to.include('conntrack/conntrack.ts');
+  });
+
   it('the checker sees all of the sources', () => {
     expect([...graph.keys()]).to.include.members([
       'index.ts',

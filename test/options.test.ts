@@ -15,6 +15,7 @@ import { nearest } from '../src/netlink/check.ts';
 import * as netlink from '../src/netlink.ts';
 import * as nfct from '../src/nfct/index.ts';
 import * as replaying from '../src/replay.ts';
+import * as testing from '../src/testing/index.ts';
 import { FakeTransport } from './support/fake-transport.ts';
 import { flow, kernelWith, play } from './support/played.ts';
 
@@ -95,6 +96,10 @@ const TABLE: Readonly<Record<string, Entry>> = {
   ],
   writeCapture: [['format'], (options) => void replaying.writeCapture([], options)],
   replay: [['events', 'repeat'], (options) => replaying.replay(CAPTURE, options)],
+  fakeKernel: [
+    ['flows', 'expectations', 'release', 'counters', 'timestamps', 'labels', 'events', 'maxEntries', 'cpus'],
+    (options) => void testing.fakeKernel(options),
+  ],
   nfct_open: [OPEN, async (options) => nfct.nfct_close(await nfct.nfct_open(0, 0, over(options)))],
   formatFlow: [[...FORMAT, 'type'], (options) => format.formatFlow(FLOW, options)],
   formatFlowXML: [[...FORMAT, 'type'], (options) => format.formatFlowXML(FLOW, options)],
@@ -134,7 +139,7 @@ function parametersOf(method: object): string {
 function publicFunctions(): Map<string, object> {
   const found = new Map<string, object>();
   // Programs get an Expectations from a Conntrack.
-  for (const module of [index, { Expectations }, format, replaying, nfct, netlink]) {
+  for (const module of [index, { Expectations }, format, replaying, testing, nfct, netlink]) {
     for (const [name, value] of Object.entries(module)) {
       if (typeof value !== 'function') continue;
       if (!/^class\b/.test(Function.prototype.toString.call(value))) {

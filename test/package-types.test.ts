@@ -21,9 +21,19 @@ import * as format from 'ctnetlink/format';
 import * as netlink from 'ctnetlink/netlink';
 import * as nfct from 'ctnetlink/nfct';
 import { replay } from 'ctnetlink/replay';
+import { type FakeKernel, fakeKernel, type Packet, tcpHandshake } from 'ctnetlink/testing';
 import * as uapi from 'ctnetlink/uapi';
 
 const orig = { src: '192.0.2.1', dst: '192.0.2.2', proto: 'udp', sport: 1, dport: 2 } as const;
+
+export function kernelOf(packet: Packet): FakeKernel {
+  const kernel = fakeKernel({ flows: [{ orig, timeout: 1 }], release: '6.1.0', time: new Date(0) });
+  kernel.traffic(tcpHandshake(packet));
+  kernel.fail('expectations.get', 'EPERM', { times: 2 });
+  // @ts-expect-error there is no such operation
+  kernel.fail('dumps', 'EPERM');
+  return kernel;
+}
 
 export async function main(ct: Conntrack): Promise<unknown> {
   const flow = Flow.from({ orig, timeout: 1, status: ['CONFIRMED', '0x10000'], labels: undefined });

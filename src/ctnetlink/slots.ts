@@ -127,5 +127,6 @@ export const EXPECT_FLAGS = expectationSlot('flags');
 export const EXPECT_ZONE = expectationSlot('zone');
 export const EXPECT_HELPER = expectationSlot('helper');
 export const EXPECT_CLASS = expectationSlot('class');
+export const EXPECT_FN = expectationSlot('fn');
 export const EXPECT_NAT_DIRECTION = expectationSlot('nat.direction');
 export const EXPECT_ID = expectationSlot('id');

@@ -9,7 +9,7 @@ import type { SlotValue } from './attributes/kinds.ts';
 import { TCP_STATES } from './names.ts';
 import { slotOfProperty, TCP_STATE } from './slots.ts';
 
-const WSCALES = ['tcp.wscaleOrig', 'tcp.wscaleReply'].map((name) => slotOfProperty(name));
+export const WSCALES = ['tcp.wscaleOrig', 'tcp.wscaleReply'].map((name) => slotOfProperty(name));
 const DIRECTIONS = [
   ['tcp.flagsOrig', 'tcp.maskOrig'],
   ['tcp.flagsReply', 'tcp.maskReply'],

@@ -1,5 +1,5 @@
-import { type Checks, checkBoolean, checkString, describe, oneOf } from '../netlink/check.ts';
-import { isRelease } from '../netlink/release.ts';
+import { type Checks, checkBoolean, describe, oneOf } from '../netlink/check.ts';
+import { checkRelease } from '../netlink/release.ts';
 
 /** What replay takes. */
 export interface ReplayOptions {
@@ -45,12 +45,6 @@ export const REPLAY_OPTIONS: Checks<ReplayOptions> = {
   repeat: checkBoolean,
   perSocket: checkBoolean,
 };
-
-function checkRelease(value: unknown, argument: string): void {
-  checkString(value, argument);
-  if (!isRelease(value as string))
-    throw new RangeError(`${argument} must be the release of a kernel, such as '6.1.0', not ${describe(value)}`);
-}
 
 function checkSpeed(value: unknown, argument: string): void {
   if (typeof value !== 'number') throw new TypeError(`${argument} must be a number, not ${describe(value)}`);

@@ -28,7 +28,8 @@ export function keyOf(slots: Slots): string {
   return `${zonesOf(slots)[0]} ${text(slots, ORIG)}`;
 }
 
-interface Hit<E> {
+/** An entry, and the direction whose tuple was looked up: 0 is the original one. */
+export interface Hit<E> {
   readonly entry: E;
   readonly direction: 0 | 1;
 }
@@ -39,6 +40,11 @@ export class TupleTable<E extends { readonly flow: { readonly slots: Slots } }> 
 
   /** nf_conntrack_find_get: whatever is found by this tuple where the zones of the request put it. */
   find(slots: Slots, tuple: TupleSlots): E | undefined {
+    return this.locate(slots, tuple)?.entry;
+  }
+
+  /** The same with the direction that has the tuple. */
+  locate(slots: Slots, tuple: TupleSlots): Hit<E> | undefined {
     const zones = zonesOf(slots);
     for (const zone of new Set(zones)) {
       const found = this.#at(zone, slots, tuple, zones);
@@ -54,6 +60,12 @@ export class TupleTable<E extends { readonly flow: { readonly slots: Slots } }> 
     return this.#at(orig, slots, ORIG, zones) !== undefined || this.#at(reply, slots, REPLY, zones) !== undefined;
   }
 
+  /** nf_conntrack_tuple_taken: whether an answer to a flow like this would be one to another. */
+  taken(slots: Slots): boolean {
+    const zones = zonesOf(slots);
+    return this.#at(zones[1], slots, REPLY, zones) !== undefined;
+  }
+
   add(entry: E): void {
     for (const [key, direction] of placesOf(entry)) {
       const hits = this.#hits.get(key);
@@ -64,16 +76,17 @@ export class TupleTable<E extends { readonly flow: { readonly slots: Slots } }> 
 
   remove(entry: E): void {
     for (const [key] of placesOf(entry)) {
-      const hits = this.#hits.get(key)!.filter((hit) => hit.entry !== entry);
+      // Both tuples of a flow from one end to itself are one.
+      const hits = (this.#hits.get(key) ?? []).filter((hit) => hit.entry !== entry);
       if (hits.length > 0) this.#hits.set(key, hits);
       else this.#hits.delete(key);
     }
   }
 
-  #at(zone: number, slots: Slots, tuple: TupleSlots, zones: Zones): E | undefined {
+  #at(zone: number, slots: Slots, tuple: TupleSlots, zones: Zones): Hit<E> | undefined {
     // nf_ct_zone_equal
-    for (const { entry, direction } of this.#hits.get(`${zone} ${text(slots, tuple)}`) ?? [])
-      if (zonesOf(entry.flow.slots)[direction] === zones[direction]) return entry;
+    for (const hit of this.#hits.get(`${zone} ${text(slots, tuple)}`) ?? [])
+      if (zonesOf(hit.entry.flow.slots)[hit.direction] === zones[hit.direction]) return hit;
     return undefined;
   }
 }

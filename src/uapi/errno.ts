@@ -164,6 +164,7 @@ export const ENOTCONN = 107;
 export const EAFNOSUPPORT = 97;
 export const EADDRINUSE = 98;
 export const ETIMEDOUT = 110;
+export const EALREADY = 114;
 export const EINPROGRESS = 115;
 export const EILSEQ = 84;
 export const EPROTONOSUPPORT = 93;

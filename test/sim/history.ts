@@ -18,12 +18,12 @@ export class History {
   readonly executed = new Map<number, number>();
 
   constructor(model: CtnetlinkModel) {
-    model.changed = (key, mark) => {
+    model.table.changed = (key, mark) => {
       const change = { at: ++this.clock, mark };
       const changes = this.changes.get(key);
       if (changes === undefined) this.changes.set(key, [change]);
       else changes.push(change);
     };
-    model.executed = (mark) => void this.executed.set(mark, (this.executed.get(mark) ?? 0) + 1);
+    model.flows.executed = (mark) => void this.executed.set(mark, (this.executed.get(mark) ?? 0) + 1);
   }
 }

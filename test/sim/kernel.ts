@@ -1,6 +1,7 @@
 /** A simulated kernel: descriptors, sockets and rings of one process, its memory, and the clock. */
 import { HOST_LITTLE_ENDIAN } from '../../src/netlink/byteorder.ts';
-import { CtnetlinkModel, type ModelOptions } from '../../src/testing/model.ts';
+import { CtnetlinkModel } from '../../src/testing/model.ts';
+import type { ModelOptions, Table } from '../../src/testing/table.ts';
 import { ENOBUFS } from '../../src/uapi/errno.ts';
 import { AF_NETLINK, MSG_TRUNC, POLLIN } from '../../src/uapi/socket.ts';
 import type { Random } from '../support/random.ts';
@@ -58,7 +59,7 @@ export class Kernel {
   readonly random: Random;
   readonly faults: Faults;
   readonly space: AddressSpace;
-  readonly model: CtnetlinkModel;
+  readonly table: Table;
   readonly history: History;
   readonly netlink: NetlinkKernel;
   readonly loop: Loop;
@@ -80,9 +81,17 @@ export class Kernel {
     this.loop = loop;
     this.faults = new Faults(random, options.without);
     this.space = new AddressSpace((violation) => this.report(violation), 16 * random.below(256));
-    this.model = new CtnetlinkModel(options);
-    this.history = new History(this.model);
-    this.netlink = new NetlinkKernel(this.model, random, this.faults, (violation) => this.report(violation));
+    let ids = 0;
+    const model = new CtnetlinkModel({
+      ...options,
+      counters: true,
+      // Two flows may have the same id, and a new one that of one that is gone: it is a hash of an address.
+      newId: () => ++ids % 1000,
+      eventTime: (serial) => serial,
+    });
+    this.table = model.table;
+    this.history = new History(model);
+    this.netlink = new NetlinkKernel(model, random, this.faults, (violation) => this.report(violation));
     this.ringsRefused = this.faults.happens('no io_uring');
   }
 

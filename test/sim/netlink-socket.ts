@@ -6,7 +6,9 @@
 import { BpfProgram } from '../../src/netlink/bpf.ts';
 import { HOST_LITTLE_ENDIAN, viewOf } from '../../src/netlink/byteorder.ts';
 import { align4, newNlmsghdr, readNlmsghdr, writeNlmsghdr } from '../../src/netlink/nlmsg.ts';
-import type { CtnetlinkModel, ModelDump, ModelEvent } from '../../src/testing/model.ts';
+import type { ModelDump } from '../../src/testing/messages.ts';
+import type { CtnetlinkModel } from '../../src/testing/model.ts';
+import type { ModelEvent } from '../../src/testing/table.ts';
 import { EAGAIN, EBUSY, EINVAL, ENOBUFS, ENOMEM } from '../../src/uapi/errno.ts';
 import {
   NLM_F_ACK,
@@ -89,10 +91,10 @@ export class NetlinkKernel {
     this.faults = faults;
     this.doneAlone = !random.oneIn(4);
     this.#portid = random.pick([1000, 0x7fffffff, 0xfffff000]);
-    model.event = (event) => {
+    model.table.event = (event) => {
       if (!this.#broadcast(event) && event.group === NFNLGRP_CONNTRACK_DESTROY) this.kept.push(event);
     };
-    model.wanted = (group) => {
+    model.table.wanted = (group) => {
       for (const socket of this.sockets) if (socket.groups.has(group)) return true;
       return false;
     };

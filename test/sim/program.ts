@@ -24,6 +24,7 @@ import type { TransportFactory } from '../../src/netlink/transport.ts';
 import { nfct_callback_register } from '../../src/nfct/callback.ts';
 import type { NfctHandle } from '../../src/nfct/nfct-handle.ts';
 import { nfct_catch, nfct_close, nfct_open, nfct_query } from '../../src/nfct/query.ts';
+import { keyOf } from '../../src/testing/tuple-table.ts';
 import { EAGAIN, EEXIST, ENOENT, ENOMEM } from '../../src/uapi/errno.ts';
 import {
   CONNTRACK,
@@ -44,6 +45,7 @@ import { NO_MEMORY } from './libc.ts';
 import type { Loop } from './loop.ts';
 import type { NetlinkSocketModel } from './netlink-socket.ts';
 import { Order } from './order.ts';
+import { expires, packet, packetCreates } from './traffic.ts';
 
 /** Marks that packets give; those of requests are above. */
 const PACKET_MARKS = 1000;
@@ -103,7 +105,7 @@ export class Program {
       const orig = { src: '10.0.0.1', dst: '10.0.0.2', proto: 'udp', sport: 1000 + i, dport: 53 } as const;
       const init: FlowInit = random.oneIn(8) ? { orig, zone: 1 + (i % 3), timeout: 100 } : { orig, timeout: 100 };
       this.#inits.push(init);
-      this.#keys.push(this.#kernel.model.keyOf(Flow.from(init)));
+      this.#keys.push(keyOf(Flow.from(init).slots));
     }
     for (const init of this.#inits) if (random.oneIn(2)) this.#packet(init);
     this.#socketOptions = { receiveAhead: random.oneIn(2) };
@@ -132,7 +134,7 @@ export class Program {
   /** Something happens in the network. */
   traffic(): void {
     if (this.quiet) return;
-    const { model, faults, netlink } = this.#kernel;
+    const { table, faults, netlink } = this.#kernel;
     const { random } = this;
     let times = 1;
     if (faults.happens('burst of events'))
@@ -141,8 +143,8 @@ export class Program {
       const at = random.below(this.#keys.length);
       const choice = random.below(4);
       if (choice === 0) this.#packet(this.#inits[at]);
-      else if (choice === 1) model.expires(this.#keys[at]);
-      else model.packet(this.#keys[at]);
+      else if (choice === 1) expires(table, this.#keys[at]);
+      else packet(table, this.#keys[at]);
     }
     if (faults.happens('foreign datagram') && netlink.sockets.size > 0) netlink.foreign();
   }
@@ -150,7 +152,7 @@ export class Program {
   #packet(init: FlowInit): void {
     const flow = Flow.from({ ...init, mark: this.random.below(4) }).clone();
     completeFrom(flow.slots, ORIG, REPLY);
-    this.#kernel.model.packetCreates(flow);
+    packetCreates(this.#kernel.table, flow);
   }
 
   async #actor(): Promise<void> {
@@ -669,7 +671,7 @@ export class Program {
       if (socket.waiting > 0 || owner.closed) return;
       events++;
       this.#packet(init);
-      if (socket.waiting === 0) this.#kernel.model.expires(key);
+      if (socket.waiting === 0) expires(this.#kernel.table, key);
       if (events === MOST_FLOODED) this.#kernel.report(`a query does not settle while ${events} events come`);
     };
     for (let times = 0; times < 2; times++) {
@@ -861,10 +863,9 @@ export class Program {
     from: number,
     to: number,
   ): string | undefined {
-    const { model } = this.#kernel;
     const seen = new Map<string, number>();
     for (const flow of flows) {
-      const key = model.keyOf(flow);
+      const key = keyOf(flow.slots);
       const states = this.#states(key, from, to);
       if (!states.includes(flow.mark ?? 0)) return `the dump has ${key} with mark ${flow.mark}, which was ${states}`;
       if (mark !== undefined && flow.mark !== mark) return `the dump has mark ${flow.mark}, not ${mark}`;

@@ -69,7 +69,7 @@ export function buildMessage(
 }
 
 /** What may name a flow. */
-const NAMES = [ORIG.family, ...ORIG.all, REPLY.family, ...REPLY.all, ZONE];
+export const NAMES: readonly number[] = [ORIG.family, ...ORIG.all, REPLY.family, ...REPLY.all, ZONE];
 const READ_ONLY = [...ATTRIBUTES.keys()].filter((slot) => ATTRIBUTES[slot].readOnly === true);
 
 function familyOf(flow: Flow): number {

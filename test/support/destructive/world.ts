@@ -2,6 +2,8 @@
 import { Conntrack } from '../../../src/conntrack/conntrack.ts';
 import type { TransportFactory } from '../../../src/netlink/transport.ts';
 import { CtnetlinkModel } from '../../../src/testing/model.ts';
+import { countPacket } from '../../../src/testing/packets.ts';
+import { KERNEL } from '../../../src/testing/table.ts';
 import { type OpenOptions, openTransport } from '../../../src/transport/open.ts';
 import { NLM_F_ACK } from '../../../src/uapi/netlink.ts';
 import { ack, done, error, FakeTransport } from '../fake-transport.ts';
@@ -71,7 +73,7 @@ const DATAGRAM = 1024;
 
 /** The simulated kernel, as it was in this release: it ignores what that release did not know. */
 export async function simulatedWorld(release: string): Promise<World> {
-  const model = new CtnetlinkModel({ release });
+  const model = new CtnetlinkModel({ release, counters: true });
   const transport: TransportFactory = async () => {
     const fake = new FakeTransport((request, { nlmsg_seq, nlmsg_flags }, kernel) => {
       const { errno, reply, dump } = model.request(request, kernel.portid);
@@ -93,10 +95,10 @@ export async function simulatedWorld(release: string): Promise<World> {
     transport: () => transport,
     async fill(whole) {
       if (!whole) {
-        for (const key of model.keys) model.expires(key);
+        for (const entry of [...model.table.entries.values()]) model.table.remove(entry, KERNEL);
         await ct.createMany(TABLE);
       }
-      for (const key of model.keys) model.packet(key);
+      for (const entry of model.table.entries.values()) countPacket(model.table, entry, 100);
     },
     read: async () => (await ct.dump().toArray()).map(entryOf),
     close: () => ct.close(),

@@ -25,7 +25,7 @@ const dumpBetweenEvents: Case = {
       context,
       async (bare) => {
         bare.transport.joinGroup(NFNLGRP_CONNTRACK_NEW);
-        const count = await fill();
+        const count = await fill(context);
         bare.send(bytesOf(buildDump('dump'), DUMP));
         const answers = (): number[] =>
           bare.headers.filter(({ nlmsg_seq }) => nlmsg_seq === DUMP).map(({ nlmsg_type }) => nlmsg_type);

@@ -1,6 +1,7 @@
 /** A case of the conformance suite, and its environment. */
 import type { TransportFactory } from '../../../src/netlink/transport.ts';
 import type { OpenOptions } from '../../../src/transport/open.ts';
+import type { Witness } from './witness.ts';
 
 /**
  * What not every transport can do:
@@ -36,6 +37,8 @@ export interface Context {
    * there.
    */
   program?: { command: readonly string[]; options: OpenOptions };
+  /** What looks at the kernel beside it. Default: the running kernel's. */
+  witness?: Witness;
   /** Takes what a case measured, for readers of the report. */
   note?(text: string): void;
 }

@@ -9,7 +9,8 @@ import { turns } from '../../support/turns.ts';
 import type { Case, Context } from './case.ts';
 import { fill, flow } from './flows.ts';
 import { Program, program } from './program.ts';
-import { leavesNothing, portids, withConntrack, withSocket } from './sockets.ts';
+import { withConntrack, withSocket } from './sockets.ts';
+import { leavesNothing, witnessOf } from './witness.ts';
 
 /** Events, the first of which is there. */
 async function eventsOf(ct: Conntrack, init: FlowInit): Promise<Events<FlowEvent>> {
@@ -36,7 +37,7 @@ async function closeAmongEvents(context: Context, times: number): Promise<void> 
     await until(() => load.stdout !== '', { what: 'the load' });
     // What a runtime opens for its first child process stays.
     await program(context, '');
-    await leavesNothing(async () => {
+    await leavesNothing(context, async () => {
       let read = 0;
       for (let n = 0; n < times; n++) {
         const ct = await Conntrack.open({ transport: context.open });
@@ -63,7 +64,7 @@ export const CLOSING: readonly Case[] = [
   {
     name: 'close inside of a sink',
     run: async (context) => {
-      await fill();
+      await fill(context);
       await withSocket(context, async (socket) => {
         let messages = 0;
         const sink = {
@@ -83,7 +84,7 @@ export const CLOSING: readonly Case[] = [
   {
     name: 'close with requests pending',
     run: async (context) => {
-      await fill();
+      await fill(context);
       await withSocket(context, async (socket) => {
         // Paused after its first message, so that it is pending whenever this is looked at.
         const sink = {
@@ -113,20 +114,21 @@ export const CLOSING: readonly Case[] = [
   {
     name: '100 times open and close, used and unused, leave nothing behind',
     run: async (context) => {
-      const before = portids().length;
+      const { sockets } = witnessOf(context);
+      const before = sockets();
       for (let n = 0; n < 100; n++) {
         const ct = await Conntrack.open({ transport: context.open });
         if (n % 2 === 0) assert.equal((await ct.stats()).entries, 0);
         await ct.close();
       }
-      await until(() => portids().length <= before, { what: 'the sockets are gone' });
+      await until(() => sockets() <= before, { what: 'the sockets are gone' });
     },
   },
   {
     name: 'close inside of an event sink, and inside of the loop over events',
     needs: ['events'],
     run: async (context) => {
-      await leavesNothing(async () => {
+      await leavesNothing(context, async () => {
         await withConntrack(context, async (ct) => {
           const transport = await context.open({ events: true });
           const socket = new NetlinkSocket(transport);

@@ -104,7 +104,7 @@ function ofSocket(receiveBuffer: number | undefined): Case {
     extent: 'whole',
     needs: ['losses'],
     run: async (context) => {
-      await fill(500);
+      await fill(context, 500);
       const socket = new NetlinkSocket(await context.open({ receiveBuffer }));
       try {
         const outcomes = await crowd(socket);
@@ -125,7 +125,7 @@ function ofConntrack(receiveBuffer: number | undefined): Case {
     needs: ['losses', 'processes'],
     extent: 'long',
     run: async (context) => {
-      await fill(500);
+      await fill(context, 500);
       await withConntrack(context, async (first) => {
         const ct = await Conntrack.open({ transport: context.open, receiveBuffer });
         const events = await ct.events({ receiveBuffer });
@@ -162,7 +162,7 @@ function ofHandle(receiveBuffer: number | undefined): Case {
     needs: ['events', 'losses', 'processes'],
     extent: 'long',
     run: async (context) => {
-      await fill(500);
+      await fill(context, 500);
       const handle = nfct_open_nfnl(
         await context.open({ events: true, receiveBuffer }),
         nfct.CONNTRACK,

@@ -5,11 +5,11 @@
 import { strict as assert } from 'node:assert';
 import type { EventSocketOptions } from '../../../src/conntrack/event-sockets.ts';
 import type { Events, FlowEvent, FlowEventOrOverrun } from '../../../src/index.ts';
-import { openTransport } from '../../../src/transport/open.ts';
 import { turns } from '../../support/turns.ts';
 import type { Capability, Case, Context } from './case.ts';
 import { flood, flow } from './flows.ts';
 import { withConntrack, withTransport } from './sockets.ts';
+import { witnessOf } from './witness.ts';
 
 interface Shape {
   options: EventSocketOptions;
@@ -26,8 +26,8 @@ const FEW = 100;
 const SMALL = 64 * 1024;
 
 /** Not by the transport that is examined: flows `first` to `first + count - 1`, while nobody in this thread reads. */
-async function make(first: number, count: number): Promise<void> {
-  await withTransport({ open: openTransport }, (transport) => flood(transport, first, count));
+async function make(context: Context, first: number, count: number): Promise<void> {
+  await withTransport(witnessOf(context), (transport) => flood(transport, first, count));
 }
 
 /** The events until the end of the stream: their marks grow, and a loss is where marks are missing. */
@@ -57,10 +57,10 @@ async function drains(context: Context, { options, sent, read }: Shape): Promise
       await ct.create(flow(n));
       await events.next();
     }
-    await make(read + 1, sent);
+    await make(context, read + 1, sent);
     events.drain();
     events.drain();
-    await make(read + sent + 1, FEW);
+    await make(context, read + sent + 1, FEW);
     const { last, received, lost } = await rest(events, read);
     context.note?.(`${received} received and ${lost} lost`);
     assert.deepEqual([last, received + lost], [read + sent, sent]);

@@ -80,7 +80,7 @@ function dropping(name: string, needs: Case['needs'], drops: string, warns: RegE
     needs: ['processes', ...(needs ?? [])],
     extent: EVERYWHERE.test(name) ? 'whole' : 'long',
     run: async (context: Context) => {
-      await fill(FLOWS);
+      await fill(context, FLOWS);
       const { code, signal, stdout, stderr } = await program(
         context,
         `${COMMON}

@@ -1,11 +1,11 @@
 /** Dumps of a table that takes many datagrams. */
 import { strict as assert } from 'node:assert';
 import type { Flow } from '../../../src/ctnetlink/flow.ts';
-import { sh } from '../../support/kernel.ts';
 import { turns } from '../../support/turns.ts';
 import type { Case } from './case.ts';
 import { distinct, fill, flow } from './flows.ts';
-import { leavesNothing, withConntrack } from './sockets.ts';
+import { withConntrack } from './sockets.ts';
+import { leavesNothing, witnessOf } from './witness.ts';
 
 /** Beyond what a socket receives directly: see LONG_DUMP in transport/libc/socket.ts. */
 const LARGE = 40_000;
@@ -19,7 +19,7 @@ export const DUMPS: readonly Case[] = [
   {
     name: 'a dump of some thousand flows is complete',
     run: async (context) => {
-      const count = await fill();
+      const count = await fill(context);
       await withConntrack(context, async (ct) => {
         for (let round = 0; round < 3; round++) {
           const flows = await ct.dump().toArray();
@@ -34,7 +34,7 @@ export const DUMPS: readonly Case[] = [
   {
     name: 'a dump whose reader pauses is complete, and other requests do not wait for it',
     run: async (context) => {
-      const count = await fill();
+      const count = await fill(context);
       await withConntrack(context, async (ct) => {
         const flows: Flow[] = [];
         let batches = 0;
@@ -53,13 +53,13 @@ export const DUMPS: readonly Case[] = [
     needs: ['backpressure'],
     run: async (context) => {
       // More than what may be read ahead: some 34 datagrams.
-      const count = await fill(20_000);
+      const count = await fill(context, 20_000);
       await withConntrack(context, async (ct) => {
         const batches = ct.dump().batches();
         const { value: first } = (await batches.next()) as { value: Flow[] };
         // More turns of the event loop than reading the rest takes.
         await turns(150);
-        sh('conntrack', '-F');
+        witnessOf(context).flush();
         let rest = 0;
         for await (const batch of batches) rest += batch.length;
         assert.ok(first.length + rest < count / 2, `${first.length} and then ${rest} of ${count} flows`);
@@ -69,7 +69,7 @@ export const DUMPS: readonly Case[] = [
   {
     name: 'two dumps at once on one socket',
     run: async (context) => {
-      const count = await fill();
+      const count = await fill(context);
       await withConntrack(context, async (ct) => {
         const dumps = await Promise.all([ct.dump().toArray(), ct.dump().toArray(), ct.dump({ mark: 1 }).toArray()]);
         assert.deepEqual(
@@ -83,7 +83,7 @@ export const DUMPS: readonly Case[] = [
   {
     name: 'breaking out of a dump, and dumping again',
     run: async (context) => {
-      const count = await fill();
+      const count = await fill(context);
       await withConntrack(context, async (ct) => {
         for (let round = 0; round < 3; round++) {
           let read = 0;
@@ -98,7 +98,7 @@ export const DUMPS: readonly Case[] = [
     name: 'a large dump is complete, again and again, and other requests are answered in its midst',
     extent: 'whole',
     run: async (context) => {
-      const count = await fill(LARGE);
+      const count = await fill(context, LARGE);
       await withConntrack(context, async (ct) => {
         for (let round = 0; round < 3; round++) {
           const marks = new Set<number | undefined>();
@@ -122,8 +122,8 @@ export const DUMPS: readonly Case[] = [
     name: 'breaking out of a large dump, and closing in its midst, leave nothing behind',
     extent: 'whole',
     run: async (context) => {
-      const count = await fill(LARGE);
-      await leavesNothing(async () => {
+      const count = await fill(context, LARGE);
+      await leavesNothing(context, async () => {
         for (const end of ['break', 'close', 'close later'] as const) {
           await withConntrack(context, async (ct) => {
             let flows = 0;
@@ -153,7 +153,7 @@ export const DUMPS: readonly Case[] = [
     name: 'timers have their turn while a large table is dumped',
     extent: 'long',
     run: async (context) => {
-      const count = await fill(LARGE);
+      const count = await fill(context, LARGE);
       await withConntrack(context, async (ct) => {
         let inside = false;
         let ticks = 0;

@@ -6,10 +6,10 @@ import type { FlowEventOrOverrun } from '../../../src/index.ts';
 import { bytesOf } from '../../../src/netlink/request.ts';
 import { NFNLGRP_CONNTRACK_NEW } from '../../../src/uapi/nfnetlink.ts';
 import { until } from '../../support/kernel.ts';
-import { tcpConnection, tracking } from '../../support/traffic.ts';
 import type { Case } from './case.ts';
 import { flow } from './flows.ts';
 import { withBare, withConntrack } from './sockets.ts';
+import { witnessOf } from './witness.ts';
 
 async function eventsUntil(events: AsyncIterable<FlowEventOrOverrun>, type: string): Promise<FlowEventOrOverrun[]> {
   const seen: FlowEventOrOverrun[] = [];
@@ -25,10 +25,9 @@ export const EVENTS: readonly Case[] = [
     name: 'events of a real TCP connection',
     needs: ['events'],
     run: async (context) => {
-      tracking();
       await withConntrack(context, async (ct) => {
         const [first, second] = [await ct.events(), await ct.events({ types: ['destroy'] })];
-        const { localPort } = await tcpConnection(8080);
+        const localPort = await witnessOf(context).connect(8080);
         await ct.flush({ orig: { proto: 'tcp', dport: 8080 }, family: 'ipv4' });
         const seen = await eventsUntil(first, 'destroy');
         assert.deepEqual([seen[0].type, seen[1].type, seen.at(-1)!.type], ['new', 'update', 'destroy']);

@@ -6,10 +6,10 @@ import type { FlowInit } from '../../../src/index.ts';
 import { HOST_LITTLE_ENDIAN, viewOf } from '../../../src/netlink/byteorder.ts';
 import type { Transport } from '../../../src/netlink/transport.ts';
 import { Writer } from '../../../src/netlink/writer.ts';
-import { openTransport } from '../../../src/transport/open.ts';
 import { NLM_F_ACK } from '../../../src/uapi/netlink.ts';
-import { sh } from '../../support/kernel.ts';
+import type { Context } from './case.ts';
 import { withTransport } from './sockets.ts';
+import { witnessOf } from './witness.ts';
 
 /** More than one read of the kernel takes, many times over: 1.1 MB in some 35 datagrams. */
 const MANY = 5_000;
@@ -25,10 +25,11 @@ export function flow(n: number): FlowInit & { orig: object } {
   };
 }
 
-/** The flows 1 to `count` in the table, as conntrack(8) counts them. Not by the transport that is examined. */
-export async function fill(count = MANY): Promise<number> {
-  await withTransport({ open: openTransport }, (transport) => flood(transport, 1, count));
-  assert.equal(Number(sh('conntrack', '-C')), count);
+/** The flows 1 to `count` in the table, as the witness counts them. Not by the transport that is examined. */
+export async function fill(context: Context, count = MANY): Promise<number> {
+  const witness = witnessOf(context);
+  await withTransport(witness, (transport) => flood(transport, 1, count));
+  assert.equal(witness.count(), count);
   return count;
 }
 

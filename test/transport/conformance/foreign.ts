@@ -50,7 +50,7 @@ export const FOREIGN: readonly Case[] = [
     name: 'another process cannot send to a request socket',
     needs: ['connected'],
     run: withSender(async (context) => {
-      const count = await fill(LARGE);
+      const count = await fill(context, LARGE);
       const opened: Transport[] = [];
       const ct = await Conntrack.open({ transport: noting(context, opened) });
       try {

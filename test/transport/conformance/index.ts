@@ -4,7 +4,6 @@
  * (support/namespace.ts), as root of it and with nft and conntrack on PATH, and perl for what other processes send. A
  * case that resolves is passed.
  */
-import { resetNamespace } from '../../support/kernel.ts';
 import { AHEAD } from './ahead.ts';
 import type { Case } from './case.ts';
 import { CLOSING } from './closing.ts';
@@ -20,6 +19,7 @@ import { NETNS } from './netns.ts';
 import { OPTIONS } from './options.ts';
 import { PROCESSES } from './processes.ts';
 import { REQUESTS } from './requests.ts';
+import { witnessOf } from './witness.ts';
 import { WORKERS } from './workers.ts';
 
 export { type Capability, type Case, type Context, EXTENTS, type Extent } from './case.ts';
@@ -42,15 +42,16 @@ const ALL = [
   ...WORKERS,
 ];
 
-/** Every case, each in a namespace as resetNamespace leaves it. */
+/** Every case, each on a kernel without flows: in a namespace as resetNamespace leaves it. */
 export const CONFORMANCE: readonly Case[] = ALL.map((each) => ({
   ...each,
   run: async (context) => {
-    resetNamespace();
+    const { reset } = witnessOf(context);
+    reset();
     try {
       await each.run(context);
     } finally {
-      resetNamespace();
+      reset();
     }
   },
 }));

@@ -8,11 +8,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Conntrack, type Flow } from '../../../src/index.ts';
 import { record, replay } from '../../../src/replay.ts';
-import { sh, until } from '../../support/kernel.ts';
+import { until } from '../../support/kernel.ts';
 import { Random, seedFromEnvironment } from '../../support/random.ts';
 import type { Case, Context } from './case.ts';
 import { distinct, fill, flow } from './flows.ts';
-import { leavesNothing, portids } from './sockets.ts';
+import { leavesNothing, witnessOf } from './witness.ts';
 
 /** Programs; by hand 60. */
 const PROGRAMS = Number(process.env.CTNETLINK_PROGRAMS ?? 4);
@@ -39,16 +39,17 @@ async function within<T>(what: () => string, body: Promise<T>): Promise<T> {
 
 /** A table of so many flows, and a Conntrack that leaves nothing behind. */
 async function onTable(context: Context, count: number, body: (ct: Conntrack) => Promise<void>): Promise<void> {
-  sh('conntrack', '-F');
-  await fill(count);
-  await leavesNothing(async () => {
-    const before = portids().length;
+  const witness = witnessOf(context);
+  witness.flush();
+  await fill(context, count);
+  await leavesNothing(context, async () => {
+    const before = witness.sockets();
     const ct = await Conntrack.open({ transport: context.open });
     try {
       await body(ct);
       // What is drained, and what nobody reads on, is still under way.
       await ct.stats();
-      const sockets = (): number => portids().length - before;
+      const sockets = (): number => witness.sockets() - before;
       const most = MOST_IDLE + leftOf(ct).size;
       await until(() => sockets() <= most, { what: `at most ${most} sockets` });
     } finally {

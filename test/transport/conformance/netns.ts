@@ -5,7 +5,7 @@ import { Conntrack, type Events, type FlowEvent, type OverrunEvent } from '../..
 import { onPath, sh } from '../../support/kernel.ts';
 import type { Case, Context } from './case.ts';
 import { flow } from './flows.ts';
-import { leavesNothing } from './sockets.ts';
+import { leavesNothing } from './witness.ts';
 
 const SOME = 20;
 const MANY = 200;
@@ -111,7 +111,7 @@ async function openOften(context: Context, count: number): Promise<void> {
     };
     // What the first one loads stays.
     await open();
-    await leavesNothing(async () => {
+    await leavesNothing(context, async () => {
       for (let n = 0; n < count; n++) await open();
     });
     assert.equal(here(), home);

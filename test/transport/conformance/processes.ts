@@ -121,7 +121,7 @@ export const PROCESSES: readonly Case[] = [
     name: 'a program that breaks out of a dump ends by itself',
     needs: ['processes'],
     run: async (context) => {
-      await fill();
+      await fill(context);
       await says(
         context,
         'ipv4\n',
@@ -137,7 +137,7 @@ export const PROCESSES: readonly Case[] = [
     name: 'a program that leaves a dump half read ends by itself',
     needs: ['processes'],
     run: async (context) => {
-      await fill();
+      await fill(context);
       await says(
         context,
         'ipv4\n',
@@ -224,7 +224,7 @@ export const PROCESSES: readonly Case[] = [
     name: 'process.exit inside of a sink',
     needs: ['processes'],
     run: async (context) => {
-      await fill();
+      await fill(context);
       const ended = await program(
         context,
         `const socket = new NetlinkSocket(await openTransport(options));
@@ -239,7 +239,7 @@ export const PROCESSES: readonly Case[] = [
     extent: 'whole',
     needs: ['processes'],
     run: async (context) => {
-      await fill(LARGE);
+      await fill(context, LARGE);
       for (const flows of [2_000, 10_000, 19_000]) {
         const ended = await program(
           context,
@@ -286,7 +286,7 @@ export const PROCESSES: readonly Case[] = [
     name: 'an exception of the loop over a dump is reported as any other',
     needs: ['processes'],
     run: async (context) => {
-      await fill();
+      await fill(context);
       const ended = await program(
         context,
         `const ct = await Conntrack.open(options);
@@ -324,7 +324,7 @@ export const PROCESSES: readonly Case[] = [
     name: 'an exception of a timer while a dump runs is reported as any other',
     needs: ['processes'],
     run: async (context) => {
-      await fill();
+      await fill(context);
       const ended = await program(
         context,
         `const ct = await Conntrack.open(options);

@@ -5,10 +5,10 @@ import { Flow } from '../../../src/ctnetlink/flow.ts';
 import { buildCreate, buildStats } from '../../../src/ctnetlink/request/flow.ts';
 import { Conntrack, type FlowInit } from '../../../src/index.ts';
 import { bytesOf } from '../../../src/netlink/request.ts';
-import { sh } from '../../support/kernel.ts';
 import type { Case } from './case.ts';
 import { flow } from './flows.ts';
-import { leavesNothing, portids, withBare, withConntrack } from './sockets.ts';
+import { portids, withBare, withConntrack } from './sockets.ts';
+import { leavesNothing, witnessOf } from './witness.ts';
 
 /** Many datagrams of requests. */
 const MANY = 10_000;
@@ -60,7 +60,7 @@ export const REQUESTS: readonly Case[] = [
         bare.send(bytesOf(buildStats('stats'), 2));
         assert.equal(await bare.errno(2), 0);
         for (const header of bare.headers) assert.equal(header.nlmsg_pid, bare.transport.portid);
-        assert.equal(Number(sh('conntrack', '-C')), 1);
+        assert.equal(witnessOf(context).count(), 1);
         assert.equal(bare.transport.receive(), undefined);
       });
     },
@@ -136,12 +136,12 @@ export const REQUESTS: readonly Case[] = [
       await withConntrack(context, async (ct) => {
         assert.deepEqual(await ct.createMany(flows), { succeeded: MANY, failed: 0 });
         assert.deepEqual(await ct.createMany(flows, { onError: () => {} }), { succeeded: 0, failed: MANY });
-        assert.equal(Number(sh('conntrack', '-C')), MANY);
+        assert.equal(witnessOf(context).count(), MANY);
         assert.deepEqual(await ct.deleteMany(ct.dump()), { succeeded: MANY, failed: 0 });
-        assert.equal(Number(sh('conntrack', '-C')), 0);
+        assert.equal(witnessOf(context).count(), 0);
         assert.deepEqual({ ...ct.counts }, { strays: 0, foreign: 0, truncated: 0 });
       });
-      await leavesNothing(async () => {
+      await leavesNothing(context, async () => {
         await withConntrack(context, async (ct) => {
           function* closing(): Generator<FlowInit> {
             for (const [n, each] of flows.entries()) {

@@ -84,7 +84,7 @@ function unixSockets(): Set<string> {
 }
 
 /** What is open now, to be compared with what is open when `body` is done. */
-export async function leavesNothing(body: () => Promise<void>): Promise<void> {
+export async function nothingLeftOpen(body: () => Promise<void>): Promise<void> {
   const sockets = portids().length;
   const files = descriptors();
   await body();
