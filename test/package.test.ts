@@ -94,6 +94,7 @@ describe('package', () => {
     'CHANGELOG.md',
     'docs/tour.md',
     'docs/guide.md',
+    'docs/cut.md',
     'docs/restore.md',
     'docs/support.md',
     'docs/libnetfilter_conntrack.md',
