@@ -96,6 +96,9 @@ export {
   type TupleFilter,
 } from './ctnetlink/filter/filter.ts';
 export type { Range, Ranges } from './ctnetlink/filter/ranges.ts';
+export { formatFilter } from './ctnetlink/filter/text/format.ts';
+export { type ParseFilterOptions, parseFilter } from './ctnetlink/filter/text/parse.ts';
+export { FilterSyntaxError } from './ctnetlink/filter/text/syntax-error.ts';
 export { Flow } from './ctnetlink/flow.ts';
 export type { Loss } from './ctnetlink/losses.ts';
 export type { DccpRole, DccpState, Family, Protocol, SctpState, TcpState } from './ctnetlink/names.ts';

@@ -101,6 +101,7 @@ const TABLE: Readonly<Record<string, Entry>> = {
     (options) => void testing.fakeKernel(options),
   ],
   nfct_open: [OPEN, async (options) => nfct.nfct_close(await nfct.nfct_open(0, 0, over(options)))],
+  parseFilter: [['labelBit'], (options) => index.parseFilter('any', options)],
   formatFlow: [[...FORMAT, 'type'], (options) => format.formatFlow(FLOW, options)],
   formatFlowXML: [[...FORMAT, 'type'], (options) => format.formatFlowXML(FLOW, options)],
   formatEvent: [

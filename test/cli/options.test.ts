@@ -42,7 +42,7 @@ const TAKEN: Readonly<Record<string, (long: string) => number | undefined>> = {
     ]),
   ),
   ...Object.fromEntries(
-    ['LABEL,...', 'RANGE', 'RELEASE', 'FILE', 'NAME', 'STATE', 'ROLE'].map((name) => [name, noNumber]),
+    ['LABEL,...', 'RANGE', 'RELEASE', 'FILE', 'FILTER', 'NAME', 'STATE', 'ROLE'].map((name) => [name, noNumber]),
   ),
 };
 

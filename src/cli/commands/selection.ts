@@ -2,6 +2,8 @@
 
 import { type SlotValue, sameValue } from '../../ctnetlink/attributes/kinds.ts';
 import { type Comparison, flowsMatch } from '../../ctnetlink/compare.ts';
+import { bothOf } from '../../ctnetlink/filter/builder.ts';
+import { AllOf } from '../../ctnetlink/filter/condition.ts';
 import { CompiledFilter } from '../../ctnetlink/filter/filter.ts';
 import type { RangeSet } from '../../ctnetlink/filter/ranges.ts';
 import { comparisonsOf, FilterTerms, oneOfSeveral } from '../../ctnetlink/filter/terms.ts';
@@ -31,7 +33,7 @@ import { KernelError } from '../../netlink/errors.ts';
 import { EINVAL } from '../../uapi/errno.ts';
 import { IPPROTO_GRE } from '../../uapi/in.ts';
 import { AF_INET } from '../../uapi/socket.ts';
-import type { Address, NatWanted, Settings } from '../options/settings.ts';
+import { type Address, type NatWanted, type Settings, UsageError } from '../options/settings.ts';
 import { masking } from '../options/values.ts';
 
 /** What -U changes, and so does not select by. */
@@ -91,6 +93,20 @@ function wantedOf({ flow, masks }: Settings, changes: boolean): Flow {
   return wanted;
 }
 
+/**
+ * The terms, and what --filter asks for.
+ * @throws UsageError where they are of different families
+ */
+function conditionOf({ filter }: Settings, terms: FilterTerms): AllOf {
+  const classic = new AllOf(terms);
+  if (filter === undefined) return classic;
+  try {
+    return bothOf(classic, filter.condition, '--filter with the other options');
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}
+
 /** A filter as conntrack(8) compares: each flow once, here, of what the kernel could be asked for. */
 export class Selection extends CompiledFilter {
   readonly #settings: Settings;
@@ -104,7 +120,7 @@ export class Selection extends CompiledFilter {
    */
   constructor(settings: Settings, changes = false) {
     const wanted = wantedOf(settings, changes);
-    super(termsOf(settings, wanted, changes));
+    super(conditionOf(settings, termsOf(settings, wanted, changes)));
     this.#settings = settings;
     this.#wanted = wanted;
     this.#changes = changes;
@@ -113,7 +129,8 @@ export class Selection extends CompiledFilter {
 
   /** Everything matches. */
   override get empty(): boolean {
-    const { family, mark, id, labels, nat } = this.#settings;
+    const { family, mark, id, labels, nat, filter } = this.#settings;
+    if (filter?.empty === false) return false;
     const selecting = [family, this.#changes ? undefined : mark, id, labels, nat.src, nat.dst, nat.any];
     return (
       selecting.every((each) => each === undefined) &&
@@ -123,7 +140,7 @@ export class Selection extends CompiledFilter {
   }
 
   override matches(flow: Flow): boolean {
-    const { family, mark, id, labels, masks, nat, flow: asked } = this.#settings;
+    const { family, mark, id, labels, masks, nat, filter, flow: asked } = this.#settings;
     const { slots } = flow;
     if (family !== undefined && slots[ORIG.family] !== FAMILIES[family]) return false;
     if (mark !== undefined && !this.#changes) {
@@ -144,6 +161,7 @@ export class Selection extends CompiledFilter {
     if (nat.dst !== undefined && !isTranslated(slots, 'dst', nat.dst)) return false;
     if (nat.any !== undefined && !isTranslated(slots, 'src', nat.any) && !isTranslated(slots, 'dst', nat.any))
       return false;
+    if (filter?.condition.holds(slots) === false) return false;
     return flowsMatch(this.#wanted, flow, COMPARISON) && hasKeys(slots, this.#wanted.slots);
   }
 }

@@ -39,6 +39,7 @@ export function report(error: unknown, settings?: Asked): number {
   if (error instanceof UsageError) {
     if (error.hint !== undefined) complain(error.hint);
     complain(error.message);
+    for (const line of error.pointer) complainPlainly(line);
     if (error.status !== FAILED)
       process.stderr.write("Try `ctnetlink -h' or 'ctnetlink --help' for more information.\n");
     return error.status;

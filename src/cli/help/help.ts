@@ -63,6 +63,7 @@ Examples:
   ctnetlink -L -p tcp --dport 443 -o id  TCP to port 443, with ids
   ctnetlink -L -p udp --dport 53:54,80   UDP to any of these ports
   ctnetlink -L -o json                   all flows, for programs
+  ctnetlink -L --filter 'host 10.0.0.1'  flows from or to this address
   ctnetlink -D -s 10.0.0.0/8             delete the flows from there
   ctnetlink -E -e NEW                    new flows, until Ctrl-C
   ctnetlink -L --record flows.pcap       record the messages of the kernel

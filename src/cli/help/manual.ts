@@ -5,6 +5,7 @@ import { OPTIONS } from '../options/options.ts';
 import { OUTPUTS } from '../options/outputs.ts';
 import { TOOLS, type ToolRow } from '../options/tools.ts';
 import { NAME } from '../version.ts';
+import { FILTER_RULES, FILTER_TERMS } from './filters.ts';
 import { argumentOf, protocols } from './help.ts';
 
 export function manualPage(): string {
@@ -49,7 +50,9 @@ ${OPTIONS.filter(({ ours }) => ours !== true)
   .join('')}.SS Options that conntrack(8) does not have
 ${OPTIONS.filter(({ ours }) => ours === true)
   .map(optionEntry)
-  .join('')}.SH "OTHER COMMANDS"
+  .join('')}.SH FILTERS
+${FILTER_RULES.map(roff).join('\n.PP\n')}
+${FILTER_TERMS.map(([names, values, help]) => filterEntry(names, values, help)).join('')}.SH "OTHER COMMANDS"
 These words, in place of a command, work on the table in ways that conntrack(8) does not have.
 ${TOOLS.filter(({ onCaptures }) => onCaptures !== true)
   .map(toolEntry)
@@ -121,6 +124,7 @@ const EXAMPLES = [
   ['ctnetlink -L -p tcp --dport 443 -o id,extended', 'List TCP flows to port 443, with more details.'],
   ['ctnetlink -L -p udp --dport 53:54,80', 'List UDP flows to any of these ports.'],
   ['ctnetlink -L -o json', 'List all flows as JSON, for programs.'],
+  ["ctnetlink -L --filter 'host 10.0.0.0/8 and not port 53'", 'List the flows from or to there, without DNS.'],
   ['ctnetlink -D -s 10.0.0.0/8', 'Delete the flows that come from there.'],
   ['ctnetlink -U -p tcp --dport 22 -m 7', 'Mark the flows to port 22.'],
   ['ctnetlink -E -e NEW', 'Show new flows until Ctrl-C.'],
@@ -141,6 +145,11 @@ function optionEntry(option: Option): string {
   const lines = [`${capital(option.help)} (${lettersOf(option.with)}).`];
   if (option.needed !== undefined) lines.push(`Needed by ${lettersOf(option.needed)}.`);
   return entry(option, argumentOf(option), lines);
+}
+
+function filterEntry(names: string, values: string, help: string): string {
+  const bold = names.split(', ').map((name) => `\\fB${roff(name)}\\fR`);
+  return `.TP\n${bold.join(', ')}${values === '' ? '' : ` \\fI${roff(values)}\\fR`}\n${roff(capital(help))}.\n`;
 }
 
 function toolEntry({ name, operands, help, about, options }: ToolRow): string {

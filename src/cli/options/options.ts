@@ -9,7 +9,7 @@ import { FAMILIES, type Family } from '../../ctnetlink/names.ts';
 import { ORIG, REPLY, SECMARK, TIMEOUT, ZONE } from '../../ctnetlink/slots.ts';
 import { checkNetns } from '../../netlink/netns.ts';
 import { isRelease } from '../../netlink/release.ts';
-import { address, expected, mask, nat, replyAddress, STATUSES, setFamily, slot, status } from './apply.ts';
+import { address, expected, filter, mask, nat, replyAddress, STATUSES, setFamily, slot, status } from './apply.ts';
 import { readBits, readSettableBits, useLabelMap } from './labels.ts';
 import type { Alternatives, Option } from './option.ts';
 import { OUTPUT_NAMES } from './outputs.ts';
@@ -337,6 +337,16 @@ export const OPTIONS: readonly Option[] = [
   },
 
   // Ours; without short names, so that conntrack(8) keeps those it may still want.
+  {
+    long: ['filter'],
+    argument: 'required',
+    placeholder: 'FILTER',
+    ours: true,
+    namesLabels: true,
+    help: "select by this too, such as 'host 10.0.0.0/8 and not port 53' (FILTERS in man ctnetlink); -C counts what matches",
+    with: { conntrack: 'LDUEC' },
+    apply: filter,
+  },
   {
     long: ['netns'],
     argument: 'required',

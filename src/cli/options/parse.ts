@@ -17,7 +17,9 @@ type Row = Named & ({ command: CommandRow } | Option);
 const [MASK_SRC, MASK_DST] = ['mask-src', 'mask-dst'].map((name) => OPTIONS.find(({ long }) => long[0] === name)!);
 
 /** What -z does not go with: it would set the counters of what is not listed to zero too. */
-const FILTERING = OPTIONS.filter(({ short, long }) => /^[sdrqpumicwl]$/.test(short ?? '') || long[0].endsWith('-zone'));
+const FILTERING = OPTIONS.filter(
+  ({ short, long }) => /^[sdrqpumicwl]$/.test(short ?? '') || /-zone$|^filter$/.test(long[0]),
+);
 
 /** They change nothing, and so may work in several network namespaces at once. */
 const IN_SEVERAL: Commands = { conntrack: 'LCSE', expect: 'LCSE' };
@@ -177,6 +179,8 @@ export class Parser {
     }
     if (settings.zero && settings.table === 'conntrack' && FILTERING.some((row) => this.#given.has(row)))
       throw new UsageError("Can't use -z with filtering parameters");
+    if (settings.filter?.empty === true && (settings.command === 'delete' || settings.command === 'update'))
+      throw new UsageError('--filter excludes nothing: leave it out if you mean every flow');
     if (output.has('save') && output.size > 1)
       throw new UsageError('cannot combine save output with any other output type, use -o save only', 1);
     const { command } = settings;

@@ -1,7 +1,7 @@
 /** What a command line says, read and checked: what the commands work from. */
 
 import type { EventType } from '../../ctnetlink/event.ts';
-import type { Masked } from '../../ctnetlink/filter/filter.ts';
+import type { CompiledFilter, Masked } from '../../ctnetlink/filter/filter.ts';
 import type { RangeSet } from '../../ctnetlink/filter/ranges.ts';
 import { Flow, flowCodec } from '../../ctnetlink/flow.ts';
 import type { Family } from '../../ctnetlink/names.ts';
@@ -47,11 +47,14 @@ export class UsageError extends Error {
   readonly status: number;
   /** What would have been right: a line before the message, which is conntrack(8)'s. */
   readonly hint: string | undefined;
+  /** Lines behind the message, without the name of the program: what it is about, and where. */
+  readonly pointer: readonly string[];
 
-  constructor(message: string, status = 2, hint?: string) {
+  constructor(message: string, status = 2, hint?: string, pointer: readonly string[] = []) {
     super(message);
     this.status = status;
     this.hint = hint;
+    this.pointer = pointer;
   }
 }
 
@@ -77,6 +80,8 @@ export class Settings {
   /** -m. `mask` is 0xffffffff when none was given. */
   mark: Masked | undefined;
   id: number | undefined;
+  /** --filter; of several, all must match. */
+  filter: CompiledFilter | undefined;
   /**
    * --mask-src and --mask-dst, or from a CIDR: which bits of the original addresses count when selecting, or of what is
    * expected.

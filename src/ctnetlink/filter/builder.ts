@@ -44,7 +44,7 @@ export class Builder {
   status(status: Masked): void {
     if (this.#status === undefined) this.#status = status;
     else {
-      const joined = bothOf(this.#status, status);
+      const joined = joinedBits(this.#status, status);
       if (joined === undefined) this.add(new AllOf(new FilterTerms({ status })));
       else this.#status = joined;
     }
@@ -145,7 +145,7 @@ function isFamily({ terms: { family, mark, status, zone, compared }, conditions 
 }
 
 /** Both of these; undefined where they contradict each other, or one can match nothing. */
-function bothOf(a: Masked, b: Masked): Masked | undefined {
+function joinedBits(a: Masked, b: Masked): Masked | undefined {
   const wrong = (a.value & ~a.mask) | (b.value & ~b.mask) | ((a.value ^ b.value) & a.mask & b.mask);
   if (wrong !== 0) return undefined;
   return { value: (a.value | b.value) >>> 0, mask: (a.mask | b.mask) >>> 0 };
@@ -176,3 +176,13 @@ export const NAT_STATUS: Readonly<Record<'src' | 'dst' | 'none', Masked>> = {
   dst: { value: IPS_DST_NAT, mask: IPS_DST_NAT },
   none: { value: 0, mask: IPS_SRC_NAT | IPS_DST_NAT },
 };
+
+/** Both must hold. @throws RangeError where they are of different families, and nothing could match */
+export function bothOf(a: AllOf, b: AllOf, argument: string): AllOf {
+  const builder = new Builder(argument);
+  for (const all of [a, b]) {
+    builder.merge({ all, families: BOTH });
+    if (all.terms.family !== undefined) builder.family(all.terms.family);
+  }
+  return builder.build().all;
+}

@@ -4,6 +4,11 @@ import { checkGiven, checkPlain, describe } from '../../netlink/check.ts';
 const MAX = 0xffffffffffffffffn;
 const MAX_SAFE = BigInt(Number.MAX_SAFE_INTEGER);
 
+/** An integer as JSON has it: a number while it is safe, else decimal text, which a filter takes. */
+export function countToJSON(count: bigint): number | string {
+  return count <= MAX_SAFE ? Number(count) : count.toString();
+}
+
 /** A test compares a few numbers; it allocates nothing. */
 export class CountSet {
   /** The first and the last of each range. Numbers while they are safe, as in the slots. */

@@ -81,6 +81,14 @@ export class CompiledFilter {
     return this.#condition.holds(flow.slots);
   }
 
+  /**
+   * What must hold.
+   * @internal
+   */
+  get condition(): AllOf {
+    return this.#condition;
+  }
+
   /** The filter as JSON has it, which makes the same filter again. Iterables of addresses are arrays. */
   toJSON(): Filter | Filter[] {
     if (this.#given === undefined) throw new TypeError('this filter was made of no object, and has no JSON');

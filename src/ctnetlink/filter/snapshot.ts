@@ -1,6 +1,7 @@
 /** What a caller gave as a filter, copied: later changes of it change nothing, and an iterable is read once. */
 import { isPlain } from '../../netlink/check.ts';
 import { Group } from '../accessors/groups.ts';
+import { countToJSON } from './count-set.ts';
 
 /** The properties that take any iterable. */
 const ADDRESSES: ReadonlySet<string | undefined> = new Set(['host', 'src', 'dst']);
@@ -26,7 +27,7 @@ export function snapshot(given: unknown, property?: string): unknown {
 
 /** The same as JSON has it. */
 export function snapshotToJSON(copy: unknown): unknown {
-  if (typeof copy === 'bigint') return copy <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(copy) : copy.toString();
+  if (typeof copy === 'bigint') return countToJSON(copy);
   if (typeof copy !== 'object' || copy === null) return copy;
   if (copy instanceof Group) return copy.toJSON();
   if (Array.isArray(copy)) return copy.map(snapshotToJSON);

@@ -10,6 +10,7 @@ import { Output } from '../../../src/cli/output.ts';
 import { Conntrack } from '../../../src/conntrack/conntrack.ts';
 import type { TupleInit } from '../../../src/ctnetlink/attributes/flow-properties.ts';
 import type { Ranges } from '../../../src/ctnetlink/filter/ranges.ts';
+import { formatFilter } from '../../../src/ctnetlink/filter/text/format.ts';
 import { Flow } from '../../../src/ctnetlink/flow.ts';
 import { statusBits } from '../../../src/ctnetlink/status.ts';
 import { UnsupportedError } from '../../../src/netlink/errors.ts';
@@ -214,6 +215,13 @@ export const CALLS_OF_C: readonly Call[] = [
     takes: (filter) => optionsOf(filter) !== undefined,
     selects: selectsAsCommand,
     run: (ct, filter, transport) => withCommand(ct, transport, ['-D', ...optionsOf(filter)!], removeFlows),
+  },
+  {
+    name: 'ctnetlink -D --filter',
+    does: 'delete',
+    everyRelease: true,
+    selects,
+    run: (ct, filter, transport) => withCommand(ct, transport, ['-D', '--filter', formatFilter(filter)], removeFlows),
   },
   {
     name: 'ctnetlink -F',
