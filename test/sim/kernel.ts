@@ -13,6 +13,9 @@ import { AddressSpace } from './memory.ts';
 import { NetlinkKernel, NetlinkSocketModel, type Reader } from './netlink-socket.ts';
 import type { RingModel } from './uring.ts';
 
+/** nf_conntrack_max. */
+export const MAX_ENTRIES = 65_536;
+
 /** An eventfd, or one end of a socket pair. */
 export class Counter {
   readonly kind = 'counter';
@@ -85,6 +88,7 @@ export class Kernel {
     const model = new CtnetlinkModel({
       ...options,
       counters: true,
+      maxEntries: MAX_ENTRIES,
       // Two flows may have the same id, and a new one that of one that is gone: it is a hash of an address.
       newId: () => ++ids % 1000,
       eventTime: (serial) => serial,

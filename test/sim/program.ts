@@ -40,7 +40,7 @@ import { AF_INET, AF_UNSPEC } from '../../src/uapi/socket.ts';
 import type { Random } from '../support/random.ts';
 import type { Faults } from './faults.ts';
 import type { Change } from './history.ts';
-import type { Kernel } from './kernel.ts';
+import { type Kernel, MAX_ENTRIES } from './kernel.ts';
 import { NO_MEMORY } from './libc.ts';
 import type { Loop } from './loop.ts';
 import type { NetlinkSocketModel } from './netlink-socket.ts';
@@ -293,7 +293,7 @@ export class Program {
       (outcome) => {
         if ('error' in outcome) return this.#judgeError(outcome.error, session, controller, [ENOMEM]);
         // 0 stands for an answer that never came.
-        return outcome.value.maxEntries === 65536 ? undefined : 'stats resolved without an answer';
+        return outcome.value.maxEntries === MAX_ENTRIES ? undefined : 'stats resolved without an answer';
       },
     );
   }
@@ -305,7 +305,7 @@ export class Program {
       () => session.ct.cpuStats({ signal }),
       (outcome) => {
         if ('error' in outcome) return this.#judgeError(outcome.error, session, controller);
-        return outcome.value.map(({ found }) => found).join() === '100,101' ? undefined : 'cpuStats lacks a CPU';
+        return outcome.value.map(({ cpu }) => cpu).join() === '0,1' ? undefined : 'cpuStats lacks a CPU';
       },
     );
   }
