@@ -5,6 +5,7 @@
 import { Conntrack } from '../../src/conntrack/conntrack.ts';
 import type { Events } from '../../src/conntrack/events.ts';
 import { ManyError } from '../../src/conntrack/many.ts';
+import { WhereError } from '../../src/conntrack/where.ts';
 import type { FlowEvent } from '../../src/ctnetlink/event.ts';
 import { Flow, type FlowInit } from '../../src/ctnetlink/flow.ts';
 import { buildChange, buildCreate, buildGet, buildMessage } from '../../src/ctnetlink/request/flow.ts';
@@ -441,6 +442,44 @@ export class Program {
       () => ct.deleteMany(ct.dump({ mark }, { signal }), { signal, onError: () => {} }),
       (outcome) => ('error' in outcome ? this.#judgeError(outcome.error, session, controller) : undefined),
     );
+  }
+
+  async deleteWhere(session: Session): Promise<void> {
+    const { controller, signal } = this.#mayAbort(session);
+    const { ct } = session;
+    const { random } = this;
+    const mark = random.below(4);
+    const where = random.oneIn(2) ? { mark } : (flow: Flow) => flow.mark === mark;
+    const verify = random.oneIn(2) ? random.below(20) : undefined;
+    const limit = random.oneIn(4) ? 1_000 : undefined;
+    const call = (): Promise<unknown> =>
+      this.#call(
+        'deleteWhere',
+        () => ct.deleteWhere(where, { signal, verify, limit, exact: random.oneIn(2) }),
+        (outcome, from, to) => {
+          if ('error' in outcome) {
+            const { error } = outcome;
+            return this.#judgeError(error instanceof WhereError ? error.cause : error, session, controller, ANY);
+          }
+          const { matched, deleted, alreadyGone, failed, failures } = outcome.value;
+          if (matched !== deleted + alreadyGone + failed)
+            return `deleteWhere: ${matched} are not ${deleted} + ${alreadyGone} + ${failed}`;
+          for (const { error } of failures) {
+            const wrong = this.#judgeError(error, session, controller, [ENOMEM]);
+            if (wrong !== undefined) return `deleteWhere: ${wrong}`;
+          }
+          for (const key of failed > 0 ? [] : this.#kernel.history.changes.keys())
+            if (this.#states(key, from, to).every((state) => state === mark)) return `deleteWhere left ${key}`;
+          return undefined;
+        },
+      );
+    if (verify === undefined) {
+      await call();
+    } else {
+      // It opens a socket for events.
+      this.#opening = this.#opening.then(call);
+      await this.#opening;
+    }
   }
 
   async query(session: Session): Promise<void> {
@@ -966,6 +1005,7 @@ const WEIGHTS = {
   dumpEach: 4,
   createMany: 2,
   deleteMany: 1,
+  deleteWhere: 1,
   query: 1,
   events: 1,
   listen: 1,
