@@ -195,7 +195,7 @@ export class Conntrack {
    * Creates flows, several hundred in a datagram, which is several times as fast as one by one. It takes flows from the
    * iterable as it needs them, so it needs constant memory. While an async iterable waits, the flows that it has given
    * are sent. A failed flow does not stop the others. A flow that was created without its labels (see `create`) fails
-   * with a LabelsError, although it exists. Flows without labels cost no more.
+   * with a LabelsError, although it exists. Flows without labels cost no more. For dumped flows see `restore`.
    * @throws ManyError if some failed and there is no options.onError; OverrunError, TransportError, ClosedError
    */
   async createMany(flows: Flows, options: ManyOptions = {}): Promise<ManyResult> {
@@ -214,7 +214,7 @@ export class Conntrack {
    * Creates flows as they were dumped, and then the expectations of their helpers. NAT comes back in both directions
    * from the difference of the two tuples, and so do TCP flags and window scales, status, mark, labels, helper, zones,
    * sequence adjustment and timeout. Flows with a master wait until all others are there. Each flow is looked up
-   * afterwards and compared, so it takes about twice the time of createMany.
+   * afterwards and compared, so it takes two to three times as long as createMany.
    *
    * Nothing is lost silently. What the kernel counts or assigns (id, counters, start) never comes back: the result
    * has how often. If anything else is missing or differs, onLoss reports the item with the properties and the reasons,
