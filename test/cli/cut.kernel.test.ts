@@ -49,13 +49,19 @@ describeKernel('ctnetlink cut', ['root', 'ip', 'conntrack'], () => {
     ['192.0.2.1 --port 22:52', 'cut 1 flow of 1 host', ['1001']],
     ['--proto icmp 192.0.2.5', 'cut 1 flow of 1 host', ['icmp']],
     ['10.0.0.0/8', 'cut 0 flows of 1 host', []],
+    ['192.0.2.1 --filter port,53', 'cut 2 flows of 1 host', ['1002', '1003']],
+    ['--filter nat,src', 'cut 1 flow', ['1005']],
     ['192.0.2.1 --dry-run', 'would cut 3 flows of 1 host', []],
     ['192.0.2.1 --exact --limit 3', 'cut 3 flows of 1 host', ['1001', '1002', '1003']],
     ['192.0.2.1 --verify 0s', 'cut 3 flows of 1 host; 0 came back', ['1001', '1002', '1003']],
   ];
   for (const [args, prints, gone] of CASES)
     it(`${args}: deletes exactly these flows, and the status is 0`, () => {
-      expect(ctnetlink('cut', ...args.split(' '))).to.deep.equal({ stdout: `${prints}\n`, stderr: '', status: 0 });
+      expect(ctnetlink('cut', ...args.split(' ').map((word) => word.replaceAll(',', ' ')))).to.deep.equal({
+        stdout: `${prints}\n`,
+        stderr: '',
+        status: 0,
+      });
       expect(left()).to.deep.equal(ALL.filter((each) => !gone.includes(each)));
     });
 
@@ -107,12 +113,15 @@ describeKernel('ctnetlink cut', ['root', 'ip', 'conntrack'], () => {
   it('deletes nothing for a command line that it does not understand', () => {
     const wrong = (...args: string[]): Result => ctnetlink('cut', ...args);
     for (const [args, message] of [
-      [[], 'cut takes hosts, or --from'],
+      [[], 'cut takes hosts, --from or --filter'],
+      [['192.0.2.1', '--filter', 'port 70000'], '--filter: '],
+      [['192.0.2.1', '--filter', 'sport 1 and'], '--filter: '],
+      [['--filter', 'any'], 'this is every flow'],
       [['host'], 'a host'],
       [['192.0.2.1/33'], 'a host'],
       [['192.0.2.1/'], 'a host'],
       [[''], 'a host'],
-      [['0.0.0.0/0', '::/0'], 'these hosts are all that there are; -F empties the table'],
+      [['0.0.0.0/0', '::/0'], 'this is every flow; -F empties the table'],
       [['192.0.2.1', '--port', '70000'], '--port takes a port'],
       [['192.0.2.1', '--port', '9:8'], '--port takes a port'],
       [['192.0.2.1', '--port', 'ssh'], '--port takes a port'],

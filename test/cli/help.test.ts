@@ -23,7 +23,7 @@ describe('cli/help', () => {
     const lines = [undefined, 6, 47, 132].map(helpText).join('\n').split('\n');
     for (const line of lines) expect(line).to.have.length.below(80);
     for (const line of lines) expect(line).to.equal(line.trimEnd());
-    expect(help.split('\n')).to.have.length.below(130);
+    expect(help.split('\n')).to.have.length.below(135);
   });
 
   it('has every table and output with what it is, and the commands that take an option', () => {

@@ -2,15 +2,13 @@
  * What the general options set: the functions of the rows of options.ts that more than one row has, or that are more
  * than a line.
  */
-import { CompiledFilter } from '../../ctnetlink/filter/filter.ts';
-import { parseFilter } from '../../ctnetlink/filter/text/parse.ts';
 import { FAMILIES, type Family } from '../../ctnetlink/names.ts';
 import { ORIG, REPLY, STATUS, type TupleSlots } from '../../ctnetlink/slots.ts';
 import { STATUS_BITS } from '../../ctnetlink/status.ts';
-import { labelMap } from './labels.ts';
+import { readFilter } from './filter-text.ts';
 import type { Option } from './option.ts';
 import { type NatWanted, type Settings, UsageError } from './settings.ts';
-import { listed, type Parsed, parseNat, parseNetwork, parseSingle, unsigned, wholeNumber } from './values.ts';
+import { listed, type Parsed, parseNat, parseNetwork, parseSingle, unsigned } from './values.ts';
 
 /** What -u takes; those of NAT do nothing. */
 export const STATUSES = [
@@ -118,18 +116,6 @@ export function status({ flow, warnings }: Settings, value: string | undefined):
   flow.slots[STATUS] = before | bits;
 }
 
-/** --filter: names of labels are those of the label map, which is read only if there are any. */
 export function filter(settings: Settings, text: string | undefined): void {
-  try {
-    const given = parseFilter(text!, {
-      labelBit: (name) => (wholeNumber(name) === undefined ? labelMap()?.bit(name) : undefined),
-    });
-    // As objects, so that of several the mistakes in common are found.
-    const { filter: before } = settings;
-    settings.filter = new CompiledFilter(before === undefined ? given : { all: [before.toJSON(), given] });
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    const [reason, ...pointer] = error.message.split('\n');
-    throw new UsageError(`--filter: ${reason}`, 2, undefined, pointer);
-  }
+  settings.filter = readFilter(text!, settings.filter);
 }

@@ -71,7 +71,7 @@ export const TOOLS: readonly ToolRow[] = [
   {
     name: 'cut',
     operands: '[HOST[/LEN]...]',
-    help: 'Delete the flows of these hosts, and count what came back',
+    help: 'Delete the flows of these hosts',
     about: [
       'HOST is any address of a flow: source or destination, of either direction. The table is dumped once, for any number of hosts.',
       'Deleting does not cut a TCP connection while nf_conntrack_tcp_loose is 1: its next packet creates the flow again. Block the traffic first, then cut.',
@@ -86,6 +86,11 @@ export const TOOLS: readonly ToolRow[] = [
       },
       { long: 'proto', short: 'p', placeholder: 'PROTO', help: 'Only flows of this protocol' },
       { long: 'port', placeholder: 'N[:M]', help: 'Only flows with one of these ports, source or destination' },
+      {
+        long: 'filter',
+        placeholder: 'FILTER',
+        help: "Only flows that match, such as 'nat dst and not port 53' (FILTERS in man ctnetlink); also without hosts",
+      },
       { long: 'netns', placeholder: 'NAME', help: 'Work in this network namespace' },
       { long: 'dry-run', help: 'Only count' },
       { long: 'exact', help: 'Ask for each flow first, and compare its start with that of the dumped one' },
@@ -115,9 +120,9 @@ export const TOOLS: readonly ToolRow[] = [
     name: 'anonymize',
     operands: 'IN OUT',
     onCaptures: true,
-    help: 'Write a capture with other addresses, for a public report',
+    help: 'Write a capture with other addresses',
     about: [
-      'IN and OUT are as for convert.',
+      'For a public report. IN and OUT are as for convert.',
       'Each address is replaced by another, always by the same one. Addresses that share n leading bits also share n afterwards. OUT replays to the same text except for the addresses.',
       'Special addresses stay. Multicast and link-local addresses remain multicast and link-local.',
       'Security contexts become x; unknown attributes become zeros.',

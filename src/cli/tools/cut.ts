@@ -6,6 +6,7 @@ import { describeTuple } from '../../ctnetlink/describe-tuple.ts';
 import { CompiledFilter, type Filter } from '../../ctnetlink/filter/filter.ts';
 import type { Flow } from '../../ctnetlink/flow.ts';
 import { ORIG } from '../../ctnetlink/slots.ts';
+import { readFilter } from '../options/filter-text.ts';
 import { UsageError } from '../options/settings.ts';
 import { complain } from '../output.ts';
 import { STANDARD } from './same-file.ts';
@@ -65,23 +66,25 @@ function hostsIn(file: string | undefined): string[] {
 
 /** @throws UsageError */
 function filterOf(hosts: readonly string[], values: Values): CompiledFilter {
-  if (hosts.length === 0) throw new UsageError('cut takes hosts, or --from');
+  const text = values.get('filter');
+  if (hosts.length === 0 && text === undefined) throw new UsageError('cut takes hosts, --from or --filter');
   const filter: Filter = {};
   const protocol = values.get('proto');
   const ports = values.get('port');
-  filter.host = hosts;
+  if (hosts.length > 0) filter.host = hosts;
   if (protocol !== undefined) filter.orig = { proto: /^\d+$/.test(protocol) ? Number(protocol) : (protocol as 'tcp') };
   if (ports !== undefined) filter.port = portsOf(ports);
   let compiled: CompiledFilter;
   try {
     compiled = new CompiledFilter(filter);
+    if (text !== undefined) compiled = readFilter(text, filter);
   } catch (error) {
     if (!(error instanceof RangeError || error instanceof TypeError)) throw error;
     throw new UsageError(
       error.message.replace(/^filter\.host(\[\d+\])?/, 'a host').replace(/^filter\.(orig\.)?/, '--'),
     );
   }
-  if (compiled.empty) throw new UsageError('these hosts are all that there are; -F empties the table');
+  if (compiled.empty) throw new UsageError('this is every flow; -F empties the table');
   return compiled;
 }
 
@@ -110,7 +113,7 @@ function milliseconds(text: string): number {
 
 function textOf(result: DeleteWhereResult, hosts: number, dryRun: boolean): string {
   const { matched, deleted, alreadyGone, failed, reappeared, wrongGeneration = 0, eventsLost } = result;
-  const of = ` of ${counted(hosts, 'host')}`;
+  const of = hosts === 0 ? '' : ` of ${counted(hosts, 'host')}`;
   if (dryRun) return `would cut ${counted(matched, 'flow')}${of}`;
   const parts = [`cut ${counted(deleted, 'flow')}${of}`];
   if (alreadyGone > 0) parts.push(`${alreadyGone} had gone`);
