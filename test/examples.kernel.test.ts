@@ -9,30 +9,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { Conntrack } from '../src/conntrack/conntrack.ts';
-import { createHttps, EXAMPLES } from './support/examples.ts';
+import { createHttps, EXAMPLES, lines, steady } from './support/examples.ts';
 import { describeKernel, describeUnless, resetNamespace, sh } from './support/kernel.ts';
 import { RUNTIMES, runtime, whyNoRuntime } from './support/runtimes.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const FOLDER = join(ROOT, 'examples');
-
-/**
- * Timeouts go up to the hundred that they were set to, since the clock runs. Opaque numbers and reference counts have
- * no digits.
- */
-function steady(text: string): string {
-  return text
-    .replace(/(?<=tcp {6}6 |timeout: |expires in )\d+|\b\d+(?= proto=)/g, (seconds) =>
-      String(Math.ceil(Number(seconds) / 100) * 100),
-    )
-    .replace(/(?<=use=|id=|id: |maxEntries: )\d+/g, '#');
-}
-
-function lines(text: string): string[] {
-  return steady(text)
-    .split('\n')
-    .filter((line) => line !== '');
-}
 
 function flows(): string[] {
   return [...lines(sh('conntrack', '-L', '-f', 'ipv4')), ...lines(sh('conntrack', '-L', '-f', 'ipv6'))];

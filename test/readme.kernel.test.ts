@@ -8,26 +8,10 @@ import { expect } from 'chai';
 import { describeKernel, describeUnless, resetNamespace, sh } from './support/kernel.ts';
 import { installPackage } from './support/package.ts';
 import { programsOf } from './support/programs.ts';
+import { PRINTS } from './support/readme.ts';
 import { RUNTIMES, runtime, whyNoRuntime } from './support/runtimes.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-
-const DUMP = /^192\.0\.2\.7 -> 192\.0\.2\.8:53, expires in \d+ s, mark 0\n\{ entries: 1, maxEntries: \d+ \}\n$/;
-
-/** By page, what each of its programs prints, in their order: enough to see that it did its work. */
-const PRINTS: Readonly<Record<string, readonly RegExp[]>> = {
-  'README.md': [DUMP],
-  'docs/tour.md': [
-    DUMP,
-    /mark: 23[\s\S]*create: EEXIST: a flow with one of these tuples exists already/,
-    /^\{ succeeded: 50000, failed: 0 \}\n\{ succeeded: 25000, failed: 0 \}\n$/,
-    /^new \{[\s\S]*src: '10\.0\.0\.1'[\s\S]*\} by \d+\n$/,
-    /^ftp expects 192\.0\.2\.1 5000\n$/,
-    /^\[ 1, 0 \]\n$/,
-    /^$/,
-    /^192\.0\.2\.7\n$/,
-  ],
-};
 
 const PRINTS_TRANSPORT = `const ct = await Conntrack.open();
 console.log(ct.transport);

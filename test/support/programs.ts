@@ -10,7 +10,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const FOLDER = join(ROOT, `test/.snippets-${process.pid}`);
 
 /** The package's entry points are those of package.json, in the sources. */
-function local(code: string): string {
+export function local(code: string): string {
   const { exports } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
     exports: Record<string, { default: string }>;
   };
