@@ -177,20 +177,23 @@ function* attributes(
 function faultOf(rule: Rule, view: DataView, at: number, end: number): PolicyFault | undefined {
   const start = at + NLA_HDRLEN;
   const length = end - start;
-  const fault = (errno: number, message = FAILED): PolicyFault => ({ errno, message, offset: at });
-  if (rule.reject === true) return fault(EINVAL);
+  if (rule.reject === true) return { errno: EINVAL, message: FAILED, offset: at };
   if (rule.nest !== undefined)
-    return rule.loose !== true && length > 0 && length < NLA_HDRLEN ? fault(ERANGE) : undefined;
+    return rule.loose !== true && length > 0 && length < NLA_HDRLEN
+      ? { errno: ERANGE, message: FAILED, offset: at }
+      : undefined;
   if (rule.text !== undefined) {
     const most = Math.min(end, start + rule.text + 1);
     for (let place = start; place < most; place++) if (view.getUint8(place) === 0) return undefined;
-    return fault(EINVAL);
+    return { errno: EINVAL, message: FAILED, offset: at };
   }
-  if (length < (rule.least ?? 0) || length > (rule.most ?? length)) return fault(ERANGE);
-  if (rule.highest !== undefined && view.getUint8(start) > rule.highest) return fault(ERANGE, 'integer out of range');
+  if (length < (rule.least ?? 0) || length > (rule.most ?? length))
+    return { errno: ERANGE, message: FAILED, offset: at };
+  if (rule.highest !== undefined && view.getUint8(start) > rule.highest)
+    return { errno: ERANGE, message: 'integer out of range', offset: at };
   if (rule.bits !== undefined) {
     const value = view.getUint32(start, rule.bigEndian === true ? false : HOST_LITTLE_ENDIAN);
-    if ((value & ~rule.bits) !== 0) return fault(EINVAL, 'reserved bit set');
+    if ((value & ~rule.bits) !== 0) return { errno: EINVAL, message: 'reserved bit set', offset: at };
   }
   return undefined;
 }
@@ -220,11 +223,7 @@ export function checkNests(policy: Policy, view: DataView, start: number, end: n
     places[type] = at;
     const broken = nest !== undefined && !isWhole(view, at + NLA_HDRLEN, stop);
     if (policy[type] === undefined || broken) hide(view, at);
-    else if (nest !== undefined)
-      checkNest(nest, view, at + NLA_HDRLEN, stop, (inner, errno) => {
-        const key = nestKey(type, inner);
-        if (!errnos.has(key)) errnos.set(key, errno);
-      });
+    else if (nest !== undefined) checkNest(nest, view, at + NLA_HDRLEN, stop, { type, inner: 0, errnos });
   }
   return errnos;
 }
@@ -241,21 +240,24 @@ export function nestKey(type: number, inner: number): number {
   return (type << 8) | inner;
 }
 
-function checkNest(
-  policy: Policy,
-  view: DataView,
-  start: number,
-  end: number,
-  report: (inner: number, errno: number) => void,
-): void {
+/** Where the errnos of a nest go. */
+interface NestErrnos {
+  readonly type: number;
+  readonly inner: number;
+  readonly errnos: Map<number, number>;
+}
+
+function checkNest(policy: Policy, view: DataView, start: number, end: number, found: NestErrnos): void {
+  const { type: outer, inner, errnos } = found;
   for (const [type, at, stop] of attributes(view, start, end)) {
     const rule = policy[type];
     const errno = rule === undefined ? 0 : (faultOf(rule, view, at, stop)?.errno ?? 0);
     if (rule === undefined || errno !== 0) hide(view, at);
     if (errno !== 0) {
-      report(0, errno);
+      const key = nestKey(outer, inner);
+      if (!errnos.has(key)) errnos.set(key, errno);
     } else if (rule?.nest !== undefined) {
-      checkNest(rule.nest, view, at + NLA_HDRLEN, stop, (_inner, inside) => report(type, inside));
+      checkNest(rule.nest, view, at + NLA_HDRLEN, stop, { ...found, inner: inner || type });
     }
   }
 }

@@ -4,7 +4,7 @@ import { decodeExpectation, decodeFlow } from '../ctnetlink/message.ts';
 import { operationOf } from '../ctnetlink/request/describe.ts';
 import { EXPECTATION_QUERIES, type ExpectationQuery } from '../ctnetlink/request/expectation.ts';
 import { QUERIES, type QueryName } from '../ctnetlink/request/flow.ts';
-import { EXPECTED, ORIG, REPLY } from '../ctnetlink/slots.ts';
+import { EXPECTED, FILTER_ORIG, FILTER_REPLY, ORIG, REPLY } from '../ctnetlink/slots.ts';
 import { hasTuple } from '../ctnetlink/tuple.ts';
 import { viewOf } from '../netlink/byteorder.ts';
 import { describe } from '../netlink/check.ts';
@@ -122,7 +122,7 @@ export class Scripts {
   }
 }
 
-/** A DELETE without a tuple is a flush. */
+/** A DELETE without a tuple is a flush, and one with a filter. */
 function nameOf(message: Uint8Array): string {
   const name = operationOf(message);
   const view = viewOf(message);
@@ -130,5 +130,6 @@ function nameOf(message: Uint8Array): string {
     return hasTuple(decodeExpectation(view, 0, message.length).slots, EXPECTED) ? name : 'expectations.flush';
   if (name !== 'delete') return name;
   const { slots } = decodeFlow(view, 0, message.length);
-  return hasTuple(slots, ORIG) || hasTuple(slots, REPLY) ? name : 'flush';
+  const filters = slots[FILTER_ORIG] !== undefined || slots[FILTER_REPLY] !== undefined;
+  return !filters && (hasTuple(slots, ORIG) || hasTuple(slots, REPLY)) ? name : 'flush';
 }

@@ -34,7 +34,7 @@ export interface Hit<E> {
   readonly direction: 0 | 1;
 }
 
-export class TupleTable<E extends { readonly flow: { readonly slots: Slots } }> {
+export class TupleTable<E extends { readonly slots: Slots }> {
   /** By zone and tuple; the newest first, as hlist_nulls_add_head_rcu puts it. */
   readonly #hits = new Map<string, Hit<E>[]>();
 
@@ -86,12 +86,12 @@ export class TupleTable<E extends { readonly flow: { readonly slots: Slots } }> 
   #at(zone: number, slots: Slots, tuple: TupleSlots, zones: Zones): Hit<E> | undefined {
     // nf_ct_zone_equal
     for (const hit of this.#hits.get(`${zone} ${text(slots, tuple)}`) ?? [])
-      if (zonesOf(hit.entry.flow.slots)[hit.direction] === zones[hit.direction]) return hit;
+      if (zonesOf(hit.entry.slots)[hit.direction] === zones[hit.direction]) return hit;
     return undefined;
   }
 }
 
-function placesOf({ flow: { slots } }: { readonly flow: { readonly slots: Slots } }): Set<readonly [string, 0 | 1]> {
+function placesOf({ slots }: { readonly slots: Slots }): Set<readonly [string, 0 | 1]> {
   const [orig, reply] = zonesOf(slots);
   return new Set([
     [`${orig} ${text(slots, ORIG)}`, 0],

@@ -20,7 +20,7 @@ import { describeKernel, resetNamespace, sh, sysctl } from '../support/kernel.ts
 import { Random, seedFromEnvironment } from '../support/random.ts';
 import { sized } from '../support/tier.ts';
 
-const SEEDS = sized({ quick: 30, landing: 150, soak: 2000 });
+const SEEDS = sized({ quick: 10, landing: 40, soak: 2000 });
 const REQUESTS = 60;
 /** Requests after which the tables are compared. */
 const EACH = 10;

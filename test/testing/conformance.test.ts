@@ -33,7 +33,7 @@ const BY_NAME: Readonly<Record<string, string>> = {
   '300 times open and close while events come leave nothing behind': 'another process makes the flows',
 };
 
-const EXTENT: Extent = EXTENTS[sized({ quick: 1, landing: 2, soak: 2 })];
+const EXTENT: Extent = EXTENTS[sized({ quick: 0, landing: 2, soak: 2 })];
 
 function reasonAgainst({ name, needs = [] }: (typeof CONFORMANCE)[number]): string | undefined {
   return BY_NAME[name] ?? needs.map((need) => NOT_OF_A_TABLE[need]).find((reason) => reason !== undefined);

@@ -115,6 +115,9 @@ describe('fakeKernel', () => {
       // A delete is another operation, although the kernel has one message for both.
       await ct.delete({ orig: WEB });
       expect(await rejection(ct.flush({ mark: 7 }))).to.include({ code: 'EINVAL' });
+      kernel.fail('flush', 'EBUSY');
+      const filter = { family: 'ipv4', orig: { proto: 'udp' } } as const;
+      expect(await rejection(ct.flush(filter))).to.include({ code: 'EBUSY', operation: 'flush' });
       expect(kernel.flows).to.have.lengthOf(1);
       expect(await rejection(ct.events())).to.include({ name: 'KernelError', operation: 'join', code: 'EPERM' });
     });
