@@ -92,6 +92,17 @@ export function decodeFlow(view: DataView, offset: number, end: number): Flow {
 /** The same of the attributes alone, from `start` to `end`; `family` is that of the nfgenmsg before them. */
 export function decodeFlowAttributes(view: DataView, start: number, end: number, family: number): Flow {
   const flow = new Flow(flowCodec.emptyCommonSlots.slice());
+  readFlow(flow, view, start, end, family);
+  return flow;
+}
+
+/** The same into a flow that has nothing set: for what keeps no flow of each message. */
+export function decodeFlowInto(flow: Flow, view: DataView, offset: number, end: number): void {
+  const start = attributesOf(offset, end);
+  readFlow(flow, view, start, end, view.getUint8(start - NFGENMSG_LEN));
+}
+
+function readFlow(flow: Flow, view: DataView, start: number, end: number, family: number): void {
   readAttributes(flowCodec.tables, view, start, end, flow);
   if (family === AF_INET || family === AF_INET6) {
     const { slots } = flow;
@@ -99,7 +110,6 @@ export function decodeFlowAttributes(view: DataView, start: number, end: number,
     setFamily(slots, REPLY, family);
     setFamily(slots, MASTER, family);
   }
-  return flow;
 }
 
 /**

@@ -41,9 +41,27 @@ function seqadj(
   after: number,
 ): FlowRow[] {
   return [
-    { id: pos, property: `${group}.correctionPos`, kind: 'be32', path: [outer, 'CTA_SEQADJ_CORRECTION_POS'] },
-    { id: before, property: `${group}.offsetBefore`, kind: 'be32', path: [outer, 'CTA_SEQADJ_OFFSET_BEFORE'] },
-    { id: after, property: `${group}.offsetAfter`, kind: 'be32', path: [outer, 'CTA_SEQADJ_OFFSET_AFTER'] },
+    {
+      id: pos,
+      property: `${group}.correctionPos`,
+      kind: 'be32',
+      path: [outer, 'CTA_SEQADJ_CORRECTION_POS'],
+      kept: 'dumps',
+    },
+    {
+      id: before,
+      property: `${group}.offsetBefore`,
+      kind: 'be32',
+      path: [outer, 'CTA_SEQADJ_OFFSET_BEFORE'],
+      kept: 'dumps',
+    },
+    {
+      id: after,
+      property: `${group}.offsetAfter`,
+      kind: 'be32',
+      path: [outer, 'CTA_SEQADJ_OFFSET_AFTER'],
+      kept: 'dumps',
+    },
   ];
 }
 
@@ -61,6 +79,7 @@ function counters(
       path: [outer, 'CTA_COUNTERS_PACKETS'],
       narrow: [outer, 'CTA_COUNTERS32_PACKETS'],
       readOnly: true,
+      kept: 'dumps',
     },
     {
       id: bytes,
@@ -69,6 +88,7 @@ function counters(
       path: [outer, 'CTA_COUNTERS_BYTES'],
       narrow: [outer, 'CTA_COUNTERS32_BYTES'],
       readOnly: true,
+      kept: 'dumps',
     },
   ];
 }
@@ -110,8 +130,8 @@ const ROWS: readonly FlowRow[] = [
   }),
   { id: attr.ATTR_STATUS, property: 'status', kind: 'status', path: ['CTA_STATUS'], emptyPads: true },
   { property: 'statusMask', kind: 'status', path: ['CTA_STATUS_MASK'], readOnly: true },
-  { id: attr.ATTR_TIMEOUT, property: 'timeout', kind: 'be32', path: ['CTA_TIMEOUT'] },
-  { id: attr.ATTR_MARK, property: 'mark', kind: 'be32', path: ['CTA_MARK'] },
+  { id: attr.ATTR_TIMEOUT, property: 'timeout', kind: 'be32', path: ['CTA_TIMEOUT'], kept: 'dumps' },
+  { id: attr.ATTR_MARK, property: 'mark', kind: 'be32', path: ['CTA_MARK'], absent: 'zero' },
   { property: 'markMask', kind: 'be32', path: ['CTA_MARK_MASK'] },
   { id: attr.ATTR_SECMARK, property: 'secmark', kind: 'be32', path: ['CTA_SECMARK'] },
   ...PROTOINFO_ROWS,
@@ -131,10 +151,24 @@ const ROWS: readonly FlowRow[] = [
     attr.ATTR_REPL_NAT_SEQ_OFFSET_BEFORE,
     attr.ATTR_REPL_NAT_SEQ_OFFSET_AFTER,
   ),
-  { id: attr.ATTR_HELPER_NAME, property: 'helper.name', kind: 'string', path: ['CTA_HELP', 'CTA_HELP_NAME'] },
-  { id: attr.ATTR_HELPER_INFO, property: 'helper.info', kind: 'bytes', path: ['CTA_HELP', 'CTA_HELP_INFO'] },
+  {
+    id: attr.ATTR_HELPER_NAME,
+    property: 'helper.name',
+    kind: 'string',
+    path: ['CTA_HELP', 'CTA_HELP_NAME'],
+    absent: 'none',
+  },
+  {
+    id: attr.ATTR_HELPER_INFO,
+    property: 'helper.info',
+    kind: 'bytes',
+    path: ['CTA_HELP', 'CTA_HELP_INFO'],
+    kept: 'dumps',
+    absent: 'none',
+  },
   { id: attr.ATTR_ZONE, property: 'zone', kind: 'be16', path: ['CTA_ZONE'] },
-  { id: attr.ATTR_CONNLABELS, property: 'labels', kind: 'labels', path: ['CTA_LABELS'] },
+  // An event says that bits were set, and none says that the last one was cleared.
+  { id: attr.ATTR_CONNLABELS, property: 'labels', kind: 'labels', path: ['CTA_LABELS'], kept: 'dumps' },
   { id: attr.ATTR_CONNLABELS_MASK, property: 'labelsMask', kind: 'labels', path: ['CTA_LABELS_MASK'] },
   { id: attr.ATTR_SYNPROXY_ISN, property: 'synproxy.isn', kind: 'be32', path: ['CTA_SYNPROXY', 'CTA_SYNPROXY_ISN'] },
   { id: attr.ATTR_SYNPROXY_ITS, property: 'synproxy.its', kind: 'be32', path: ['CTA_SYNPROXY', 'CTA_SYNPROXY_ITS'] },
@@ -147,15 +181,23 @@ const ROWS: readonly FlowRow[] = [
   // Last are the attributes that only the kernel sends; nfct_nlmsg_build does not write them.
   ...counters('countersOrig', 'CTA_COUNTERS_ORIG', attr.ATTR_ORIG_COUNTER_PACKETS, attr.ATTR_ORIG_COUNTER_BYTES),
   ...counters('countersReply', 'CTA_COUNTERS_REPLY', attr.ATTR_REPL_COUNTER_PACKETS, attr.ATTR_REPL_COUNTER_BYTES),
-  { id: attr.ATTR_USE, property: 'use', kind: 'be32', path: ['CTA_USE'], readOnly: true },
+  { id: attr.ATTR_USE, property: 'use', kind: 'be32', path: ['CTA_USE'], readOnly: true, kept: 'dumps' },
   { id: attr.ATTR_ID, property: 'id', kind: 'be32', path: ['CTA_ID'], readOnly: true },
-  { id: attr.ATTR_SECCTX, property: 'secctx', kind: 'string', path: ['CTA_SECCTX', 'CTA_SECCTX_NAME'], readOnly: true },
+  {
+    id: attr.ATTR_SECCTX,
+    property: 'secctx',
+    kind: 'string',
+    path: ['CTA_SECCTX', 'CTA_SECCTX_NAME'],
+    readOnly: true,
+    absent: 'none',
+  },
   {
     id: attr.ATTR_TIMESTAMP_START,
     property: 'timestamp.start',
     kind: 'be64',
     path: ['CTA_TIMESTAMP', 'CTA_TIMESTAMP_START'],
     readOnly: true,
+    kept: 'dumps',
   },
   {
     id: attr.ATTR_TIMESTAMP_STOP,
@@ -163,6 +205,7 @@ const ROWS: readonly FlowRow[] = [
     kind: 'be64',
     path: ['CTA_TIMESTAMP', 'CTA_TIMESTAMP_STOP'],
     readOnly: true,
+    kept: 'message',
   },
   {
     id: attr.ATTR_TIMESTAMP_EVENT,
@@ -170,6 +213,7 @@ const ROWS: readonly FlowRow[] = [
     kind: 'be64',
     path: ['CTA_TIMESTAMP_EVENT'],
     readOnly: true,
+    kept: 'message',
   },
   { property: 'filter.origFlags', kind: 'u32', path: ['CTA_FILTER', 'CTA_FILTER_ORIG_FLAGS'], readOnly: true },
   { property: 'filter.replyFlags', kind: 'u32', path: ['CTA_FILTER', 'CTA_FILTER_REPLY_FLAGS'], readOnly: true },

@@ -16,6 +16,7 @@ export const PROTOINFO_ROWS: readonly FlowRow[] = [
     kind: 'pair',
     path: [...TCP, 'CTA_PROTOINFO_TCP_FLAGS_ORIGINAL'],
     byte: 0,
+    kept: 'dumps',
   },
   {
     id: attr.ATTR_TCP_MASK_ORIG,
@@ -23,6 +24,7 @@ export const PROTOINFO_ROWS: readonly FlowRow[] = [
     kind: 'pair',
     path: [...TCP, 'CTA_PROTOINFO_TCP_FLAGS_ORIGINAL'],
     byte: 1,
+    kept: 'dumps',
   },
   {
     id: attr.ATTR_TCP_FLAGS_REPL,
@@ -30,6 +32,7 @@ export const PROTOINFO_ROWS: readonly FlowRow[] = [
     kind: 'pair',
     path: [...TCP, 'CTA_PROTOINFO_TCP_FLAGS_REPLY'],
     byte: 0,
+    kept: 'dumps',
   },
   {
     id: attr.ATTR_TCP_MASK_REPL,
@@ -37,18 +40,21 @@ export const PROTOINFO_ROWS: readonly FlowRow[] = [
     kind: 'pair',
     path: [...TCP, 'CTA_PROTOINFO_TCP_FLAGS_REPLY'],
     byte: 1,
+    kept: 'dumps',
   },
   {
     id: attr.ATTR_TCP_WSCALE_ORIG,
     property: 'tcp.wscaleOrig',
     kind: 'u8',
     path: [...TCP, 'CTA_PROTOINFO_TCP_WSCALE_ORIGINAL'],
+    kept: 'dumps',
   },
   {
     id: attr.ATTR_TCP_WSCALE_REPL,
     property: 'tcp.wscaleReply',
     kind: 'u8',
     path: [...TCP, 'CTA_PROTOINFO_TCP_WSCALE_REPLY'],
+    kept: 'dumps',
   },
   { id: attr.ATTR_SCTP_STATE, property: 'sctp.state', kind: 'sctpState', path: [...SCTP, 'CTA_PROTOINFO_SCTP_STATE'] },
   {
@@ -56,12 +62,14 @@ export const PROTOINFO_ROWS: readonly FlowRow[] = [
     property: 'sctp.vtagOrig',
     kind: 'be32',
     path: [...SCTP, 'CTA_PROTOINFO_SCTP_VTAG_ORIGINAL'],
+    kept: 'dumps',
   },
   {
     id: attr.ATTR_SCTP_VTAG_REPL,
     property: 'sctp.vtagReply',
     kind: 'be32',
     path: [...SCTP, 'CTA_PROTOINFO_SCTP_VTAG_REPLY'],
+    kept: 'dumps',
   },
   { id: attr.ATTR_DCCP_STATE, property: 'dccp.state', kind: 'dccpState', path: [...DCCP, 'CTA_PROTOINFO_DCCP_STATE'] },
   { id: attr.ATTR_DCCP_ROLE, property: 'dccp.role', kind: 'dccpRole', path: [...DCCP, 'CTA_PROTOINFO_DCCP_ROLE'] },
@@ -70,6 +78,7 @@ export const PROTOINFO_ROWS: readonly FlowRow[] = [
     property: 'dccp.handshakeSeq',
     kind: 'be64',
     path: [...DCCP, 'CTA_PROTOINFO_DCCP_HANDSHAKE_SEQ'],
+    kept: 'dumps',
   },
 ];
 

@@ -4,6 +4,21 @@ import type { PropertyPath, TupleProperties } from './flow-properties.ts';
 import type { KindName } from './kinds.ts';
 import type { WirePath } from './wire-path.ts';
 
+/**
+ * Which messages keep an attribute true (net/netfilter/nf_conntrack_netlink.c, ctnetlink_conntrack_event).
+ *
+ * - 'events': when it changes, an event carries it.
+ * - 'dumps': it may change without an event, or in a way that no event shows. Events that carry it are right.
+ * - 'message': it says something about the message, and not about the flow.
+ */
+export type Kept = 'events' | 'dumps' | 'message';
+
+/**
+ * What NEW and UPDATE events mean by leaving an attribute out. 'zero': it is 0, which a dump says. 'none': the flow has
+ * none.
+ */
+export type Absent = 'zero' | 'none';
+
 export interface AttributeRow {
   /** ATTR_*, where libnetfilter_conntrack has the attribute. */
   readonly id?: number;
@@ -24,6 +39,10 @@ export interface AttributeRow {
   readonly readOnly?: boolean;
   /** An empty attribute of this type only pads and must not count (semantics: 64-bit alignment). */
   readonly emptyPads?: boolean;
+  /** What keeps it true in a table that follows the events. Default: 'events'. */
+  readonly kept?: Kept;
+  /** What an event without it says, where that is not "as before". */
+  readonly absent?: Absent;
 }
 
 /** A row of a flow: the compiler checks that its property exists. */

@@ -160,6 +160,8 @@ export class LibcTransport implements Transport {
 
   receive(): Datagram | undefined {
     if (this.#closed) return undefined;
+    // A table waits until all events have been read, and has sent nothing before.
+    this.#drained = false;
     const lostEvents = this.#lostEvents;
     if (lostEvents !== undefined) this.#tell(lostEvents.take(false));
     if (this.#inbox !== undefined) {
