@@ -19,10 +19,10 @@ function membersOf(object: object): string[] {
 const ITERATION = ['Symbol(Symbol.asyncIterator)'];
 
 describe('public API', () => {
-  it('has six entry points, and package.json', () => {
+  it('has eight entry points, and package.json', () => {
     const { exports } = JSON.parse(readFileSync(`${ROOT}package.json`, 'utf8'));
     expect(Object.keys(exports).sort()).to.deep.equal(
-      ['.', './format', './netlink', './nfct', './package.json', './replay', './testing', './uapi'].sort(),
+      ['.', './format', './netlink', './nfct', './package.json', './replay', './table', './testing', './uapi'].sort(),
     );
   });
 
@@ -56,7 +56,7 @@ describe('public API', () => {
     nfct.nfct_close(h);
   });
 
-  for (const name of ['ctnetlink', 'format', 'netlink', 'nfct', 'replay', 'testing', 'uapi'])
+  for (const name of ['ctnetlink', 'format', 'netlink', 'nfct', 'replay', 'table', 'testing', 'uapi'])
     it(`has a report of ${name} without an internal name`, () => {
       const report = readFileSync(`${ROOT}api/${name}.api.md`, 'utf8');
       expect(report).to.include('## API Report File for "ctnetlink"');

@@ -66,7 +66,7 @@ const WEB = [
 ] as const;
 
 describe('in a browser', () => {
-  const ENTRIES = ['', '/replay', '/format', '/nfct', '/netlink', '/uapi', '/testing'];
+  const ENTRIES = ['', '/replay', '/format', '/nfct', '/netlink', '/uapi', '/testing', '/table'];
 
   it('every entry point is bundled without an error, a warning or an import that is left', async () => {
     const names = ENTRIES.map((entry, index) => `export * as e${index} from 'ctnetlink${entry}';`);

@@ -15,6 +15,7 @@ import { nearest } from '../src/netlink/check.ts';
 import * as netlink from '../src/netlink.ts';
 import * as nfct from '../src/nfct/index.ts';
 import * as replaying from '../src/replay.ts';
+import * as tables from '../src/table/index.ts';
 import * as testing from '../src/testing/index.ts';
 import { FakeTransport } from './support/fake-transport.ts';
 import { flow, kernelWith, play } from './support/played.ts';
@@ -88,6 +89,24 @@ const TABLE: Readonly<Record<string, Entry>> = {
   'Expectations#flushAll': [CALL, ct((each, options) => each.expectations.flushAll(options))],
   'Expectations#events': [EVENTS, ct((each, options) => each.expectations.events(options))],
   'Expectations#stats': [CALL, ct((each, options) => each.expectations.stats(options))],
+  'FlowTable.open': [
+    [
+      ...OPEN.filter((name) => name !== 'events' && name !== 'allNamespaces'),
+      'filter',
+      'follow',
+      'maxFlows',
+      'verify',
+      'signal',
+    ],
+    async (options) => (await tables.FlowTable.open(over(options))).close(),
+  ],
+  'FlowTable#changes': [
+    ['queue'],
+    async (options) => {
+      await using table = await tables.FlowTable.open({ transport: fake });
+      await table.changes(options).return();
+    },
+  ],
   openTransport: [OPEN, (options) => index.openTransport(over(options))],
   record: [[...OPEN, 'onError'], (options) => replaying.record(join(folder, 'capture.pcap'), options).close()],
   anonymize: [
@@ -140,7 +159,7 @@ function parametersOf(method: object): string {
 function publicFunctions(): Map<string, object> {
   const found = new Map<string, object>();
   // Programs get an Expectations from a Conntrack.
-  for (const module of [index, { Expectations }, format, replaying, testing, nfct, netlink]) {
+  for (const module of [index, { Expectations }, tables, format, replaying, testing, nfct, netlink]) {
     for (const [name, value] of Object.entries(module)) {
       if (typeof value !== 'function') continue;
       if (!/^class\b/.test(Function.prototype.toString.call(value))) {

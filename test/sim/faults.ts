@@ -113,8 +113,12 @@ export class Faults {
     return errno;
   }
 
-  /** None happens any more. */
+  /** None happens any more, until `resume`. */
   stop(): void {
     this.#stopped = true;
+  }
+
+  resume(): void {
+    this.#stopped = false;
   }
 }

@@ -1,0 +1,145 @@
+/** Asks the kernel for single flows of the table, many in a datagram: is it still there, and what is known of it? */
+
+import { isGone } from '../conntrack/call.ts';
+import type { Flow } from '../ctnetlink/flow.ts';
+import { buildGet } from '../ctnetlink/request/flow.ts';
+import { Batch } from '../netlink/batch.ts';
+import { OverrunError } from '../netlink/errors.ts';
+import { runtime } from '../netlink/runtime.ts';
+import type { NetlinkSocket } from '../netlink/socket.ts';
+import type { ChangeCause } from './change.ts';
+import type { Contents } from './contents.ts';
+import { turnOfLoop } from './event-feed.ts';
+import { ASKED } from './store/entries.ts';
+
+/** In a batch: a millisecond or two. */
+const MOST = 256;
+/** A flow that is refused so often is taken for gone; the kernel lacks memory now and then. */
+const REFUSALS = 5;
+/** Milliseconds between refusals. */
+const PAUSE = 50;
+
+export interface Asker {
+  readonly contents: Contents;
+  /** Undefined while there is none. */
+  readonly socket: NetlinkSocket | undefined;
+  /** Takes the events that have arrived: they are older than the answers that are about to be read. */
+  readEvents(): void;
+  snapshot(view: DataView, offset: number, end: number, since: number, cause: ChangeCause): void;
+  /** The socket failed. */
+  failed(error: unknown): void;
+}
+
+/** An entry to be asked for, and why. */
+interface Question {
+  readonly entry: number;
+  readonly cause: ChangeCause;
+  /** How often it was refused. */
+  readonly refused: number;
+}
+
+export class Confirmations {
+  readonly #asker: Asker;
+  readonly #batch = new Batch();
+  #queue: Question[] = [];
+  #head = 0;
+  #running: Promise<void> | undefined;
+
+  constructor(asker: Asker) {
+    this.#asker = asker;
+  }
+
+  /** How many wait. */
+  get waiting(): number {
+    return this.#queue.length - this.#head;
+  }
+
+  /** @param refused how often the kernel has already refused it */
+  add(entry: number, cause: ChangeCause, refused = 0): void {
+    const { entries } = this.#asker.contents.store;
+    if (entries.has(entry, ASKED)) return;
+    entries.flag(entry, ASKED);
+    this.#queue.push({ entry, cause, refused });
+    if (this.#asker.socket !== undefined) void this.run();
+  }
+
+  /** Resolves when nobody waits any more, or nobody can be asked. Never rejects. */
+  run(): Promise<void> {
+    this.#running ??= this.#run().finally(() => {
+      this.#running = undefined;
+    });
+    return this.#running;
+  }
+
+  async #run(): Promise<void> {
+    // What a datagram of events brings is asked for together.
+    await turnOfLoop();
+    while (this.waiting > 0) {
+      const { socket } = this.#asker;
+      if (socket === undefined || !(await this.#ask(socket))) return;
+      await turnOfLoop();
+    }
+  }
+
+  #take(most: number): Question[] {
+    const taken = this.#queue.slice(this.#head, this.#head + most);
+    this.#head += taken.length;
+    if (this.#head === this.#queue.length) {
+      this.#queue = [];
+      this.#head = 0;
+    }
+    return taken;
+  }
+
+  /** One batch. False: nobody answers any more. */
+  async #ask(socket: NetlinkSocket): Promise<boolean> {
+    const { contents } = this.#asker;
+    const { store } = contents;
+    const flows: Flow[] = [];
+    const asked: Question[] = [];
+    this.#batch.clear();
+    for (const question of this.#take(Math.min(MOST, socket.largestReadBatch))) {
+      const { entry } = question;
+      store.entries.unflag(entry, ASKED);
+      if (!store.holds(entry)) continue;
+      const flow = store.flow(entry);
+      this.#batch.add(buildGet(flow, 'exact'));
+      flows.push(flow);
+      asked.push(question);
+    }
+    if (asked.length === 0) return true;
+    const since = contents.begin();
+    const answered: (boolean | undefined)[] = [];
+    const refused = new Set<number>();
+    const failed = (index: number, error: Error): void => {
+      if (answered.length === 0) this.#asker.readEvents();
+      answered[index] = isGone(error);
+      if (isGone(error)) contents.gone(flows[index], since, asked[index].cause);
+      else refused.add(index);
+    };
+    const take = (index: number, view: DataView, offset: number, end: number): void => {
+      if (answered.length === 0) this.#asker.readEvents();
+      answered[index] = true;
+      this.#asker.snapshot(view, offset, end, since, asked[index].cause);
+    };
+    let error: unknown;
+    try {
+      await socket.sendBatch(this.#batch, failed, undefined, undefined, take);
+    } catch (thrown) {
+      error = thrown;
+    }
+    for (const [index, flow] of flows.entries()) {
+      if (answered[index] === true) continue;
+      const entry = store.find(flow.slots);
+      if (entry < 0 || !store.holds(entry)) continue;
+      const times = asked[index].refused + (refused.has(index) ? 1 : 0);
+      // What the kernel takes for no flow at all, it does not have.
+      if (times >= REFUSALS) contents.gone(flow, since, asked[index].cause);
+      else this.add(entry, asked[index].cause, times);
+    }
+    if (refused.size > 0) await new Promise<void>((resolve) => void runtime.setTimeout(resolve, PAUSE, false));
+    if (error === undefined || error instanceof OverrunError) return true;
+    this.#asker.failed(error);
+    return false;
+  }
+}

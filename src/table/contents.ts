@@ -1,0 +1,431 @@
+/**
+ * What the table holds, and how messages change it. It knows no sockets: whoever has them gives it every event in
+ * order, and the messages of snapshots (dumps, answers to GET) in any order beside them.
+ *
+ * The rule that makes both agree: a snapshot shows a flow at some moment after it was asked for (`since`). If an event
+ * of the flow was seen since, the snapshot may be older than the event, so the event wins. If not, all that is queued
+ * comes later and is put over the snapshot, so the snapshot is taken.
+ */
+import type { EventType } from '../ctnetlink/event.ts';
+import type { CompiledFilter } from '../ctnetlink/filter/filter.ts';
+import { Flow } from '../ctnetlink/flow.ts';
+import { EVENT_TIME, ID, START, TIMEOUT } from '../ctnetlink/slots.ts';
+import type { ChangeCause, ChangeType, FlowChange } from './change.ts';
+import { compareGenerations } from './generation.ts';
+import {
+  applyDestroy,
+  applyUpdate,
+  CHANGING,
+  completeEvent,
+  keepEvents,
+  NONE_IF_ABSENT,
+  sameByEvents,
+  stripMessage,
+} from './merge.ts';
+import { NEVER } from './store/deadlines.ts';
+import {
+  BORN_BY,
+  DEADLINE,
+  DUMPED,
+  GENERATION,
+  HEARD,
+  INEXACT,
+  OVERDUE,
+  PARTIAL,
+  SEEN,
+  STATE,
+  TOMBSTONE,
+  TOUCHED,
+} from './store/entries.ts';
+import { Store } from './store/store.ts';
+
+/** A timeout is in whole seconds, and the clock of the table may be a second late. */
+const GRACE = 2;
+
+export interface ContentsOptions {
+  readonly filter: CompiledFilter;
+  readonly maxFlows: number;
+  /** Somebody wants the changes: otherwise no flow is made for them. */
+  readonly wanted: () => boolean;
+  readonly changed: (change: FlowChange) => void;
+  /** An event about this entry was not all, or not what it should be: ask the kernel for the flow. */
+  readonly doubt: (entry: number) => void;
+}
+
+export class Contents {
+  readonly store = new Store();
+  /** Counts snapshots and losses: what happened after the number n was given has n or more. */
+  #epoch = 0;
+  /** Of the last loss. */
+  #lostAt = 0;
+  #generation = 0;
+  /** Of the dump that is on its way, the moment that it was asked for; 0: there is none. */
+  #dumpSince = 0;
+  #tombstones: number[] = [];
+  /** Seconds. */
+  now = 0;
+  /** Flows without an event so far: they may end silently. */
+  preListener = 0;
+  /** How often events were lost and nothing showed whether a flow was still the same. */
+  ambiguous = 0;
+  /** Flows that there was no room for, since the last dump began. */
+  skipped = 0;
+  /** Flows that are past their timeout and not confirmed. */
+  overdue = 0;
+  readonly #options: ContentsOptions;
+  readonly #filters: boolean;
+  /** For what is known of a flow. */
+  #known: Flow = new Flow();
+
+  constructor(options: ContentsOptions) {
+    this.#options = options;
+    this.#filters = !options.filter.empty;
+  }
+
+  get dumping(): boolean {
+    return this.#dumpSince !== 0;
+  }
+
+  /** Events were lost after this moment: whatever a snapshot of an earlier one showed is in doubt. */
+  lostSince(epoch: number): boolean {
+    return this.#lostAt > epoch;
+  }
+
+  /** Events were lost just now, or nobody was listening. */
+  lose(): void {
+    this.#lostAt = ++this.#epoch;
+  }
+
+  /** A snapshot is about to be asked for. @returns its `since` */
+  begin(): number {
+    return ++this.#epoch;
+  }
+
+  beginDump(): number {
+    this.#dumpSince = this.begin();
+    this.skipped = 0;
+    return this.#dumpSince;
+  }
+
+  /** All of the dump was read, and all events before its end. */
+  endDump(): void {
+    this.#dumpSince = 0;
+  }
+
+  /** What the dump may have had that had ended before. Nothing is left to do when it returns true. */
+  forget(most: number): boolean {
+    for (let left = most; left > 0; left--) {
+      const entry = this.#tombstones.pop();
+      if (entry === undefined) return true;
+      if (this.store.entries.has(entry, TOMBSTONE)) this.store.remove(entry);
+    }
+    return this.#tombstones.length === 0;
+  }
+
+  /** What an event says. The flow may be used again. */
+  event(type: EventType, flow: Flow): void {
+    if (type === 'destroy') this.#destroyed(flow);
+    else {
+      completeEvent(flow.slots);
+      if (type === 'new') this.#created(flow);
+      else this.#updated(flow);
+    }
+  }
+
+  /** A flow in a snapshot. Only a dump brings flows into the table that it did not have. */
+  snapshot(flow: Flow, since: number, cause: ChangeCause): void {
+    const { slots } = flow;
+    const { entries } = this.store;
+    const ofDump = since === this.#dumpSince;
+    const matches = !this.#filters || this.#options.filter.matches(flow);
+    const entry = this.store.find(slots);
+    if (entry < 0) {
+      if (ofDump && matches) this.#insert(flow, cause, DUMPED, since);
+      return;
+    }
+    if (entries.has(entry, TOMBSTONE)) {
+      if (!ofDump || !matches || this.#isEndOf(entry, slots)) return;
+      // The end that was reported may be that of an earlier flow, because the kernel keeps what it could not deliver.
+      const made = this.#insert(flow, cause, DUMPED, since);
+      if (made >= 0) this.#options.doubt(made);
+      return;
+    }
+    if (entries.get(entry, TOUCHED) >= since) {
+      if (entries.has(entry, PARTIAL) && this.store.get(entry, ID) === slots[ID]) this.#complete(entry, flow, cause);
+      if (entries.get(entry, SEEN) < since) entries.set(entry, SEEN, since);
+      return;
+    }
+    if (!matches) {
+      this.#end(entry, cause);
+      return;
+    }
+    const contact = Math.max(entries.get(entry, TOUCHED), entries.get(entry, SEEN));
+    const lost = contact < this.#lostAt;
+    const known = this.#read(entry);
+    const verdict = compareGenerations(known.slots, slots, entries.has(entry, BORN_BY), lost);
+    if (verdict === 'other') {
+      this.#end(entry, cause);
+      this.#insert(flow, cause, ofDump ? DUMPED : 0, since);
+      return;
+    }
+    if (verdict === 'unknown') {
+      entries.flag(entry, INEXACT);
+      this.ambiguous++;
+    }
+    const differs = !sameByEvents(known.slots, slots);
+    const old = differs && this.#options.wanted() ? this.flow(entry) : undefined;
+    this.store.replace(entry, slots, flow.unknown);
+    entries.unflag(entry, entries.get(entry, SEEN) < since ? PARTIAL | BORN_BY | DUMPED : PARTIAL | BORN_BY);
+    entries.set(entry, SEEN, since);
+    this.#settle(entry, slots);
+    if (differs) this.#emit('update', entry, cause, old);
+  }
+
+  /** The kernel says that there is no such flow any more. */
+  gone(flow: Flow, since: number, cause: ChangeCause): void {
+    const { entries } = this.store;
+    const entry = this.store.find(flow.slots);
+    if (entry < 0 || entries.has(entry, TOMBSTONE)) return;
+    if (entries.get(entry, TOUCHED) >= since || entries.get(entry, SEEN) > since) return;
+    this.#end(entry, cause);
+  }
+
+  /** Whether the dump of this moment should have had this flow, and had not. */
+  missing(entry: number, since: number): boolean {
+    const { entries } = this.store;
+    return this.store.holds(entry) && entries.get(entry, SEEN) < since && entries.get(entry, TOUCHED) < since;
+  }
+
+  #created(flow: Flow): void {
+    const { slots } = flow;
+    const { entries } = this.store;
+    const entry = this.store.find(slots);
+    const matches = !this.#filters || this.#options.filter.matches(flow);
+    if (entry >= 0 && !entries.has(entry, TOMBSTONE)) {
+      if (this.#isOwn(entry, flow)) {
+        // The dump had it before its event was read: what the event says is older.
+        this.#hear(entry);
+        return;
+      }
+      this.#end(entry, 'event');
+    }
+    if (matches) this.#insert(flow, 'event', HEARD, 0);
+    else if (entry < 0) this.#refuse(slots);
+  }
+
+  /** It came into the table by the dump that is on its way, and has not been heard of since. */
+  #isOwn(entry: number, { slots }: Flow): boolean {
+    const { entries } = this.store;
+    const since = this.#dumpSince;
+    if (since === 0 || !entries.has(entry, DUMPED)) return false;
+    if (entries.get(entry, SEEN) < since || entries.get(entry, TOUCHED) >= since) return false;
+    return this.store.get(entry, ID) === slots[ID];
+  }
+
+  #updated(flow: Flow): void {
+    const { slots } = flow;
+    const { entries } = this.store;
+    const entry = this.store.find(slots);
+    if (entry < 0 || entries.has(entry, TOMBSTONE)) {
+      if (this.#filters && !this.#options.filter.matches(flow)) {
+        if (entry < 0) this.#refuse(slots);
+        return;
+      }
+      const made = this.#insert(flow, 'event', HEARD | PARTIAL, 0);
+      if (made >= 0) this.#options.doubt(made);
+      return;
+    }
+    if (this.store.get(entry, ID) !== slots[ID]) {
+      this.#options.doubt(entry);
+      return;
+    }
+    const old = this.#options.wanted() ? this.flow(entry) : undefined;
+    if (!this.#updateInPlace(entry, slots)) {
+      const known = this.#read(entry);
+      applyUpdate(known.slots, slots);
+      this.store.replace(entry, known.slots, this.store.unknownOf(entry));
+    }
+    this.#hear(entry);
+    this.#settle(entry, slots);
+    if (this.#filters && !this.#options.filter.matches(this.#read(entry))) this.#end(entry, 'event');
+    else this.#emit('update', entry, 'event', old);
+  }
+
+  /** Where the update says nothing that the entry has no room for. */
+  #updateInPlace(entry: number, slots: Flow['slots']): boolean {
+    const { placeOf } = this.store.layoutOf(entry);
+    for (let i = 0; i < CHANGING.length; i++)
+      if (slots[CHANGING[i]] !== undefined && placeOf[CHANGING[i]] < 0) return false;
+    for (let i = 0; i < NONE_IF_ABSENT.length; i++)
+      if (slots[NONE_IF_ABSENT[i]] === undefined && placeOf[NONE_IF_ABSENT[i]] >= 0) return false;
+    for (let i = 0; i < CHANGING.length; i++) {
+      const value = slots[CHANGING[i]];
+      if (value !== undefined) this.store.set(entry, CHANGING[i], value);
+    }
+    return true;
+  }
+
+  #destroyed(flow: Flow): void {
+    const { slots } = flow;
+    const { entries } = this.store;
+    const entry = this.store.find(slots);
+    if (entry < 0) {
+      this.#refuse(slots);
+      return;
+    }
+    if (entries.has(entry, TOMBSTONE)) return;
+    if (!this.#isEndOf(entry, slots)) {
+      this.#options.doubt(entry);
+      return;
+    }
+    if (this.#options.wanted()) {
+      const last = this.flow(entry);
+      applyDestroy(last.slots, slots);
+      this.#emit('delete', entry, 'event', undefined, last);
+    }
+    this.#leave(entry);
+  }
+
+  /** A flow that is not in the table does not belong there: a dump may have it as it was before. */
+  #refuse(slots: Flow['slots']): void {
+    if (!this.dumping) return;
+    stripMessage(slots);
+    const made = this.store.insert(slots);
+    this.store.bury(made);
+    this.#tombstones.push(made);
+  }
+
+  /** The DESTROY is that of this flow: one that the kernel could not deliver comes as late as it likes. */
+  #isEndOf(entry: number, slots: Flow['slots']): boolean {
+    if (this.store.get(entry, ID) !== slots[ID]) return false;
+    const start = slots[START];
+    const known = this.store.get(entry, START);
+    if (start === undefined || known === undefined) return true;
+    return this.store.entries.has(entry, BORN_BY) || BigInt(start as bigint) === BigInt(known as bigint);
+  }
+
+  /** @returns the entry; -1 where there is no room */
+  #insert(flow: Flow, cause: ChangeCause, flags: number, seen: number): number {
+    const { slots } = flow;
+    const { store } = this;
+    const { entries } = store;
+    if (store.size >= this.#options.maxFlows) {
+      this.skipped++;
+      return -1;
+    }
+    let state = flags;
+    const bornBy = slots[EVENT_TIME];
+    stripMessage(slots);
+    // The time of an event is near the start, and what takes the place of the flow starts later.
+    if (bornBy !== undefined && slots[START] === undefined) {
+      slots[START] = bornBy;
+      state |= BORN_BY;
+    }
+    const buried = store.find(slots);
+    let entry = buried;
+    if (buried < 0) entry = store.insert(slots, flow.unknown);
+    else store.revive(buried, slots, flow.unknown);
+    entries.flag(entry, state);
+    entries.set(entry, GENERATION, ++this.#generation);
+    entries.set(entry, TOUCHED, (flags & HEARD) !== 0 ? this.#epoch : 0);
+    entries.set(entry, SEEN, seen);
+    if ((flags & HEARD) === 0) this.preListener++;
+    store.deadlines.add(entry, this.#deadline(slots));
+    this.#emit('insert', entry, cause);
+    return entry;
+  }
+
+  /** What a dump knows of a flow that only an update has been seen of. */
+  #complete(entry: number, flow: Flow, cause: ChangeCause): void {
+    const { entries } = this.store;
+    const old = this.#options.wanted() ? this.flow(entry) : undefined;
+    const { slots } = flow;
+    keepEvents(slots, this.#read(entry).slots);
+    this.store.replace(entry, slots, flow.unknown);
+    entries.unflag(entry, PARTIAL);
+    this.#settle(entry, slots);
+    if (this.#filters && !this.#options.filter.matches(flow)) this.#end(entry, cause);
+    else this.#emit('update', entry, cause, old);
+  }
+
+  #hear(entry: number): void {
+    const { entries } = this.store;
+    entries.set(entry, TOUCHED, this.#epoch);
+    if (entries.has(entry, HEARD)) return;
+    entries.flag(entry, HEARD);
+    this.preListener--;
+  }
+
+  /** A flow leaves the table. */
+  #end(entry: number, cause: ChangeCause): void {
+    this.#emit('delete', entry, cause);
+    this.#leave(entry);
+  }
+
+  /** While a dump is on its way, which may have the flow as it was, its place is kept. */
+  #leave(entry: number): void {
+    const state = this.store.entries.get(entry, STATE);
+    if ((state & HEARD) === 0) this.preListener--;
+    if ((state & OVERDUE) !== 0) this.overdue--;
+    if (this.dumping) {
+      this.store.bury(entry);
+      this.#tombstones.push(entry);
+    } else {
+      this.store.remove(entry);
+    }
+  }
+
+  /** The message has a new timeout. */
+  #settle(entry: number, slots: Flow['slots']): void {
+    const { entries, deadlines } = this.store;
+    if (slots[TIMEOUT] === undefined && !entries.has(entry, OVERDUE)) return;
+    deadlines.move(entry, this.#deadline(slots));
+    if (!entries.has(entry, OVERDUE)) return;
+    entries.unflag(entry, OVERDUE);
+    this.overdue--;
+  }
+
+  #deadline(slots: Flow['slots']): number {
+    const timeout = slots[TIMEOUT] as number | undefined;
+    return timeout === undefined ? NEVER : this.now + (timeout >>> 0) + GRACE;
+  }
+
+  /** It is due: the kernel is to be asked. */
+  expire(entry: number): void {
+    this.store.entries.flag(entry, OVERDUE);
+    this.overdue++;
+  }
+
+  /** The attributes of an entry, until the next call. */
+  #read(entry: number): Flow {
+    const known = this.#known;
+    known.slots.fill(undefined);
+    this.store.read(entry, known.slots);
+    return known;
+  }
+
+  #emit(type: ChangeType, entry: number, cause: ChangeCause, old?: Flow, flow?: Flow): void {
+    const { wanted, changed } = this.#options;
+    if (!wanted()) return;
+    const { entries } = this.store;
+    const change: FlowChange = {
+      type,
+      flow: flow ?? this.flow(entry),
+      cause,
+      generation: entries.get(entry, GENERATION) >>> 0,
+      exact: !entries.has(entry, INEXACT),
+    };
+    if (type === 'update') change.old = old;
+    changed(change);
+  }
+
+  /** A flow of its own, as a program gets it: with the seconds that are left, and without a start that is not known. */
+  flow(entry: number): Flow {
+    const flow = this.store.flow(entry);
+    const { slots } = flow;
+    if (this.store.entries.has(entry, BORN_BY)) slots[START] = undefined;
+    if (slots[TIMEOUT] !== undefined)
+      slots[TIMEOUT] = Math.max(0, this.store.entries.get(entry, DEADLINE) - GRACE - this.now);
+    return flow;
+  }
+}

@@ -1,0 +1,60 @@
+/**
+ * Whether a dumped flow is the one that is known, or one that took its place. CTA_ID does not show it: it is a hash of
+ * an address, and a flow that is created again soon has the id of the one before it in about half of the cases.
+ */
+import type { SlotValue } from '../ctnetlink/attributes/kinds.ts';
+import { ID, ORIG_BYTES, ORIG_PACKETS, REPLY_BYTES, REPLY_PACKETS, START, TCP_STATE } from '../ctnetlink/slots.ts';
+import * as tcp from '../uapi/nf_conntrack_tcp.ts';
+import { REPLIED, sameTuple } from './store/tuple.ts';
+
+/** 'unknown': nothing shows that it is another, and nothing that it is not. */
+export type Verdict = 'same' | 'other' | 'unknown';
+
+/** What a packet takes to pass the rules: in nanoseconds, usually and when its processor does something else. */
+const PASSING = 100_000n;
+const SLOWLY = 10_000_000n;
+
+const COUNTERS = [ORIG_PACKETS, ORIG_BYTES, REPLY_PACKETS, REPLY_BYTES];
+
+/**
+ * @param bornBy the start of the known flow is not known, and its slot has the time of an event
+ * @param lost events were lost since the flow was seen last: without a loss, a NEW event would have come
+ */
+export function compareGenerations(
+  known: readonly SlotValue[],
+  dumped: readonly SlotValue[],
+  bornBy: boolean,
+  lost: boolean,
+): Verdict {
+  const before = known[START];
+  const now = dumped[START];
+  const starts = before !== undefined && now !== undefined;
+  if (starts && !bornBy) return BigInt(before as bigint) === BigInt(now as bigint) ? 'same' : 'other';
+  if (known[ID] !== dumped[ID]) return 'other';
+  if (starts) return lost ? comparedToEvent(BigInt(now as bigint) - BigInt(before as bigint)) : 'same';
+  if (!sameTuple(known, dumped, REPLIED)) return 'other';
+  if (!lost) return 'same';
+  for (let i = 0; i < COUNTERS.length; i++) {
+    const old = known[COUNTERS[i]];
+    const value = dumped[COUNTERS[i]];
+    if (old !== undefined && value !== undefined && value < old) return 'other';
+  }
+  return wentBack(known[TCP_STATE], dumped[TCP_STATE]) ? 'other' : 'unknown';
+}
+
+/**
+ * The kernel notes the time of an event when the packet begins to be tracked, and the start of a flow when the packet
+ * has passed the rules: mostly microseconds later. @param nanoseconds from the event to the start
+ */
+function comparedToEvent(nanoseconds: bigint): Verdict {
+  if (nanoseconds <= PASSING) return 'same';
+  return nanoseconds <= SLOWLY ? 'unknown' : 'other';
+}
+
+/** A connection that was open does not open again, and one that closes is not established again. */
+function wentBack(before: SlotValue, now: SlotValue): boolean {
+  if (typeof before !== 'number' || typeof now !== 'number') return false;
+  const { TCP_CONNTRACK_ESTABLISHED: established, TCP_CONNTRACK_CLOSE: closed } = tcp;
+  if (before < established || before > closed) return false;
+  return now < established || now > closed || (now === established && before > established);
+}

@@ -1,0 +1,44 @@
+/** The two sockets of a table: one that events come to, and one for dumps and questions. */
+import type { EventType } from '../ctnetlink/event.ts';
+import { explainKernelError } from '../ctnetlink/explain.ts';
+import { ClosedError, KernelError, TransportError, UnsupportedError } from '../netlink/errors.ts';
+import { NetlinkSocket } from '../netlink/socket.ts';
+import { type OpenOptions, openTransport } from '../transport/open.ts';
+import { EACCES, ENOENT, EPERM } from '../uapi/errno.ts';
+import { EventFeed, type Listener } from './event-feed.ts';
+
+export class Sockets {
+  readonly feed: EventFeed;
+  readonly requests: NetlinkSocket;
+
+  private constructor(feed: EventFeed, requests: NetlinkSocket) {
+    this.feed = feed;
+    this.requests = requests;
+  }
+
+  /** @throws UnsupportedError, TransportError, KernelError; then nothing is open */
+  static async open(options: OpenOptions, types: readonly EventType[], listener: Listener): Promise<Sockets> {
+    const feed = new EventFeed(await openTransport({ ...options, events: true }), types, listener);
+    try {
+      // The request socket has the largest buffer there is, as that of Conntrack.
+      const transport = await openTransport({ ...options, receiveBuffer: undefined, events: false });
+      return new Sockets(feed, new NetlinkSocket(transport, explainKernelError));
+    } catch (error) {
+      feed.close();
+      throw error;
+    }
+  }
+
+  close(): void {
+    this.feed.close();
+    this.requests.close();
+  }
+}
+
+/** Whether the same may work in a moment: what is not allowed, or not there, does not come by itself. */
+export function mayPass(error: unknown): boolean {
+  if (error instanceof UnsupportedError) return false;
+  if (error instanceof KernelError || (error instanceof TransportError && !(error instanceof ClosedError)))
+    return ![EPERM, EACCES, ENOENT].includes((error as KernelError | TransportError).errno);
+  return error instanceof Error && 'code' in error;
+}

@@ -1,0 +1,162 @@
+/** Values of a flow in its record, and back. */
+import type { SlotValue } from '../../ctnetlink/attributes/kinds.ts';
+import { ADDRESS, BYTE, FORM_OF_SLOT, HALF, type Layout, LONG, SHARED, WORD } from './layout.ts';
+import type { Chunk } from './records.ts';
+import type { Shared } from './shared.ts';
+
+const HIGH = 0x100000000;
+
+/** @param start of the record, in words; its shared values have been dropped */
+export function writeRecord(
+  layout: Layout,
+  chunk: Chunk,
+  start: number,
+  slots: readonly SlotValue[],
+  shared: Shared,
+): void {
+  const { slots: present, forms, places } = layout;
+  const { words, halves, bytes } = chunk;
+  for (let i = 0; i < present.length; i++) {
+    const value = slots[present[i]];
+    const place = places[i];
+    switch (forms[i]) {
+      case 0 satisfies typeof LONG:
+        writeLong(words, start + place, value as number | bigint);
+        break;
+      case 1 satisfies typeof ADDRESS:
+        writeAddress(bytes, 4 * (start + place), value as Uint8Array);
+        break;
+      case 2 satisfies typeof WORD:
+        words[start + place] = value as number;
+        break;
+      case 3 satisfies typeof SHARED:
+        words[start + place] = shared.add(value);
+        break;
+      case 4 satisfies typeof HALF:
+        halves[2 * start + place] = value as number;
+        break;
+      default:
+        bytes[4 * start + place] = value as number;
+    }
+  }
+}
+
+/** @param slots with nothing set */
+export function readRecord(layout: Layout, chunk: Chunk, start: number, slots: SlotValue[], shared: Shared): void {
+  const { slots: present, forms, places } = layout;
+  const { words, halves, bytes } = chunk;
+  for (let i = 0; i < present.length; i++) {
+    const place = places[i];
+    const slot = present[i];
+    switch (forms[i]) {
+      case 0 satisfies typeof LONG:
+        slots[slot] = readLong(words, start + place);
+        break;
+      case 1 satisfies typeof ADDRESS:
+        slots[slot] = bytes.slice(4 * (start + place), 4 * (start + place) + 16);
+        break;
+      case 2 satisfies typeof WORD:
+        slots[slot] = words[start + place];
+        break;
+      case 3 satisfies typeof SHARED:
+        slots[slot] = shared.get(words[start + place]);
+        break;
+      case 4 satisfies typeof HALF:
+        slots[slot] = halves[2 * start + place];
+        break;
+      default:
+        slots[slot] = bytes[4 * start + place];
+    }
+  }
+}
+
+/** One value that is there. @param into 16 bytes that an address is written to; its own otherwise */
+export function readSlot(
+  layout: Layout,
+  chunk: Chunk,
+  start: number,
+  slot: number,
+  shared: Shared,
+  into?: Uint8Array,
+): SlotValue {
+  const place = layout.placeOf[slot];
+  switch (FORM_OF_SLOT[slot]) {
+    case LONG:
+      return readLong(chunk.words, start + place);
+    case ADDRESS: {
+      const at = 4 * (start + place);
+      if (into === undefined) return chunk.bytes.slice(at, at + 16);
+      for (let i = 0; i < 16; i++) into[i] = chunk.bytes[at + i];
+      return into;
+    }
+    case WORD:
+      return chunk.words[start + place];
+    case SHARED:
+      return shared.get(chunk.words[start + place]);
+    case HALF:
+      return chunk.halves[2 * start + place];
+    default:
+      return chunk.bytes[4 * start + place];
+  }
+}
+
+/** Overwrites one value that is there. */
+export function writeSlot(
+  layout: Layout,
+  chunk: Chunk,
+  start: number,
+  slot: number,
+  value: SlotValue,
+  shared: Shared,
+): void {
+  const place = layout.placeOf[slot];
+  switch (FORM_OF_SLOT[slot]) {
+    case LONG:
+      writeLong(chunk.words, start + place, value as number | bigint);
+      break;
+    case ADDRESS:
+      writeAddress(chunk.bytes, 4 * (start + place), value as Uint8Array);
+      break;
+    case WORD:
+      chunk.words[start + place] = value as number;
+      break;
+    case SHARED: {
+      const before = chunk.words[start + place];
+      chunk.words[start + place] = shared.add(value);
+      shared.drop(before);
+      break;
+    }
+    case HALF:
+      chunk.halves[2 * start + place] = value as number;
+      break;
+    case BYTE:
+      chunk.bytes[4 * start + place] = value as number;
+  }
+}
+
+/** The record is given up, or written again. */
+export function dropShared(layout: Layout, chunk: Chunk, start: number, shared: Shared): void {
+  const { forms, places } = layout;
+  for (let i = 0; i < forms.length; i++) if (forms[i] === SHARED) shared.drop(chunk.words[start + places[i]]);
+}
+
+function writeLong(words: Int32Array, at: number, value: number | bigint): void {
+  if (typeof value === 'number') {
+    words[at] = Math.floor(value / HIGH);
+    words[at + 1] = value % HIGH;
+  } else {
+    words[at] = Number(value >> 32n);
+    words[at + 1] = Number(value & 0xffffffffn);
+  }
+}
+
+/** As a slot has it: a number while it is safe. */
+function readLong(words: Int32Array, at: number): number | bigint {
+  const high = words[at] >>> 0;
+  const low = words[at + 1] >>> 0;
+  return high < 0x200000 ? high * HIGH + low : (BigInt(high) << 32n) | BigInt(low);
+}
+
+function writeAddress(bytes: Uint8Array, at: number, address: Uint8Array): void {
+  for (let i = 0; i < 16; i++) bytes[at + i] = address[i];
+}

@@ -1,0 +1,83 @@
+/** One dump of the whole table, and what follows from what it did not have. */
+import type { CompiledFilter } from '../ctnetlink/filter/filter.ts';
+import { kernelSupport } from '../ctnetlink/filter/support.ts';
+import { buildDump } from '../ctnetlink/request/flow.ts';
+import { DumpInterruptedError } from '../netlink/errors.ts';
+import { runtime } from '../netlink/runtime.ts';
+import type { ReplySink } from '../netlink/sequence.ts';
+import type { ChangeCause } from './change.ts';
+import type { Confirmations } from './confirmations.ts';
+import type { Contents } from './contents.ts';
+import { turnOfLoop } from './event-feed.ts';
+import type { Sockets } from './sockets.ts';
+import type { Sysctls } from './sysctls.ts';
+
+/** Entries that are looked at in one turn of the event loop: about two milliseconds. */
+const A_TURN = 16_384;
+
+export interface DumpOf {
+  readonly contents: Contents;
+  readonly confirmations: Confirmations;
+  readonly filter: CompiledFilter;
+  readonly sysctls: Sysctls;
+  snapshot(view: DataView, offset: number, end: number, since: number, cause: ChangeCause): void;
+}
+
+export interface DumpResult {
+  /** See Contents. */
+  readonly since: number;
+  /** Milliseconds that the dump took, without what followed. */
+  readonly milliseconds: number;
+  /** It has ended early. */
+  readonly error: unknown;
+}
+
+/**
+ * Dumps the table into the contents. Events are read before each datagram of the dump, so that what it shows is seldom
+ * newer than what they have said; and at its end, before the contents forget what had ended meanwhile. What the dump
+ * should have had and had not is asked for one by one. A dump during which the hash table was resized misses flows, and
+ * is no proof.
+ */
+export async function dumpAll(of: DumpOf, { feed, requests }: Sockets, lost: boolean): Promise<DumpResult> {
+  const { contents, filter, sysctls } = of;
+  await feed.drained();
+  // What was read until now may be older than the loss.
+  if (lost) contents.lose();
+  const since = contents.beginDump();
+  const began = runtime.now();
+  const buckets = sysctls.buckets();
+  let error: unknown;
+  let between = true;
+  const sink: ReplySink = {
+    message(_header, view, offset, end) {
+      if (between) feed.read();
+      between = false;
+      of.snapshot(view, offset, end, since, 'resync');
+    },
+    datagramEnd() {
+      between = true;
+    },
+  };
+  try {
+    const forKernel = filter.forKernel('dump', kernelSupport(requests.transport.release));
+    await requests.start(buildDump('dump', forKernel), { sink }).done;
+  } catch (thrown) {
+    error = thrown;
+  }
+  if (error === undefined && sysctls.buckets() !== buckets) error = new DumpInterruptedError('dump');
+  const milliseconds = runtime.now() - began;
+  await feed.drained();
+  contents.endDump();
+  while (!contents.forget(A_TURN)) await turnOfLoop();
+  if (error === undefined) await sweep(of, since);
+  return { since, milliseconds, error };
+}
+
+async function sweep({ contents, confirmations }: DumpOf, since: number): Promise<void> {
+  const { entries } = contents.store;
+  for (let entry = 0; entry < entries.used; entry++) {
+    if (contents.missing(entry, since)) confirmations.add(entry, 'resync');
+    if (entry % A_TURN === A_TURN - 1) await turnOfLoop();
+  }
+  await confirmations.run();
+}

@@ -1,0 +1,290 @@
+/** A table on the real kernel: what it holds is what a fresh dump says, whatever happened before. */
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { expect } from 'chai';
+import { Conntrack, type FlowInit, type Transport, TransportError, type TransportFactory } from '../../src/index.ts';
+import { FlowTable, type FlowTableOptions, type TableChange } from '../../src/table/index.ts';
+import { koffi } from '../support/event-sockets.ts';
+import { describeKernel, resetNamespace, sh, sysctl, until } from '../support/kernel.ts';
+import { Random, seedFromEnvironment } from '../support/random.ts';
+import { differences } from '../support/table.ts';
+import { sized } from '../support/tier.ts';
+import { tcpConnection, tracking } from '../support/traffic.ts';
+
+function v4(n: number, rest: FlowInit = {}): FlowInit {
+  return {
+    orig: { src: '10.0.0.1', dst: '10.0.0.2', proto: 'udp', sport: 1000 + n, dport: 53 },
+    timeout: 600,
+    ...rest,
+  };
+}
+
+function v6(n: number, rest: FlowInit = {}): FlowInit {
+  return { ...v4(n, rest), orig: { src: 'fd00::1', dst: 'fd00::2', proto: 'tcp', sport: 1000 + n, dport: 80 } };
+}
+
+/** Failures of single items are as they should be: others change the same flows. */
+const ANYWAY = { onError: (): void => {} };
+
+describeKernel('a table on the kernel', ['nft', 'conntrack'], () => {
+  let ct: Conntrack;
+  const tables: FlowTable[] = [];
+
+  async function open(options: FlowTableOptions = {}): Promise<FlowTable> {
+    // Of the same copy of the package: its errors are those that the socket knows.
+    const table = await FlowTable.open({ transport: koffi, ...options });
+    tables.push(table);
+    return table;
+  }
+
+  /** The table is the kernel's, soon: events may still be on their way, and flows past their timeout are asked for. */
+  async function isRight(table: FlowTable, proved = false): Promise<void> {
+    let found: string[] = [];
+    const same = async (): Promise<boolean> => {
+      if (table.state !== 'synced') return false;
+      found = await differences(table, ct, proved);
+      return found.length === 0;
+    };
+    await until(same, { limit: 30_000 }).catch((error: Error) => {
+      throw new Error(`${error.message}; the table is ${table.state}\n${found.slice(0, 10).join('\n')}`);
+    });
+  }
+
+  beforeEach(async () => {
+    resetNamespace();
+    tracking();
+    sysctl('nf_conntrack_events', 1);
+    ct = await Conntrack.open();
+  });
+  afterEach(async () => {
+    await Promise.all(tables.splice(0).map((table) => table.close()));
+    await ct.close();
+    resetNamespace();
+  });
+
+  it('has what was there, and follows what comes, changes and goes', async () => {
+    await ct.createMany([v4(0), v4(1), v6(2, { tcp: { state: 'ESTABLISHED' }, timeout: 99 })]);
+    const table = await open();
+    expect([table.state, table.size]).to.deep.equal(['synced', 3]);
+    const seen: TableChange[] = [];
+    const changes = table.changes();
+    const reading = (async (): Promise<void> => {
+      for await (const change of changes) seen.push(change);
+    })();
+    await ct.createMany([v4(3, { mark: 5 }), v4(4, { zone: 7 })]);
+    await ct.update(v4(3, { mark: 6, timeout: 700 }));
+    await ct.delete(v4(3));
+    await until(() => seen.length >= 4);
+    await isRight(table);
+    expect(seen.map((change) => change.type)).to.deep.equal(['insert', 'insert', 'update', 'delete']);
+    const [, , update, end] = seen;
+    if (update.type !== 'update' || end.type !== 'delete') throw new Error('unreachable');
+    expect([update.old?.mark, update.flow.mark, update.cause, update.exact]).to.deep.equal([5, 6, 'event', true]);
+    expect([end.flow.mark, end.generation === update.generation]).to.deep.equal([6, true]);
+    expect(table.get(v4(4).orig!, 7)?.zone).to.equal(7);
+    expect(table.get(v4(4).orig!)).to.equal(undefined);
+    expect(
+      table.lookup({ reply: { src: '10.0.0.2', dst: '10.0.0.1', proto: 'udp', sport: 53, dport: 1001 } })?.orig.sport,
+    ).to.equal(1001);
+    expect([...table.find({ zone: 7 })].map(({ orig }) => orig.sport)).to.deep.equal([1004]);
+    await changes.return();
+    await reading;
+  });
+
+  it('follows a real connection to its final counters', async () => {
+    sysctl('nf_conntrack_acct', 1);
+    sysctl('nf_conntrack_timestamp', 1);
+    const table = await open({ filter: { orig: { proto: 'tcp', dport: 8099 } } });
+    const seen: TableChange[] = [];
+    const changes = table.changes();
+    const reading = (async (): Promise<void> => {
+      for await (const change of changes) seen.push(change);
+    })();
+    const { localAddress, localPort } = await tcpConnection(8099);
+    const tuple = { src: localAddress, dst: '127.0.0.1', proto: 'tcp', sport: localPort, dport: 8099 } as const;
+    await until(() => table.get(tuple)?.tcp?.state === 'TIME_WAIT');
+    await ct.delete({ orig: { ...tuple } });
+    await until(() => seen.at(-1)?.type === 'delete');
+    const last = seen.at(-1)!;
+    if (last.type !== 'delete') throw new Error('unreachable');
+    expect(last.cause).to.equal('event');
+    expect(last.flow.countersOrig!.packets! >= 5n).to.equal(true);
+    expect(last.flow.timestamp!.stop! > last.flow.timestamp!.start!).to.equal(true);
+    await changes.return();
+    await reading;
+  });
+
+  it('brings a flow into a filtered table when its mark matches, and takes it out when it does not', async () => {
+    const table = await open({ filter: { mark: 5 } });
+    await ct.createMany([v4(0, { mark: 5 }), v4(1, { mark: 4 })]);
+    await until(() => table.size === 1);
+    await ct.update(v4(1, { mark: 5 }));
+    await until(() => table.size === 2);
+    await ct.update(v4(0, { mark: 0 }));
+    await until(() => table.size === 1);
+    expect([...table].map(({ orig }) => orig.sport)).to.deep.equal([1001]);
+    await table.verify();
+    expect([...table].map(({ orig }) => orig.sport)).to.deep.equal([1001]);
+  });
+
+  it('is right after storms that its buffer cannot hold, at every rest', async function () {
+    this.timeout(0);
+    const seed = seedFromEnvironment();
+    const random = new Random(seed);
+    sysctl('nf_conntrack_acct', 1);
+    const table = await open({ receiveBuffer: 65_536 });
+    const second = await open({ filter: { family: 'ipv4', mark: 2 }, receiveBuffer: 65_536 });
+    const seen = new Map<string, TableChange>();
+    const changes = table.changes({ queue: 1 << 24 });
+    for (const flow of table) throw new Error(`${flow.key()} is in an empty table`);
+    const reading = (async (): Promise<void> => {
+      for await (const change of changes) {
+        if (change.type === 'gap') throw new Error('a gap');
+        if (change.type === 'delete') seen.delete(change.flow.key());
+        else seen.set(change.flow.key(), change);
+      }
+    })();
+    const socket = createSocket('udp4').bind(45_100, '127.0.0.2');
+    await once(socket, 'listening');
+    const some = (count: number, rest: () => FlowInit): FlowInit[] =>
+      Array.from({ length: count }, () => (random.oneIn(3) ? v6 : v4)(random.below(600), rest()));
+    for (let round = 0; round < sized({ quick: 24, landing: 60, soak: 1000 }); round++) {
+      const timeout = (): number => (random.oneIn(20) ? 1 : 600);
+      await ct.createMany(
+        some(random.below(400), () => ({ mark: random.below(4), timeout: timeout() })),
+        ANYWAY,
+      );
+      await ct.updateMany(
+        some(random.below(200), () => ({ mark: random.below(4) })),
+        ANYWAY,
+      );
+      await ct.deleteMany(
+        some(random.below(300), () => ({})),
+        ANYWAY,
+      );
+      for (let i = random.below(50); i > 0; i--) socket.send('', 9, `127.8.0.${random.below(200) + 1}`);
+      if (random.oneIn(10)) await ct.flush({ mark: random.below(4) });
+      if (random.oneIn(20)) await ct.flushAll();
+      if (round % 6 < 5) continue;
+      await isRight(table);
+      await table.verify();
+      await isRight(table, true);
+      await until(() => seen.size === table.size);
+      for (const flow of table) expect(markOf(seen.get(flow.key())), flow.key()).to.equal(flow.mark);
+      const wanted = (await ct.dump({ family: 'ipv4', mark: 2 }).toArray()).map((flow) => flow.key()).sort();
+      await second.synced();
+      await second.verify();
+      expect([...second].map((flow) => flow.key()).sort(), `seed ${seed}`).to.deep.equal(wanted);
+    }
+    expect(table.proof.lost).to.be.above(0);
+    expect(table.proof.resyncs).to.be.above(0);
+    for (const flow of table) expect(seen.has(flow.key()), flow.key()).to.equal(true);
+    socket.close();
+    await changes.return();
+    await reading;
+  });
+
+  for (const timestamps of [0, 1])
+    it(`knows ${timestamps === 1 ? 'by their start' : 'not always'} whether flows that come and go are the same, behind 64 KiB`, async () => {
+      sysctl('nf_conntrack_timestamp', timestamps);
+      const flows = Array.from({ length: 1000 }, (_, n) => v4(n));
+      await ct.createMany(flows);
+      const table = await open({ receiveBuffer: 65_536 });
+      await until(async () => {
+        for (let i = 0; i < 3; i++) {
+          await ct.deleteMany(flows);
+          await ct.createMany(flows);
+        }
+        await table.synced();
+        return timestamps === 1 ? table.proof.resyncs >= 3 : table.proof.ambiguous > 0;
+      });
+      await isRight(table);
+      expect(table.proof.lost).to.be.above(0);
+      if (timestamps === 1) expect(table.proof.ambiguous).to.equal(0);
+    });
+
+  it('says that it is stale while the kernel makes no events, and has what came meanwhile', async () => {
+    const table = await open({ transport: undefined });
+    sysctl('nf_conntrack_events', 0);
+    await until(() => table.state === 'stale');
+    await ct.createMany([v4(0), v4(1)]);
+    sysctl('nf_conntrack_events', 1);
+    await table.synced();
+    expect([table.size, table.proof.preListener]).to.deep.equal([2, 2]);
+    // They end without an event, and a dump shows it.
+    await ct.createMany([v4(2)]);
+    sh('conntrack', '-D', '-p', 'udp', '--sport', '1000', '--dport', '53');
+    await table.verify();
+    expect([table.size, table.proof.preListener]).to.deep.equal([2, 1]);
+  });
+
+  it('finds out by asking that a silent flow has expired', async () => {
+    sysctl('nf_conntrack_events', 0);
+    await ct.createMany([v4(0, { timeout: 1 }), v4(1)]);
+    sysctl('nf_conntrack_events', 1);
+    const table = await open({ verify: false });
+    const seen: TableChange[] = [];
+    const changes = table.changes();
+    const reading = (async (): Promise<void> => {
+      for await (const change of changes) seen.push(change);
+    })();
+    await until(() => table.size === 1);
+    expect(seen.map((change) => change.type !== 'gap' && [change.type, change.cause])).to.deep.equal([
+      ['delete', 'expiry'],
+    ]);
+    await changes.return();
+    await reading;
+  });
+
+  it('opens its sockets again when one of them fails, with one gap', async () => {
+    const opened: Transport[] = [];
+    // A descriptor that is closed underneath ends the process in libuv. This is what recvmsg reports then.
+    const failing = new Set<Transport>();
+    const transport: TransportFactory = async (options) => {
+      const made = await koffi(options);
+      const { receive } = made;
+      made.receive = () => {
+        if (failing.delete(made)) throw new TransportError('recvmsg', 9, 'EBADF: Bad file descriptor');
+        return receive.call(made);
+      };
+      opened.push(made);
+      return made;
+    };
+    const table = await open({ transport });
+    for (const each of [0, 1]) {
+      const changes = table.changes();
+      failing.add(opened.at(each - 2)!);
+      await ct.createMany([v4(3 * each), v4(3 * each + 1)]);
+      const verified = table.verify();
+      let change: TableChange;
+      do change = (await changes.next()).value;
+      while (change.type !== 'gap');
+      expect(change.dropped, `socket ${each}`).to.equal(0);
+      await table.synced();
+      await isRight(table);
+      await ct.create(v4(3 * each + 2));
+      await until(() => table.size === 3 * each + 3);
+      await verified;
+      await changes.return();
+    }
+  });
+
+  it('is closed by a signal, with its reason', async () => {
+    const controller = new AbortController();
+    const table = await open({ signal: controller.signal });
+    const changes = table.changes();
+    const next = changes.next();
+    const synced = table.verify();
+    controller.abort(new Error('enough'));
+    for (const waiting of [next, synced])
+      expect(await waiting.then(String, (error: Error) => error.message)).to.equal('enough');
+    expect([table.state, (table.error as Error).message]).to.deep.equal(['closed', 'enough']);
+    expect(await FlowTable.open({ signal: controller.signal }).catch((error: Error) => error.message)).to.equal(
+      'enough',
+    );
+  });
+});
+
+function markOf(change: TableChange | undefined): number | undefined {
+  return change === undefined || change.type === 'gap' ? undefined : change.flow.mark;
+}
