@@ -13,6 +13,7 @@ import { measureCut } from './measure/cut.ts';
 import { measureDump } from './measure/dump.ts';
 import { measureEvents } from './measure/events.ts';
 import { measureEventsCli } from './measure/events-cli.ts';
+import { measureFilters } from './measure/filters.ts';
 import { measureLimits } from './measure/limits.ts';
 import { measureMemory } from './measure/memory.ts';
 import { measureScale } from './measure/scale.ts';
@@ -28,6 +29,7 @@ const MEASURES = {
   events: measureEvents,
   scale: measureScale,
   cut: measureCut,
+  filters: measureFilters,
   commands: measureCommands,
   'events-cli': measureEventsCli,
   limits: measureLimits,
