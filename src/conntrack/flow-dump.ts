@@ -58,7 +58,7 @@ export function flowDump(lease: Lease, sockets: DumpSockets, filter: FilterInit,
 /** @throws TypeError, RangeError naming the part of the filter */
 export function flowSource(filter: FilterInit, query: DumpQuery): DumpSource<Flow> {
   const compiled = compiledFilter(filter);
-  const filters = !compiled.empty;
+  const filters = !compiled.takesAll;
   return {
     request: (release) => buildDump(query, compiled.forKernel('dump', kernelSupport(release))),
     take(view, offset, end) {

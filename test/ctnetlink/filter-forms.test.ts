@@ -335,6 +335,16 @@ describe('filter forms: what excludes nothing', () => {
     [{ labels: 5 }, { labels: { not: 5 } }],
     [{ helper: 'ftp' }, { helper: { not: 'ftp' } }],
     [{ port: 53 }, { not: { port: 53 } }],
+    // Bits and ranges of one mark: every pattern is in one of them.
+    [
+      { mark: { value: 0, mask: 1 } },
+      { mark: { value: 1, mask: 7 } },
+      { mark: { value: 3, mask: 3 } },
+      { mark: { value: 5, mask: 7 } },
+    ],
+    [{ mark: { from: 0, to: 4 } }, { mark: { value: 4, mask: 4 } }, { mark: { not: { value: 4, mask: 4 } } }],
+    [{ mark: { value: 0xabcd0000, mask: 0xffff0000 } }, { not: { mark: { value: 0xabcd0000, mask: 0xffff0000 } } }],
+    [{ labels: [1, 2, 3] }, { not: { labels: 1 }, all: [{ not: { labels: [2, 3] } }] }],
     [{ zone: 1 }, { zone: { not: [1] } }],
     [{ counters: { packets: 1 } }, { not: { counters: { packets: 1 } } }],
     { orig: { proto: Array.from({ length: 256 }, (_, proto) => proto) } },
@@ -361,6 +371,24 @@ describe('filter forms: what excludes nothing', () => {
     [{ nat: 'src' }, { nat: 'dst' }],
     [{ host: '10.0.0.0/8' }, { orig: { src: { not: '10.0.0.0/8' } }, family: 'ipv6' }],
     { status: [['ASSURED'], ['SEEN_REPLY']] },
+    // What is found only by several values that are right together.
+    {
+      mark: [
+        { from: 0, to: 2 },
+        { value: 2, mask: 2 },
+      ],
+    },
+    [
+      { mark: { value: 0, mask: 1 } },
+      { mark: { value: 0, mask: 6 } },
+      { mark: { value: 2, mask: 6 } },
+      { mark: { value: 6, mask: 6 } },
+    ],
+    { not: { all: [{ labels: 1 }, { labels: 2 }, { not: { labels: 3 } }] } },
+    { not: { orig: { src: '10.0.0.1' }, reply: { src: '10.0.0.2' }, host: { not: '10.0.0.3' } } },
+    { not: { orig: { sport: 1 }, reply: { dport: 2 }, port: { not: [3, 4] } } },
+    { not: { counters: { packets: 7, orig: { packets: 3 } } } },
+    { not: { zone: 5, reply: { zone: 5 }, orig: { zone: 0 } } },
     { orig: { proto: Array.from({ length: 255 }, (_, proto) => proto) } },
     Array.from({ length: 3000 }, (_, n) => ({ orig: { src: `10.0.${n >> 8}.${n & 255}`, dport: n } })),
     { not: Array.from({ length: 3000 }, (_, n) => ({ mark: n, zone: n & 255 })) },

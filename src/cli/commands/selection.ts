@@ -129,9 +129,12 @@ export class Selection extends CompiledFilter {
 
   /** Everything matches. */
   override get empty(): boolean {
+    return this.takesAll;
+  }
+
+  override get takesAll(): boolean {
     const { family, mark, id, labels, nat, filter } = this.#settings;
-    if (filter?.empty === false) return false;
-    const selecting = [family, this.#changes ? undefined : mark, id, labels, nat.src, nat.dst, nat.any];
+    const selecting = [family, this.#changes ? undefined : mark, id, labels, nat.src, nat.dst, nat.any, filter];
     return (
       selecting.every((each) => each === undefined) &&
       this.#ports.length === 0 &&

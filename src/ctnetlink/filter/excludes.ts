@@ -5,13 +5,19 @@
  */
 import { AF_INET, AF_INET6 } from '../../uapi/socket.ts';
 import type { SlotValue } from '../attributes/kinds.ts';
-import { ORIG, REPLY } from '../slots.ts';
+import { labelWords } from '../labels.ts';
+import { LABELS, ORIG, REPLY } from '../slots.ts';
+import { valuesFor } from './bit-patterns.ts';
 import type { Condition } from './condition.ts';
+import type { Masked } from './language.ts';
+import { CounterCondition } from './leaves.ts';
 import { commonValues, type Node, nodeOf, type Question } from './questions.ts';
 
 /** Steps that are tried, and how deep: a filter that needs more excludes something. */
 const MOST_STEPS = 20_000;
 const MOST_CHOICES = 500;
+/** Labels whose sets are tried. */
+const MOST_LABELS = 10;
 
 const SIX: ReadonlyMap<number, number> = new Map(
   [ORIG, REPLY].flatMap(({ src4, src6, dst4, dst6 }) => [
@@ -27,10 +33,11 @@ interface Goals {
   readonly next: Goals | undefined;
 }
 
-/** Whether every flow of the kernel meets the condition. */
+/** Whether every flow of the kernel meets the condition. False also where that is too much to find out. */
 export function excludesNothing(condition: Condition): boolean {
   const node = nodeOf(condition);
-  return !new Search(node).finds({ node, holds: false, next: undefined }, 0);
+  const search = new Search(node);
+  return search.complete && !search.finds({ node, holds: false, next: undefined }, 0);
 }
 
 class Search {
@@ -39,22 +46,57 @@ class Search {
   readonly #decided = new Set<number>();
   /** By slot what is tried. */
   readonly #values = new Map<number, Set<SlotValue>>();
+  readonly #masked = new Map<number, Masked[]>();
+  readonly #labels = new Set<number>();
+  /** Which directions are asked about: 1 one, 2 both together. */
+  readonly #counters = new Set<number>();
   #steps = 0;
+  /** The values answer all questions in every way that there is. */
+  readonly complete: boolean;
 
   constructor(node: Node) {
     this.#gather(node);
+    this.complete = this.#addMasked() && this.#addLabels() && !this.#hasMixedCounters();
   }
 
   #gather(node: Node): void {
     if (node.kind === 'not') this.#gather(node.part);
     else if (node.kind !== 'question') for (const part of node.parts) this.#gather(part);
     else {
-      for (const slot of node.question.slots) {
-        const values = this.#values.get(slot) ?? new Set(commonValues(slot));
-        this.#values.set(slot, values);
-        for (const value of node.question.values) values.add(value);
+      const { slots, values, masked, labels = [] } = node.question;
+      for (const slot of slots) {
+        const all = this.#values.get(slot) ?? new Set(commonValues(slot));
+        this.#values.set(slot, all);
+        for (const value of values) all.add(value);
+        if (masked !== undefined) this.#masked.set(slot, [...(this.#masked.get(slot) ?? []), masked]);
       }
+      for (const label of labels) this.#labels.add(label);
+      if (node.question.condition instanceof CounterCondition) this.#counters.add(slots.length);
     }
+  }
+
+  #addMasked(): boolean {
+    for (const [slot, masked] of this.#masked) {
+      const all = this.#values.get(slot)!;
+      const starts = new Set([...all].filter((value) => typeof value === 'number').map((value) => value >>> 0));
+      const values = valuesFor(distinct(masked), starts);
+      if (values === undefined) return false;
+      for (const value of values) all.add(value | 0);
+    }
+    return true;
+  }
+
+  #addLabels(): boolean {
+    const labels = [...this.#labels];
+    if (labels.length > MOST_LABELS) return false;
+    for (let set = 1; set < 1 << labels.length; set++)
+      this.#values.get(LABELS)!.add(labelWords(labels.filter((_, at) => ((set >> at) & 1) === 1)));
+    return true;
+  }
+
+  /** Of both directions together and of one: what the other must be is no value of any question. */
+  #hasMixedCounters(): boolean {
+    return this.#counters.size > 1;
   }
 
   /** Whether some flow meets all goals; also where it takes too long to find one. */
@@ -87,9 +129,8 @@ class Search {
       return known === undefined ? undefined : !known;
     }
     if (node.kind === 'question') {
-      const { condition, slots, any } = node.question;
-      if (slots.every((slot) => this.#decided.has(slot))) return condition.holds(this.#flow);
-      return any && slots.length > 1 && condition.holds(this.#flow) ? true : undefined;
+      const { condition, slots } = node.question;
+      return slots.every((slot) => this.#decided.has(slot)) ? condition.holds(this.#flow) : undefined;
     }
     const settles = node.kind === 'any';
     let open = false;
@@ -102,13 +143,13 @@ class Search {
   }
 
   /** Decides what the question asks about, in every way that answers it so. */
-  #tries({ condition, slots, any }: Question, holds: boolean, next: Goals | undefined, depth: number): boolean {
+  #tries({ condition, slots }: Question, holds: boolean, next: Goals | undefined, depth: number): boolean {
     const open = slots.filter((slot) => !this.#decided.has(slot));
-    const tries = (places: readonly number[], value: SlotValue, others: readonly number[]): boolean => {
+    const tries = (place: number, value: SlotValue): boolean => {
       const before = [...this.#decided];
       const flow = this.#flow.slice();
-      const possible =
-        places.every((slot) => this.#decide(slot, value)) && others.every((slot) => this.#decide(slot, undefined));
+      // Of several that are looked at together one has the value.
+      const possible = open.every((slot) => this.#decide(slot, slot === place ? value : undefined));
       if (possible && condition.holds(this.#flow) === holds && (next === undefined || this.finds(next, depth + 1)))
         return true;
       this.#decided.clear();
@@ -117,12 +158,7 @@ class Search {
       this.#flow.push(...flow);
       return false;
     };
-    // None of several may meet it: all have the same.
-    if (any && !holds) return [...this.#values.get(open[0])!].some((value) => tries(open, value, []));
-    return open.some((slot) => {
-      const others = any ? [] : open.filter((other) => other !== slot);
-      return [...this.#values.get(slot)!].some((value) => tries([slot], value, others));
-    });
+    return open.some((slot) => [...this.#values.get(slot)!].some((value) => tries(slot, value)));
   }
 
   /** False where a flow cannot have that beside what is decided. */
@@ -138,4 +174,8 @@ class Search {
     this.#decided.add(slot);
     return true;
   }
+}
+
+function distinct(masked: readonly Masked[]): Masked[] {
+  return [...new Map(masked.map((each) => [`${each.value}/${each.mask}`, each])).values()];
 }

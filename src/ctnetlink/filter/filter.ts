@@ -82,6 +82,14 @@ export class CompiledFilter {
   }
 
   /**
+   * It looks at nothing of a flow, so that nothing has to be compared.
+   * @internal
+   */
+  get takesAll(): boolean {
+    return this.#whole && this.#condition.any;
+  }
+
+  /**
    * What must hold.
    * @internal
    */

@@ -1,8 +1,7 @@
-/** A filter as questions about single attributes, and the values around which their answers change: for excludes.ts. */
+/** A filter as questions about attributes, and the values around which their answers change: for excludes.ts. */
 import { AF_INET, AF_INET6 } from '../../uapi/socket.ts';
 import { ATTRIBUTES } from '../attributes/flow.ts';
 import { KINDS, type SlotValue } from '../attributes/kinds.ts';
-import { labelWords } from '../labels.ts';
 import { HELPER, LABELS, MARK, ORIG, REPLY, STATUS, ZONE } from '../slots.ts';
 import { AllOf, AnyOf, type Condition, Not } from './condition.ts';
 import type { Masked } from './language.ts';
@@ -11,21 +10,21 @@ import { byteMask, prefixMask } from './prefix.ts';
 import { RangeSet } from './ranges.ts';
 import { type Comparison, FilterTerms } from './terms.ts';
 
-/** Ranges, addresses or bits of one condition that values are taken of. */
-const MOST = 64;
 const ZONES = [ZONE, ORIG.zone, REPLY.zone];
 /** Every flow of the kernel has them; anything else may be absent. */
 const ALWAYS: readonly number[] = [ORIG, REPLY].flatMap((tuple) => [tuple.family, tuple.proto, tuple.src4, tuple.dst4]);
 
-/** A condition about one attribute, or about several of a kind. */
+/** A condition about one attribute, or about several that are looked at together. */
 export interface Question {
   readonly condition: Condition;
   /** The slots that it looks at. Of an address the one of IPv4, which is here for both. */
   readonly slots: readonly number[];
-  /** One slot that meets it suffices, whatever the others have. */
-  readonly any: boolean;
-  /** What the slots may have. */
+  /** What the slots may have, beside what follows from the other two. */
   readonly values: readonly SlotValue[];
+  /** Bits of a mark or a status. */
+  readonly masked?: Masked;
+  /** Bits of labels. */
+  readonly labels?: readonly number[];
 }
 
 /** The tree of a filter, with questions as its leaves. */
@@ -37,26 +36,52 @@ export type Node =
 export function nodeOf(condition: Condition): Node {
   if (condition instanceof Not) return { kind: 'not', part: nodeOf(condition.condition) };
   if (condition instanceof AnyOf) return { kind: 'any', parts: condition.conditions.map(nodeOf) };
-  if (condition instanceof AllOf) {
-    const asked = questionsOf(condition.terms).map((question): Node => ({ kind: 'question', question }));
-    return { kind: 'all', parts: [...asked, ...condition.conditions.map(nodeOf)] };
+  if (condition instanceof AllOf)
+    return { kind: 'all', parts: [...questionsOf(condition.terms), ...condition.conditions.map(nodeOf)] };
+  if (condition instanceof IntegerCondition) {
+    const { slots, set, absent } = condition;
+    const values = integers(slots[0], set);
+    return anyOf(slots.map((slot) => ask(new IntegerCondition([slot], set, absent), [slot], values)));
   }
-  return { kind: 'question', question: questionOf(condition) };
+  if (condition instanceof AddressCondition) {
+    const { four, six, set } = condition;
+    const values = addresses(condition);
+    return anyOf(four.map((slot, at) => ask(new AddressCondition([slot], [six[at]], set), [slot], values)));
+  }
+  if (condition instanceof LabelCondition) return ask(condition, [LABELS], [], { labels: condition.bits });
+  if (condition instanceof HelperCondition) return ask(condition, [HELPER], [...condition.names, '?']);
+  if (condition instanceof CounterCondition) {
+    const values = condition.set.bounds.flatMap((bound) => [BigInt(bound) - 1n, BigInt(bound), BigInt(bound) + 1n]);
+    return ask(
+      condition,
+      condition.slots,
+      values.filter((each) => each >= 0n),
+    );
+  }
+  throw new TypeError('there is no question for this condition');
 }
 
-function questionsOf({ family, mark, status, zone, compared }: FilterTerms): Question[] {
-  const questions: Question[] = [];
-  const ask = (terms: Partial<FilterTerms>, slots: readonly number[], values: SlotValue[]): void => {
-    questions.push({ condition: new FilterTerms(terms), slots, any: false, values });
+function ask(condition: Condition, slots: readonly number[], values: readonly SlotValue[], more?: object): Node {
+  return { kind: 'question', question: { condition, slots, values, ...more } };
+}
+
+/** One of these suffices, whatever the others have. */
+function anyOf(parts: readonly Node[]): Node {
+  return parts.length === 1 ? parts[0] : { kind: 'any', parts };
+}
+
+function questionsOf({ family, mark, status, zone, compared }: FilterTerms): Node[] {
+  const questions: Node[] = [];
+  const add = (terms: Partial<FilterTerms>, slots: readonly number[], values: SlotValue[], more?: object): void => {
+    questions.push(ask(new FilterTerms(terms), slots, values, more));
   };
-  if (family !== undefined) ask({ family }, [ORIG.family], [AF_INET, AF_INET6]);
-  if (mark !== undefined) ask({ mark }, [MARK], maskedValues(mark));
-  if (status !== undefined) ask({ status }, [STATUS], maskedValues(status));
-  if (zone !== undefined) ask({ zone }, ZONES, integers(ZONE, new RangeSet([{ from: zone, to: zone }])));
+  if (family !== undefined) add({ family }, [ORIG.family], [AF_INET, AF_INET6]);
+  if (mark !== undefined) add({ mark }, [MARK], [], { masked: mark });
+  if (status !== undefined) add({ status }, [STATUS], [], { masked: status });
+  if (zone !== undefined) add({ zone }, ZONES, integers(ZONE, new RangeSet([{ from: zone, to: zone }])));
   for (const comparison of compared) {
     const { tuple, slot } = comparison;
-    const isZone = slot === tuple.zone;
-    ask({ compared: [comparison] }, isZone ? ZONES : [placeOf(slot)], comparedValues(comparison));
+    add({ compared: [comparison] }, slot === tuple.zone ? ZONES : [placeOf(slot)], comparedValues(comparison));
   }
   return questions;
 }
@@ -70,55 +95,14 @@ function placeOf(slot: number): number {
   return slot;
 }
 
-function questionOf(leaf: Condition): Question {
-  const ask = (slots: readonly number[], any: boolean, values: SlotValue[]): Question => ({
-    condition: leaf,
-    slots,
-    any,
-    values,
-  });
-  if (leaf instanceof IntegerCondition) return ask(leaf.slots, true, integers(leaf.slots[0], leaf.set));
-  if (leaf instanceof AddressCondition) return ask(leaf.four, true, addresses(leaf));
-  if (leaf instanceof LabelCondition) {
-    const bits = leaf.bits.slice(0, MOST);
-    const words = [bits, ...bits.map((bit) => [bit]), ...bits.map((bit) => bits.filter((other) => other !== bit))];
-    return ask(
-      [LABELS],
-      false,
-      words.map((each) => labelWords(each)),
-    );
-  }
-  if (leaf instanceof HelperCondition) return ask([HELPER], false, [...[...leaf.names].slice(0, MOST), '?']);
-  if (leaf instanceof CounterCondition) {
-    const values = some(leaf.set.bounds).flatMap((bound): SlotValue[] => {
-      const exact = BigInt(bound);
-      return [exact - 1n, exact, exact + 1n].filter((each) => each >= 0n);
-    });
-    return ask(leaf.slots, false, values);
-  }
-  throw new TypeError('there is no question for this condition');
-}
-
-/** The first and the last of many. */
-function some<T>(list: readonly T[]): readonly T[] {
-  return list.length <= 2 * MOST ? list : [...list.slice(0, MOST), ...list.slice(-MOST)];
-}
-
 /** As the slot has them: the ends of each range, and what is beside them. */
 function integers(slot: number, set: RangeSet): SlotValue[] {
   const { kind } = ATTRIBUTES[slot];
   const { max = 0xff } = KINDS[kind] as { max?: number };
-  return some(set.bounds)
+  return set.bounds
     .flatMap((bound) => [bound - 1, bound, bound + 1])
     .filter((value) => value >= 0 && value <= max)
     .map((value) => value | 0);
-}
-
-function maskedValues({ value, mask }: Masked): SlotValue[] {
-  if (mask === 0xffffffff) return [0, value | 0, (value + 1) | 0];
-  const values = [0, -1, value | 0, ~value & mask];
-  for (let bit = 0; bit < 32; bit++) if (((mask >>> bit) & 1) === 1) values.push((value ^ (1 << bit)) | 0);
-  return values;
 }
 
 function comparedValues({ slot, value, prefix, mask }: Comparison): SlotValue[] {
@@ -135,9 +119,8 @@ function isAddress(slot: number): boolean {
 function addresses({ set }: AddressCondition): SlotValue[] {
   const values: SlotValue[] = [];
   for (const { length, addresses: four } of set.four)
-    for (const address of some(four)) values.push(...aroundIpv4(address, prefixMask(length)));
-  for (const { length, addresses: six } of set.six)
-    for (const bytes of some(six)) values.push(...around(bytes, length));
+    for (const address of four) values.push(...aroundIpv4(address, prefixMask(length)));
+  for (const { length, addresses: six } of set.six) for (const bytes of six) values.push(...around(bytes, length));
   return values;
 }
 

@@ -25,7 +25,11 @@ function termsOf(fields: Fields, group = ''): string[] {
   return Object.entries(fields).flatMap(([name, value]) => {
     const path = `${group}${name}`;
     if (path === 'not') return [`not ${inside(value)}`];
-    if (path === 'all') return (value as unknown[]).map((each) => (isMany(each) ? `(${anyOf(each)})` : anyOf(each)));
+    if (path === 'all') {
+      return (value as unknown[]).flatMap((each) =>
+        isMany(each) ? [`(${anyOf(each)})`] : termsOf([each].flat()[0] as Fields),
+      );
+    }
     if (propertyOf(path) === undefined || !PROPERTIES.some((property) => property.name === path))
       return termsOf(value as Fields, `${path}.`);
     return [termOf(path, value)];
