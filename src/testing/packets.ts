@@ -11,7 +11,16 @@ import {
   IPS_SEEN_REPLY,
 } from '../uapi/nf_conntrack_common.ts';
 import * as tcp from '../uapi/nf_conntrack_tcp.ts';
-import { BYTES, type Entry, EVENT_HELPER, EVENT_MARK, EVENT_PROTOINFO, EVENT_RELATED, PACKETS } from './entry.ts';
+import {
+  BYTES,
+  type Entry,
+  EVENT_HELPER,
+  EVENT_MARK,
+  EVENT_PROTOINFO,
+  EVENT_RELATED,
+  PACKETS,
+  TCP_FLAGS,
+} from './entry.ts';
 import { zoneOf } from './expected.ts';
 import { nameSlots } from './flows.ts';
 import { KERNEL, type Table } from './table.ts';
@@ -129,7 +138,13 @@ function begin(table: Table, packets: Packets): Entry | undefined {
         ? TCP_TIMEOUTS[state]
         : TCP_UNACKNOWLEDGED;
   const entry = table.newEntry(slots, 1000 * seconds, table.extensions(false));
-  if (state !== undefined) slots[TCP_STATE] = state;
+  if (state !== undefined) {
+    slots[TCP_STATE] = state;
+    // Nobody knows the windows of a connection that was picked up.
+    const picked = packets.tcp === 'SYN' ? 0 : tcp.IP_CT_TCP_FLAG_SACK_PERM | tcp.IP_CT_TCP_FLAG_BE_LIBERAL;
+    for (const slot of TCP_FLAGS) slots[slot] = picked;
+    noteFlags(slots, 0, packets.tcp);
+  }
   entry.streamFrom = table.now + STREAM;
   entry.status = IPS_CONFIRMED;
   let bits = isTcp ? EVENT_PROTOINFO : 0;
@@ -163,36 +178,46 @@ function follow(table: Table, entry: Entry, direction: 0 | 1, packets: Packets):
   const { slots, status } = entry;
   const protocol = slots[ORIG.proto] as number;
   const reply = direction === 1;
+  // What the packet finds: its own answer counts from the next one on.
+  const replied = (status & IPS_SEEN_REPLY) !== 0;
+  if (packets.count > 1 && reply && !replied) {
+    follow(table, entry, direction, { ...packets, count: 1 });
+    if (!entry.gone) follow(table, entry, direction, { ...packets, count: packets.count - 1 });
+    return;
+  }
+  let bits = 0;
   if (protocol === ipproto.IPPROTO_TCP) {
+    const old = slots[TCP_STATE] as number;
+    const state = nextState(old, packets.tcp, reply);
+    if (state === undefined) return;
+    slots[TCP_STATE] = state;
+    noteFlags(slots, direction, packets.tcp);
+    if (state !== old) bits |= EVENT_PROTOINFO;
+    if (state !== old && state === tcp.TCP_CONNTRACK_FIN_WAIT)
+      slots[TCP_FLAGS[direction]] = (slots[TCP_FLAGS[direction]] as number) | tcp.IP_CT_TCP_FLAG_CLOSE_INIT;
+    const established = state === tcp.TCP_CONNTRACK_ESTABLISHED;
+    const handshake = old === tcp.TCP_CONNTRACK_SYN_RECV || old === tcp.TCP_CONNTRACK_ESTABLISHED;
+    if (handshake && replied && established) entry.status |= IPS_ASSURED;
     // A refused connection is over.
-    if (packets.tcp === 'RST' && reply && (status & IPS_SEEN_REPLY) === 0) {
+    if (packets.tcp === 'RST' && reply && !replied) {
       count(entry, direction, packets.bytes, packets.count);
       table.remove(entry, KERNEL);
       return;
     }
-    if (nextState(slots[TCP_STATE] as number, packets.tcp, reply) === undefined) return;
-  }
-  count(entry, direction, packets.bytes, packets.count);
-  if (reply) entry.status |= IPS_SEEN_REPLY;
-  let bits = 0;
-  if (protocol === ipproto.IPPROTO_TCP) {
-    const old = slots[TCP_STATE] as number;
-    const state = nextState(old, packets.tcp, reply)!;
-    slots[TCP_STATE] = state;
-    if (state !== old) bits |= EVENT_PROTOINFO;
-    const handshake = old === tcp.TCP_CONNTRACK_SYN_RECV || old === tcp.TCP_CONNTRACK_ESTABLISHED;
-    const replied = (entry.status & IPS_SEEN_REPLY) !== 0;
-    if (handshake && replied && state === tcp.TCP_CONNTRACK_ESTABLISHED) entry.status |= IPS_ASSURED;
-    refresh(
-      table,
-      entry,
-      replied || packets.tcp === 'SYN' ? (TCP_TIMEOUTS[state] ?? TCP_UNACKNOWLEDGED) : TCP_UNACKNOWLEDGED,
-    );
+    refresh(table, entry, established && !replied ? TCP_UNACKNOWLEDGED : TCP_TIMEOUTS[state]);
   } else {
     refresh(table, entry, idle(table, entry, protocol));
   }
+  count(entry, direction, packets.bytes, packets.count);
+  if (reply) entry.status |= IPS_SEEN_REPLY;
   table.touch(entry);
   if (bits !== 0 || entry.status !== status) table.announceUpdate(entry, bits, KERNEL);
+}
+
+/** The sender has acknowledged something. */
+function noteFlags(slots: SlotValue[], direction: 0 | 1, packet: TcpPacket): void {
+  if (packet === 'SYN') return;
+  slots[TCP_FLAGS[direction]] = (slots[TCP_FLAGS[direction]] as number) | tcp.IP_CT_TCP_FLAG_MAXACK_SET;
 }
 
 /** The seconds that a flow lives without a packet. What is a stream becomes assured. */

@@ -46,7 +46,10 @@ function bytesOf(address: string): Buffer {
 }
 
 /** What follows the IP header: as much of it as conntrack reads. */
-function payload({ proto, sport = 0, dport = 0, icmpType = 0, icmpCode = 0, icmpId = 0 }: TupleInit): Buffer {
+function payload(
+  { proto, sport = 0, dport = 0, icmpType = 0, icmpCode = 0, icmpId = 0 }: TupleInit,
+  tcpFlags: number | undefined,
+): Buffer {
   const bytes = Buffer.alloc(40);
   if (proto === 'icmp' || proto === 'icmpv6') {
     bytes.writeUInt8(icmpType, 0);
@@ -57,9 +60,11 @@ function payload({ proto, sport = 0, dport = 0, icmpType = 0, icmpCode = 0, icmp
   bytes.writeUInt16BE(sport, 0);
   bytes.writeUInt16BE(dport, 2);
   if (proto === 'udp') bytes.writeUInt16BE(bytes.length, 4);
-  // Data offset and ACK.
-  if (proto === 'tcp') bytes.writeUInt16BE(0x5010, 12);
-  return bytes;
+  // Data offset and flags.
+  if (proto === 'tcp') bytes.writeUInt16BE(0x5000 | (tcpFlags ?? 0x10), 12);
+  // A window of 0 would shorten the timeout.
+  if (proto === 'tcp' && tcpFlags !== undefined) bytes.writeUInt16BE(1000, 14);
+  return tcpFlags === undefined ? bytes : bytes.subarray(0, 20);
 }
 
 /** Sends packets; `close` it. */
@@ -72,12 +77,15 @@ export class Packets {
   /** By family and mark. */
   readonly #sockets = new Map<string, number>();
 
-  /** One packet of the flow with this original tuple. */
-  send(tuple: TupleInit, zone: number, side: Side): void {
+  /**
+   * One packet of the flow with this original tuple.
+   * @param tcpFlags of a TCP packet without data; default: ACK, with data
+   */
+  send(tuple: TupleInit, zone: number, side: Side, tcpFlags?: number): void {
     const { src, dst, proto } = tuple;
     const six = isIPv6(src!);
     const [from, to] = [bytesOf(src!), bytesOf(dst!)];
-    const data = payload(tuple);
+    const data = payload(tuple, tcpFlags);
     const protocol = typeof proto === 'number' ? proto : PROTOCOLS[proto!];
     const header = Buffer.alloc(six ? 40 : 20);
     const address = Buffer.alloc(six ? 28 : 16);
