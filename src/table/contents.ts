@@ -254,11 +254,13 @@ export class Contents {
   /** Where the update says nothing that the entry has no room for. */
   #updateInPlace(entry: number, slots: Flow['slots']): boolean {
     const { placeOf } = this.store.layoutOf(entry);
-    for (let i = 0; i < CHANGING.length; i++)
-      if (slots[CHANGING[i]] !== undefined && placeOf[CHANGING[i]] < 0) return false;
+    // Beyond its end an array is slow to read, and most messages have no rare attribute.
+    let count = 0;
+    while (count < CHANGING.length && CHANGING[count] < slots.length) count++;
+    for (let i = 0; i < count; i++) if (slots[CHANGING[i]] !== undefined && placeOf[CHANGING[i]] < 0) return false;
     for (let i = 0; i < NONE_IF_ABSENT.length; i++)
-      if (slots[NONE_IF_ABSENT[i]] === undefined && placeOf[NONE_IF_ABSENT[i]] >= 0) return false;
-    for (let i = 0; i < CHANGING.length; i++) {
+      if (placeOf[NONE_IF_ABSENT[i]] >= 0 && slots[NONE_IF_ABSENT[i]] === undefined) return false;
+    for (let i = 0; i < count; i++) {
       const value = slots[CHANGING[i]];
       if (value !== undefined) this.store.set(entry, CHANGING[i], value);
     }

@@ -5,7 +5,7 @@ import { ID, ORIG, REPLY, ZONE } from '../ctnetlink/slots.ts';
 
 const NAMES = new Set([ORIG.family, ...ORIG.all, REPLY.family, ...REPLY.all, ZONE, ID]);
 
-/** What an event may change of a flow: not what names it. */
+/** What an event may change of a flow, in ascending order: not what names it. */
 export const CHANGING: readonly number[] = [...ATTRIBUTES.keys()].filter(
   (slot) => !NAMES.has(slot) && ATTRIBUTES[slot].kept !== 'message',
 );
@@ -34,7 +34,7 @@ export function stripMessage(slots: SlotValue[]): void {
 
 /** Puts what an UPDATE (completeEvent) carries over the flow. */
 export function applyUpdate(flow: SlotValue[], update: readonly SlotValue[]): void {
-  for (let i = 0; i < CHANGING.length; i++) {
+  for (let i = 0; i < CHANGING.length && CHANGING[i] < update.length; i++) {
     const value = update[CHANGING[i]];
     if (value !== undefined) flow[CHANGING[i]] = value;
   }

@@ -17,7 +17,8 @@ import type { Store } from './store.ts';
 class Probe {
   readonly flow: Flow;
   readonly #store: Store;
-  readonly #slots: SlotValue[];
+  readonly #prototype: object = Object.create(Array.prototype);
+  #slots: SlotValue[];
   readonly #read: number[] = [];
   readonly #addresses: (Uint8Array | undefined)[] = [];
   #layout: Layout | undefined;
@@ -26,10 +27,9 @@ class Probe {
 
   constructor(store: Store) {
     this.#store = store;
-    const prototype: object = Object.create(Array.prototype);
     for (const slot of ATTRIBUTES.keys())
-      Object.defineProperty(prototype, slot, { get: () => this.#learn(slot), set: undefined });
-    this.#slots = Object.setPrototypeOf(new Array<SlotValue>(ATTRIBUTES.length), prototype) as SlotValue[];
+      Object.defineProperty(this.#prototype, slot, { get: () => this.#learn(slot), set: undefined });
+    this.#slots = this.#newSlots();
     this.flow = new Flow(this.#slots);
   }
 
@@ -37,28 +37,32 @@ class Probe {
     this.#layout = layout;
     this.#chunk = chunk;
     this.#start = start;
-    const { placeOf } = layout;
     const slots = this.#slots;
     const read = this.#read;
-    for (let i = 0; i < read.length; i++) {
-      const slot = read[i];
-      slots[slot] =
-        placeOf[slot] < 0 ? undefined : readSlot(layout, chunk, start, slot, this.#store.shared, this.#addresses[i]);
-    }
+    for (let i = 0; i < read.length; i++) slots[read[i]] = this.#value(layout, chunk, start, read[i], i);
+  }
+
+  #value(layout: Layout, chunk: Chunk, start: number, slot: number, index: number): SlotValue {
+    if (layout.placeOf[slot] < 0) return undefined;
+    return readSlot(layout, chunk, start, slot, this.#store.shared, this.#addresses[index]);
   }
 
   #learn(slot: number): SlotValue {
-    const layout = this.#layout!;
-    const address = FORM_OF_SLOT[slot] === ADDRESS ? new Uint8Array(16) : undefined;
-    this.#read.push(slot);
-    this.#addresses.push(address);
-    const value =
-      layout.placeOf[slot] < 0
-        ? undefined
-        : readSlot(layout, this.#chunk!, this.#start, slot, this.#store.shared, address);
-    // An element of its own: an assignment would look for a setter.
-    Object.defineProperty(this.#slots, slot, { value, writable: true, enumerable: true, configurable: true });
-    return value;
+    let index = this.#read.indexOf(slot);
+    if (index < 0) {
+      index = this.#read.push(slot) - 1;
+      this.#addresses.push(FORM_OF_SLOT[slot] === ADDRESS ? new Uint8Array(16) : undefined);
+      this.#slots = this.#newSlots();
+      this.flow.slots = this.#slots;
+    }
+    return this.#value(this.#layout!, this.#chunk!, this.#start, slot, index);
+  }
+
+  /** An array with an element for each slot that is read. It gets its prototype last: elements of their own are fast. */
+  #newSlots(): SlotValue[] {
+    const slots = new Array<SlotValue>(ATTRIBUTES.length);
+    for (const slot of this.#read) slots[slot] = undefined;
+    return Object.setPrototypeOf(slots, this.#prototype) as SlotValue[];
   }
 }
 
