@@ -58,7 +58,7 @@ class Probe {
     return this.#value(this.#layout!, this.#chunk!, this.#start, slot, index);
   }
 
-  /** An array with an element for each slot that is read. It gets its prototype last: elements of their own are fast. */
+  /** An array with an element for each slot that is read. It gets its prototype last: own elements are fast. */
   #newSlots(): SlotValue[] {
     const slots = new Array<SlotValue>(ATTRIBUTES.length);
     for (const slot of this.#read) slots[slot] = undefined;
