@@ -17,6 +17,7 @@ import { measureFilters } from './measure/filters.ts';
 import { measureLimits } from './measure/limits.ts';
 import { measureMemory } from './measure/memory.ts';
 import { measureScale } from './measure/scale.ts';
+import { measureTable } from './measure/table.ts';
 import { inside, runInside } from './namespace.ts';
 import { leftOut } from './programs.ts';
 import { writeReport } from './report.ts';
@@ -30,6 +31,7 @@ const MEASURES = {
   scale: measureScale,
   cut: measureCut,
   filters: measureFilters,
+  table: measureTable,
   commands: measureCommands,
   'events-cli': measureEventsCli,
   limits: measureLimits,
