@@ -1,7 +1,7 @@
 /**
  * `table.js table|map FLOWS FILL`: a FlowTable, or a Map of Flow objects by key as a program would keep it itself, of a
- * table of FLOWS flows: memory, opening, look-ups, and the events of 100,000 flows that the program FILL makes. One line
- * of JSON.
+ * table of FLOWS flows: memory, opening, look-ups, and the events of 100,000 flows that the program FILL makes. One
+ * line of JSON.
  */
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
