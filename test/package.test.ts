@@ -95,6 +95,7 @@ describe('package', () => {
     'docs/tour.md',
     'docs/guide.md',
     'docs/cut.md',
+    'docs/table.md',
     'docs/restore.md',
     'docs/support.md',
     'docs/libnetfilter_conntrack.md',
