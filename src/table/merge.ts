@@ -56,7 +56,10 @@ export function keepEvents(dumped: SlotValue[], known: readonly SlotValue[]): vo
 export function sameByEvents(a: readonly SlotValue[], b: readonly SlotValue[]): boolean {
   for (let i = 0; i < BY_EVENTS.length; i++) {
     const slot = BY_EVENTS[i];
-    if (a[slot] !== b[slot] && !sameValue(a[slot], b[slot])) return false;
+    // Beyond its end an array is slow to read.
+    const one = slot < a.length ? a[slot] : undefined;
+    const other = slot < b.length ? b[slot] : undefined;
+    if (one !== other && !sameValue(one, other)) return false;
   }
   return true;
 }
