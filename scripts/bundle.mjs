@@ -1,10 +1,12 @@
 /**
  * Bundles the command. Most of the time of a short command is its start: compiling what is loaded, and about a
- * millisecond for each file. So the code that every command needs is in two files, and the rest (src/cli/extras.ts) in
- * one. The adapters get no files of their own. Tests bundle into a folder of their own: node scripts/bundle.mjs FOLDER.
+ * millisecond for each file. So the code that every command needs is in two files, and the rest in one
+ * (src/cli/extras.ts), but for that of watch. The adapters get no files of their own. Tests bundle into a folder of
+ * their own: node scripts/bundle.mjs FOLDER.
  */
 import { readFileSync } from 'node:fs';
 import { chmod } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { build } from 'esbuild';
 
 /** The adapters' dynamic imports, as static ones. */
@@ -20,6 +22,25 @@ const withAdapters = {
       });
       if (imports.length === 0) throw new Error(`${path} imports no adapter`);
       return { contents: `${imports.join('\n')}\n${body}`, loader: 'ts' };
+    });
+  },
+};
+
+const MAIN = resolve('src/cli/main.ts');
+
+/**
+ * What main.ts loads later knows all that it loads at once. Otherwise esbuild would make a file for each set of those
+ * that share something.
+ */
+const withMain = {
+  name: 'with-main',
+  setup({ onLoad }) {
+    onLoad({ filter: /\/cli\/(extras|watch\/watch)\.ts$/ }, ({ path }) => {
+      const imports = [...readFileSync(MAIN, 'utf8').matchAll(/^import \{.*\} from '(.*)';$/gm)];
+      const known = imports.map(
+        ([, file], index) => `export * as main${index} from '${resolve(dirname(MAIN), file)}';`,
+      );
+      return { contents: `${readFileSync(path, 'utf8')}\n${known.join('\n')}\n`, loader: 'ts' };
     });
   },
 };
@@ -44,7 +65,7 @@ await build({
   entryPoints: ['src/cli/main.ts'],
   splitting: true,
   chunkNames: '[name]',
-  plugins: [withAdapters],
+  plugins: [withAdapters, withMain],
 });
 await build({ ...common, entryPoints: ['src/cli/start.ts'] });
 await chmod(`${folder}/main.js`, 0o755);

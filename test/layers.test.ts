@@ -42,6 +42,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
     'conntrack',
     'transport',
     'replay',
+    'table',
   ],
   '': [
     'uapi',
@@ -79,6 +80,7 @@ const ROOMS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     expectations: ['options', 'formats', 'commands'],
     load: ['options', 'formats', 'errors', 'commands'],
     snapshots: ['options', 'formats', 'commands', 'load'],
+    watch: ['options', 'formats', 'commands'],
     tools: ['options', 'help'],
   },
 };

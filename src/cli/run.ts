@@ -80,6 +80,8 @@ export async function run(settings: Settings, surroundings: Surroundings = {}): 
     await output.flush();
     return 0;
   }
+  // It has sockets of its own.
+  if (settings.command === 'watch') return await (await import('./watch/watch.ts')).watch(settings, output);
   const runs = settings.table === 'expect' ? ON_EXPECTATIONS : ON_FLOWS;
   let { transport } = surroundings;
   let recorder: Recorder | undefined;

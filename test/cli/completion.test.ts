@@ -73,6 +73,15 @@ describe('cli/completion', () => {
       expect(offered('snapshot', '--strict-')).to.deep.equal([]);
     });
 
+    it('offers the options of events behind watch, its own with their values, and no files', () => {
+      expect(offered('')).to.include('watch');
+      expect(offered('watch', '--reply-')).to.have.members(['--reply-src', '--reply-dst', '--reply-zone']);
+      expect(offered('watch', '--sum')).to.deep.equal(['--summary']);
+      expect(offered('watch', '--follow', '')).to.have.members(['all', 'lifecycle']);
+      expect(offered('watch', '--follow', '=', 'l')).to.deep.equal(['lifecycle']);
+      expect(offered('watch', 'ba')).to.deep.equal([]);
+    });
+
     it('offers tables, shells and names, several with commas', () => {
       expect(offered('-L', '')).to.have.members([...TABLES]);
       expect(offered('--dump', '=', 'd')).to.deep.equal(['dying']);

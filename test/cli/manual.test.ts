@@ -23,7 +23,8 @@ describe('cli/manual', () => {
     const names = [...COMMANDS.map(({ long }) => long), ...rows.flatMap(({ long }) => long)];
     for (const { options } of TOOLS) names.push(...options.map(({ long }) => long));
     for (const name of names) expect(page).to.contain(`\\fB--${name}\\fR`);
-    for (const { name, operands } of TOOLS) expect(page).to.contain(`.SS "${name} [OPTION...] ${operands}"`);
+    for (const { name, operands } of TOOLS)
+      expect(page).to.contain(`.SS "${`${name} [OPTION...] ${operands}`.trimEnd()}"`);
   });
 
   it('is without fault to groff', function () {

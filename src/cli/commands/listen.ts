@@ -12,6 +12,7 @@ import { Overruns } from '../formats/overruns.ts';
 import type { Settings } from '../options/settings.ts';
 import { complain } from '../output.ts';
 import type { Context } from './context.ts';
+import { atSignal } from './signals.ts';
 
 export interface Listener<E extends object> {
   readonly stream: Events<E>;
@@ -92,22 +93,10 @@ export async function listen<E extends object>(
   const document = new EventDocument(settings, output);
   const overruns = new Overruns();
   let stopped = false;
-  const stop = (signal: NodeJS.Signals): void => {
-    if (stopped) {
-      // The second one ends the process at once, whatever is still to be printed.
-      unhook();
-      process.kill(process.pid, signal);
-      return;
-    }
+  const unhook = atSignal(() => {
     stopped = true;
     for (const { stream } of listeners) stream.drain();
-  };
-  const unhook = (): void => {
-    process.off('SIGINT', stop);
-    process.off('SIGTERM', stop);
-  };
-  process.on('SIGINT', stop);
-  process.on('SIGTERM', stop);
+  });
 
   let count = 0;
   const print = async ({ stream, text, table }: Listener<E>): Promise<void> => {

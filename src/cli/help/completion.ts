@@ -101,31 +101,43 @@ complete -F _ctnetlink ctnetlink
 }
 
 /** Files, or its options. */
-function bashTool({ name, options, optionsOf }: ToolRow): string {
-  if (optionsOf !== undefined) return bashTableWord(name, options);
-  const cases = options
-    .filter(({ placeholder }) => placeholder !== undefined)
-    .map((option) => `        ${toolNames(option).join('|')}) ${bashAction(toolArgument(option))} ;;\n`)
-    .join('');
+function bashTool(tool: ToolRow): string {
+  const { name, options, optionsOf } = tool;
+  if (optionsOf !== undefined) return bashTableWord(tool);
   const names = options.flatMap(toolNames).join(' ');
   return `    ${name})
       if ((COMP_CWORD > 1)); then
         options="${names} --help"
         case $prev in
-${cases}          *) if [[ $cur != -* ]]; then file=1; fi ;;
+${bashArguments(options, 8)}          *) if [[ $cur != -* ]]; then file=1; fi ;;
         esac
       fi ;;
 `;
 }
 
 /** The options of commands too, and behind restore first a file. */
-function bashTableWord(name: string, options: readonly ToolOption[]): string {
+function bashTableWord({ name, options, ...tool }: ToolRow): string {
   if (options.length === 0) return '';
   const names = options.map(({ long }) => `--${long}`).join(' ');
+  const file = takesFile(tool) ? '\n      if ((COMP_CWORD == 2)) && [[ $cur != -* ]]; then file=1; fi' : '';
   return `    ${name})
-      if ((COMP_CWORD > 1)); then options+=" ${names}"; fi
-      if ((COMP_CWORD == 2)) && [[ $cur != -* ]]; then file=1; fi ;;
+      if ((COMP_CWORD > 1)); then options+=" ${names}"; fi${file}
+      case $prev in
+${bashArguments(options, 8)}      esac ;;
 `;
+}
+
+/** What the options take, as branches of a case. */
+function bashArguments(options: readonly ToolOption[], indent: number): string {
+  return options
+    .filter(({ placeholder }) => placeholder !== undefined)
+    .map((option) => `${' '.repeat(indent)}${toolNames(option).join('|')}) ${bashAction(toolArgument(option))} ;;\n`)
+    .join('');
+}
+
+/** Of those that take the options of a command, only restore takes one. */
+function takesFile({ optionsOf }: Pick<ToolRow, 'optionsOf'>): boolean {
+  return optionsOf === undefined || optionsOf === 'R';
 }
 
 function toolNames({ long, short }: ToolOption): string[] {
@@ -185,9 +197,9 @@ _arguments -s : $specs
 `;
 }
 
-function zshTableWord({ name, options }: ToolRow): string {
-  const specs = options.map(({ long, help }) => quote(`--${long}[${help}]`));
-  return `  ${name}) specs+=(${specs.join(' ')} '*:file:_files') ;;\n`;
+function zshTableWord({ name, options, ...tool }: ToolRow): string {
+  const specs = options.map((option) => quote(zshToolSpec(option, `--${option.long}`)));
+  return `  ${name}) specs+=(${specs.join(' ')}${takesFile(tool) ? " '*:file:_files'" : ''}) ;;\n`;
 }
 
 function zshTool({ name, options }: ToolRow): string {
@@ -232,13 +244,13 @@ complete -c ctnetlink -f
 ${TOOLS.map(fishTool).join('')}${lines(GENERAL)}${protocols}`;
 }
 
-function fishTool({ name, help, options, optionsOf }: ToolRow): string {
+function fishTool({ name, help, options, ...tool }: ToolRow): string {
   const seen = `complete -c ctnetlink -n '__fish_seen_subcommand_from ${name}'`;
   const rows = options.map(
     ({ long, short, placeholder, help: what, ...option }) =>
       `${seen} -l ${long}${short === undefined ? '' : ` -s ${short}`}${placeholder === undefined ? '' : fishArgument(toolArgument(option))} -d ${quote(what)}\n`,
   );
-  const files = optionsOf === undefined || options.length > 0 ? `${seen} -F\n` : '';
+  const files = takesFile(tool) ? `${seen} -F\n` : '';
   return `complete -c ctnetlink -n 'test (count (commandline -opc)) -eq 1' -a ${name} -d ${quote(help)}\n${files}${rows.join('')}`;
 }
 

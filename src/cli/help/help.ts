@@ -27,7 +27,7 @@ Usage: ctnetlink COMMAND [TABLE] [OPTION...]
 
 Commands:
 ${commands.join('\n')}
-${TOOLS.map(({ name, operands, help }) => row(`    ${name} ${operands}`, help)).join('\n')}
+${TOOLS.map(({ name, operands, help }) => row(`    ${name} ${operands}`.trimEnd(), help)).join('\n')}
 
 Tables:
 ${Object.entries(TABLE_HELP)

@@ -156,7 +156,7 @@ function toolEntry({ name, operands, help, about, options }: ToolRow): string {
   const values = options.map(({ long, short, placeholder, help: what }) =>
     entry({ short, long: [long] }, placeholder, [`${what}.`]),
   );
-  return `.SS "${name} [OPTION...] ${operands}"\n${[`${help}.`, ...about].map((text) => `${roff(text)}\n`).join('')}${values.join('')}`;
+  return `.SS "${`${name} [OPTION...] ${operands}`.trimEnd()}"\n${[`${help}.`, ...about].map((text) => `${roff(text)}\n`).join('')}${values.join('')}`;
 }
 
 function lettersOf({ conntrack, expect }: Commands): string {

@@ -20,6 +20,7 @@ export type Command =
   | 'load'
   | 'snapshot'
   | 'restore'
+  | 'watch'
   | 'help'
   | 'version'
   | 'completion';
@@ -107,6 +108,9 @@ export class Settings {
   resync = false;
   eventsMayAbort = false;
   strictWindows = false;
+  /** Of watch: which events it follows, and whether a line says it all. */
+  follow: 'all' | 'lifecycle' = 'all';
+  summary = false;
   /** --completion's shell. */
   shell: Shell | undefined;
   /** An option that was given a range or list of ports: no flow can be described by it. */

@@ -27,7 +27,7 @@ export interface ToolRow {
   /** It works with captures, not with the table. */
   readonly onCaptures?: boolean;
   /** It also takes the options of this command. */
-  readonly optionsOf?: 'L' | 'R';
+  readonly optionsOf?: 'L' | 'R' | 'E';
 }
 
 const FORMAT: ToolOption = {
@@ -65,6 +65,32 @@ export const TOOLS: readonly ToolRow[] = [
       {
         long: 'strict-windows',
         help: 'Set TCP flags as they were; by default the kernel becomes liberal about windows, which a snapshot does not have',
+      },
+    ],
+  },
+  {
+    name: 'watch',
+    operands: '',
+    optionsOf: 'E',
+    help: 'Show each change of the table until Ctrl-C',
+    about: [
+      'It keeps a copy of the table, which stays true also if events are lost or never sent.',
+      'It takes the options that select flows, as -E, and several --netns. -o takes ndjson, extended, id, labels, ktimestamp and timestamp.',
+      'Each insert, update and delete is a line: the flow, the cause (event, resync or expiry), the generation, which is another number for each flow, and exact=no where another flow may have taken its place.',
+      'STATE lines say what is known: synced, resyncing, stale or full, with the numbers of flows, resyncs, lost events and ambiguous flows. The first one says that the table has been read; what it has then is not printed.',
+      'GAP is a line where the reader was too slow, and changes are missing.',
+      'The status is 0 after SIGINT and SIGTERM. docs/table.md says what cannot be known.',
+    ],
+    options: [
+      {
+        long: 'follow',
+        placeholder: 'EVENTS',
+        values: ['all', 'lifecycle'],
+        help: 'lifecycle: only begins and ends of flows, a hundredth of the events; all is the default',
+      },
+      {
+        long: 'summary',
+        help: 'One line in place of all: on a terminal renewed every second; else a line in each second that changed something',
       },
     ],
   },

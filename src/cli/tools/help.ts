@@ -8,5 +8,5 @@ export function toolHelp({ name, operands, help, about, options }: ToolRow): str
   const rows = options.map(({ long, short, placeholder = '', help: what }) =>
     row(`${short === undefined ? '    ' : `-${short}, `}--${long} ${placeholder}`.trimEnd(), what),
   );
-  return `Usage: ctnetlink ${name} [OPTION...] ${operands}\n\n${wrap([`${help}.`, ...about].join(' '), WIDTH).join('\n')}\n\nOptions:\n${[...rows, row('-h, --help', 'Show this help')].join('\n')}\n`;
+  return `Usage: ctnetlink ${name} [OPTION...]${` ${operands}`.trimEnd()}\n\n${wrap([`${help}.`, ...about].join(' '), WIDTH).join('\n')}\n\nOptions:\n${[...rows, row('-h, --help', 'Show this help')].join('\n')}\n`;
 }

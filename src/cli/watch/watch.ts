@@ -1,0 +1,66 @@
+/** `ctnetlink watch`: each change of a table that stays true, and what it knows of itself, until SIGINT or SIGTERM. */
+import { FlowTable } from '../../table/index.ts';
+import { buffering } from '../commands/listen.ts';
+import { Selection } from '../commands/selection.ts';
+import { atSignal } from '../commands/signals.ts';
+import type { Settings } from '../options/settings.ts';
+import { complain, type Output } from '../output.ts';
+import { LineDisplay } from './lines.ts';
+import { SummaryDisplay } from './summary.ts';
+import type { Display, Watched } from './watched.ts';
+
+/** @returns the exit status */
+export async function watch(settings: Settings, output: Output): Promise<number> {
+  const { netns: names, follow, eventsMayAbort } = settings;
+  const { receiveBuffer } = buffering(settings);
+  const filter = new Selection(settings);
+  const abort = new AbortController();
+  const { signal } = abort;
+  const watched: Watched[] = [];
+  const display = new (settings.summary ? SummaryDisplay : LineDisplay)(settings, output, watched);
+  const unhook = atSignal(() => {
+    // While the tables still say what they were.
+    display.look();
+    abort.abort();
+  });
+  let count = 0;
+  try {
+    for (const netns of names.length > 0 ? names : [undefined]) {
+      const options = { netns, filter, follow, receiveBuffer, eventsMayAbortProcess: eventsMayAbort, signal };
+      const table = await FlowTable.open(options);
+      watched.push({ table, changes: table.changes(), netns: names.length > 1 ? netns : undefined, idle: true });
+    }
+    await show(watched, display, () => count++);
+  } catch (error) {
+    // The signal closed the tables.
+    if (!signal.aborted) throw error;
+  } finally {
+    unhook();
+    for (const { table } of watched) await table.close();
+    await output.flush();
+  }
+  complain(`${count} changes have been shown.`);
+  return 0;
+}
+
+/** Shows what happens until a table is closed. */
+async function show(watched: readonly Watched[], display: Display, counted: () => void): Promise<void> {
+  display.look();
+  const timer = setInterval(() => display.look(), display.every);
+  try {
+    await Promise.all(
+      watched.map(async (each) => {
+        for (;;) {
+          const { value, done } = await each.changes.next();
+          if (done === true) return;
+          each.idle = false;
+          await display.change(each, value);
+          counted();
+          each.idle = true;
+        }
+      }),
+    );
+  } finally {
+    clearInterval(timer);
+  }
+}
