@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { addHosts, Host, removeHosts } from './support/hosts.ts';
+import { ASKING_CLIENT, addHosts, Host, removeHosts } from './support/hosts.ts';
 import { describeKernel, resetNamespace, sh, sysctl, until } from './support/kernel.ts';
 import { installPackage } from './support/package.ts';
 import { programsOf } from './support/programs.ts';
@@ -42,14 +42,6 @@ for (const address of ['10.9.2.2', '10.9.2.3']) {
   socket.bind(5000, address, () => { if (--left === 0) console.log('ready'); });
 }
 process.stdin.on('end', () => process.exit()).resume();`;
-
-/** Sends a datagram for each line, from one port, and prints the answer. */
-const ASKING_CLIENT = `
-const socket = require('node:dgram').createSocket('udp4');
-socket.on('message', (data) => console.log(String(data)));
-socket.bind(6000, () => console.log('ready'));
-require('node:readline').createInterface({ input: process.stdin })
-  .on('line', () => socket.send('who', 5000, '10.9.1.1')).on('close', () => socket.close());`;
 
 describeKernel('docs/cut.md', ['root', 'ip', 'nft', 'conntrack'], () => {
   const programs = programsOf('docs/cut.md', 'js');
@@ -113,7 +105,7 @@ describeKernel('docs/cut.md', ['root', 'ip', 'nft', 'conntrack'], () => {
     sh('ip', '-n', 'server', 'address', 'add', '10.9.2.3/24', 'dev', 'eth0');
     sh('nft', SERVICE);
     const server = new Host('server', NAMED_SERVERS);
-    const client = new Host('client', ASKING_CLIENT);
+    const client = new Host('client', ASKING_CLIENT, '10.9.1.1');
     try {
       await server.line();
       await client.line();

@@ -29,6 +29,14 @@ export function removeHosts(): void {
   }
 }
 
+/** A program of the client: sends a datagram to port 5000 of an address for each line, and prints the answer. */
+export const ASKING_CLIENT = `
+const socket = require('node:dgram').createSocket('udp4');
+socket.on('message', (data) => console.log(String(data)));
+socket.bind(6000, () => console.log('ready'));
+require('node:readline').createInterface({ input: process.stdin })
+  .on('line', () => socket.send('who', 5000, process.argv[1])).on('close', () => socket.close());`;
+
 /** A program in one of the hosts. */
 export class Host {
   readonly #child: ChildProcessByStdio<Writable, Readable, null>;

@@ -4,15 +4,15 @@ import { NETLINK_NETFILTER } from '../../src/uapi/netlink.ts';
 
 /**
  * The sockets of netfilter that have joined a group, in this namespace or in that of a process: how many bytes wait in
- * each.
+ * each. Of another protocol of netlink, those that have joined one of its groups.
  */
-export function listeningSockets(process = 'self'): number[] {
+export function listeningSockets(process = 'self', protocol = NETLINK_NETFILTER): number[] {
   return readFileSync(`/proc/${process}/net/netlink`, 'utf8')
     .trim()
     .split('\n')
     .slice(1)
     .map((row) => row.trim().split(/\s+/))
-    .filter(([, protocol, , groups]) => Number(protocol) === NETLINK_NETFILTER && !/^0+$/.test(groups))
+    .filter(([, own, , groups]) => Number(own) === protocol && !/^0+$/.test(groups))
     .map((row) => Number(row[4]));
 }
 
