@@ -99,7 +99,8 @@ export async function run(settings: Settings, surroundings: Surroundings = {}): 
   const each: Place[] = [];
   try {
     const { netns: names, eventsMayAbort } = settings;
-    const openIn = (netns?: string) => Conntrack.open({ transport, netns, eventsMayAbortProcess: eventsMayAbort });
+    const openIn = (netns?: string) =>
+      Conntrack.open({ transport, eventsMayAbortProcess: eventsMayAbort, ...(netns !== undefined && { netns }) });
     const open = () => openIn(names[0]);
     for (const netns of names.length > 0 ? names : [undefined])
       each.push({ ct: await openIn(netns), netns: names.length > 1 ? netns : undefined });

@@ -1,7 +1,7 @@
 import type { FlowInit } from '../ctnetlink/attributes/flow-properties.ts';
 import type { FlowEvent } from '../ctnetlink/event.ts';
 import { explainKernelError } from '../ctnetlink/explain.ts';
-import { type CompiledFilter, compiledFilter, type FilterInit } from '../ctnetlink/filter/filter.ts';
+import { type CompiledFilter, type FilterInit, restrictingFilter } from '../ctnetlink/filter/filter.ts';
 import { kernelSupport } from '../ctnetlink/filter/support.ts';
 import { Flow } from '../ctnetlink/flow.ts';
 import type { FlowPatch } from '../ctnetlink/patch.ts';
@@ -290,8 +290,7 @@ export class Conntrack {
    * @throws TypeError, RangeError naming the part of the filter; RangeError for an empty one: see flushAll; KernelError
    */
   async flush(filter: FilterInit, options: CallOptions = {}): Promise<number | undefined> {
-    const compiled = compiledFilter(filter);
-    if (compiled.empty) throw new RangeError('filter matches everything; flushAll() empties the table');
+    const compiled = restrictingFilter(filter, 'filter');
     const { transport } = this.#lease;
     const forKernel = compiled.forKernel('flush', kernelSupport(transport.release));
     if (!forKernel.exact) return await this.#deleteEach(compiled, options);

@@ -1,8 +1,9 @@
 /** Looks which of the flows that were deleted come back. */
 import { explainKernelError } from '../ctnetlink/explain.ts';
 import type { Flow } from '../ctnetlink/flow.ts';
+import { keyOf } from '../ctnetlink/key.ts';
 import { decodeFlow, eventTypeOf, FLOW_GROUPS } from '../ctnetlink/message.ts';
-import { START } from '../ctnetlink/slots.ts';
+import { ORIG, REPLY, START } from '../ctnetlink/slots.ts';
 import { ClosedError, type OverrunError } from '../netlink/errors.ts';
 import type { nlmsghdr } from '../netlink/nlmsg.ts';
 import { runtime } from '../netlink/runtime.ts';
@@ -16,6 +17,8 @@ interface Deleted {
   readonly flow: Flow;
   /** Of the socket that asks for it. */
   readonly portid: number;
+  /** By its two tuples: the next packet may come from either end. */
+  readonly keys: readonly string[];
   reappeared: boolean;
 }
 
@@ -53,13 +56,18 @@ export class Reappearance implements EventSink {
   async before(flows: readonly Flow[], portid: number): Promise<void> {
     await this.#socket.passed();
     if (this.#ended !== undefined) throw this.#ended;
-    for (const flow of flows) this.#deleted.set(flow.key(), { flow, portid, reappeared: false });
+    for (const flow of flows) {
+      const keys = [flow.key(), keyOf(asReply(flow), 'flow')];
+      const deleted = { flow, portid, keys, reappeared: false };
+      for (const key of keys) this.#deleted.set(key, deleted);
+    }
   }
 
   /** The flow was not deleted. */
   forget(flow: Flow): void {
     const deleted = this.#deleted.get(flow.key());
-    if (deleted?.flow === flow && !deleted.reappeared) this.#deleted.delete(flow.key());
+    if (deleted?.flow !== flow || deleted.reappeared) return;
+    for (const key of deleted.keys) if (this.#deleted.get(key) === deleted) this.#deleted.delete(key);
   }
 
   /** All events of so many milliseconds more. @throws the reason of the signal */
@@ -83,10 +91,12 @@ export class Reappearance implements EventSink {
     const type = eventTypeOf(header);
     if ((type !== 'new' && type !== 'destroy') || this.#deleted.size === 0) return;
     const flow = decodeFlow(view, offset, end);
-    const deleted = this.#deleted.get(flow.key());
+    const key = flow.key();
+    const deleted = this.#deleted.get(key);
     if (deleted === undefined) return;
     if (type === 'destroy') {
-      if (header.nlmsg_pid === deleted.portid && startsDiffer(flow, deleted.flow)) this.wrongGeneration++;
+      if (header.nlmsg_pid === deleted.portid && key === deleted.keys[0] && startsDiffer(flow, deleted.flow))
+        this.wrongGeneration++;
     } else if (!deleted.reappeared) {
       deleted.reappeared = true;
       this.reappeared++;
@@ -103,6 +113,18 @@ export class Reappearance implements EventSink {
     this.#end.abort();
   }
 }
+
+/** The attributes of a flow that begins with a packet of the other end. */
+function asReply({ slots }: Flow): Flow['slots'] {
+  const reversed = slots.slice();
+  for (const name of MIRRORED) reversed[ORIG[name]] = slots[REPLY[name]];
+  return reversed;
+}
+
+const MIRRORED = [
+  ...(['family', 'src4', 'dst4', 'src6', 'dst6', 'proto', 'sport', 'dport'] as const),
+  ...(['icmpType', 'icmpCode', 'icmpId', 'zone'] as const),
+] as const;
 
 /** Both have one: nf_conntrack_timestamp was 1. */
 function startsDiffer(a: Flow, b: Flow): boolean {

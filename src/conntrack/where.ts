@@ -1,5 +1,5 @@
 /** Deletes or changes all flows that match, in one walk over the table: what the calls take and give. */
-import { type CompiledFilter, compiledFilter, type FilterInit } from '../ctnetlink/filter/filter.ts';
+import { type CompiledFilter, compiledFilter, type FilterInit, restrictingFilter } from '../ctnetlink/filter/filter.ts';
 import type { Flow } from '../ctnetlink/flow.ts';
 import { type Checks, checkBoolean, checkFunction, checkInteger, describe } from '../netlink/check.ts';
 import { NetlinkError } from '../netlink/errors.ts';
@@ -148,15 +148,13 @@ export function selectedBy(where: Where): Selected {
       filter,
       matches(flow) {
         const result: unknown = where(flow);
-        // A promise is true: all flows would be meant.
-        if (typeof result === 'object' && result !== null)
-          throw new TypeError(`where must return true or false, not ${describe(result)}: it cannot be async`);
-        return Boolean(result);
+        // A promise is true, and so is the -1 of indexOf: flows would be meant that are not.
+        if (typeof result === 'boolean') return result;
+        const hint = typeof result === 'object' ? ': it cannot be async' : '';
+        throw new TypeError(`where must return true or false, not ${describe(result)}${hint}`);
       },
     };
   }
-  const filter = compiledFilter(where, 'where');
-  if (filter.empty)
-    throw new RangeError('where matches every flow: flushAll() empties the table; a function may return true');
+  const filter = restrictingFilter(where, 'where');
   return { filter, matches: (flow) => filter.matches(flow) };
 }

@@ -112,7 +112,10 @@ export interface Transport {
 
 /** What all transports take. */
 export interface TransportOptions {
-  /** The network namespace that the socket is opened in: see Netns. Default: that of the calling thread. */
+  /**
+   * The network namespace that the socket is opened in: see Netns. If the property is there, it must not be undefined.
+   * Default: that of the calling thread.
+   */
   netns?: Netns;
   /**
    * SO_RCVBUF in bytes, of sockets that take events (a Conntrack opens its sockets for requests without it): a limit of

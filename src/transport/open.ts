@@ -96,6 +96,9 @@ export const OPEN_OPTIONS: Checks<OpenOptions> = {
 /** @throws TypeError, RangeError naming the option */
 export function checkOpenOptions(options: OpenOptions): void {
   checkOptions(options, OPEN_OPTIONS);
+  // A program that lost the name of another namespace must not change the table of its own.
+  if (Object.hasOwn(options, 'netns') && options.netns === undefined)
+    throw new TypeError('options.netns is undefined: leave it out for the network namespace of the process');
 }
 
 /** A Namespace where callers give a Netns: what is held is nobody else's to see. */

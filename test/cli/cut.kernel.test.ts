@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { conntrack, ctnetlink, ctnetlinkUnder, type Result } from '../support/command.ts';
-import { describeKernel, resetNamespace, sh } from '../support/kernel.ts';
+import { conntrack, ctnetlink, ctnetlinkUnder, type Result, Running } from '../support/command.ts';
+import { describeKernel, resetNamespace, sh, until } from '../support/kernel.ts';
 
 const FLOWS = [
   '-p tcp -s 192.0.2.1 -d 198.51.100.1 --sport 1001 --dport 22 --state ESTABLISHED',
@@ -69,7 +69,7 @@ describeKernel('ctnetlink cut', ['root', 'ip', 'conntrack'], () => {
     expect(ctnetlink('cut', '10.0.0.1', '--require')).to.include({ status: 1, stdout: 'cut 0 flows of 1 host\n' });
     expect(ctnetlink('cut', '192.0.2.5', '--require').status).to.equal(0);
     const { stdout, stderr, status } = ctnetlink('cut', '192.0.2.1', '--limit', '2');
-    expect([stdout, status]).to.deep.equal(['cut 0 flows of 1 host\n', 1]);
+    expect([stdout, status]).to.deep.equal(['', 1]);
     expect(stderr).to.match(/: more than 2 flows match: nothing was done\n$/);
     expect(left()).to.deep.equal(ALL.filter((each) => each !== 'icmp'));
   });
@@ -80,6 +80,11 @@ describeKernel('ctnetlink cut', ['root', 'ip', 'conntrack'], () => {
     expect(ctnetlink('cut', '--from', file).stdout).to.equal('cut 2 flows of 2 hosts\n');
     const piped = ctnetlinkUnder(['sh', '-c', 'echo 192.0.2.5 | "$@"', 'sh'], 'cut', '--from', '-', '2001:db8::1');
     expect(piped.stdout).to.equal('cut 2 flows of 2 hosts\n');
+    writeFileSync(file, '# nobody\n\n');
+    writeFileSync(file, '192.0.2.9\n\n10.0.0.300\n');
+    const wrong = ctnetlink('cut', '--from', file);
+    expect(wrong.stderr).to.include(`${file}, line 3: a host must be an IPv4 or IPv6 address`);
+    expect(wrong.status).to.equal(2);
     writeFileSync(file, '# nobody\n\n');
     const none = ctnetlink('cut', '--from', file);
     expect(none.stderr).to.include(`there is no host in ${file}`);
@@ -96,6 +101,21 @@ describeKernel('ctnetlink cut', ['root', 'ip', 'conntrack'], () => {
     expect(rest).to.deep.equal({ ...counts, ...verified });
     expect(sample.map(({ orig }) => orig.sport).sort()).to.deep.equal([1001, 1002, 1003]);
     expect(status).to.equal(0);
+  });
+
+  it('says what was done until a signal came', async () => {
+    for (const [signal, status] of [
+      ['SIGINT', 130],
+      ['SIGTERM', 143],
+    ] as const) {
+      resetNamespace();
+      conntrack('-I', ...FLOWS[1].split(' '), '-t', '600');
+      const running = Running.ctnetlink('cut', '192.0.2.1', '--verify', '60m');
+      await until(() => left().length === 0, { what: 'the end of the flow' });
+      expect(await running.stop(signal)).to.equal(status);
+      expect(running.lines).to.deep.equal(['cut 1 flow of 1 host; 0 came back']);
+      expect(running.stderr).to.include('interrupted: ');
+    }
   });
 
   it('works in another network namespace', () => {
@@ -115,6 +135,8 @@ describeKernel('ctnetlink cut', ['root', 'ip', 'conntrack'], () => {
     for (const [args, message] of [
       [[], 'cut takes hosts, --from or --filter'],
       [['192.0.2.1', '--filter', 'port 70000'], '--filter: '],
+      [['10.9.9.9/0'], '10.9.9.9/0 is every address of its family; write 0.0.0.0/0 or ::/0'],
+      [['192.0.2.1', '--port', '1', '--port', '2'], "option `--port' is given twice"],
       [['192.0.2.1', '--filter', 'sport 1 and'], '--filter: '],
       [['--filter', 'any'], 'this is every flow'],
       [['host'], 'a host'],

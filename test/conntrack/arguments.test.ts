@@ -202,6 +202,12 @@ cases(
     [undefined, TypeError, 'filter must be an object, not undefined'],
     [{}, RangeError, 'filter matches everything; flushAll() empties the table'],
     [{ orig: {}, reply: {} }, RangeError, 'flushAll()'],
+    [{ family: 'ipv4', orig: {} }, RangeError, 'filter.orig has no properties'],
+    [
+      [{ mark: 1, not: { family: 'ipv6', counters: { orig: {} } } }],
+      RangeError,
+      'filter[0].not.counters.orig has no properties',
+    ],
     [{ status: 0 }, RangeError, 'flushAll()'],
     [{ status: { value: 0, mask: 0 } }, RangeError, 'flushAll()'],
     [{ mark: { value: 0, mask: 0 } }, RangeError, 'flushAll()'],

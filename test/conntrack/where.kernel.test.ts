@@ -1,6 +1,13 @@
 /** deleteWhere and updateWhere on the kernel: exactly what was meant, and true counts. */
 import { expect } from 'chai';
-import { Conntrack, type DeleteWhereResult, type Filter, type FlowInit, WhereError } from '../../src/index.ts';
+import {
+  CompiledFilter,
+  Conntrack,
+  type DeleteWhereResult,
+  type Filter,
+  type FlowInit,
+  WhereError,
+} from '../../src/index.ts';
 import { rejection } from '../support/fake-transport.ts';
 import { describeKernel, resetNamespace, sh, sysctl, until } from '../support/kernel.ts';
 import { Router } from '../support/router.ts';
@@ -85,14 +92,20 @@ describeKernel('deleteWhere and updateWhere', ['conntrack'], () => {
   it('deletes nothing for what means everything, or nothing, or is no answer', async () => {
     await ct.createMany(MIXED);
     for (const [where, type, message] of [
-      [{}, RangeError, /^where matches every flow: flushAll\(\) empties the table/],
-      [{ mark: { value: 0, mask: 0 } }, RangeError, /^where matches every flow/],
+      [{}, RangeError, /^where matches everything; flushAll\(\) empties the table/],
+      [{ mark: { value: 0, mask: 0 } }, RangeError, /^where matches everything/],
       [{ status: [] }, RangeError, /^where\.status/],
       [{ orig: { src: undefined } }, TypeError, /^where\.orig\.src/],
       [{ orig: { dport: [] } }, RangeError, /^where\.orig\.dport/],
       [undefined, TypeError, /^where/],
       [null, TypeError, /^where/],
       [async () => true, TypeError, /^where must return true or false, not .*: it cannot be async$/],
+      [() => -1, TypeError, /^where must return true or false, not -1$/],
+      [() => 'false', TypeError, /^where must return true or false, not 'false'$/],
+      [() => undefined, TypeError, /^where must return true or false, not undefined$/],
+      [{ family: 'ipv4', orig: {} }, RangeError, /^where\.orig has no properties/],
+      [{ family: 'ipv4', tcp: {} }, RangeError, /^where\.tcp has no properties/],
+      [{ ...new CompiledFilter({ mark: 7 }), family: 'ipv4' }, TypeError, /^where\.isCompiled is not one of/],
     ] as const) {
       const error = await rejection(ct.deleteWhere(where as unknown as Filter));
       expect(error).to.be.instanceOf(type);

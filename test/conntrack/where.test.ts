@@ -155,6 +155,21 @@ describe('deleteWhere on a kernel that goes wrong', () => {
     expect(reappearedSample.map((each) => each.orig.src)).to.deep.equal(['10.0.0.2', '10.0.0.3', '10.0.0.1']);
   });
 
+  it('counts a flow that comes back by a packet of the other end', async () => {
+    const kernel = fakeKernel({ flows: some(2) });
+    await using ct = await Conntrack.open({ transport: kernel.transport });
+    const controller = new AbortController();
+    const { signal } = controller;
+    const done = rejection(ct.deleteWhere({ orig: { proto: 'udp' } }, { verify: 3_600_000, signal }));
+    while (kernel.flows.length > 0) await new Promise(setImmediate);
+    const { src, dst, sport, dport } = orig(1);
+    kernel.traffic({ src: dst, dst: src, proto: 'udp', sport: dport, dport: sport });
+    kernel.traffic({ src: dst, dst: src, proto: 'udp', sport: 54, dport: sport });
+    controller.abort();
+    const { result } = (await done) as WhereError;
+    expect(result).to.deep.include({ deleted: 2, reappeared: 1, wrongGeneration: 0 });
+  });
+
   it('deletes nothing else where the dump leaves flows out or gives them twice', async () => {
     const kernel = fakeKernel({ flows: [...some(50), flow(99, { mark: 9 })] });
     await using ct = await Conntrack.open({ transport: kernel.transport });

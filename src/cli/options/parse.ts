@@ -10,7 +10,7 @@ import { useLabelMap } from './labels.ts';
 import { type Alternatives, type Commands, type Letter, nameOf, type Option } from './option.ts';
 import { ADDRESSES, OPTIONS, PROTOCOL } from './options.ts';
 import { PROTOCOL_OPTIONS, type ProtocolOptions, protocolOf } from './protocols.ts';
-import { Settings, type Shell, type TableName, UsageError } from './settings.ts';
+import { type Command, Settings, type Shell, type TableName, UsageError } from './settings.ts';
 
 type Row = Named & ({ command: CommandRow } | Option);
 
@@ -30,6 +30,9 @@ const [TIMEOUT, STATE] = [
   OPTIONS.find(({ short }) => short === 't')!,
   PROTOCOL_OPTIONS.tcp.options.find(({ long }) => long[0] === 'state')!,
 ];
+
+/** These do more where a word that was to restrict them is not understood. */
+const CHANGING: ReadonlySet<Command> = new Set(['delete', 'update', 'flush']);
 
 const GENERAL = new Known<Row>([...COMMAND_OPTIONS, ...OPTIONS]);
 const WITH_PROTOCOL = new WeakMap<ProtocolOptions, Known<Row>>();
@@ -155,6 +158,10 @@ export class Parser {
     const [stray] = this.words;
     if (this.#command === undefined && stray !== undefined)
       throw new UsageError(`unknown command \`${stray}': commands begin with a dash, such as -L or --dump`);
+    if (stray !== undefined && (settings.filter !== undefined || CHANGING.has(settings.command!)))
+      throw new UsageError(
+        `unknown word \`${stray}'${settings.filter === undefined ? '' : ': a filter is one argument, in quotes'}`,
+      );
     const { nat, masks, output } = settings;
     if (nat.any !== undefined && (nat.src !== undefined || nat.dst !== undefined))
       throw new UsageError("cannot specify `--src-nat' or `--dst-nat' with `--any-nat'");

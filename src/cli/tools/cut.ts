@@ -8,7 +8,7 @@ import type { Flow } from '../../ctnetlink/flow.ts';
 import { ORIG } from '../../ctnetlink/slots.ts';
 import { readFilter } from '../options/filter-text.ts';
 import { UsageError } from '../options/settings.ts';
-import { complain } from '../output.ts';
+import { complain, Output } from '../output.ts';
 import { STANDARD } from './same-file.ts';
 
 /** Milliseconds of a unit. */
@@ -17,21 +17,37 @@ const MOST_VERIFY = 3_600_000;
 /** Flows that a line of text names. */
 const NAMED = 3;
 
+/** Signals that end it, by their numbers. */
+const SIGNALS = [
+  ['SIGINT', 2],
+  ['SIGTERM', 15],
+] as const;
+
 type Values = ReadonlyMap<string, string>;
 
 /** @returns the exit status @throws UsageError */
 export async function cut(operands: readonly string[], values: Values): Promise<number> {
-  const hosts = [...operands, ...hostsIn(values.get('from'))];
+  const hosts = [...operands.map((text): Host => ({ text, place: '' })), ...hostsIn(values.get('from'))];
   const where = filterOf(hosts, values);
+  const controller = new AbortController();
   const options = {
     dryRun: values.has('dry-run'),
     exact: values.has('exact'),
+    signal: controller.signal,
     limit: values.has('limit') ? wholeNumber('limit', values.get('limit')!) : undefined,
     verify: values.has('verify') ? milliseconds(values.get('verify')!) : undefined,
   };
   const output = values.get('output');
   if (output !== undefined && output !== 'json') throw new UsageError(`\`${output}' is no format: there is json`);
-  const ct = await Conntrack.open({ netns: values.get('netns') });
+  const netns = values.get('netns');
+  const ct = await Conntrack.open(netns === undefined ? {} : { netns });
+  // What was done until then is reported.
+  let status = 0;
+  for (const [signal, number] of SIGNALS)
+    process.once(signal, () => {
+      status = 128 + number;
+      controller.abort();
+    });
   let result: DeleteWhereResult;
   let ended: WhereError | undefined;
   try {
@@ -44,34 +60,47 @@ export async function cut(operands: readonly string[], values: Values): Promise<
     await ct.close();
   }
   const text = output === 'json' ? JSON.stringify(toJSON(result)) : textOf(result, hosts.length, options.dryRun);
-  process.stdout.write(`${text}\n`);
+  const lines = new Output();
+  // Nothing was cut, and a line that says so would hide the reason.
+  if (output === 'json' || ended?.code !== 'ERR_LIMIT') lines.add(`${text}\n`);
+  await lines.flush();
   for (const { flow, error } of result.failures) complain(`${nameOf(flow)}: ${error.message}`);
-  if (ended !== undefined) complain(ended.message);
+  if (ended !== undefined) complain(status > 0 ? 'interrupted: the other flows are still there' : ended.message);
   const missing = values.has('require') && result.matched === 0;
+  if (status > 0) return status;
   return ended !== undefined || result.failed > 0 || missing ? 1 : 0;
 }
 
+interface Host {
+  readonly text: string;
+  /** In front of a message about it. */
+  readonly place: string;
+}
+
 /** One in a line; what is behind a # is for people. @throws UsageError */
-function hostsIn(file: string | undefined): string[] {
+function hostsIn(file: string | undefined): Host[] {
   if (file === undefined) return [];
   const text = readFileSync(file === STANDARD ? 0 : file, 'utf8');
   const hosts = text
     .split('\n')
-    .map((line) => line.replace(/#.*/, '').trim())
-    .filter((line) => line !== '');
+    .map((line, index) => ({ text: line.replace(/#.*/, '').trim(), place: `${file}, line ${index + 1}: ` }))
+    .filter(({ text }) => text !== '');
   // Whoever made an empty list does not mean other flows.
   if (hosts.length === 0) throw new UsageError(`there is no host in ${file === STANDARD ? 'standard input' : file}`);
   return hosts;
 }
 
 /** @throws UsageError */
-function filterOf(hosts: readonly string[], values: Values): CompiledFilter {
+function filterOf(hosts: readonly Host[], values: Values): CompiledFilter {
   const text = values.get('filter');
   if (hosts.length === 0 && text === undefined) throw new UsageError('cut takes hosts, --from or --filter');
   const filter: Filter = {};
   const protocol = values.get('proto');
   const ports = values.get('port');
-  if (hosts.length > 0) filter.host = hosts;
+  if (hosts.length > 0) filter.host = hosts.map(({ text }) => text);
+  for (const { text, place } of hosts)
+    if (/^(?!0\.0\.0\.0|::\/).*\/0+$/.test(text))
+      throw new UsageError(`${place}${text} is every address of its family; write 0.0.0.0/0 or ::/0 if that is meant`);
   if (protocol !== undefined) filter.orig = { proto: /^\d+$/.test(protocol) ? Number(protocol) : (protocol as 'tcp') };
   if (ports !== undefined) filter.port = portsOf(ports);
   let compiled: CompiledFilter;
@@ -80,9 +109,10 @@ function filterOf(hosts: readonly string[], values: Values): CompiledFilter {
     if (text !== undefined) compiled = readFilter(text, filter);
   } catch (error) {
     if (!(error instanceof RangeError || error instanceof TypeError)) throw error;
-    throw new UsageError(
-      error.message.replace(/^filter\.host(\[\d+\])?/, 'a host').replace(/^filter\.(orig\.)?/, '--'),
-    );
+    const place =
+      hosts[Number(/^filter\.host\[(\d+)\]/.exec(error.message)?.[1] ?? (hosts.length === 1 ? 0 : -1))]?.place;
+    const message = error.message.replace(/^filter\.host(\[\d+\])?/, 'a host').replace(/^filter\.(orig\.)?/, '--');
+    throw new UsageError(`${place ?? ''}${message}`);
   }
   if (compiled.empty) throw new UsageError('this is every flow; -F empties the table');
   return compiled;
@@ -107,7 +137,7 @@ function milliseconds(text: string): number {
   const [, number, unit = ''] = /^(\d{1,7})(ms|s|m)$/.exec(text) ?? [];
   const time = Number(number) * UNITS[unit];
   if (!(time <= MOST_VERIFY))
-    throw new UsageError(`--verify takes a time up to an hour with its unit, such as 500ms, 2s or 1m, not \`${text}'`);
+    throw new UsageError(`--verify takes a time in ms, s or m up to an hour, such as 500ms, 2s or 60m, not \`${text}'`);
   return time;
 }
 

@@ -51,6 +51,7 @@ function read({ options }: ToolRow, args: readonly string[]): ToolArguments {
     } else {
       const [name, attached] = split(arg);
       const option = optionOf(options, name, arg);
+      if (found.values.has(option.long)) throw new UsageError(`option \`--${option.long}' is given twice`);
       if (option.placeholder === undefined) {
         if (attached !== undefined) throw new UsageError(`option \`--${option.long}' takes no argument`);
         found.values.set(option.long, '');

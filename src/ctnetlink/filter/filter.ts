@@ -6,6 +6,7 @@
 import type { Flow } from '../flow.ts';
 import { AllOf } from './condition.ts';
 import { filterForKernel, type KernelFilter } from './dump-filter.ts';
+import { emptyPartOf } from './empty-part.ts';
 import { compileEventFilter } from './events.ts';
 import { excludesNothing } from './excludes.ts';
 import type { Filter } from './language.ts';
@@ -28,6 +29,22 @@ export type {
   TupleFilter,
 } from './language.ts';
 
+/**
+ * A filter for a call that deletes or changes what matches.
+ * @throws TypeError, RangeError naming the part of the filter; RangeError where it excludes nothing, or has a part
+ * without properties
+ */
+export function restrictingFilter(filter: FilterInit, argument: string): CompiledFilter {
+  const compiled = compiledFilter(filter, argument);
+  if (compiled.empty) throw new RangeError(`${argument} matches everything; flushAll() empties the table`);
+  const part = compiled.emptyPart(argument);
+  if (part !== undefined)
+    throw new RangeError(
+      `${part} has no properties, which would match everything: leave it out, or give a part of a flow as it is, without a spread`,
+    );
+  return compiled;
+}
+
 /** What every call that takes a filter takes: a filter, an array of filters (any must match), or a compiled one. */
 export type FilterInit = Filter | readonly Filter[] | CompiledFilter;
 
@@ -40,6 +57,8 @@ export type FilterInit = Filter | readonly Filter[] | CompiledFilter;
  * const again = new CompiledFilter(JSON.parse(JSON.stringify(blocked)));
  */
 export class CompiledFilter {
+  /** A filter that is made of the spread of this one is refused, because the spread has nothing else of it. */
+  readonly isCompiled = true;
   readonly #condition: AllOf;
   readonly #given: unknown;
   /** The condition is all of it: a derived class may have another `matches`, which takes less. */
@@ -95,6 +114,14 @@ export class CompiledFilter {
    */
   get condition(): AllOf {
     return this.#condition;
+  }
+
+  /**
+   * The name of a part that has no properties.
+   * @internal
+   */
+  emptyPart(argument: string): string | undefined {
+    return emptyPartOf(this.#given, argument);
   }
 
   /** The filter as JSON has it, which makes the same filter again. Iterables of addresses are arrays. */

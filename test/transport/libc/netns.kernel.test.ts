@@ -18,6 +18,7 @@ describe('netns', () => {
     ['', RangeError, /^options\.netns must be the name or the path of a network namespace, not ''$/],
     ['..', RangeError, /^options\.netns must be the name or the path/],
     ['a\0b', RangeError, /^options\.netns must be the name or the path/],
+    [undefined, TypeError, /^options\.netns is undefined: leave it out for the network namespace of the process$/],
     [null, TypeError, /^options\.netns must be a name, a path, \{ pid \} or \{ fd \}, not null$/],
     [7, TypeError, /^options\.netns must be a name/],
     [{}, TypeError, /^options\.netns must be a name/],
