@@ -26,7 +26,14 @@ export async function watch(settings: Settings, output: Output): Promise<number>
   let count = 0;
   try {
     for (const netns of names.length > 0 ? names : [undefined]) {
-      const options = { netns, filter, follow, receiveBuffer, eventsMayAbortProcess: eventsMayAbort, signal };
+      const options = {
+        ...(netns !== undefined && { netns }),
+        filter,
+        follow,
+        receiveBuffer,
+        eventsMayAbortProcess: eventsMayAbort,
+        signal,
+      };
       const table = await FlowTable.open(options);
       watched.push({ table, changes: table.changes(), netns: names.length > 1 ? netns : undefined, idle: true });
     }
