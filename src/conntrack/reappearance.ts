@@ -4,6 +4,7 @@ import type { Flow } from '../ctnetlink/flow.ts';
 import { keyOf } from '../ctnetlink/key.ts';
 import { decodeFlow, eventTypeOf, FLOW_GROUPS } from '../ctnetlink/message.ts';
 import { ORIG, REPLY, START } from '../ctnetlink/slots.ts';
+import { copyTupleParts } from '../ctnetlink/tuple.ts';
 import { ClosedError, type OverrunError } from '../netlink/errors.ts';
 import type { nlmsghdr } from '../netlink/nlmsg.ts';
 import { runtime } from '../netlink/runtime.ts';
@@ -117,14 +118,10 @@ export class Reappearance implements EventSink {
 /** The attributes of a flow that begins with a packet of the other end. */
 function asReply({ slots }: Flow): Flow['slots'] {
   const reversed = slots.slice();
-  for (const name of MIRRORED) reversed[ORIG[name]] = slots[REPLY[name]];
+  copyTupleParts(slots, REPLY, reversed, ORIG);
+  reversed[ORIG.zone] = slots[REPLY.zone];
   return reversed;
 }
-
-const MIRRORED = [
-  ...(['family', 'src4', 'dst4', 'src6', 'dst6', 'proto', 'sport', 'dport'] as const),
-  ...(['icmpType', 'icmpCode', 'icmpId', 'zone'] as const),
-] as const;
 
 /** Both have one: nf_conntrack_timestamp was 1. */
 function startsDiffer(a: Flow, b: Flow): boolean {

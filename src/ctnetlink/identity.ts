@@ -1,15 +1,13 @@
 /** What names a flow to the kernel, and whether the flow that it found is the one that was meant. */
 import type { SlotHolder } from './attributes/kinds.ts';
 import { Flow, flowCodec } from './flow.ts';
-import { ID, ORIG, REPLY, START, ZONE } from './slots.ts';
+import { ID, ORIG, REPLY, START, TUPLE_PARTS, ZONE } from './slots.ts';
 import { checkTuple, hasTuple, origZone } from './tuple.ts';
 
 const BY_ORIG = [ORIG.family, ...ORIG.all, ZONE];
 const BY_REPLY = [REPLY.family, ...REPLY.all, ZONE];
 /** Where the reply tuple has what the original one has. */
-const MIRRORED: readonly (readonly [from: number, to: number])[] = (
-  ['family', 'src4', 'dst4', 'src6', 'dst6', 'proto', 'sport', 'dport', 'icmpType', 'icmpCode', 'icmpId'] as const
-).map((name) => [ORIG[name], REPLY[name]]);
+const MIRRORED: readonly (readonly [from: number, to: number])[] = TUPLE_PARTS.map((name) => [ORIG[name], REPLY[name]]);
 
 /** Any zone but 0: it keeps the kernel from comparing reply tuples, and is looked at for nothing else. */
 export const SOME_ZONE = 0xffff;

@@ -27,6 +27,21 @@ export interface TupleSlots<Group extends string = string> {
   readonly all: readonly number[];
 }
 
+/** What a tuple has, but for its zone: of the two directions of a flow, the zone is a matter of its own. */
+export const TUPLE_PARTS = [
+  'family',
+  'src4',
+  'dst4',
+  'src6',
+  'dst6',
+  'proto',
+  'sport',
+  'dport',
+  'icmpType',
+  'icmpCode',
+  'icmpId',
+] as const satisfies readonly (keyof TupleSlots)[];
+
 /** The slot of a property such as 'mark' or 'orig.src'; of the IPv6 one where `kind` says so. */
 export function slotIn(rows: readonly AttributeRow[], property: string, kind?: string): number {
   const slot = rows.findIndex((row) => row.property === property && (kind === undefined || row.kind === kind));

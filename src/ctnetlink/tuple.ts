@@ -5,7 +5,17 @@ import type { SlotValue } from './attributes/kinds.ts';
 import { ICMP_ANSWERS, ICMPV6_ANSWERS } from './icmp.ts';
 import { PROTOCOL_NAMES } from './names.ts';
 import { demandedParts, type Part, PORTS } from './protocols.ts';
-import { ORIG, type TupleSlots, ZONE } from './slots.ts';
+import { ORIG, TUPLE_PARTS, type TupleSlots, ZONE } from './slots.ts';
+
+/** Copies a tuple, without its zone, from the slots of one holder to those of another. */
+export function copyTupleParts(
+  from: readonly SlotValue[],
+  source: TupleSlots,
+  to: SlotValue[],
+  target: TupleSlots,
+): void {
+  for (const part of TUPLE_PARTS) to[target[part]] = from[source[part]];
+}
 
 /** Sets the addresses and protocols of `to` to the inverse of `from`, as an answer has them. */
 export function turnRound(slots: SlotValue[], from: TupleSlots, to: TupleSlots): void {

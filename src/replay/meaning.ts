@@ -23,6 +23,7 @@ import {
   MASTER,
   ORIG,
   REPLY,
+  TUPLE_PARTS,
   type TupleSlots,
   ZONE,
 } from '../ctnetlink/slots.ts';
@@ -49,11 +50,6 @@ const NOT_CHANGED: ReadonlySet<number> = new Set([
   ID,
   ...[...ATTRIBUTES.keys()].filter((slot) => ATTRIBUTES[slot].readOnly === true),
 ]);
-
-/** Parts of a tuple that name a flow, beside the zone. */
-const PARTS = [
-  ...(['family', 'src4', 'dst4', 'src6', 'dst6', 'proto', 'sport', 'dport', 'icmpType', 'icmpCode', 'icmpId'] as const),
-];
 
 /** nlmsg_type of the answer to a request of each type, where it is not the same. */
 const ANSWERS: ReadonlyMap<number, number> = new Map(
@@ -254,7 +250,7 @@ export class Meaning {
 
 /** Text of a tuple and its zone. */
 function nameOf(slots: readonly SlotValue[], tuple: TupleSlots): string {
-  const parts = PARTS.map((part) => slots[tuple[part]] ?? '');
+  const parts = TUPLE_PARTS.map((part) => slots[tuple[part]] ?? '');
   const zone = slots[tuple.zone] ?? slots[ZONE] ?? 0;
   // An original tuple of zone 0, named exactly.
   if (tuple === REPLY && zone === SOME_ZONE && !hasTuple(slots, ORIG)) return `${parts.join()} 0`;

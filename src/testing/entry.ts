@@ -26,6 +26,7 @@ import {
   USE,
 } from '../ctnetlink/slots.ts';
 import { WSCALES } from '../ctnetlink/tcp-flags.ts';
+import { copyTupleParts } from '../ctnetlink/tuple.ts';
 import { IPPROTO_SCTP, IPPROTO_TCP } from '../uapi/in.ts';
 
 export const PACKETS: readonly number[] = [ORIG_PACKETS, REPLY_PACKETS];
@@ -166,20 +167,7 @@ export class Entry {
   #addMaster(slots: SlotValue[]): void {
     const { master } = this;
     if (master === undefined) return;
-    slots[MASTER.family] = master.slots[ORIG.family];
-    for (const name of [
-      'src4',
-      'dst4',
-      'src6',
-      'dst6',
-      'proto',
-      'sport',
-      'dport',
-      'icmpType',
-      'icmpCode',
-      'icmpId',
-    ] as const)
-      slots[MASTER[name]] = master.slots[ORIG[name]];
+    copyTupleParts(master.slots, ORIG, slots, MASTER);
   }
 }
 

@@ -15,13 +15,14 @@ import {
   ORIG,
   ZONE,
 } from '../ctnetlink/slots.ts';
+import { copyTupleParts } from '../ctnetlink/tuple.ts';
 import { nfnlType } from '../nfnetlink/nfgenmsg.ts';
 import { EALREADY, EBUSY, EEXIST, EINVAL, ENOENT, EOPNOTSUPP } from '../uapi/errno.ts';
 import { NFNL_SUBSYS_CTNETLINK, NFNL_SUBSYS_CTNETLINK_EXP } from '../uapi/nfnetlink.ts';
 import * as cta from '../uapi/nfnetlink_conntrack.ts';
 import { AF_UNSPEC } from '../uapi/socket.ts';
 import type { Entry } from './entry.ts';
-import { copyTuple, ExpectedFlow, zoneOf } from './expected.ts';
+import { ExpectedFlow, zoneOf } from './expected.ts';
 import type { Answer } from './flows.ts';
 import { EXPECT_FUNCTIONS, helperOf } from './helpers.ts';
 import { dumpOf, dumpOnce, type ModelDump, messageBy, messageOf, REPLY_FLAGS } from './messages.ts';
@@ -186,7 +187,7 @@ export class ExpectationRequests {
   /** The flow that the request calls the master. */
   #flow({ slots }: ModelRequest): Entry | undefined {
     const named = flowCodec.emptySlots.slice();
-    copyTuple(slots, EXPECT_MASTER, named, ORIG);
+    copyTupleParts(slots, EXPECT_MASTER, named, ORIG);
     named[ZONE] = slots[EXPECT_ZONE] || undefined;
     return this.#table.byTuple.find(named, ORIG);
   }

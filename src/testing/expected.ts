@@ -14,35 +14,19 @@ import {
   EXPECT_TIMEOUT,
   EXPECTED,
   ORIG,
+  TUPLE_PARTS,
   type TupleSlots,
   ZONE,
 } from '../ctnetlink/slots.ts';
+import { copyTupleParts } from '../ctnetlink/tuple.ts';
 import type { Entry } from './entry.ts';
 
-const PARTS = [
-  'family',
-  'src4',
-  'dst4',
-  'src6',
-  'dst6',
-  'proto',
-  'sport',
-  'dport',
-  'icmpType',
-  'icmpCode',
-  'icmpId',
-] as const;
 /** The parts of a tuple that are compared under a mask, and those that are compared whole. */
 const SOURCE = ['src4', 'src6', 'sport', 'icmpId'] as const;
 const DESTINATION = ['family', 'dst4', 'dst6', 'proto', 'dport', 'icmpType', 'icmpCode'] as const;
 const ADDRESS = 16;
 /** NF_CT_EXPECT_USERSPACE, which the kernel does not take from a request. */
 const USERSPACE = 4;
-
-/** Copies a tuple from the slots of one holder to those of another. */
-export function copyTuple(from: readonly SlotValue[], source: TupleSlots, to: SlotValue[], target: TupleSlots): void {
-  for (const part of PARTS) to[target[part]] = from[source[part]];
-}
 
 export class ExpectedFlow {
   readonly slots: SlotValue[];
@@ -57,8 +41,8 @@ export class ExpectedFlow {
     this.master = master;
     this.family = master.family;
     this.expires = expires;
-    copyTuple(asked, EXPECTED, slots, EXPECTED);
-    copyTuple(master.slots, ORIG, slots, EXPECT_MASTER);
+    copyTupleParts(asked, EXPECTED, slots, EXPECTED);
+    copyTupleParts(master.slots, ORIG, slots, EXPECT_MASTER);
     this.#setMask(asked);
     slots[EXPECT_FLAGS] = ((asked[EXPECT_FLAGS] as number | undefined) ?? 0) & ~USERSPACE;
     slots[EXPECT_CLASS] = asked[EXPECT_CLASS] ?? 0;
@@ -102,7 +86,7 @@ export class ExpectedFlow {
   /** expect_matches: the same is expected. */
   equals(other: ExpectedFlow): boolean {
     const same = (tuple: TupleSlots): boolean =>
-      PARTS.every((part) => equal(this.slots[tuple[part]], other.slots[tuple[part]]));
+      TUPLE_PARTS.every((part) => equal(this.slots[tuple[part]], other.slots[tuple[part]]));
     return same(EXPECTED) && same(EXPECT_MASK) && sameZone(this.master, other.master);
   }
 
@@ -137,7 +121,7 @@ export class ExpectedFlow {
     const source = asked[EXPECT_NAT.src4] ?? asked[EXPECT_NAT.src6];
     const address = source instanceof Uint8Array ? source.some((byte) => byte !== 0) : source !== 0;
     if (!address && !asked[EXPECT_NAT.sport]) return;
-    copyTuple(asked, EXPECT_NAT, slots, EXPECT_NAT);
+    copyTupleParts(asked, EXPECT_NAT, slots, EXPECT_NAT);
     if (slots[EXPECT_NAT.dst4] !== undefined) slots[EXPECT_NAT.dst4] = 0;
     if (slots[EXPECT_NAT.dst6] !== undefined) slots[EXPECT_NAT.dst6] = new Uint8Array(ADDRESS);
     if (slots[EXPECT_NAT.dport] !== undefined) slots[EXPECT_NAT.dport] = 0;

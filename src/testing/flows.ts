@@ -1,8 +1,10 @@
 /** What ctnetlink does with requests about flows: nf_conntrack_netlink.c. */
+
 import type { SlotValue } from '../ctnetlink/attributes/kinds.ts';
 import { flowCodec } from '../ctnetlink/flow.ts';
 import { NAMES } from '../ctnetlink/request/flow.ts';
 import { HELPER, ID, MARK, MASTER, ORIG, REPLY, STATUS, TIMEOUT, ZONE } from '../ctnetlink/slots.ts';
+import { copyTupleParts } from '../ctnetlink/tuple.ts';
 import { nfnlType } from '../nfnetlink/nfgenmsg.ts';
 import { EEXIST, EINVAL, ENOENT, ENOMEM, EOPNOTSUPP } from '../uapi/errno.ts';
 import { NLM_F_DUMP_FILTERED } from '../uapi/netlink.ts';
@@ -11,7 +13,6 @@ import { NFNL_SUBSYS_CTNETLINK } from '../uapi/nfnetlink.ts';
 import * as cta from '../uapi/nfnetlink_conntrack.ts';
 import * as change from './change.ts';
 import { type Entry, EVENT_ALL, EVENT_LABEL, EVENT_RELATED } from './entry.ts';
-import { copyTuple } from './expected.ts';
 import { helperOf } from './helpers.ts';
 import { Matcher } from './matcher.ts';
 import { dumpOf, dumpOnce, EMPTY_DUMP, type ModelDump, messageBy, messageOf, REPLY_FLAGS } from './messages.ts';
@@ -145,7 +146,7 @@ export class FlowRequests {
     // The zone of a master is none of its own.
     if (slots[MASTER.zone] !== undefined) return EINVAL;
     const named = nameSlots(slots);
-    copyTuple(slots, MASTER, named, ORIG);
+    copyTupleParts(slots, MASTER, named, ORIG);
     entry.master = this.#table.byTuple.find(named, ORIG);
     if (entry.master === undefined) return ENOENT;
     entry.status |= IPS_EXPECTED;
