@@ -6,6 +6,7 @@ import type { Flow } from '../ctnetlink/flow.ts';
 import { Batch } from '../netlink/batch.ts';
 import { OverrunError } from '../netlink/errors.ts';
 import type { Lease } from '../netlink/lease.ts';
+import type { NetlinkSocket } from '../netlink/socket.ts';
 import { type BatchSender, senderOver } from './batch-sender.ts';
 import { isGone } from './call.ts';
 import type { DumpSockets } from './dump-sockets.ts';
@@ -22,7 +23,7 @@ const MOST_TRIES = 3;
 /** Takes what became of each flow, once. */
 export interface Outcomes {
   /** @param flows that are sent next, over the socket with this portid; resolves when they may be */
-  before?(flows: readonly Flow[], portid: number): Promise<void>;
+  before(flows: readonly Flow[], portid: number): Promise<void>;
   done(flow: Flow): void;
   gone(flow: Flow): void;
   refused(flow: Flow, error: Error): void;
@@ -30,14 +31,23 @@ export interface Outcomes {
   step(): void;
 }
 
+/** What the batches go over. */
+interface Opened {
+  readonly sender: BatchSender;
+  readonly portid: number;
+  readonly work: Work;
+}
+
 export class Walk {
   readonly #lease: Lease;
   readonly #sockets: DumpSockets;
-  readonly #work: (sender: BatchSender) => Work;
+  readonly #workOver: (sender: BatchSender) => Work;
   readonly #outcomes: Outcomes;
-  #socket: Awaited<ReturnType<DumpSockets['takeOther']>> | undefined;
-  #opening: Promise<void> | undefined;
-  #sender: BatchSender | undefined;
+  /** Taken with the first batch. */
+  #opening: Promise<Opened> | undefined;
+  #socket: NetlinkSocket | undefined;
+  /** Filled and sent in one turn, so that one serves all. */
+  readonly #batch = new Batch();
   #flows: Flow[] = [];
   readonly #begun: Promise<void>[] = [];
 
@@ -45,7 +55,7 @@ export class Walk {
   constructor(lease: Lease, sockets: DumpSockets, work: (sender: BatchSender) => Work, outcomes: Outcomes) {
     this.#lease = lease;
     this.#sockets = sockets;
-    this.#work = work;
+    this.#workOver = work;
     this.#outcomes = outcomes;
   }
 
@@ -90,28 +100,29 @@ export class Walk {
 
   async #all(flows: readonly Flow[]): Promise<void> {
     this.#opening ??= this.#open();
-    await this.#opening;
-    const { largestBatch, largestReadBatch } = this.#sender!;
-    const most = Math.max(1, Math.min(largestBatch, largestReadBatch));
-    for (let at = 0; at < flows.length; at += most) await this.#some(flows.slice(at, at + most));
+    const opened = await this.#opening;
+    const { largestBatch, largestReadBatch } = opened.sender;
+    const most = Math.min(largestBatch, largestReadBatch);
+    for (let at = 0; at < flows.length; at += most) await this.#some(opened, flows.slice(at, at + most));
     this.#outcomes.step();
   }
 
   /**
    * A socket that no dump is on: the answers would be queued behind those of a dump that a slow loop reads.
    */
-  async #open(): Promise<void> {
-    this.#socket = await this.#sockets.takeOther();
-    this.#sender = senderOver(this.#socket, this.#lease);
+  async #open(): Promise<Opened> {
+    const socket = await this.#sockets.takeOther();
+    this.#socket = socket;
+    const sender = senderOver(socket, this.#lease);
+    return { sender, portid: socket.transport.portid, work: this.#workOver(sender) };
   }
 
-  async #some(flows: readonly Flow[]): Promise<void> {
-    const portid = this.#socket!.transport.portid;
+  async #some({ sender, portid, work }: Opened, flows: readonly Flow[]): Promise<void> {
     for (let tries = 1; ; tries++) {
-      await this.#outcomes.before?.(flows, portid);
-      const lost = await this.#attempt(flows, tries > 1);
+      await this.#outcomes.before(flows, portid);
+      const lost = await this.#attempt(work, flows, tries > 1);
       if (lost.flows.length === 0) return;
-      const found = await stillThere(this.#sender!, lost.flows);
+      const found = await stillThere(sender, lost.flows);
       for (const flow of found.gone) this.#outcomes.done(flow);
       for (const [flow, error] of found.failed) this.#outcomes.refused(flow, error);
       if (found.there.length === 0) return;
@@ -128,9 +139,13 @@ export class Walk {
    * @param again what is gone by now is done
    * @returns those whose answer was lost
    */
-  async #attempt(flows: readonly Flow[], again: boolean): Promise<{ flows: Flow[]; error: Error | undefined }> {
-    const work = this.#work(this.#sender!);
-    const batch = new Batch();
+  async #attempt(
+    work: Work,
+    flows: readonly Flow[],
+    again: boolean,
+  ): Promise<{ flows: Flow[]; error: Error | undefined }> {
+    const batch = this.#batch;
+    batch.clear();
     const errors = new Map<number, Error>();
     const sent: Flow[] = [];
     for (const flow of flows) {
