@@ -5,6 +5,7 @@ import { keyOf } from '../ctnetlink/key.ts';
 import { decodeFlow, eventTypeOf, FLOW_GROUPS } from '../ctnetlink/message.ts';
 import { ORIG, REPLY, START } from '../ctnetlink/slots.ts';
 import { copyTupleParts } from '../ctnetlink/tuple.ts';
+import { unwatch, watch } from '../netlink/aborts.ts';
 import { ClosedError, type OverrunError } from '../netlink/errors.ts';
 import type { nlmsghdr } from '../netlink/nlmsg.ts';
 import { runtime } from '../netlink/runtime.ts';
@@ -12,6 +13,7 @@ import type { EventSink } from '../netlink/sequence.ts';
 import { NetlinkSocket } from '../netlink/socket.ts';
 import type { Transport } from '../netlink/transport.ts';
 import { joinGroup } from './events.ts';
+import { Wakeup } from './wakeup.ts';
 
 /** A flow that is being deleted, or was. */
 interface Deleted {
@@ -38,7 +40,8 @@ export class Reappearance implements EventSink {
   wrongGeneration = 0;
   lost: number | undefined = 0;
   #ended: Error | undefined;
-  readonly #end = new AbortController();
+  /** The wait is over, or the events have ended. */
+  readonly #over = new Wakeup();
 
   /** @param most flows in the sample. @throws KernelError, UnsupportedError; the transport is closed then */
   constructor(transport: Transport, most: number) {
@@ -73,7 +76,12 @@ export class Reappearance implements EventSink {
 
   /** All events of so many milliseconds more. @throws the reason of the signal */
   async wait(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
-    await sleep(milliseconds, signal === undefined ? this.#end.signal : AbortSignal.any([signal, this.#end.signal]));
+    const wake = (): void => this.#over.wake();
+    const timer = runtime.setTimeout(wake, milliseconds);
+    if (signal !== undefined) watch(signal, wake);
+    if (this.#ended === undefined && signal?.aborted !== true) await this.#over.wait();
+    runtime.clearTimeout(timer);
+    if (signal !== undefined) unwatch(signal, wake);
     // Also of a wait that was cut short, whose counts are right up to its end.
     await this.#socket.passed();
     signal?.throwIfAborted();
@@ -111,7 +119,7 @@ export class Reappearance implements EventSink {
 
   end(error?: Error): void {
     this.#ended = error ?? new ClosedError();
-    this.#end.abort();
+    this.#over.wake();
   }
 }
 
@@ -127,18 +135,4 @@ function asReply({ slots }: Flow): Flow['slots'] {
 function startsDiffer(a: Flow, b: Flow): boolean {
   const [first, second] = [a.slots[START], b.slots[START]];
   return first !== undefined && second !== undefined && first !== second;
-}
-
-/** Until then, or until the signal is aborted. */
-function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = (): void => {
-      runtime.clearTimeout(timer);
-      signal.removeEventListener('abort', end);
-      resolve();
-    };
-    const timer = runtime.setTimeout(end, milliseconds);
-    signal.addEventListener('abort', end, { once: true });
-    if (signal.aborted) end();
-  });
 }
