@@ -1,8 +1,8 @@
 /**
- * Calls `stop` at the first SIGINT or SIGTERM. The second one ends the process at once, whatever is still to be
+ * Calls `stop` with the first SIGINT or SIGTERM. The second one ends the process at once, whatever is still to be
  * printed. The result ends this.
  */
-export function atSignal(stop: () => void): () => void {
+export function atSignal(stop: (signal: NodeJS.Signals) => void): () => void {
   let stopped = false;
   const signalled = (signal: NodeJS.Signals): void => {
     if (stopped) {
@@ -11,7 +11,7 @@ export function atSignal(stop: () => void): () => void {
       return;
     }
     stopped = true;
-    stop();
+    stop(signal);
   };
   const unhook = (): void => {
     process.off('SIGINT', signalled);

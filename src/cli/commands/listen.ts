@@ -11,8 +11,8 @@ import { namedText, type Place, withNetns } from '../formats/netns.ts';
 import { Overruns } from '../formats/overruns.ts';
 import type { Settings } from '../options/settings.ts';
 import { complain } from '../output.ts';
+import { atSignal } from '../signals.ts';
 import type { Context } from './context.ts';
-import { atSignal } from './signals.ts';
 
 export interface Listener<E extends object> {
   readonly stream: Events<E>;

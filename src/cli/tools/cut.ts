@@ -1,5 +1,6 @@
 /** `ctnetlink cut HOST...`: deletes the flows of hosts in one walk over the table, and prints what became of them. */
 import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { Conntrack } from '../../conntrack/conntrack.ts';
 import { type DeleteWhereResult, WhereError } from '../../conntrack/where.ts';
 import { describeTuple } from '../../ctnetlink/describe-tuple.ts';
@@ -9,6 +10,7 @@ import { ORIG } from '../../ctnetlink/slots.ts';
 import { readFilter } from '../options/filter-text.ts';
 import { UsageError } from '../options/settings.ts';
 import { complain, Output } from '../output.ts';
+import { atSignal } from '../signals.ts';
 import { STANDARD } from './same-file.ts';
 
 /** Milliseconds of a unit. */
@@ -16,12 +18,6 @@ const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000 };
 const MOST_VERIFY = 3_600_000;
 /** Flows that a line of text names. */
 const NAMED = 3;
-
-/** Signals that end it, by their numbers. */
-const SIGNALS = [
-  ['SIGINT', 2],
-  ['SIGTERM', 15],
-] as const;
 
 type Values = ReadonlyMap<string, string>;
 
@@ -43,11 +39,10 @@ export async function cut(operands: readonly string[], values: Values): Promise<
   const ct = await Conntrack.open(netns === undefined ? {} : { netns });
   // What was done until then is reported.
   let status = 0;
-  for (const [signal, number] of SIGNALS)
-    process.once(signal, () => {
-      status = 128 + number;
-      controller.abort();
-    });
+  const unhook = atSignal((signal) => {
+    status = 128 + constants.signals[signal];
+    controller.abort();
+  });
   let result: DeleteWhereResult;
   let ended: WhereError | undefined;
   try {
@@ -57,6 +52,7 @@ export async function cut(operands: readonly string[], values: Values): Promise<
     ended = error;
     result = error.result as DeleteWhereResult;
   } finally {
+    unhook();
     await ct.close();
   }
   const text = output === 'json' ? JSON.stringify(toJSON(result)) : textOf(result, hosts.length, options.dryRun);

@@ -2,9 +2,9 @@
 import { FlowTable } from '../../table/index.ts';
 import { buffering } from '../commands/listen.ts';
 import { Selection } from '../commands/selection.ts';
-import { atSignal } from '../commands/signals.ts';
 import type { Settings } from '../options/settings.ts';
 import { complain, type Output } from '../output.ts';
+import { atSignal } from '../signals.ts';
 import { LineDisplay } from './lines.ts';
 import { SummaryDisplay } from './summary.ts';
 import type { Display, Watched } from './watched.ts';
