@@ -12,12 +12,18 @@ export function addHosts(): void {
   for (const [at, name] of HOSTS.entries()) {
     const net = `10.9.${at + 1}`;
     sh('ip', 'netns', 'add', name);
-    sh('ip', 'link', 'add', `to-${name}`, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', name);
+    const [router, host] = [1, 2].map((end) => `02:00:00:00:0${at + 1}:0${end}`);
+    const peer = ['peer', 'name', 'eth0', 'address', host, 'netns', name];
+    sh('ip', 'link', 'add', `to-${name}`, 'address', router, 'type', 'veth', ...peer);
     sh('ip', 'address', 'add', `${net}.1/24`, 'dev', `to-${name}`);
     sh('ip', 'link', 'set', `to-${name}`, 'up');
     sh('ip', '-n', name, 'address', 'add', `${net}.2/24`, 'dev', 'eth0');
     sh('ip', '-n', name, 'link', 'set', 'eth0', 'up');
     sh('ip', '-n', name, 'route', 'add', 'default', 'via', `${net}.1`);
+    // A question for the address of the other end would wait in the queue of a host that is held.
+    const permanent = ['nud', 'permanent'];
+    sh('ip', 'neigh', 'add', `${net}.2`, 'lladdr', host, 'dev', `to-${name}`, ...permanent);
+    sh('ip', '-n', name, 'neigh', 'add', `${net}.1`, 'lladdr', router, 'dev', 'eth0', ...permanent);
   }
   sysctl('net.ipv4.ip_forward', 1);
 }
