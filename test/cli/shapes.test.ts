@@ -59,7 +59,7 @@ describe('cli/shapes', () => {
       ).to.deep.equal(alone);
       if (typeof alone === 'object') read++;
     }
-    expect(read).to.be.greaterThan(500);
+    expect(read).to.be.above(400);
   });
 
   it('do not take a gap for a value', () => {
