@@ -76,10 +76,18 @@ export function sysctl(name: string, value?: string | number): string | undefine
   return read();
 }
 
+/** Calls `undo` at the next resetNamespace: for what a test changes beside rules, entries and sysctls. */
+export function untilReset(undo: () => void): void {
+  undoing.push(undo);
+}
+
+const undoing: (() => void)[] = [];
+
 /**
- * Puts the namespace back into a known state: no ruleset, no entries, no expectations, every sysctl written through
- * sysctl() as it was, accounting and timestamps off whatever the machine's default is (some distributions turn them on
- * with a module parameter), no helper assigned by itself (kernels before 6.1).
+ * Puts the namespace back into a known state: no ruleset, no entries, no expectations, what was left to untilReset
+ * undone, every sysctl written through sysctl() as it was, accounting and timestamps off whatever the machine's
+ * default is (some distributions turn them on with a module parameter), no helper assigned by itself (kernels before
+ * 6.1).
  */
 export function resetNamespace(): void {
   requireNamespace('resetNamespace');
@@ -88,6 +96,7 @@ export function resetNamespace(): void {
     sh('conntrack', '-F', 'expect');
     sh('conntrack', '-F');
   }
+  for (const undo of undoing.splice(0)) undo();
   for (const [path, value] of overwritten) sysctl(path, value);
   overwritten.clear();
   for (const name of ['nf_conntrack_acct', 'nf_conntrack_timestamp', 'nf_conntrack_helper']) {

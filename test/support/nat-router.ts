@@ -10,6 +10,7 @@ import { sh, sysctl, until } from './kernel.ts';
 const RULES = `table inet router {
   counter seen { }
   counter invalid { }
+  counter fresh { }
   chain raw { type filter hook prerouting priority raw; iifname "to-*" counter name "seen"; }
   chain input {
     type filter hook input priority filter;
@@ -18,6 +19,7 @@ const RULES = `table inet router {
   chain forward {
     type filter hook forward priority filter;
     ct state invalid counter name "invalid" drop
+    ct state new counter name "fresh"
   }
 }
 table ip nat {
@@ -146,6 +148,11 @@ export class NatRouter {
   /** Packets that the router dropped; answers among them are for itself, because nothing translates them. */
   get invalid(): number {
     return this.#counter('invalid');
+  }
+
+  /** Packets whose flow has seen no answer yet. */
+  get fresh(): number {
+    return this.#counter('fresh');
   }
 
   /** Packets that came to the router. */

@@ -2,7 +2,7 @@
 import { isIPv6 } from 'node:net';
 import koffi from 'koffi';
 import type { TupleInit } from '../../src/ctnetlink/attributes/flow-properties.ts';
-import { sh, sysctl } from './kernel.ts';
+import { sh, sysctl, untilReset } from './kernel.ts';
 
 const AF_INET = 2;
 const AF_INET6 = 10;
@@ -32,7 +32,10 @@ export function prepareForPackets(zones: readonly number[]): void {
       chain track { type filter hook output priority filter; ct state new accept; }
     }`,
   );
-  for (const family of ['-4', '-6']) sh('ip', family, 'route', 'replace', 'default', 'dev', 'lo');
+  for (const family of ['-4', '-6']) {
+    sh('ip', family, 'route', 'replace', 'default', 'dev', 'lo');
+    untilReset(() => sh('ip', family, 'route', 'flush', 'default'));
+  }
   sysctl('nf_conntrack_tcp_be_liberal', 1);
 }
 
