@@ -4,7 +4,7 @@
  * how many public calls a seed makes.
  */
 import type { FaultCounts, FaultKind } from './faults.ts';
-import { simulate } from './simulation.ts';
+import { CALLS, simulate } from './simulation.ts';
 
 /** What many seeds came to. */
 export interface Sums {
@@ -18,7 +18,7 @@ export interface Sums {
 }
 
 const [from = '1', count = '1'] = process.argv.slice(2);
-const { CTNETLINK_WITHOUT: without = '', CTNETLINK_CALLS: calls = '100' } = process.env;
+const { CTNETLINK_WITHOUT: without = '', CTNETLINK_CALLS: calls = CALLS } = process.env;
 const options = { without: without.split(','), calls: Number(calls) };
 // The stack of each error would cost more than the rest.
 if (Number(count) > 1) Error.stackTraceLimit = 0;

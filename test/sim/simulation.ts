@@ -13,8 +13,11 @@ import { Program } from './program.ts';
 /** Virtual milliseconds after which a call that is pending never settles: no program here waits so long. */
 const HANGS = 120_000;
 
+/** Public calls of a seed at the least, where none are asked for. */
+export const CALLS = 200;
+
 export interface SimulationOptions {
-  /** Public calls at the least. Default: 100. */
+  /** Public calls at the least. Default: CALLS. */
   readonly calls?: number;
   /** Kinds of calls, and of faults, that are left out: to see behind a defect that is known. */
   readonly without?: readonly string[];
@@ -36,7 +39,7 @@ export interface SimulationResult {
 }
 
 export async function simulate(seed: number, options: SimulationOptions = {}): Promise<SimulationResult> {
-  const { calls = 100, steps = 100_000 } = options;
+  const { calls = CALLS, steps = 100_000 } = options;
   const without = new Set(options.without);
   const random = new Random(seed);
   const loop = new Loop(random);
