@@ -28,7 +28,6 @@ export {
 } from './conntrack/many.ts';
 export {
   type ExpectationItems,
-  type RestoreCounts,
   RestoreError,
   type RestoreFailure,
   type RestoreItem,
@@ -37,6 +36,7 @@ export {
   type RestoreResult,
   type Snapshot,
 } from './conntrack/restore.ts';
+export type { RestoreCounts } from './conntrack/restored.ts';
 export {
   type DeleteWhereOptions,
   type DeleteWhereResult,

@@ -224,8 +224,8 @@ export class Conntrack {
    * Hold the traffic meanwhile. A packet that comes first creates its flow without NAT, and this flow is then refused
    * (EEXIST).
    * @param snapshot flows, or `{ flows, expectations }`, as dumps or their JSON have them
-   * @throws TypeError, RangeError naming the argument; RestoreError if some failed and there is no options.onError;
-   * OverrunError, TransportError, ClosedError
+   * @throws TypeError, RangeError naming the argument; RestoreError if some failed and there is no options.onError, or
+   * if the call ended early: its `result` counts what had come back; ClosedError before anything was sent
    */
   async restore(snapshot: Flows | Snapshot, options: RestoreOptions = {}): Promise<RestoreResult> {
     return await restore(this.#lease, snapshot, options);

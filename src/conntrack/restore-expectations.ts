@@ -10,7 +10,8 @@ import { Batch } from '../netlink/batch.ts';
 import { lostAnswer } from '../netlink/errors.ts';
 import type { Request } from '../netlink/request.ts';
 import type { BatchSender } from './batch-sender.ts';
-import type { Lost, MasterZones } from './restore-flows.ts';
+import type { MasterZones } from './restore-flows.ts';
+import type { Restored } from './restored.ts';
 import type { Failed, Outcome, ReportingWork } from './send-many.ts';
 
 type Item = ExpectationInit | Expectation;
@@ -22,16 +23,14 @@ export class ExpectationRestore implements ReportingWork<Expectation, Item> {
   readonly operation = 'restore';
   readonly keepsEntries = true;
   readonly most: number;
-  /** By slot, how many expectations lost what the kernel assigns. */
-  readonly recounted: number[] = [];
   readonly #sender: BatchSender;
   readonly #zones: MasterZones;
-  readonly #lost: Lost<Item>;
+  readonly #restored: Restored<Item>;
 
-  constructor(sender: BatchSender, zones: MasterZones, lost: Lost<Item>) {
+  constructor(sender: BatchSender, zones: MasterZones, restored: Restored<Item>) {
     this.#sender = sender;
     this.#zones = zones;
-    this.#lost = lost;
+    this.#restored = restored;
     this.most = sender.largestReadBatch;
   }
 
@@ -60,9 +59,12 @@ export class ExpectationRestore implements ReportingWork<Expectation, Item> {
   ): Promise<void> {
     const expectations = items as readonly Expectation[];
     const subject = (at: number): string | undefined => this.request(expectations[at]).subject();
+    const restored = this.#restored;
+    restored.sent(expectations.length);
     const failures = new Set<number>();
     const refused = (at: number, error: Error): void => {
       failures.add(at);
+      restored.settled();
       failed(at, error);
     };
     await this.#sender.sendBatch(batch, refused, subject);
@@ -88,8 +90,9 @@ export class ExpectationRestore implements ReportingWork<Expectation, Item> {
     // A new expectation has the timeout of its helper, whatever a request says. One that exists takes what is given.
     await follow((expectation) => buildExpectationCreate(expectation, 'expectations.createOrUpdate'));
     await follow(buildExpectationGet, (at, found) => {
-      const losses = EXPECTATION_LOSSES.find(expectations[at], found, this.recounted);
-      if (losses !== undefined) report(() => this.#lost(place(at), losses));
+      const losses = EXPECTATION_LOSSES.find(expectations[at], found, restored.recounted);
+      if (losses === undefined) restored.whole();
+      else report(restored.partial(place(at), losses));
     });
   }
 }

@@ -19,12 +19,10 @@ import { ENOENT, EOPNOTSUPP } from '../uapi/errno.ts';
 import type { BatchSender } from './batch-sender.ts';
 import { lookUpCreated } from './created.ts';
 import type { Place } from './many.ts';
+import type { Restored } from './restored.ts';
 import type { Failed, Outcome, ReportingWork } from './send-many.ts';
 
 type Item = FlowInit | Flow;
-
-/** Takes what an item came back without. */
-export type Lost<T> = (place: Place<T>, losses: readonly Loss[]) => void;
 
 /**
  * The zones of the flows that have a helper, by their original tuples: the kernel does not report the zone of an
@@ -46,11 +44,9 @@ export class FlowRestore implements ReportingWork<Flow, Item> {
   readonly operation = 'restore';
   readonly keepsEntries = true;
   readonly most: number;
-  /** By slot, how many flows lost what the kernel counts or assigns. */
-  readonly recounted: number[] = [];
   readonly zones: MasterZones = new Map();
   readonly #sender: BatchSender;
-  readonly #lost: Lost<Item>;
+  readonly #restored: Restored<Item>;
   /** Flows that are `expected`: they wait until their masters are there. */
   #waiting: (Place<Item> & { readonly flow: Flow })[] = [];
   /** Flows were created since the latest round began. */
@@ -61,11 +57,11 @@ export class FlowRestore implements ReportingWork<Flow, Item> {
   readonly #second = new Batch();
 
   /** @param strict TCP flags as they were */
-  constructor(sender: BatchSender, strict: boolean, lost: Lost<Item>) {
+  constructor(sender: BatchSender, strict: boolean, restored: Restored<Item>) {
     this.#sender = sender;
     this.#windows = strict ? STRICT_WINDOWS : 0;
     this.#without = this.#windows;
-    this.#lost = lost;
+    this.#restored = restored;
     this.most = sender.largestBatch;
   }
 
@@ -109,10 +105,16 @@ export class FlowRestore implements ReportingWork<Flow, Item> {
   async send(
     batch: Batch,
     items: readonly (Flow | Item)[],
-    failed: Failed,
+    fail: Failed,
     { place, report }: Outcome<Item>,
   ): Promise<void> {
     const flows = items as readonly Flow[];
+    const restored = this.#restored;
+    restored.sent(flows.length);
+    const failed = (at: number, error: Error): void => {
+      restored.settled();
+      fail(at, error);
+    };
     const round = this.#without;
     /** By place in the batch: what each flow went without, or -1 if the kernel refused it. */
     const sent = new Int8Array(flows.length).fill(round);
@@ -124,9 +126,10 @@ export class FlowRestore implements ReportingWork<Flow, Item> {
       sent[at] = -1;
       if (isRefusal(error, EOPNOTSUPP) && slots[HELPER] !== undefined && (without & WITHOUT_HELPER) === 0)
         helpless.push(at);
-      else if (isRefusal(error, ENOENT) && hasTuple(slots, MASTER) && (round & WITHOUT_MASTER) === 0)
+      else if (isRefusal(error, ENOENT) && hasTuple(slots, MASTER) && (round & WITHOUT_MASTER) === 0) {
+        restored.settled();
         this.#waiting.push({ ...place(at), flow: flows[at] });
-      else failed(at, error);
+      } else failed(at, error);
     };
     await this.#sender.sendBatch(batch, refused, subject);
     if (helpless.length > 0) {
@@ -151,7 +154,8 @@ export class FlowRestore implements ReportingWork<Flow, Item> {
         return;
       }
       const losses = this.#lossesOf(flows[at], found, sent[at]);
-      if (losses !== undefined) report(() => this.#lost(place(at), losses));
+      if (losses === undefined) restored.whole();
+      else report(restored.partial(place(at), losses));
     });
   }
 
@@ -172,7 +176,7 @@ export class FlowRestore implements ReportingWork<Flow, Item> {
   }
 
   #lossesOf(wanted: Flow, found: Flow, without: number): Loss[] | undefined {
-    const losses = FLOW_LOSSES.find(wanted, found, this.recounted);
+    const losses = FLOW_LOSSES.find(wanted, found, this.#restored.recounted);
     if (losses === undefined) return undefined;
     addOffloadLosses(losses, wanted.slots, found.slots);
     for (const [bit, property, reason] of LEFT_OUT) {

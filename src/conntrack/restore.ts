@@ -3,14 +3,15 @@ import type { ExpectationInit } from '../ctnetlink/attributes/expectation-proper
 import type { FlowInit } from '../ctnetlink/attributes/flow-properties.ts';
 import type { Expectation } from '../ctnetlink/expectation.ts';
 import type { Flow } from '../ctnetlink/flow.ts';
-import { EXPECTATION_LOSSES, FLOW_LOSSES, type Loss, type LossFinder } from '../ctnetlink/losses.ts';
+import { EXPECTATION_LOSSES, FLOW_LOSSES, type Loss } from '../ctnetlink/losses.ts';
 import { type Checks, checkBoolean, checkFunction, checkOptions, describe } from '../netlink/check.ts';
 import { NetlinkError } from '../netlink/errors.ts';
 import type { Lease } from '../netlink/lease.ts';
 import { CALL_OPTIONS, type CallOptions } from './call.ts';
-import { type Flows, failureText, KEPT, type ManyResult, type Place } from './many.ts';
+import { type Flows, failureText, KEPT, type Place } from './many.ts';
 import { ExpectationRestore } from './restore-expectations.ts';
 import { FlowRestore } from './restore-flows.ts';
+import { type RestoreCounts, Restored } from './restored.ts';
 import { checkItems, isIterable, sendMany } from './send-many.ts';
 
 /** Expectations from an array, a generator, a dump, or any other iterable. */
@@ -44,13 +45,14 @@ export type RestoreLoss = RestoreItem & {
 /** What restore takes. */
 export interface RestoreOptions extends CallOptions {
   /**
-   * Called for each item that did not come back; the call then resolves anyway. If it throws, the call ends with that
-   * error. Default: the call continues to the end of the items and then rejects with a RestoreError.
+   * Called for each item that did not come back; the call then resolves anyway. If it throws, the call ends with a
+   * RestoreError, whose `cause` is that error. Default: the call continues to the end of the items and then rejects
+   * with a RestoreError.
    */
   onError?(failure: RestoreFailure): void;
   /**
-   * Called for each item that came back without something. If it throws, the call ends with that error. Default: the
-   * result has the first 100.
+   * Called for each item that came back without something. If it throws, the call ends with a RestoreError, whose
+   * `cause` is that error. Default: the result has the first 100.
    */
   onLoss?(loss: RestoreLoss): void;
   /**
@@ -59,6 +61,8 @@ export interface RestoreOptions extends CallOptions {
    * the flag BE_LIBERAL in both directions by default, and keep it. Default: false.
    */
   strictWindows?: boolean;
+  /** Stops after the batches under way. The call rejects with a RestoreError `ERR_ABORTED`, which has the counts. */
+  signal?: AbortSignal;
 }
 
 const RESTORE_OPTIONS: Checks<RestoreOptions> = {
@@ -67,21 +71,6 @@ const RESTORE_OPTIONS: Checks<RestoreOptions> = {
   onLoss: checkFunction,
   strictWindows: checkBoolean,
 };
-
-/** What became of the flows, or of the expectations. */
-export interface RestoreCounts {
-  /** Items that came back whole, but for what the kernel counts or assigns: id, counters, start. */
-  whole: number;
-  /** Items that came back without something, or with another value. */
-  partial: number;
-  /** Items that did not come back. */
-  failed: number;
-  /**
-   * How many items came back without each property, such as `{ id: 7, 'countersOrig.packets': 7, labels: 1 }`. Also
-   * what the kernel counts or assigns, which no item that came back has as it was.
-   */
-  lost: Record<string, number>;
-}
 
 /** What became of everything. */
 export interface RestoreResult {
@@ -93,27 +82,60 @@ export interface RestoreResult {
   losses: readonly RestoreLoss[];
 }
 
-/** Some items did not come back; all others did. The message has the first ten failures, a line each. */
+/**
+ * Some items did not come back, or the call ended early. The message has the first ten failures, a line each. What came
+ * back stays, and `result` counts it.
+ */
 export class RestoreError extends NetlinkError {
   /** 'RestoreError', of every copy of this package. */
   override name = 'RestoreError';
-  /** What became of everything. */
+  /**
+   * ERR_RESTORE: some items did not come back, and all others did; ERR_ABORTED: the call was ended by its signal;
+   * ERR_INCOMPLETE: by `cause`, such as what an iterable or a callback threw, or a socket that was closed.
+   */
+  declare readonly code: 'ERR_RESTORE' | 'ERR_ABORTED' | 'ERR_INCOMPLETE';
+  /** What became of everything, or of what was taken until the call ended. */
   readonly result: RestoreResult;
-  /** The first 100. Not enumerable: what prints errors would print each with its stack. */
+  /** The first 100; none if there is an onError. Not enumerable: what prints errors would print each with its stack. */
   declare readonly failures: readonly RestoreFailure[];
 
-  constructor(result: RestoreResult, failures: readonly RestoreFailure[]) {
+  constructor(
+    result: RestoreResult,
+    failures: readonly RestoreFailure[],
+    ended?: { code: 'ERR_ABORTED' | 'ERR_INCOMPLETE'; cause: unknown },
+  ) {
     const { flows, expectations } = result;
     const failed = flows.failed + expectations.failed;
-    const all = failed + flows.whole + flows.partial + expectations.whole + expectations.partial;
+    const all = failed + cameBack(flows) + cameBack(expectations);
     const named = failures.map(({ kind, index, error }) => ({ name: `${kind} ${index}`, error }));
-    super('ERR_RESTORE', failureText('restore', failed, all, named));
+    if (ended === undefined) super('ERR_RESTORE', failureText('restore', failed, all, named));
+    else super(ended.code, endedText(result, ended.code, ended.cause), { cause: ended.cause });
     this.result = result;
     Object.defineProperty(this, 'failures', { value: failures });
   }
 }
 
-/** @throws TypeError, RangeError naming the argument; RestoreError; as sendMany */
+function cameBack({ whole, partial }: RestoreCounts): number {
+  return whole + partial;
+}
+
+function endedText({ flows, expectations }: RestoreResult, code: string, cause: unknown): string {
+  const how = code === 'ERR_ABORTED' ? 'the call was aborted' : `the call ended early: ${messageOf(cause)}`;
+  const failed = flows.failed + expectations.failed;
+  const unknown = flows.unknown + expectations.unknown;
+  const others = [
+    failed > 0 ? `${failed} failed` : [],
+    unknown > 0 ? `the fate of ${unknown} is not known` : [],
+  ].flat();
+  const back = `${cameBack(flows)} flows and ${cameBack(expectations)} expectations had come back`;
+  return `restore: ${how}; ${[back, ...others].join(', ')}`;
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}
+
+/** @throws TypeError, RangeError naming the argument; RestoreError; as sendMany, if nothing was done */
 export async function restore(
   lease: Lease,
   snapshot: Flows | Snapshot,
@@ -132,27 +154,39 @@ export async function restore(
     if (onError !== undefined) onError(failure);
     else if (failures.length < KEPT) failures.push(failure);
   };
-  const ofFlows = new Losses<FlowInit | Flow>((place, each) => lost({ kind: 'flow', ...place, losses: each }));
-  const restoring = new FlowRestore(lease, strictWindows, ofFlows.add);
-  const sentFlows = await sendMany(restoring, flows, {
-    signal,
-    onError: (failure) => failed({ kind: 'flow', ...failure }),
-  });
-  const ofExpectations = new Losses<ExpectationInit | Expectation>((place, each) =>
+  const ofFlows = new Restored<FlowInit | Flow>((place, each) => lost({ kind: 'flow', ...place, losses: each }));
+  const ofExpectations = new Restored<ExpectationInit | Expectation>((place, each) =>
     lost({ kind: 'expectation', ...place, losses: each }),
   );
-  const expecting = new ExpectationRestore(lease, restoring.zones, ofExpectations.add);
-  const sentExpectations = await sendMany(expecting, expectations, {
-    signal,
-    onError: (failure) => failed({ kind: 'expectation', ...failure }),
-  });
-  const result: RestoreResult = {
-    flows: ofFlows.counts(sentFlows, FLOW_LOSSES, restoring.recounted),
-    expectations: ofExpectations.counts(sentExpectations, EXPECTATION_LOSSES, expecting.recounted),
+  const result = (): RestoreResult => ({
+    flows: ofFlows.counts(FLOW_LOSSES),
+    expectations: ofExpectations.counts(EXPECTATION_LOSSES),
     losses,
-  };
-  if (failures.length > 0) throw new RestoreError(result, failures);
-  return result;
+  });
+  try {
+    const restoring = new FlowRestore(lease, strictWindows, ofFlows);
+    await sendMany(restoring, flows, {
+      signal,
+      onError: (failure) => {
+        ofFlows.failed();
+        failed({ kind: 'flow', ...failure });
+      },
+    });
+    const expecting = new ExpectationRestore(lease, restoring.zones, ofExpectations);
+    await sendMany(expecting, expectations, {
+      signal,
+      onError: (failure) => {
+        ofExpectations.failed();
+        failed({ kind: 'expectation', ...failure });
+      },
+    });
+  } catch (error) {
+    if (signal?.aborted === true) throw new RestoreError(result(), failures, { code: 'ERR_ABORTED', cause: error });
+    if (!ofFlows.begun && !ofExpectations.begun) throw error;
+    throw new RestoreError(result(), failures, { code: 'ERR_INCOMPLETE', cause: error });
+  }
+  if (failures.length > 0) throw new RestoreError(result(), failures);
+  return result();
 }
 
 /** Both parts are checked before anything is sent. @throws TypeError */
@@ -165,30 +199,4 @@ function partsOf(snapshot: Flows | Snapshot): Snapshot {
     );
   checkOptions(snapshot as Snapshot, { flows: checkItems, expectations: checkItems }, 'snapshot');
   return snapshot as Snapshot;
-}
-
-/** Counts what was lost, and reports it. */
-class Losses<T> {
-  #partial = 0;
-  readonly #lost = new Map<string, number>();
-  readonly #report: (place: Place<T>, losses: readonly Loss[]) => void;
-
-  constructor(report: (place: Place<T>, losses: readonly Loss[]) => void) {
-    this.#report = report;
-  }
-
-  readonly add = (place: Place<T>, losses: readonly Loss[]): void => {
-    this.#partial++;
-    for (const { property } of losses) this.#lost.set(property, (this.#lost.get(property) ?? 0) + 1);
-    this.#report(place, losses);
-  };
-
-  counts({ succeeded, failed }: ManyResult, finder: LossFinder, recounted: readonly number[]): RestoreCounts {
-    const lost = Object.fromEntries(this.#lost);
-    recounted.forEach((count, slot) => {
-      const property = finder.propertyOf(slot);
-      lost[property] = (lost[property] ?? 0) + count;
-    });
-    return { whole: succeeded - this.#partial, partial: this.#partial, failed, lost };
-  }
 }

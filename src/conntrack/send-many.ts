@@ -202,7 +202,9 @@ class Many<Entry, Item> {
 
   async #finish(): Promise<void> {
     this.#send();
-    await Promise.all(this.#sent.splice(0));
+    // All of them, so that each has reported what it knows when the call ends.
+    const ends = await Promise.allSettled(this.#sent.splice(0));
+    for (const end of ends) if (end.status === 'rejected') throw end.reason;
     this.#proceed();
   }
 

@@ -1,11 +1,13 @@
 /** `ctnetlink snapshot > FILE` and `ctnetlink restore FILE`. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { Conntrack, type FlowInit } from '../../src/index.ts';
-import { ctnetlink, ctnetlinkUnder, type Result, ROOT } from '../support/command.ts';
-import { describeKernel, resetNamespace, sh, sysctl } from '../support/kernel.ts';
+import { ctnetlink, ctnetlinkUnder, MAIN, type Result, ROOT } from '../support/command.ts';
+import { describeKernel, resetNamespace, sh, sysctl, until } from '../support/kernel.ts';
 import { lastingByKey } from '../support/lasting.ts';
 import { mixedFlows } from '../support/traffic.ts';
 
@@ -234,5 +236,37 @@ describeKernel('cli: snapshot and restore', ['root', 'conntrack', 'nft', 'ip'], 
         .to.include({ status: 0, stderr: '' })
         .and.to.have.property('stdout')
         .which.match(/^Usage: ctnetlink /);
+  });
+
+  it('say what was restored until a signal came, and end with its status', async () => {
+    // The flows in the middle exist already. A line for each is more than a pipe takes, so the program waits in the
+    // midst of them until the test reads.
+    const [before, existing, behind] = [300, 4000, 6000];
+    const flows = Array.from({ length: before + existing + behind }, (_, n) => udp(n + 1));
+    const lines = flows.map((flow) => JSON.stringify({ flow }));
+    const end = JSON.stringify({ end: { flows: flows.length, expectations: 0 } });
+    writeFileSync(file, ['{"snapshot":1}', ...lines, end, ''].join('\n'));
+    const entries = async (): Promise<number> => (await ct.stats()).entries;
+    for (const [signal, status] of [
+      ['SIGINT', 130],
+      ['SIGTERM', 143],
+    ] as const) {
+      await ct.flushAll();
+      await ct.createMany(flows.slice(before, before + existing));
+      const child = spawn(process.execPath, [MAIN, 'restore', file], { stdio: ['ignore', 'ignore', 'pipe'] });
+      const ended = once(child, 'close');
+      await until(async () => (await entries()) > existing, { what: 'the first flows' });
+      child.kill(signal);
+      let text = '';
+      child.stderr.setEncoding('utf8').on('data', (some: string) => {
+        text += some;
+      });
+      expect(await ended).to.deep.equal([status, null]);
+      const restored = (await entries()) - existing;
+      expect(restored).to.be.within(1, before + behind - 1);
+      const [summary, last] = text.trimEnd().split('\n').slice(-2);
+      expect(summary).to.match(new RegExp(`: ${restored} flow entries have been restored, \\d+ have not; 0 exp`));
+      expect(last).to.match(/: interrupted: the others have not been restored$/);
+    }
   });
 });

@@ -305,7 +305,7 @@ describeKernel('ct.restore', ['conntrack', 'nft'], () => {
       })
       .then(
         () => undefined,
-        (error: Error) => error.message,
+        (error: RestoreError) => (error.cause as Error).message,
       );
     expect([thrown, seen.length]).to.deep.equal(['enough', 1]);
   });

@@ -60,6 +60,7 @@ export const TOOLS: readonly ToolRow[] = [
       'It takes one --netns. Load the rules before: labels and helpers depend on them.',
       'Each flow and each expectation that comes back in part, or not at all, is a line on standard error with the line of the file and the reasons.',
       'The exit status is 1 if anything did not come back, and 0 if all came back, some of it perhaps in part.',
+      'SIGINT and SIGTERM stop it after the batches under way. It then says what was restored, and the status is 130 or 143.',
     ],
     options: [
       {

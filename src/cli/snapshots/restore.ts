@@ -1,5 +1,14 @@
 /** `ctnetlink restore FILE`: what a snapshot has, and a line for each item that does not come back whole. */
-import type { RestoreCounts, RestoreFailure, RestoreItem, RestoreLoss } from '../../conntrack/restore.ts';
+import { constants } from 'node:os';
+import { setImmediate } from 'node:timers/promises';
+import {
+  RestoreError,
+  type RestoreFailure,
+  type RestoreItem,
+  type RestoreLoss,
+  type RestoreResult,
+} from '../../conntrack/restore.ts';
+import type { RestoreCounts } from '../../conntrack/restored.ts';
 import { describeEntry } from '../../ctnetlink/describe-tuple.ts';
 import { EXPECT_ZONE, EXPECTED, ORIG, ZONE } from '../../ctnetlink/slots.ts';
 import { KernelError } from '../../netlink/errors.ts';
@@ -7,15 +16,20 @@ import { EPERM } from '../../uapi/errno.ts';
 import type { Context } from '../commands/context.ts';
 import { Progress } from '../formats/progress.ts';
 import { complain, complainPlainly } from '../output.ts';
+import { atSignal } from '../signals.ts';
 import { readSnapshot, type SnapshotFile } from './file.ts';
+
+/** Flows between two turns of the event loop, in which a signal is noticed. */
+const TURN = 1024;
 
 export async function restore({ ct, settings }: Context): Promise<number> {
   const file = settings.file!;
   const snapshot = await readSnapshot(file);
   const { flows, expectations } = snapshot;
   const progress = new Progress('sent', flows.length);
-  function* watched(): Generator<(typeof flows)[number]> {
-    for (const flow of flows) {
+  async function* watched(): AsyncGenerator<(typeof flows)[number]> {
+    for (const [index, flow] of flows.entries()) {
+      if (index % TURN === 0) await setImmediate();
       progress.step();
       yield flow;
     }
@@ -30,15 +44,39 @@ export async function restore({ ct, settings }: Context): Promise<number> {
     if (error instanceof KernelError && error.errno === EPERM) throw error;
     complainPlainly(`${placeOf(file, snapshot, failure)}: not restored: ${error.message}`);
   };
-  const { strictWindows } = settings;
+  const controller = new AbortController();
+  const { signal } = controller;
+  let status = 0;
+  const unhook = atSignal((name) => {
+    status = 128 + constants.signals[name];
+    controller.abort();
+  });
+  const options = { onLoss, onError, strictWindows: settings.strictWindows, signal };
   try {
-    const result = await ct.restore({ flows: watched(), expectations }, { onLoss, onError, strictWindows });
+    const result = await ct.restore({ flows: watched(), expectations }, options);
     progress.end();
-    complain(`${summaryOf(result.flows, 'flow entries')}; ${summaryOf(result.expectations, 'expectations')}.`);
+    summarize(result);
+    if (status > 0) return status;
     return result.flows.failed + result.expectations.failed > 0 ? 1 : 0;
-  } finally {
+  } catch (error) {
     progress.end();
+    if (!(error instanceof RestoreError)) throw error;
+    const { result, cause } = error;
+    if (status > 0 || isAnythingBack(result)) summarize(result);
+    if (status === 0) throw cause;
+    complain('interrupted: the others have not been restored');
+    return status;
+  } finally {
+    unhook();
   }
+}
+
+function isAnythingBack({ flows, expectations }: RestoreResult): boolean {
+  return [flows, expectations].some(({ whole, partial, unknown }) => whole + partial + unknown > 0);
+}
+
+function summarize({ flows, expectations }: RestoreResult): void {
+  complain(`${summaryOf(flows, 'flow entries')}; ${summaryOf(expectations, 'expectations')}.`);
 }
 
 function placeOf(file: string, { flowLines, expectationLines }: SnapshotFile, { kind, index }: RestoreItem): string {
@@ -54,7 +92,8 @@ function subjectOf({ flows, expectations }: SnapshotFile, { kind, index }: Resto
   return `expected ${describeEntry(slots, EXPECTED, slots[EXPECT_ZONE], undefined)}`;
 }
 
-function summaryOf({ whole, partial, failed }: RestoreCounts, what: string): string {
+function summaryOf({ whole, partial, failed, unknown }: RestoreCounts, what: string): string {
   const some = partial > 0 ? `, ${partial} of them in part` : '';
-  return `${whole + partial} ${what} have been restored${some}${failed > 0 ? `, ${failed} have not` : ''}`;
+  const not = failed > 0 ? `, ${failed} have not` : '';
+  return `${whole + partial} ${what} have been restored${some}${not}${unknown > 0 ? `, ${unknown} perhaps` : ''}`;
 }
