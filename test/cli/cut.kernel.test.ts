@@ -135,6 +135,7 @@ describeKernel('ctnetlink cut', ['root', 'ip', 'conntrack'], () => {
     for (const [args, message] of [
       [[], 'cut takes hosts, --from or --filter'],
       [['192.0.2.1', '--filter', 'port 70000'], '--filter: '],
+      [['192.0.2.1', '--filter', 'not (ipv6 and host 10.0.0.1)'], '--filter: what is behind a not has parts of both'],
       [['10.9.9.9/0'], '10.9.9.9/0 is every address of its family; write 0.0.0.0/0 or ::/0'],
       [['192.0.2.1', '--port', '1', '--port', '2'], "option `--port' is given twice"],
       [['192.0.2.1', '--filter', 'sport 1 and'], '--filter: '],

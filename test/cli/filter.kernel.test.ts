@@ -73,6 +73,10 @@ describe('cli --filter', () => {
     expect(refusal('-D', '--filter', 'any')).to.include('--filter excludes nothing');
     expect(refusal('-D', '--filter', 'host 0.0.0.0/0,::/0')).to.include('--filter excludes nothing');
     expect(refusal('-U', '-m', '1', '--filter', 'not not any')).to.include('--filter excludes nothing');
+    const widens = 'mark 1 and not (ipv6 and host 10.0.0.1)';
+    expect(refusal('-D', '--filter', widens)).to.include('--filter: what is behind a not has parts of both families');
+    expect(refusal('-U', '-m', '1', '--filter', widens)).to.include('so that it excludes nothing');
+    expect(refusal('-L', '--filter', widens)).to.equal('none');
     expect(refusal('-D', '--filter', 'host 0.0.0.0/0')).to.equal('none');
     expect(refusal('-L', '-z', '--filter', 'tcp')).to.equal("Can't use -z with filtering parameters");
     expect(refusal('-F', '--filter', 'tcp')).to.equal("Illegal option `--filter' with this command");

@@ -208,6 +208,13 @@ cases(
       RangeError,
       'filter[0].not.counters.orig has no properties',
     ],
+    [{ mark: 1, not: { family: 'ipv6', host: '10.0.0.1' } }, RangeError, 'filter.not has parts of both families'],
+    [
+      { mark: 1, not: [{ zone: 2 }, { family: 'ipv6', host: '10.0.0.1' }] },
+      RangeError,
+      'filter.not[1] has parts of both families and can match nothing, so that it excludes nothing',
+    ],
+    [{ not: { family: 'ipv6', host: '10.0.0.1' } }, RangeError, 'flushAll()'],
     [{ status: 0 }, RangeError, 'flushAll()'],
     [{ status: { value: 0, mask: 0 } }, RangeError, 'flushAll()'],
     [{ mark: { value: 0, mask: 0 } }, RangeError, 'flushAll()'],

@@ -105,6 +105,7 @@ describeKernel('deleteWhere and updateWhere', ['conntrack'], () => {
       [() => undefined, TypeError, /^where must return true or false, not undefined$/],
       [{ family: 'ipv4', orig: {} }, RangeError, /^where\.orig has no properties/],
       [{ family: 'ipv4', tcp: {} }, RangeError, /^where\.tcp has no properties/],
+      [{ mark: 3, not: { family: 'ipv6', host: '10.0.0.1' } }, RangeError, /^where\.not has parts .*excludes nothing/],
       [{ ...new CompiledFilter({ mark: 7 }), family: 'ipv4' }, TypeError, /^where\.isCompiled is not one of/],
     ] as const) {
       const error = await rejection(ct.deleteWhere(where as unknown as Filter));

@@ -416,6 +416,53 @@ describe('filter forms: what excludes nothing', () => {
   });
 });
 
+describe('filter forms: a part that needs both families', () => {
+  const IMPOSSIBLE: readonly Filter[] = [
+    { family: 'ipv6', host: '10.0.0.1' },
+    { orig: { src: '10.0.0.1', dst: 'fd00::1' } },
+    { orig: { family: 'ipv4', dst: 'fd00::1' }, mark: 1 },
+    { orig: { src: '10.0.0.1' }, reply: { src: ['fd00::1'] } },
+    { all: [{ family: 'ipv4' }, { family: 'ipv6' }] },
+  ];
+  const request = (filter: Asked): unknown => {
+    const { family, attributes, exact } = new CompiledFilter(filter).forKernel('dump', kernelSupport('6.18.0'));
+    return [family, attributes.toJSON(), exact];
+  };
+
+  it('matches nothing beside others, and the kernel is asked for the others alone', () => {
+    for (const impossible of IMPOSSIBLE) {
+      for (const [filter, same] of [
+        [[impossible, { family: 'ipv4', mark: 0x12 }], { family: 'ipv4', mark: 0x12 }],
+        [
+          [{ mark: 0x12 }, impossible, { mark: 5 }],
+          [{ mark: 0x12 }, { mark: 5 }],
+        ],
+        [{ all: [[impossible, { mark: 0x12 }]] }, { mark: 0x12 }],
+        [
+          { mark: 0x12, not: [impossible, { zone: 3 }] },
+          { mark: 0x12, not: { zone: 3 } },
+        ],
+        [{ mark: 0x12, not: impossible }, { mark: 0x12 }],
+        [[impossible, { not: { not: [impossible, { mark: 0x12 }] } }], { not: { not: { mark: 0x12 } } }],
+      ] as const) {
+        for (const init of [FLOW, BARE])
+          expect(matches(filter, init), JSON.stringify(filter)).to.equal(matches(same, init));
+        expect(request(filter), JSON.stringify(filter)).to.deep.equal(request(same));
+        expect(new CompiledFilter(filter).forEvents()).to.deep.equal(new CompiledFilter(same).forEvents());
+        // It stays in the text and in the JSON.
+        expect(new CompiledFilter(filter).toJSON()).to.deep.equal(JSON.parse(JSON.stringify(filter)));
+      }
+    }
+  });
+
+  it('is everything inside of a not, which no flush takes', () => {
+    for (const impossible of IMPOSSIBLE) {
+      expect(new CompiledFilter({ not: impossible }).empty).to.equal(true);
+      expect(new CompiledFilter([{ not: impossible }, { mark: 1 }]).empty).to.equal(true);
+    }
+  });
+});
+
 describe('filter forms: to the kernel', () => {
   const sent = (filter: Asked, purpose: 'dump' | 'flush' = 'dump'): unknown[] => {
     const { family, attributes, exact } = new CompiledFilter(filter).forKernel(purpose, kernelSupport('6.18.0'));
@@ -659,8 +706,13 @@ describe('filter forms: what a caller mistook is refused by name', () => {
     [{ expected: 1 }, TypeError, 'filter.expected must be true or false, not 1'],
     [{ host: '10.0.0.1', family: 'ipv6' }, RangeError, 'filter has parts of both families'],
     [{ all: [{ family: 'ipv4' }, { family: 'ipv6' }] }, RangeError, 'filter has parts of both families'],
-    [{ not: { family: 'ipv4', host: '::/0' } }, RangeError, 'filter.not has parts of both families'],
-    [[{ mark: 1 }, { family: 'ipv4', host: '::/0' }], RangeError, 'filter[1] has parts of both families'],
+    [[{ family: 'ipv4', host: '::/0' }], RangeError, 'filter[0] has parts of both families'],
+    [
+      [{ family: 'ipv6', host: '10.0.0.1' }, { orig: { src: '10.0.0.1', dst: 'fd00::1' } }],
+      RangeError,
+      'filter[0] has parts of both families',
+    ],
+    [{ mark: 1, all: [[{ family: 'ipv4', host: '::/0' }]] }, RangeError, 'filter.all[0][0] has parts of both families'],
   ];
   for (const [filter, type, text] of REFUSED) {
     const shown = JSON.stringify(filter, (_key, value) => (typeof value === 'bigint' ? `${value}n` : value));

@@ -27,6 +27,8 @@ const MEANINGS: readonly (readonly [text: string, filter: Filter | Filter[]])[] 
   ['orig.src 10.0.0.1 and reply.dst 192.0.2.1', { orig: { src: '10.0.0.1' }, reply: { dst: '192.0.2.1' } }],
   ['proto tcp,132', { orig: { proto: ['tcp', 132] } }],
   ['tcp and dport 443', { orig: { proto: 'tcp', dport: 443 } }],
+  ['ipv6 and host 10.0.0.1 or mark 1', [{ family: 'ipv6', host: '10.0.0.1' }, { mark: 1 }]],
+  ['not (src 10.0.0.1 and dst fd00::1)', { not: { orig: { src: '10.0.0.1', dst: 'fd00::1' } } }],
   ['ipv6 or icmp', [{ family: 'ipv6' }, { orig: { proto: 'icmp' } }]],
   ['family ipv4,ipv6', { family: ['ipv4', 'ipv6'] }],
   ['icmpType 8 and icmpId 7', { orig: { icmpType: 8, icmpId: 7 } }],
@@ -127,7 +129,8 @@ const MISTAKES: readonly (readonly [text: string, reason: string, carets: string
   ['helper ""', "helper must be the name of a helper, not ''", '       ^^'],
   ['helper "ftp', 'a " has no partner', '       ^'],
   ['port 5 & zone 1', '& means nothing here', '       ^'],
-  ['src 10.0.0.1 and dst fd00::1', 'orig has an ipv6 address and something of another family', '                 ^^^'],
+  ['src 10.0.0.1 and dst fd00::1', 'orig has parts of both families and can match nothing', '                 ^^^'],
+  ['ipv6 and src 10.0.0.1 or ipv4 and dst fd00::1', 'has parts of both families', '         ^^^'],
   ['ipv6 and host 10.0.0.1', 'the filter has parts of both families and can match nothing', '         ^^^^'],
   ['any 5', 'and, or or the end must follow here, not 5', '    ^'],
 ];

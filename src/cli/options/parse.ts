@@ -3,6 +3,7 @@
  * reported.
  */
 
+import { WIDENS } from '../../ctnetlink/filter/filter.ts';
 import { ASSUMED_TIMEOUTS } from '../../ctnetlink/offloaded.ts';
 import { type CommandRow, SHELLS, TABLES } from './commands.ts';
 import { COMMAND_OPTIONS, Known, type Named, optionsIn } from './getopt.ts';
@@ -188,6 +189,8 @@ export class Parser {
       throw new UsageError("Can't use -z with filtering parameters");
     if (settings.filter?.empty === true && (settings.command === 'delete' || settings.command === 'update'))
       throw new UsageError('--filter excludes nothing: leave it out if you mean every flow');
+    if (settings.filter?.widening !== undefined && (settings.command === 'delete' || settings.command === 'update'))
+      throw new UsageError(`--filter: what is behind a not ${WIDENS}`);
     if (output.has('save') && output.size > 1)
       throw new UsageError('cannot combine save output with any other output type, use -o save only', 1);
     const { command } = settings;

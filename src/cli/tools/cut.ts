@@ -4,7 +4,7 @@ import { constants } from 'node:os';
 import { Conntrack } from '../../conntrack/conntrack.ts';
 import { type DeleteWhereResult, WhereError } from '../../conntrack/where.ts';
 import { describeTuple } from '../../ctnetlink/describe-tuple.ts';
-import { CompiledFilter, type Filter } from '../../ctnetlink/filter/filter.ts';
+import { CompiledFilter, type Filter, WIDENS } from '../../ctnetlink/filter/filter.ts';
 import type { Flow } from '../../ctnetlink/flow.ts';
 import { ORIG } from '../../ctnetlink/slots.ts';
 import { readFilter } from '../options/filter-text.ts';
@@ -110,6 +110,7 @@ function filterOf(hosts: readonly Host[], values: Values): CompiledFilter {
     const message = error.message.replace(/^filter\.host(\[\d+\])?/, 'a host').replace(/^filter\.(orig\.)?/, '--');
     throw new UsageError(`${place ?? ''}${message}`);
   }
+  if (compiled.widening !== undefined) throw new UsageError(`--filter: what is behind a not ${WIDENS}`);
   if (compiled.empty) throw new UsageError('this is every flow; -F empties the table');
   return compiled;
 }

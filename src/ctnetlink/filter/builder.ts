@@ -10,10 +10,14 @@ const IPV6 = 2;
 const BOTH = IPV4 | IPV6;
 
 /** A condition, and the families whose flows can meet it. */
-interface Built {
+export interface Built {
   readonly all: AllOf;
-  /** IPV4, IPV6 or both. */
+  /** IPV4, IPV6 or both; 0: nothing can meet it, and `all` is not to be used. */
   readonly families: number;
+  /** The name of the first part that can match nothing. Others may match. */
+  readonly impossible?: string | undefined;
+  /** The same of a part inside of a `not`: it excludes nothing, so that more matches than somebody may think. */
+  readonly widening?: string | undefined;
 }
 
 export class Builder {
@@ -25,6 +29,8 @@ export class Builder {
   #mark: Masked | undefined;
   #status: Masked | undefined;
   #zone: number | undefined;
+  #impossible: string | undefined;
+  #widening: string | undefined;
 
   constructor(argument: string) {
     this.argument = argument;
@@ -70,7 +76,8 @@ export class Builder {
   }
 
   /** All of another. */
-  merge({ all: { terms, conditions }, families }: Built): void {
+  merge({ all: { terms, conditions }, families, impossible, widening }: Built): void {
+    this.#note(impossible, widening);
     if (terms.mark !== undefined) this.mark(terms.mark);
     if (terms.status !== undefined) this.status(terms.status);
     if (terms.zone !== undefined) this.zone(terms.zone);
@@ -90,12 +97,18 @@ export class Builder {
       build(builder, value, names[index]);
       return builder.build();
     });
-    if (built.length === 1) {
-      this.merge(built[0]);
+    for (const { impossible, widening } of built) this.#note(impossible, widening);
+    const possible = built.filter((each) => each.families !== 0);
+    if (possible.length === 1) {
+      this.merge(possible[0]);
       return;
     }
-    const families = built.reduce((sum, each) => sum | each.families, 0);
-    const alternatives = built.map(({ all }) => all);
+    const families = possible.reduce((sum, each) => sum | each.families, 0);
+    if (families === 0) {
+      this.#limit(0);
+      return;
+    }
+    const alternatives = possible.map(({ all }) => all);
     // What takes both families and nothing else takes everything.
     const justFamilies = alternatives.every(isFamily) && families === BOTH;
     if (justFamilies || alternatives.some((all) => all.any)) return;
@@ -107,17 +120,18 @@ export class Builder {
   not(argument: string, build: (builder: Builder) => void): void {
     const builder = new Builder(argument);
     build(builder);
-    const { all } = builder.build();
+    const { all, families, impossible, widening } = builder.build();
+    this.#note(undefined, widening ?? impossible);
+    // The opposite of nothing is everything.
+    if (families === 0) return;
     const opposite = all.conditions.length === 0 ? oppositeBit(all.terms) : undefined;
     if (opposite?.mark !== undefined) this.mark(opposite.mark);
     else if (opposite?.status !== undefined) this.status(opposite.status);
     else this.add(new Not(all));
   }
 
-  /** @throws RangeError where the parts are of both families, and nothing could match */
   build(): Built {
     const families = this.#families;
-    if (families === 0) throw new RangeError(`${this.argument} has parts of both families and can match nothing`);
     const terms = new FilterTerms({
       family: families === BOTH ? undefined : families === IPV4 ? AF_INET : AF_INET6,
       mark: this.#mark,
@@ -125,12 +139,24 @@ export class Builder {
       zone: this.#zone,
       compared: this.#compared,
     });
-    return { all: new AllOf(terms, this.#conditions), families };
+    const all = new AllOf(terms, this.#conditions);
+    return { all, families, impossible: this.#impossible, widening: this.#widening };
   }
 
   #limit(families: number): void {
     this.#families &= families;
+    if (this.#families === 0) this.#impossible ??= this.argument;
   }
+
+  #note(impossible: string | undefined, widening: string | undefined): void {
+    this.#impossible ??= impossible;
+    this.#widening ??= widening;
+  }
+}
+
+/** @throws RangeError where the parts are of both families, and nothing could match */
+export function checkPossible({ families, impossible }: Built): void {
+  if (families === 0) throw new RangeError(`${impossible} has parts of both families and can match nothing`);
 }
 
 function isFamily({ terms: { family, mark, status, zone, compared }, conditions }: AllOf): boolean {
@@ -184,5 +210,7 @@ export function bothOf(a: AllOf, b: AllOf, argument: string): AllOf {
     builder.merge({ all, families: BOTH });
     if (all.terms.family !== undefined) builder.family(all.terms.family);
   }
-  return builder.build().all;
+  const built = builder.build();
+  checkPossible(built);
+  return built.all;
 }

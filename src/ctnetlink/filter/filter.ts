@@ -4,6 +4,7 @@
  */
 
 import type { Flow } from '../flow.ts';
+import { checkPossible } from './builder.ts';
 import { AllOf } from './condition.ts';
 import { filterForKernel, type KernelFilter } from './dump-filter.ts';
 import { emptyPartOf } from './empty-part.ts';
@@ -29,10 +30,14 @@ export type {
   TupleFilter,
 } from './language.ts';
 
+/** What a part does that can match nothing, inside of a `not`. */
+export const WIDENS =
+  'has parts of both families and can match nothing, so that it excludes nothing: correct it, or leave it out';
+
 /**
  * A filter for a call that deletes or changes what matches.
  * @throws TypeError, RangeError naming the part of the filter; RangeError where it excludes nothing, or has a part
- * without properties
+ * without properties, or one inside of a `not` that can match nothing
  */
 export function restrictingFilter(filter: FilterInit, argument: string): CompiledFilter {
   const compiled = compiledFilter(filter, argument);
@@ -42,6 +47,8 @@ export function restrictingFilter(filter: FilterInit, argument: string): Compile
     throw new RangeError(
       `${part} has no properties, which would match everything: leave it out, or give a part of a flow as it is, without a spread`,
     );
+  const { widening } = compiled;
+  if (widening !== undefined) throw new RangeError(`${widening} ${WIDENS}`);
   return compiled;
 }
 
@@ -64,6 +71,7 @@ export class CompiledFilter {
   /** The condition is all of it: a derived class may have another `matches`, which takes less. */
   readonly #whole: boolean;
   #empty: boolean | undefined;
+  readonly #widening: string | undefined;
 
   /**
    * The filter is copied: what becomes of it later changes nothing. An iterable of addresses is read here, once.
@@ -77,7 +85,10 @@ export class CompiledFilter {
     else if (filter instanceof FilterTerms) this.#condition = new AllOf(filter);
     else {
       this.#given = snapshot(filter);
-      this.#condition = readFilter(this.#given, argument);
+      const built = readFilter(this.#given, argument);
+      checkPossible(built);
+      this.#condition = built.all;
+      this.#widening = built.widening;
     }
     this.#whole = new.target === CompiledFilter;
   }
@@ -122,6 +133,14 @@ export class CompiledFilter {
    */
   emptyPart(argument: string): string | undefined {
     return emptyPartOf(this.#given, argument);
+  }
+
+  /**
+   * The name of a part inside of a `not` that can match nothing, so that it excludes nothing.
+   * @internal
+   */
+  get widening(): string | undefined {
+    return this.#widening;
   }
 
   /** The filter as JSON has it, which makes the same filter again. Iterables of addresses are arrays. */

@@ -6,7 +6,7 @@ import { KINDS, type KindName } from '../attributes/kinds.ts';
 import { flowFrom } from '../flow.ts';
 import { FAMILIES, type Family } from '../names.ts';
 import type { TupleSlots } from '../slots.ts';
-import type { Builder } from './builder.ts';
+import { Builder } from './builder.ts';
 import type { TupleFilter } from './language.ts';
 import { AddressCondition } from './leaves.ts';
 import { prefixMask, readPrefix, splitPrefix } from './prefix.ts';
@@ -35,7 +35,7 @@ export function readTuple(builder: Builder, tuple: Tuple, given: unknown, argume
   const name = `${argument}.${tuple.group}`;
   // A flow has one value of each.
   if (given instanceof Group) {
-    readPlain(builder, tuple, given as TupleInit, argument, {});
+    readPlain(builder, tuple, [given as TupleInit], argument, {});
     return;
   }
   checkPlain(given, name);
@@ -73,7 +73,7 @@ export function readTuple(builder: Builder, tuple: Tuple, given: unknown, argume
     } else if (isAddress(key)) prefixes[key] = value;
     else plain[key] = value;
   }
-  readPlain(builder, tuple, plain as TupleInit, argument, prefixes);
+  readParts(builder, tuple, plain as TupleInit, argument, prefixes);
 }
 
 function isAddress(key: string): key is 'src' | 'dst' {
@@ -85,33 +85,56 @@ function onlyOf(given: unknown): unknown {
   return Array.isArray(given) && given.length === 1 && typeof given[0] === 'string' ? given[0] : given;
 }
 
-/** What has one value each. @param addresses that may have a prefix length */
-function readPlain(
+/**
+ * What has one value each. The family and each address are parts of their own: of different families they can match
+ * nothing, and are no mistake of the flow that they would make together.
+ * @param addresses that may have a prefix length
+ */
+function readParts(
   builder: Builder,
   tuple: Tuple,
-  given: TupleInit,
+  { family, ...plain }: TupleInit,
   argument: string,
   addresses: Readonly<Record<string, unknown>>,
 ): void {
-  const lengths: Partial<Record<'src' | 'dst', string>> = {};
-  let plain = given;
+  const lengths: Lengths = {};
+  const parts: TupleInit[] = [plain, { family }];
   for (const name of ['src', 'dst'] as const) {
     const text = addresses[name];
     if (text === undefined) continue;
     const [address, length] = typeof text === 'string' ? splitPrefix(text) : [text, undefined];
     if (length !== undefined) lengths[name] = length;
-    plain = { ...plain, [name]: address };
+    parts.push({ [name]: address });
   }
-  const { slots } = flowFrom({ [tuple.group]: plain }, argument);
-  for (const comparison of comparisonsOf(tuple, slots)) {
+  readPlain(builder, tuple, parts, argument, lengths);
+}
+
+/** The prefix lengths of addresses. */
+type Lengths = Partial<Record<'src' | 'dst', string>>;
+
+function readPlain(
+  builder: Builder,
+  tuple: Tuple,
+  parts: readonly TupleInit[],
+  argument: string,
+  lengths: Lengths,
+): void {
+  const group = `${argument}.${tuple.group}`;
+  const inner = new Builder(group);
+  const compared: Comparison[] = [];
+  for (const part of parts) {
+    const { slots } = flowFrom({ [tuple.group]: part }, argument);
+    compared.push(...comparisonsOf(tuple, slots));
+    const family = slots[tuple.family];
+    if (family !== undefined) inner.family(family as number);
+  }
+  for (const comparison of compared.sort((a, b) => a.slot - b.slot)) {
     const { slot, value } = comparison;
     const name = nameOfAddress(tuple, slot);
     const length = name === undefined ? undefined : lengths[name];
-    if (length === undefined) builder.compare(comparison);
-    else builder.compare(withPrefix(comparison, value, length, `${argument}.${tuple.group}.${name}`));
+    inner.compare(length === undefined ? comparison : withPrefix(comparison, value, length, `${group}.${name}`));
   }
-  const family = slots[tuple.family];
-  if (family !== undefined) builder.family(family as number);
+  builder.merge(inner.build());
 }
 
 function withPrefix(comparison: Comparison, value: Comparison['value'], length: string, argument: string): Comparison {

@@ -23,8 +23,7 @@ import {
   TCP_STATE,
   TIMEOUT,
 } from '../slots.ts';
-import { Builder, NAT_STATUS } from './builder.ts';
-import type { AllOf } from './condition.ts';
+import { Builder, type Built, NAT_STATUS } from './builder.ts';
 import { readCounts } from './count-set.ts';
 import type { Filter, NatTerm } from './language.ts';
 import { CounterCondition, HelperCondition, IntegerCondition, LabelCondition } from './leaves.ts';
@@ -95,11 +94,15 @@ const READERS: Readonly<Record<keyof Filter, Read>> = {
 
 const NAMES = Object.keys(READERS);
 
-/** A filter, or any of several. @throws TypeError, RangeError naming the part of the filter */
-export function readFilter(given: unknown, argument: string): AllOf {
+/**
+ * A filter, or any of several. A part that can match nothing, because it needs both families, is left out beside others
+ * that can.
+ * @throws TypeError, RangeError naming the part of the filter
+ */
+export function readFilter(given: unknown, argument: string): Built {
   const builder = new Builder(argument);
   readAny(builder, given, argument);
-  return builder.build().all;
+  return builder.build();
 }
 
 function readAny(builder: Builder, given: unknown, argument: string): void {

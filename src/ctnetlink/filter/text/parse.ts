@@ -1,5 +1,6 @@
 /** Filters as text, such as `host 10.0.0.0/8 and not port 53`: docs/filters.md has the grammar. */
 import { type Checks, checkFunction, checkOptions, checkString, suggestion } from '../../../netlink/check.ts';
+import { type Built, checkPossible } from '../builder.ts';
 import { countToJSON } from '../count-set.ts';
 import type { Filter } from '../language.ts';
 import { readFilter } from '../read.ts';
@@ -43,6 +44,8 @@ class Parser {
   readonly #tokens: readonly Token[];
   readonly #labelBit: LabelBit | undefined;
   #at = 0;
+  /** The first term with which a part could match nothing: what is wrong if that is all of the filter. */
+  #impossible: Token | undefined;
   #depth = 0;
 
   constructor(text: string, labelBit: LabelBit | undefined) {
@@ -57,6 +60,7 @@ class Parser {
     const { kind, text } = this.#next;
     if (kind === ')') throw this.#wrong('this ) has no partner');
     if (kind !== 'end') throw this.#wrong(`and, or or the end must follow here, not ${text}`);
+    if (this.#impossible !== undefined) this.#check(filter, this.#impossible, checkPossible);
     return filter;
   }
 
@@ -88,7 +92,9 @@ class Parser {
       this.#take();
       const begin = this.#next;
       filter = both(filter, this.#one());
-      this.#check(filter, begin);
+      this.#check(filter, begin, ({ families }) => {
+        if (families === 0) this.#impossible ??= begin;
+      });
     }
     return filter;
   }
@@ -180,9 +186,9 @@ class Parser {
     return nested(name, { from: countToJSON(from), to: countToJSON(to) }) as Filter;
   }
 
-  #check(filter: Filters, begin: Token): void {
+  #check(filter: Filters, begin: Token, look: (built: Built) => void): void {
     try {
-      readFilter(filter, 'filter');
+      look(readFilter(filter, 'filter'));
     } catch (error) {
       throw this.#refused(error, begin);
     }
