@@ -22,6 +22,7 @@ export class Output {
   readonly #stream: Sink;
   #pending = '';
   #soon = false;
+  #flushing: Promise<void> | undefined;
 
   constructor(stream: Sink = process.stdout) {
     this.#stream = stream;
@@ -43,12 +44,20 @@ export class Output {
     return this.#pending.length >= PIECE;
   }
 
-  /** Writes what has been gathered, and waits while the reader is slower than we. */
-  async flush(): Promise<void> {
-    const text = this.#pending;
-    this.#pending = '';
-    if (text !== '' && !this.#stream.write(text))
-      await new Promise<void>((resolve) => this.#stream.once('drain', resolve));
+  /** Writes what has been gathered, and waits while the reader is slower than we: a stream gathers without end. */
+  flush(): Promise<void> {
+    this.#flushing ??= this.#write().finally(() => {
+      this.#flushing = undefined;
+    });
+    return this.#flushing;
+  }
+
+  async #write(): Promise<void> {
+    while (this.#pending !== '') {
+      const text = this.#pending;
+      this.#pending = '';
+      if (!this.#stream.write(text)) await new Promise<void>((resolve) => this.#stream.once('drain', resolve));
+    }
   }
 
   /** Writes what has been gathered when this burst is over, so that a terminal shows it at once. */

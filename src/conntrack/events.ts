@@ -8,8 +8,8 @@ import { runtime } from '../netlink/runtime.ts';
 import type { EventSink } from '../netlink/sequence.ts';
 import { NetlinkSocket } from '../netlink/socket.ts';
 import type { Transport } from '../netlink/transport.ts';
+import { Arrivals } from './arrivals.ts';
 import { ITERATION_END } from './iteration-end.ts';
-import { Wakeup } from './wakeup.ts';
 
 /**
  * Events were lost here, after all earlier ones of the stream. What the program knows about the table may be wrong:
@@ -62,14 +62,8 @@ const READ_AHEAD = 256;
 export class EventQueue<E> implements EventSink {
   readonly #socket: NetlinkSocket;
   readonly #source: EventSource<E>;
-  readonly #ready = new Wakeup();
-  #queue: (E | OverrunEvent)[] = [];
-  #head = 0;
-  #ended = false;
-  #error: unknown;
+  readonly #arrived = new Arrivals<E | OverrunEvent>();
   #draining = false;
-  /** Calls that wait for an event. */
-  #waiting = 0;
   /**
    * A call has its event: waiting calls are counted again after the program's turn, because most wait again at once.
    */
@@ -105,90 +99,65 @@ export class EventQueue<E> implements EventSink {
 
   /** Nothing more will come than what is queued. */
   get ended(): boolean {
-    return this.#ended;
+    return this.#arrived.ended;
   }
 
   get idle(): boolean {
-    return this.#waiting === 0;
+    return this.#arrived.waiting === 0;
   }
 
   get paused(): boolean {
-    return this.#queue.length - this.#head >= READ_AHEAD;
+    return this.#arrived.length >= READ_AHEAD;
   }
 
   message(header: nlmsghdr, view: DataView, offset: number, end: number): void {
     const event = this.#source.take(header, view, offset, end, this.#socket);
-    if (event !== undefined) this.#push(event);
+    if (event !== undefined) this.#arrived.push(event);
   }
 
   overrun(error: OverrunError): void {
-    this.#push({ type: 'overrun', lost: error.lost });
+    this.#arrived.push({ type: 'overrun', lost: error.lost });
   }
 
   end(error?: unknown): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    this.#error = error;
+    if (this.ended) return;
+    this.#arrived.end(error);
     this.#forget();
     this.#socket.close();
-    this.#ready.wake();
   }
 
   /** Leaves the groups; ends when all that had arrived has been read. */
   drain(): void {
-    if (this.#draining || this.#ended) return;
+    if (this.#draining || this.ended) return;
     this.#draining = true;
     this.#socket.drainEvents(this.#source.groups);
   }
 
   /** What is there to be handed out. */
   shift(): E | OverrunEvent | undefined {
-    if (this.#head === this.#queue.length) return undefined;
-    const event = this.#queue[this.#head++];
-    if (this.#head === this.#queue.length) {
-      this.#queue = [];
-      this.#head = 0;
-    }
-    return event;
+    return this.#arrived.shift();
   }
 
   /** The next event; undefined at the end. @throws what ended it */
   async wait(): Promise<E | OverrunEvent | undefined> {
-    this.#waiting++;
     try {
-      for (;;) {
-        if (!this.#ended) this.#socket.read();
-        const event = this.shift();
-        if (event !== undefined) return event;
-        if (this.#ended) {
-          const error = this.#error;
-          this.#error = undefined;
-          if (error !== undefined) throw error;
-          return undefined;
-        }
-        await this.#ready.wait();
-      }
+      return await this.#arrived.next(() => {
+        if (!this.ended) this.#socket.read();
+      });
     } finally {
-      this.#waiting--;
       this.#lookSoon();
     }
   }
 
   /** Drops what was not handed out, and closes the socket. Idempotent. */
   close(): void {
-    this.#queue = [];
-    this.#head = 0;
+    this.#arrived.clear();
     this.#socket.close();
     this.end();
   }
 
-  #push(event: E | OverrunEvent): void {
-    this.#queue.push(event);
-    this.#ready.wake();
-  }
-
   #lookSoon(): void {
-    if (this.#looksSoon || this.#ended) return;
+    if (this.#looksSoon || this.ended) return;
     this.#looksSoon = true;
     runtime.setImmediate(() => {
       this.#looksSoon = false;

@@ -70,6 +70,11 @@ export class ForwardingTransport implements Transport {
     return inner.attachFilter === undefined ? undefined : (program) => inner.attachFilter!(program);
   }
 
+  get setting(): Transport['setting'] {
+    const { inner } = this;
+    return inner.setting === undefined ? undefined : (name) => inner.setting!(name);
+  }
+
   ref(): void {
     this.inner.ref();
   }

@@ -102,6 +102,12 @@ export interface Transport {
    * @throws TransportError EINVAL for a program that the kernel does not take
    */
   attachFilter?(program: Uint8Array | undefined): void;
+  /**
+   * A setting of the kernel in the network namespace of the socket: the number in /proc/sys/net/NAME. Undefined: it
+   * cannot be read. Not there: this transport knows no settings.
+   * @param name such as 'netfilter/nf_conntrack_events'
+   */
+  setting?(name: string): number | undefined;
   /** Keeps the process alive (the state after `start`), or not. */
   ref(): void;
   /** The process may end while this socket is open. */

@@ -1,5 +1,7 @@
 /** What happened to the table, as a program sees it. */
 import type { Flow } from '../ctnetlink/flow.ts';
+import type { TableProof } from './proof.ts';
+import type { MissingReason, TableState } from './state.ts';
 
 /** What happened: a flow came into the table, changed, or left it. */
 export type ChangeType = 'insert' | 'update' | 'delete';
@@ -41,6 +43,23 @@ export interface ChangeGap {
   type: 'gap';
   /** Changes that did not fit the queue; 0: the table lost its socket, and opened another. */
   dropped: number;
+}
+
+/**
+ * What the table knows of itself from here on: after all changes that it had reported by then. Only the last of several
+ * that nobody has read is kept, if nothing changed between them. There is none of 'closed': the iteration ends.
+ */
+export interface TableNews {
+  /** Distinguishes it from all changes. */
+  type: 'state';
+  /** `table.state` at that moment. */
+  state: Exclude<TableState, 'closed'>;
+  /** Why something is missing, if the state is 'stale' or 'resyncing'. */
+  reason?: MissingReason;
+  /** `table.size` at that moment. */
+  flows: number;
+  /** `table.proof` at that moment. */
+  proof: TableProof;
 }
 
 /** What `table.changes()` yields. */

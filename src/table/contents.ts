@@ -48,6 +48,8 @@ export interface ContentsOptions {
   /** Somebody wants the changes: otherwise no flow is made for them. */
   readonly wanted: () => boolean;
   readonly changed: (change: FlowChange) => void;
+  /** A flow was left out, the first since the last dump began. */
+  readonly full: () => void;
   /** An event about this entry was not all, or not what it should be: ask the kernel for the flow. */
   readonly doubt: (entry: number) => void;
 }
@@ -68,8 +70,8 @@ export class Contents {
   preListener = 0;
   /** How often events were lost and nothing showed whether a flow was still the same. */
   ambiguous = 0;
-  /** Flows that there was no room for, since the last dump began. */
-  skipped = 0;
+  #skipped = 0;
+  #skippedBefore = 0;
   /** Flows that are past their timeout and not confirmed. */
   overdue = 0;
   readonly #options: ContentsOptions;
@@ -80,6 +82,11 @@ export class Contents {
   constructor(options: ContentsOptions) {
     this.#options = options;
     this.#filters = !options.filter.empty;
+  }
+
+  /** Flows that there was no room for since the last dump began; while one is on its way, those before it count too. */
+  get skipped(): number {
+    return Math.max(this.#skipped, this.#skippedBefore);
   }
 
   get dumping(): boolean {
@@ -103,13 +110,15 @@ export class Contents {
 
   beginDump(): number {
     this.#dumpSince = this.begin();
-    this.skipped = 0;
+    this.#skippedBefore = this.skipped;
+    this.#skipped = 0;
     return this.#dumpSince;
   }
 
-  /** All of the dump was read, and all events before its end. */
-  endDump(): void {
+  /** All events before the end of the dump were read. @param whole and all of the dump */
+  endDump(whole: boolean): void {
     this.#dumpSince = 0;
+    if (whole) this.#skippedBefore = 0;
   }
 
   /** What the dump may have had that had ended before. Nothing is left to do when it returns true. */
@@ -312,7 +321,7 @@ export class Contents {
     const { store } = this;
     const { entries } = store;
     if (store.size >= this.#options.maxFlows) {
-      this.skipped++;
+      if (this.#skipped++ === 0) this.#options.full();
       return -1;
     }
     let state = flags;

@@ -7,8 +7,9 @@ import { unwatch, watch } from '../netlink/aborts.ts';
 import { checkInteger, checkOptions, checkPlain, describe } from '../netlink/check.ts';
 import { notDropped, stackOf, whenDropped } from '../netlink/lease.ts';
 import { forOne } from '../transport/open.ts';
-import { Changes } from './change-queue.ts';
-import { Keeper, type TableState } from './keeper.ts';
+import type { TableChange, TableNews } from './change.ts';
+import { Changes } from './changes.ts';
+import { Keeper } from './keeper.ts';
 import {
   CHANGES_OPTIONS,
   type ChangesOptions,
@@ -16,34 +17,12 @@ import {
   FLOW_TABLE_OPTIONS,
   type FlowTableOptions,
 } from './options.ts';
+import type { TableProof } from './proof.ts';
+import type { TableState } from './state.ts';
 import { matching } from './store/search.ts';
-import { NO_SYSCTLS, SYSCTLS } from './sysctls.ts';
 
 const DEFAULT_QUEUE = 65_536;
 const MOST_ZONE = 0xffff;
-
-/** How good the table is, and how old that knowledge. */
-export interface TableProof {
-  /** When the last dump began that proved the table, in milliseconds since 1970. */
-  at: number;
-  /** Milliseconds that the last dump took. */
-  dumpMs: number;
-  /** Dumps that repaired the table after events were lost. */
-  resyncs: number;
-  /** Events that were lost; where their number is unknown, each loss counts as one. */
-  lost: number;
-  /** How often, after lost events, nothing showed whether a flow was still the same or another one in its place. */
-  ambiguous: number;
-  /**
-   * Flows that may end without an event, at the most: no event of them has been seen. Flows that are older than the
-   * first listener of the machine send none (nf_conntrack_events=2).
-   */
-  preListener: number;
-  /** Flows that were left out since the last dump began, because the table was full. */
-  skipped: number;
-  /** Flows that are past their timeout as far as the table knows it, and that the kernel has not confirmed yet. */
-  overdue: number;
-}
 
 /** By which tuple a flow is looked up: one of both. */
 export interface Lookup {
@@ -94,8 +73,6 @@ export class FlowTable implements Iterable<Flow> {
       types: follow === 'all' ? ['new', 'update', 'destroy'] : ['new', 'destroy'],
       maxFlows,
       verify,
-      // Those of another namespace are not in this one's /proc/sys, and a transport of the program's has none.
-      sysctls: open.netns === undefined && typeof open.transport !== 'function' ? SYSCTLS : NO_SYSCTLS,
     });
     const abort = (): void => keeper.close(signal?.reason);
     if (signal !== undefined) watch(signal, abort);
@@ -120,9 +97,7 @@ export class FlowTable implements Iterable<Flow> {
 
   /** How good the table is: a new object each time. */
   get proof(): TableProof {
-    const { provedAt, dumpMs, resyncs, lostEvents, contents } = this.#keeper;
-    const { ambiguous, preListener, skipped, overdue } = contents;
-    return { at: provedAt, dumpMs, resyncs, lost: lostEvents, ambiguous, preListener, skipped, overdue };
+    return this.#keeper.proof;
   }
 
   /** How many flows are in it. */
@@ -180,9 +155,16 @@ export class FlowTable implements Iterable<Flow> {
    * none. The iteration ends when the table is closed; it rejects once if the table could not go on.
    * @throws TypeError, RangeError naming the option
    */
-  changes(options: ChangesOptions = {}): Changes {
+  changes(options?: ChangesOptions & { states?: false }): Changes;
+  /**
+   * The same, and what `state` is: first now, then each time that it changes.
+   * @throws TypeError, RangeError naming the option
+   */
+  changes(options: ChangesOptions): Changes<TableChange | TableNews>;
+  changes(options: ChangesOptions = {}): Changes<TableChange | TableNews> {
     checkOptions(options, CHANGES_OPTIONS);
-    return new Changes(this.#keeper.changes(options.queue ?? DEFAULT_QUEUE));
+    const { queue = DEFAULT_QUEUE, states = false } = options;
+    return new Changes(this.#keeper.changes(queue, states));
   }
 
   /** Resolves when nothing is known to be missing. Rejects when the table is closed. */

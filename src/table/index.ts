@@ -3,8 +3,9 @@
  * @module ctnetlink/table
  * @packageDocumentation
  */
-export type { ChangeCause, ChangeGap, ChangeType, FlowChange, TableChange } from './change.ts';
-export type { Changes } from './change-queue.ts';
-export { FlowTable, type Lookup, type TableProof } from './flow-table.ts';
-export type { TableState } from './keeper.ts';
+export type { ChangeCause, ChangeGap, ChangeType, FlowChange, TableChange, TableNews } from './change.ts';
+export type { Changes } from './changes.ts';
+export { FlowTable, type Lookup } from './flow-table.ts';
 export type { ChangesOptions, FlowTableOptions } from './options.ts';
+export type { TableProof } from './proof.ts';
+export type { MissingReason, TableState } from './state.ts';

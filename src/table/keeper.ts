@@ -7,13 +7,16 @@ import { ClosedError, DumpInterruptedError, OverrunError } from '../netlink/erro
 import { type Handle, runtime } from '../netlink/runtime.ts';
 import type { NetlinkSocket } from '../netlink/socket.ts';
 import type { OpenOptions } from '../transport/open.ts';
-import type { ChangeCause, FlowChange } from './change.ts';
+import type { ChangeCause, FlowChange, TableNews } from './change.ts';
 import { ChangeQueue } from './change-queue.ts';
 import { type Asker, Confirmations } from './confirmations.ts';
 import { Contents } from './contents.ts';
 import { type Listener, turnOfLoop } from './event-feed.ts';
+import { EventsSwitch } from './events-switch.ts';
+import type { TableProof } from './proof.ts';
 import { mayPass, Sockets } from './sockets.ts';
-import type { Sysctls } from './sysctls.ts';
+import type { MissingReason, TableState } from './state.ts';
+import { Waiters } from './waiters.ts';
 import { type DumpResult, dumpAll } from './whole-dump.ts';
 
 const SECOND = 1000;
@@ -29,36 +32,17 @@ const FIRST_PAUSE = 50;
 const SOON = 30_000;
 const LATER = 600_000;
 const SOON_BY_DUMP = 50;
-/** nf_conntrack_events is 0 for so many seconds: events are off. */
-const OFF_AFTER = 2;
-
-/**
- * What a table knows of itself. 'synced': nothing is known to be missing. 'resyncing': something is, and a dump is on
- * its way. 'stale': something is, and the next dump waits for its time, or the kernel reports no events. 'full': there
- * are more flows than `maxFlows`. 'closed': by the program, or because the table could not go on: see `error`.
- */
-export type TableState = 'synced' | 'resyncing' | 'stale' | 'full' | 'closed';
-
 export interface KeeperOptions {
   readonly open: OpenOptions;
   readonly filter: CompiledFilter;
   readonly types: readonly EventType[];
   readonly maxFlows: number;
   readonly verify: 'adaptive' | number | false;
-  readonly sysctls: Sysctls;
-}
-
-interface Waiter {
-  /** Resolves with a dump that begins after so many others. */
-  readonly after: number;
-  resolve(): void;
-  reject(error: unknown): void;
 }
 
 export class Keeper implements Listener, Asker {
   readonly contents: Contents;
   readonly filter: CompiledFilter;
-  readonly sysctls: Sysctls;
   readonly confirmations: Confirmations = new Confirmations(this);
   /** When the table was proved last: milliseconds since 1970. */
   provedAt = 0;
@@ -70,12 +54,17 @@ export class Keeper implements Listener, Asker {
   error: unknown;
   readonly #options: KeeperOptions;
   readonly #queues = new Set<ChangeQueue>();
-  #synced: Waiter[] = [];
-  #proved: Waiter[] = [];
+  readonly #synced = new Waiters();
+  readonly #proved = new Waiters();
+  readonly #switch = new EventsSwitch();
   #sockets: Sockets | undefined;
   #closed = false;
   /** Nothing is known to be missing. */
   #known = false;
+  /** Why it is not, if so. */
+  #reason: MissingReason | undefined;
+  /** What the consumers know of the state. */
+  #told: TableState = 'stale';
   /** A first dump has come to its end. */
   #opened = false;
   #dumping = false;
@@ -90,18 +79,17 @@ export class Keeper implements Listener, Asker {
   #ticks: Handle;
   #ticking = false;
   readonly #started = runtime.now();
-  #off = 0;
   readonly #flow: Flow = new Flow(flowCodec.emptyCommonSlots.slice());
 
   constructor(options: KeeperOptions) {
     this.#options = options;
     this.filter = options.filter;
-    this.sysctls = options.sysctls;
     this.contents = new Contents({
       filter: options.filter,
       maxFlows: options.maxFlows,
       wanted: () => this.#queues.size > 0,
       changed: (change) => this.#changed(change),
+      full: () => this.#tell(),
       doubt: (entry) => this.confirmations.add(entry, 'resync'),
     });
   }
@@ -128,36 +116,48 @@ export class Keeper implements Listener, Asker {
     return this.contents.skipped > 0 ? 'full' : 'synced';
   }
 
+  get proof(): TableProof {
+    const { provedAt, dumpMs, resyncs, lostEvents, contents } = this;
+    const { ambiguous, preListener, skipped, overdue } = contents;
+    return { at: provedAt, dumpMs, resyncs, lost: lostEvents, ambiguous, preListener, skipped, overdue };
+  }
+
   get socket(): NetlinkSocket | undefined {
     return this.#sockets?.requests;
   }
 
   get waiting(): boolean {
-    if (this.#synced.length > 0 || this.#proved.length > 0) return true;
+    if (this.#synced.waiting || this.#proved.waiting) return true;
     for (const queue of this.#queues) if (queue.waiting > 0) return true;
     return false;
   }
 
-  /** Everything that happens from now on. */
-  changes(most: number): ChangeQueue {
-    const queue: ChangeQueue = new ChangeQueue(
+  /** Everything that happens from now on, with the state if that is wanted. */
+  changes(most: number, states: boolean): ChangeQueue {
+    const queue: ChangeQueue = new ChangeQueue({
       most,
-      () => void this.#queues.delete(queue),
-      () => this.#sockets?.feed.reference(),
-    );
-    if (this.#closed) queue.end(this.error);
-    else this.#queues.add(queue);
+      states,
+      closed: () => void this.#queues.delete(queue),
+      waits: () => this.#sockets?.feed.reference(),
+    });
+    const news = this.#news();
+    if (news === undefined) {
+      queue.end(this.error);
+    } else {
+      this.#queues.add(queue);
+      if (states) queue.news(news);
+    }
     return queue;
   }
 
   /** Resolves when nothing is known to be missing. */
   synced(): Promise<void> {
-    return this.state === 'synced' ? Promise.resolve() : this.#wait(this.#synced);
+    return this.state === 'synced' ? Promise.resolve() : this.#wait(this.#synced, 0);
   }
 
   /** Resolves when a dump that begins now or later has proved the table. */
   verify(): Promise<void> {
-    const proved = this.#wait(this.#proved);
+    const proved = this.#wait(this.#proved, this.#dumps);
     this.#plan();
     return proved;
   }
@@ -172,10 +172,8 @@ export class Keeper implements Listener, Asker {
     this.#sockets = undefined;
     for (const queue of this.#queues) queue.end(reason);
     this.#queues.clear();
-    for (const { reject } of [...this.#synced, ...this.#proved])
-      reject(reason ?? new ClosedError('the table was closed'));
-    this.#synced = [];
-    this.#proved = [];
+    for (const waiters of [this.#synced, this.#proved])
+      waiters.reject(reason ?? new ClosedError('the table was closed'));
   }
 
   event(type: EventType, view: DataView, offset: number, end: number): void {
@@ -184,7 +182,7 @@ export class Keeper implements Listener, Asker {
 
   lost(count: number | undefined): void {
     this.lostEvents += count ?? 1;
-    this.#miss();
+    this.#miss('lost');
   }
 
   ended(error: Error | undefined): void {
@@ -199,20 +197,47 @@ export class Keeper implements Listener, Asker {
     this.#sockets?.feed.read();
   }
 
+  /** A setting of net.netfilter in the namespace of the sockets; undefined where the transport cannot read it. */
+  setting(name: string): number | undefined {
+    return this.#sockets?.requests.transport.setting?.(`netfilter/${name}`);
+  }
+
   /** The socket of events or that of requests is gone: both are opened again. */
   failed(error: unknown): void {
     if (this.#closed || this.#reopening || this.#sockets === undefined) return;
     this.#sockets.close();
     this.#sockets = undefined;
-    this.#miss();
+    this.#miss('reopened');
     void this.#reopen(error);
   }
 
   /** Events were lost, or nobody knows. */
-  #miss(): void {
+  #miss(reason: MissingReason): void {
     this.contents.lose();
     this.#known = false;
+    this.#reason = reason;
     this.#plan();
+  }
+
+  /** What a consumer is to know of the state; nothing of a table that is closed. */
+  #news(): TableNews | undefined {
+    const { state, proof } = this;
+    if (state === 'closed') return undefined;
+    const news: TableNews = { type: 'state', state, flows: this.contents.store.size, proof };
+    const reason = this.#switch.off ? 'off' : this.#reason;
+    if (!this.#known && reason !== undefined) news.reason = reason;
+    return news;
+  }
+
+  /** To be called where the state may have changed. */
+  #tell(): void {
+    const { state } = this;
+    if (state === this.#told) return;
+    this.#told = state;
+    for (const queue of this.#queues) {
+      const news = queue.states ? this.#news() : undefined;
+      if (news !== undefined) queue.news(news);
+    }
   }
 
   /** The flow in a message, until the next one. */
@@ -226,14 +251,12 @@ export class Keeper implements Listener, Asker {
   }
 
   #changed(change: FlowChange): void {
-    for (const queue of this.#queues) queue.push(change);
+    for (const queue of this.#queues) queue.change(change);
   }
 
-  #wait(waiters: Waiter[]): Promise<void> {
+  #wait(waiters: Waiters, after: number): Promise<void> {
     if (this.#closed) return Promise.reject(this.error ?? new ClosedError('the table was closed'));
-    const waits = new Promise<void>((resolve, reject) => {
-      waiters.push({ after: this.#dumps, resolve, reject });
-    });
+    const waits = waiters.wait(after);
     this.#sockets?.feed.reference();
     return waits;
   }
@@ -267,16 +290,21 @@ export class Keeper implements Listener, Asker {
     for (const queue of this.#queues) queue.reopened();
     this.#sockets?.feed.reference();
     void this.confirmations.run();
-    this.#miss();
+    this.#miss('reopened');
   }
 
   /** Begins a dump when one is due, or sets a timer for it. */
   #plan(): void {
+    this.#planDump();
+    this.#tell();
+  }
+
+  #planDump(): void {
     if (this.#closed || this.#dumping || this.#reopening || !this.#opened) return;
-    const repairs = (!this.#known && this.#off < OFF_AFTER) || this.#needsDump;
-    if (!repairs && this.#proved.length === 0) return;
+    const repairs = (!this.#known && !this.#switch.off) || this.#needsDump;
+    if (!repairs && !this.#proved.waiting) return;
     const wait = this.#notBefore - runtime.now();
-    if (wait <= 0 || (this.#proved.length > 0 && this.#known && this.#failures === 0)) {
+    if (wait <= 0 || (this.#proved.waiting && this.#known && this.#failures === 0)) {
       void this.#dump();
     } else if (this.#timer === undefined) {
       const again = (): void => {
@@ -326,22 +354,18 @@ export class Keeper implements Listener, Asker {
 
   #prove(at: number, number: number, repairs: boolean): void {
     if (repairs && this.#opened) this.resyncs++;
-    this.#known = this.#off < OFF_AFTER;
+    this.#known = !this.#switch.off;
     this.provedAt = at;
     this.#provedSince = runtime.now();
-    const proved = this.#proved.filter(({ after }) => after < number);
-    this.#proved = this.#proved.filter(({ after }) => after >= number);
-    for (const { resolve } of proved) resolve();
-    if (this.state === 'synced') {
-      for (const { resolve } of this.#synced.splice(0)) resolve();
-    }
+    this.#proved.resolve(number);
+    if (this.state === 'synced') this.#synced.resolve(number);
     this.#sockets?.feed.reference();
   }
 
   /** Once a second. */
   async #tick(): Promise<void> {
     this.contents.now = Math.floor((runtime.now() - this.#started) / SECOND);
-    this.#lookAtSwitch();
+    if (this.#switch.look(this.setting('nf_conntrack_events'))) this.#miss('off');
     // There is no notice when others close a descriptor; only a receive shows it.
     this.readEvents();
     if (this.#ticking || this.#closed) return;
@@ -373,16 +397,6 @@ export class Keeper implements Listener, Asker {
     if (due.length === 0) return;
     if (due.length + this.confirmations.waiting > MOST_ASKED) this.#needsDump = true;
     else for (const entry of due) if (contents.store.holds(entry)) this.confirmations.add(entry, 'expiry');
-  }
-
-  #lookAtSwitch(): void {
-    const value = this.sysctls.events();
-    if (value === 0) {
-      if (++this.#off === OFF_AFTER) this.#miss();
-    } else if (this.#off > 0) {
-      this.#off = 0;
-      this.#miss();
-    }
   }
 
   #sleep(milliseconds: number): Promise<void> {

@@ -1,6 +1,6 @@
 /** What a table takes. */
 import type { CompiledFilter, Filter } from '../ctnetlink/filter/filter.ts';
-import { type Check, type Checks, checkInteger, checkSignal, describe, oneOf } from '../netlink/check.ts';
+import { type Check, type Checks, checkBoolean, checkInteger, checkSignal, describe, oneOf } from '../netlink/check.ts';
 import { OPEN_OPTIONS, type OpenOptions } from '../transport/open.ts';
 
 /** What FlowTable.open takes: also what Conntrack.open takes, of both sockets. */
@@ -60,8 +60,14 @@ export interface ChangesOptions {
    * Changes that wait to be read at the most; when more come, a 'gap' takes their place. 1 to 2^30. Default: 65,536.
    */
   queue?: number;
+  /**
+   * The changes include what `table.state` is: first the state now, then one item each time that it changes. Default:
+   * false.
+   */
+  states?: boolean;
 }
 
 export const CHANGES_OPTIONS: Checks<ChangesOptions> = {
   queue: (value, argument) => checkInteger(value, 1 << 30, argument, 1),
+  states: checkBoolean,
 };

@@ -10,7 +10,6 @@ import type { Confirmations } from './confirmations.ts';
 import type { Contents } from './contents.ts';
 import { turnOfLoop } from './event-feed.ts';
 import type { Sockets } from './sockets.ts';
-import type { Sysctls } from './sysctls.ts';
 
 /** Entries that are looked at in one turn of the event loop: about two milliseconds. */
 const A_TURN = 16_384;
@@ -19,7 +18,7 @@ export interface DumpOf {
   readonly contents: Contents;
   readonly confirmations: Confirmations;
   readonly filter: CompiledFilter;
-  readonly sysctls: Sysctls;
+  setting(name: string): number | undefined;
   snapshot(view: DataView, offset: number, end: number, since: number, cause: ChangeCause): void;
 }
 
@@ -39,13 +38,13 @@ export interface DumpResult {
  * is no proof.
  */
 export async function dumpAll(of: DumpOf, { feed, requests }: Sockets, lost: boolean): Promise<DumpResult> {
-  const { contents, filter, sysctls } = of;
+  const { contents, filter } = of;
   await feed.drained();
   // What was read until now may be older than the loss.
   if (lost) contents.lose();
   const since = contents.beginDump();
   const began = runtime.now();
-  const buckets = sysctls.buckets();
+  const buckets = of.setting('nf_conntrack_buckets');
   let error: unknown;
   let between = true;
   const sink: ReplySink = {
@@ -64,10 +63,10 @@ export async function dumpAll(of: DumpOf, { feed, requests }: Sockets, lost: boo
   } catch (thrown) {
     error = thrown;
   }
-  if (error === undefined && sysctls.buckets() !== buckets) error = new DumpInterruptedError('dump');
+  if (error === undefined && of.setting('nf_conntrack_buckets') !== buckets) error = new DumpInterruptedError('dump');
   const milliseconds = runtime.now() - began;
   await feed.drained();
-  contents.endDump();
+  contents.endDump(error === undefined);
   while (!contents.forget(A_TURN)) await turnOfLoop();
   if (error === undefined) await sweep(of, since);
   return { since, milliseconds, error };

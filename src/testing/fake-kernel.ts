@@ -73,6 +73,7 @@ export class FakeKernel {
     });
     const kernel: SocketKernel = {
       release,
+      events: rest.events ?? 1,
       scripts: this.#scripts,
       request: (message, portid) => this.#model.request(message, portid),
       defer: (send) => this.#defer(send),

@@ -38,6 +38,8 @@ interface Queued {
 /** What a socket needs of its kernel. */
 export interface SocketKernel {
   readonly release: string;
+  /** nf_conntrack_events. */
+  readonly events: number;
   readonly scripts: Scripts;
   /** Carries out one request. */
   request(message: Uint8Array, portid: number): ModelAnswer;
@@ -135,6 +137,10 @@ export class FakeSocket implements Transport {
       if (!(error instanceof RangeError)) throw error;
       throw refused('SO_ATTACH_FILTER', EINVAL, error);
     }
+  }
+
+  setting(name: string): number | undefined {
+    return name === 'netfilter/nf_conntrack_events' ? this.#kernel.events : undefined;
   }
 
   ref(): void {

@@ -8,7 +8,7 @@ import { LineDisplay } from '../../src/cli/watch/lines.ts';
 import type { Watched } from '../../src/cli/watch/watched.ts';
 import { Conntrack, type FlowInit } from '../../src/index.ts';
 import { ctnetlink, MAIN, OUR_NAME, Running, whileStopped } from '../support/command.ts';
-import { describeKernel, resetNamespace, sh, until } from '../support/kernel.ts';
+import { describeKernel, resetNamespace, sh, sysctl, until } from '../support/kernel.ts';
 import { storm, tracking } from '../support/traffic.ts';
 
 const UDP = { src: '10.1.1.1', dst: '10.2.2.2', proto: 'udp', dport: 53 } as const;
@@ -71,8 +71,8 @@ describe('cli: the command line of watch', () => {
       const settings = new Settings();
       if (output !== undefined) settings.output.add(output);
       const out = new Output(sink);
-      const display = new LineDisplay(settings, out, []);
-      await display.change({ netns, idle: true } as Watched, { type: 'gap', dropped: 7 });
+      const display = new LineDisplay(settings, out);
+      await display.change({ netns } as Watched, { type: 'gap', dropped: 7 });
       await out.flush();
     }
     expect(text.split('\n')).to.deep.equal([
@@ -167,6 +167,8 @@ describeKernel('cli: watch', ['root', 'conntrack', 'nft', 'ip', 'bash', 'script'
 
   it('prints what a resync finds after lost events, and that there was one', async () => {
     const FLOWS = 300;
+    // None ends meanwhile.
+    sysctl('nf_conntrack_udp_timeout', 600);
     const ours = await watch('-b', '20000');
     await whileStopped(ours, async () => await storm(FLOWS));
     const end = /^ {2}\[STATE\] synced flows=(\d+) resyncs=([1-9]\d*) lost=([1-9]\d*) /m;

@@ -75,6 +75,8 @@ class Run {
   /** What the changes have made of an empty table: by the model's key. */
   readonly #replayed = new Map<string, FlowChange>();
   #lastGeneration = 0;
+  /** What the changes said last of the state. */
+  #said = '';
   #gaps = 0;
   #changes = 0;
   #compared = 0;
@@ -95,6 +97,8 @@ class Run {
         if (this.#broken.delete(transport)) throw new TransportError('recvmsg', 9, 'EBADF: it was closed underneath');
         return receive.call(transport);
       };
+      transport.setting = (name) =>
+        name === 'netfilter/nf_conntrack_events' ? this.#network.eventsSwitch : this.#network.buckets;
       this.#transports.push(transport);
       if (random.oneIn(4)) await loop.sleep(random.below(4));
       return transport;
@@ -107,7 +111,6 @@ class Run {
       types: ['new', 'update', 'destroy'],
       maxFlows: 1000,
       verify: random.pick(['adaptive', 'adaptive', 1000, false] as const),
-      sysctls: { events: () => this.#network.eventsSwitch, buckets: () => this.#network.buckets },
     });
     const busy = random.pick([2, 5, 20]);
     loop.passing = () => {
@@ -173,8 +176,8 @@ class Run {
     const keeper = this.#keeper;
     const random = this.#random;
     this.#network.before();
-    void this.#replay(keeper.changes(1 << 30));
-    const slow = keeper.changes(random.pick([1, 5, 20]));
+    void this.#replay(keeper.changes(1 << 30, true));
+    const slow = keeper.changes(random.pick([1, 5, 20]), false);
     void this.#readSlowly(slow);
     try {
       await keeper.open();
@@ -224,6 +227,7 @@ class Run {
     this.#network.endedSilently.clear();
     this.#compare(true);
     this.#compareReplayed();
+    if (this.#said !== keeper.state) this.#kernel.report(`the changes said ${this.#said}, and it is ${keeper.state}`);
     if (this.#timestamps && keeper.contents.ambiguous > 0)
       this.#kernel.report('ambiguous, though flows have their start');
     network.quiet = false;
@@ -281,6 +285,10 @@ class Run {
           if (change.dropped > 0) this.#kernel.report('a queue without end has dropped something');
           continue;
         }
+        if (change.type === 'state') {
+          this.#said = change.state;
+          continue;
+        }
         const key = keyOf(change.flow.slots);
         const before = this.#replayed.get(key);
         if (change.type === 'insert') {
@@ -331,6 +339,8 @@ class Run {
               const flow = contents.flow(entry);
               mine.set(keyOf(flow.slots), shown(flow.slots));
             }
+        } else if (change.type === 'state') {
+          this.#kernel.report('nobody asked for the state');
         } else if (change.type === 'delete') mine.delete(keyOf(change.flow.slots));
         else mine.set(keyOf(change.flow.slots), shown(change.flow.slots));
         if (this.#random.oneIn(3)) await this.#loop.sleep(this.#random.below(20));

@@ -2,7 +2,7 @@
 import type { Flow } from '../../ctnetlink/flow.ts';
 import { timeval } from '../../format/time.ts';
 import { escapeControlsInJSON } from '../../netlink/escape.ts';
-import type { TableChange } from '../../table/index.ts';
+import type { TableChange, TableNews } from '../../table/index.ts';
 import { flowFormat, now } from '../formats/listing.ts';
 import { namedText } from '../formats/netns.ts';
 import { isJSON, type Settings } from '../options/settings.ts';
@@ -23,18 +23,13 @@ const LIVE = { time: undefined };
 
 /** A line for each change, and for each news of a state. */
 export class LineDisplay implements Display {
-  readonly every = 100;
   readonly #settings: Settings;
   readonly #output: Output;
-  readonly #watched: readonly Watched[];
   readonly #formatFlow: (flow: Flow) => string;
-  /** What was said last of the state of each. */
-  readonly #said = new Map<Watched, string>();
 
-  constructor(settings: Settings, output: Output, watched: readonly Watched[]) {
+  constructor(settings: Settings, output: Output) {
     this.#settings = settings;
     this.#output = output;
-    this.#watched = watched;
     this.#formatFlow = flowFormat(settings, LIVE);
   }
 
@@ -48,21 +43,20 @@ export class LineDisplay implements Display {
     else this.#output.flushSoon();
   }
 
-  /** A state belongs behind the changes that came before it. */
-  look(): void {
-    for (const each of this.#watched) if (each.idle) this.#state(each);
-  }
-
-  #state(of: Watched): void {
-    const { state, size: flows, proof } = of.table;
+  state(of: Watched, news: TableNews): void {
+    const { state, reason, flows, proof } = news;
     const { resyncs, lost, ambiguous } = proof;
-    const news = `${state} ${resyncs} ${lost}`;
-    if (news === this.#said.get(of)) return;
-    this.#said.set(of, news);
-    const text = `${state} flows=${flows} resyncs=${resyncs} lost=${lost} ambiguous=${ambiguous}`;
-    this.#add(of, 'state', { type: 'state', state, flows, proof }, () => text);
+    const why = reason === undefined ? '' : ` reason=${reason}`;
+    this.#add(
+      of,
+      'state',
+      news,
+      () => `${state} flows=${flows} resyncs=${resyncs} lost=${lost} ambiguous=${ambiguous}${why}`,
+    );
     this.#output.flushSoon();
   }
+
+  look(): void {}
 
   #add({ netns }: Watched, type: keyof typeof PREFIXES, object: object, textOf: () => string): void {
     const text = isJSON(this.#settings) ? escapeControlsInJSON(JSON.stringify(object)) : this.#prefix(type) + textOf();

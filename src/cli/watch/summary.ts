@@ -11,7 +11,6 @@ type Counts = Record<TableChange['type'], number>;
 
 /** A line for each table: rewritten on a terminal, and elsewhere printed if more than its age has changed. */
 export class SummaryDisplay implements Display {
-  readonly every = SECOND;
   readonly #settings: Settings;
   readonly #output: Output;
   readonly #watched: readonly Watched[];
@@ -31,6 +30,9 @@ export class SummaryDisplay implements Display {
   async change(of: Watched, { type }: TableChange): Promise<void> {
     this.#countsOf(of)[type]++;
   }
+
+  /** It is in the line of the next second. */
+  state(): void {}
 
   look(): void {
     if (this.#terminal) this.#rewrite();

@@ -9,6 +9,8 @@ import { LineDisplay } from './lines.ts';
 import { SummaryDisplay } from './summary.ts';
 import type { Display, Watched } from './watched.ts';
 
+const SECOND = 1000;
+
 /** @returns the exit status */
 export async function watch(settings: Settings, output: Output): Promise<number> {
   const { netns: names, follow, eventsMayAbort } = settings;
@@ -17,7 +19,9 @@ export async function watch(settings: Settings, output: Output): Promise<number>
   const abort = new AbortController();
   const { signal } = abort;
   const watched: Watched[] = [];
-  const display = new (settings.summary ? SummaryDisplay : LineDisplay)(settings, output, watched);
+  const display: Display = settings.summary
+    ? new SummaryDisplay(settings, output, watched)
+    : new LineDisplay(settings, output);
   const unhook = atSignal(() => {
     // While the tables still say what they were.
     display.look();
@@ -35,7 +39,7 @@ export async function watch(settings: Settings, output: Output): Promise<number>
         signal,
       };
       const table = await FlowTable.open(options);
-      watched.push({ table, changes: table.changes(), netns: names.length > 1 ? netns : undefined, idle: true });
+      watched.push({ table, changes: table.changes({ states: true }), netns: names.length > 1 ? netns : undefined });
     }
     await show(watched, display, () => count++);
   } catch (error) {
@@ -53,17 +57,19 @@ export async function watch(settings: Settings, output: Output): Promise<number>
 /** Shows what happens until a table is closed. */
 async function show(watched: readonly Watched[], display: Display, counted: () => void): Promise<void> {
   display.look();
-  const timer = setInterval(() => display.look(), display.every);
+  const timer = setInterval(() => display.look(), SECOND);
   try {
     await Promise.all(
       watched.map(async (each) => {
         for (;;) {
           const { value, done } = await each.changes.next();
           if (done === true) return;
-          each.idle = false;
+          if (value.type === 'state') {
+            display.state(each, value);
+            continue;
+          }
           await display.change(each, value);
           counted();
-          each.idle = true;
         }
       }),
     );

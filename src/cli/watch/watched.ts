@@ -1,19 +1,17 @@
-import type { Changes, FlowTable, TableChange } from '../../table/index.ts';
+import type { Changes, FlowTable, TableChange, TableNews } from '../../table/index.ts';
 
 /** A table that is watched. */
 export interface Watched {
   readonly table: FlowTable;
-  readonly changes: Changes;
+  readonly changes: Changes<TableChange | TableNews>;
   /** Its name, if there are several. */
   readonly netns: string | undefined;
-  /** All of its changes so far have been shown. */
-  idle: boolean;
 }
 
 /** Shows what happens to tables. */
 export interface Display {
-  /** How often it looks at the tables, in milliseconds. */
-  readonly every: number;
   change(of: Watched, change: TableChange): Promise<void>;
+  state(of: Watched, news: TableNews): void;
+  /** Once a second, and before the end. */
   look(): void;
 }

@@ -6,7 +6,7 @@
 import { viewOf } from '../../netlink/byteorder.ts';
 import { ACK_CHARGE, DUMP_CHARGE } from '../../netlink/charges.ts';
 import { OverrunError, TransportError, UnsupportedError } from '../../netlink/errors.ts';
-import { builtin, isMainThread } from '../../netlink/platform.ts';
+import { builtin, files, isMainThread } from '../../netlink/platform.ts';
 import { runtime } from '../../netlink/runtime.ts';
 import type { Datagram, Transport, TransportListener, TransportOptions } from '../../netlink/transport.ts';
 import { ENOBUFS } from '../../uapi/errno.ts';
@@ -128,6 +128,16 @@ class AddonTransport implements Transport {
 
   leaveGroup(group: number): void {
     attempt('setsockopt', () => this.#socket.dropMembership(group));
+  }
+
+  /** This addon opens sockets where the process is. */
+  setting(name: string): number | undefined {
+    try {
+      const value = Number.parseInt(files().readFileSync(`/proc/sys/net/${name}`, 'latin1'), 10);
+      return Number.isNaN(value) ? undefined : value;
+    } catch {
+      return undefined;
+    }
   }
 
   ref(): void {

@@ -69,7 +69,8 @@ export function openInside(libc: Libc, namespace: Namespace, open: () => number)
   }
 }
 
-function openThere(libc: Libc, namespace: Namespace, open: () => number): number {
+/** In a namespace that some socket is in. @throws TransportError; then nothing is open */
+export function openThere(libc: Libc, namespace: Namespace, open: () => number): number {
   const home = openPath(libc, HOME);
   let fd: number;
   try {
@@ -117,7 +118,7 @@ function openNamespace(libc: Libc, { name, path }: Namespace): number {
 }
 
 /** @throws TransportError */
-function openPath(libc: Libc, path: string): number {
+export function openPath(libc: Libc, path: string): number {
   const text = new TextEncoder().encode(path);
   const memory = new Memory(libc, text.length + 1);
   memory.bytes.set(text);

@@ -41,6 +41,7 @@ import { Pace } from './pace.ts';
 import { Readiness } from './readiness.ts';
 import { DATAGRAM_SIZE, ReceiveBuffers } from './receive-buffers.ts';
 import { kernelRelease } from './release.ts';
+import { readSetting } from './setting.ts';
 
 /**
  * A limit, not an allocation: 13,107 events (test/kernel/charges.kernel.test.ts), or the answers to as many requests.
@@ -202,6 +203,10 @@ export class LibcTransport implements Transport {
   attachFilter(program: Uint8Array | undefined): void {
     this.#assertOpen();
     this.#options.setFilter(program);
+  }
+
+  setting(name: string): number | undefined {
+    return this.#closed ? undefined : readSetting(this.#libc, this.netns, name);
   }
 
   ref(): void {
