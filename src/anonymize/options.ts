@@ -19,7 +19,7 @@ export interface AnonymizeOptions {
    * The same key gives the same mapping: bytes, or text, whose UTF-8 is the key. At least one byte; whoever can guess
    * it can undo the mapping, so take 16 random bytes. Default: a random key, which nobody gets to know.
    */
-  key?: Uint8Array | string;
+  key?: Uint8Array | string | undefined;
   /**
    * What stays as it is, beside the special addresses:
    * - a prefix, '198.51.100.0/24', or an address: addresses in it;
@@ -28,13 +28,13 @@ export interface AnonymizeOptions {
    * - 'secctx': security contexts, otherwise x for each letter;
    * - 'unknown': payloads of attributes that this package does not know, and private data of helpers, otherwise zeros.
    */
-  keep?: readonly string[];
+  keep?: readonly string[] | undefined;
   /** 'labels': zeros for connection labels; 'helper': x for each letter of the names of helpers. Default: none. */
-  drop?: readonly DropWord[];
+  drop?: readonly DropWord[] | undefined;
   /** Default: the format of the capture, 'hex' for a log of strace. */
-  format?: WrittenFormat;
+  format?: WrittenFormat | undefined;
   /** Called once at the end when something was left out, or cannot be read. */
-  onDropped?: (dropped: Dropped) => void;
+  onDropped?: ((dropped: Dropped) => void) | undefined;
 }
 
 const CHECKS: Checks<AnonymizeOptions> = {

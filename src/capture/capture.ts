@@ -55,7 +55,7 @@ export function* capturedDatagrams({ source, datagrams }: Scan): Iterable<Captur
 /** What writeCapture takes. */
 export interface WriteCaptureOptions {
   /** 'pcap' (default) or 'pcapng', which Wireshark and tcpdump open; or 'hex': a line of text for each datagram. */
-  format?: WrittenFormat;
+  format?: WrittenFormat | undefined;
 }
 
 const WRITE_OPTIONS: Checks<WriteCaptureOptions> = { format: oneOf(...WRITTEN_FORMATS) };

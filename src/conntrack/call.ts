@@ -9,7 +9,7 @@ import type { DumpSockets } from './dump-sockets.ts';
 /** What every call takes that asks the kernel once. */
 export interface CallOptions {
   /** Cancels the call, which rejects with the signal's reason. The kernel may have carried out the request anyway. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 export const CALL_OPTIONS: Checks<CallOptions> = { signal: checkSignal };

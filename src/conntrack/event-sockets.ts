@@ -11,20 +11,20 @@ export interface EventSocketOptions {
    * Default: what Conntrack.open was given, else 8 MiB, which hold 13,107 events (the addon: what net.core.rmem_default
    * allows).
    */
-  receiveBuffer?: number;
+  receiveBuffer?: number | undefined;
   /**
    * The kernel keeps DESTROY events that did not fit and sends them again (NETLINK_BROADCAST_ERROR), so that nearly
    * none is lost; flows that ended live longer meanwhile. NEW and UPDATE events are still lost, and an overrun does not
    * say how many. Default: what Conntrack.open was given, else false.
    */
-  reliable?: boolean;
+  reliable?: boolean | undefined;
   /**
    * Events are received into memory of this process the moment that they come, also while JavaScript compiles or
    * collects: for a receive buffer that must be small. Takes up to 32 MiB and, while thousands come in a second, a
    * whole processor. Needs io_uring of Linux 6.10, and changes nothing where there is none, in worker threads and over
    * the addon. Default: what Conntrack.open was given, else false.
    */
-  receiveAhead?: boolean;
+  receiveAhead?: boolean | undefined;
   /**
    * Events of other network namespaces arrive too, each with an `nsid` (NETLINK_LISTEN_ALL_NSID, Linux 4.2). Two kinds
    * of namespaces stay silent: those without an id in the namespace of the socket (`ip netns set NAME auto` gives one;
@@ -32,9 +32,9 @@ export interface EventSocketOptions {
    * UnsupportedError over the addon and other transports that cannot do it. Default: what Conntrack.open was given,
    * else false.
    */
-  allNamespaces?: boolean;
+  allNamespaces?: boolean | undefined;
   /** Closes the stream; iteration rejects with its reason. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 export const EVENT_SOCKET_OPTIONS: Checks<EventSocketOptions> = {

@@ -19,7 +19,7 @@ export interface DeleteManyOptions extends ManyOptions {
    * (nf_conntrack_timestamp) are those of the item, as `delete` does: an id alone may be that of a flow which took the
    * place of another. Takes twice the time. Default: false.
    */
-  exact?: boolean;
+  exact?: boolean | undefined;
 }
 
 /** What updateMany takes. */
@@ -29,7 +29,7 @@ export interface UpdateManyOptions extends ManyOptions {
    * has them, are those of the item, as `update` does. Without it a flow is found by its tuple and zone alone. Takes
    * twice the time. Default: false.
    */
-  exact?: boolean;
+  exact?: boolean | undefined;
 }
 
 export const EXACT_MANY_OPTIONS: Checks<DeleteManyOptions & UpdateManyOptions> = {

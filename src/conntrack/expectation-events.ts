@@ -12,7 +12,7 @@ const GROUPS = { new: EXPECTATION_GROUPS.new, destroy: EXPECTATION_GROUPS.destro
 /** What Expectations.events takes. */
 export interface ExpectationEventOptions extends EventSocketOptions {
   /** Which events. Default: both. */
-  types?: readonly ExpectationEventType[];
+  types?: readonly ExpectationEventType[] | undefined;
 }
 
 /** What `ct.expectations.events()` yields. */

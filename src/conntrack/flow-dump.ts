@@ -24,14 +24,14 @@ export interface DumpOptions extends CallOptions {
    * it was dumped is left out: its DESTROY event had its counters. One that took its place is yielded with its own
    * counters where it matches. Rejects with OverrunError when an answer was lost, and counters with it. Default: false.
    */
-  reset?: boolean;
+  reset?: boolean | undefined;
   /**
    * 'conntrack' (default); 'dying': entries whose DESTROY event could not be delivered yet; 'unconfirmed': always empty
    * on current kernels.
    */
-  table?: Table;
+  table?: Table | undefined;
   /** Iteration rejects with its reason. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 const DUMP_OPTIONS: Checks<DumpOptions> = {

@@ -13,7 +13,7 @@ import { type EventSource, type OverrunEvent, typesOf } from './events.ts';
 /** What Conntrack.events takes. */
 export interface EventOptions extends EventSocketOptions {
   /** Which events. Default: all three. */
-  types?: readonly EventType[];
+  types?: readonly EventType[] | undefined;
   /**
    * Only events of flows that match, as in a dump. If the transport can attach a filter (SO_ATTACH_FILTER), the kernel
    * does not send the others, and they take no room in the receive buffer. Otherwise they are dropped here. Default:
@@ -21,7 +21,7 @@ export interface EventOptions extends EventSocketOptions {
    * inside of `not`: a 'destroy' has no labels, helper and `timeout` of 0, an 'update' has what changed. An 'update'
    * describes the flow as it is now: if its mark changes from a matching value to another, no event comes.
    */
-  filter?: FilterInit;
+  filter?: FilterInit | undefined;
 }
 
 /** What `ct.events()` yields. */

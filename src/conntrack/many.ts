@@ -33,7 +33,7 @@ export interface ManyOptions extends CallOptions {
    * Called for each failed item, in the order of the answers; the call then resolves anyway. If it throws, the call
    * ends with that error. Default: the call continues to the end of the items and then rejects with a ManyError.
    */
-  onError?(failure: Failure): void;
+  onError?: ((failure: Failure) => void) | undefined;
 }
 
 export const MANY_OPTIONS: Checks<ManyOptions> = { ...CALL_OPTIONS, onError: checkFunction };

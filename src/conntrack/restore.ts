@@ -20,9 +20,9 @@ export type ExpectationItems = Iterable<ExpectationInit | Expectation> | AsyncIt
 /** What comes back: flows, and the expectations of their helpers. */
 export interface Snapshot {
   /** Flows as a dump or their JSON has them. */
-  flows?: Flows;
+  flows?: Flows | undefined;
   /** Expectations as a dump or their JSON has them. */
-  expectations?: ExpectationItems;
+  expectations?: ExpectationItems | undefined;
 }
 
 /** An item that is reported: a flow or an expectation, and its place among all flows or expectations. */
@@ -49,20 +49,20 @@ export interface RestoreOptions extends CallOptions {
    * RestoreError, whose `cause` is that error. Default: the call continues to the end of the items and then rejects
    * with a RestoreError.
    */
-  onError?(failure: RestoreFailure): void;
+  onError?: ((failure: RestoreFailure) => void) | undefined;
   /**
    * Called for each item that came back without something. If it throws, the call ends with a RestoreError, whose
    * `cause` is that error. Default: the result has the first 100.
    */
-  onLoss?(loss: RestoreLoss): void;
+  onLoss?: ((loss: RestoreLoss) => void) | undefined;
   /**
    * Sets the TCP flags as they were. The kernel does not report the windows of a connection, and learns them from the
    * first packets that it sees: data that is on its way while the flow comes back can then be INVALID. So TCP flows get
    * the flag BE_LIBERAL in both directions by default, and keep it. Default: false.
    */
-  strictWindows?: boolean;
+  strictWindows?: boolean | undefined;
   /** Stops after the batches under way. The call rejects with a RestoreError `ERR_ABORTED`, which has the counts. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 const RESTORE_OPTIONS: Checks<RestoreOptions> = {

@@ -71,23 +71,23 @@ export interface DeleteWhereResult extends WhereCounts {
 /** What updateWhere takes. */
 export interface UpdateWhereOptions extends CallOptions {
   /** Only counts what matches. Default: false. */
-  dryRun?: boolean;
+  dryRun?: boolean | undefined;
   /**
    * The most flows that may match, 0 or more. Nothing is done before the dump has ended. If more match, nothing is done
    * at all, and the call rejects with a WhereError `ERR_LIMIT`. Up to that many flows are kept in memory. Default: any
    * number.
    */
-  limit?: number;
+  limit?: number | undefined;
   /**
    * Asks for each flow first, many in a datagram, and compares its id and its start (nf_conntrack_timestamp=1), because
    * an id may be that of a flow which took the place of another. Takes another request for each flow. Default: false to
    * delete, where the kernel compares the id itself; true to change, where it compares nothing.
    */
-  exact?: boolean;
+  exact?: boolean | undefined;
   /** Called after each datagram of the dump and after each batch; ends the call if it throws. */
-  onProgress?(counts: WhereCounts): void;
+  onProgress?: ((counts: WhereCounts) => void) | undefined;
   /** Stops after the batch under way. The call rejects with a WhereError `ERR_ABORTED`, which has the counts so far. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /** What deleteWhere takes. */
@@ -96,7 +96,7 @@ export interface DeleteWhereOptions extends UpdateWhereOptions {
    * Listens to events from before the dump until so many milliseconds after the last delete (0 to 3,600,000), and
    * counts the flows that came back. Default: no.
    */
-  verify?: number;
+  verify?: number | undefined;
 }
 
 const MOST_LIMIT = 0x7fffffff;

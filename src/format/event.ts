@@ -27,9 +27,9 @@ export interface FormatEventOptions extends Omit<FormatFlowOptions, 'type'> {
    * Where the kernel says when the event happened (`timestamp.event`, Linux 6.14 with nf_conntrack_timestamp=1), that
    * is printed instead, as of conntrack(8) 1.4.9.
    */
-  received?: number;
+  received?: number | undefined;
   /** The program behind the portid, where it is known. */
-  programName?: string;
+  programName?: string | undefined;
 }
 
 /** -o timestamp is `time` here. */

@@ -30,7 +30,7 @@ export interface FormatExpectationOptions extends Pick<FormatFlowOptions, 'type'
    * When it was read, in milliseconds since 1970, fractions included: the `[1700000000.123456]` in front (-o
    * timestamp).
    */
-  received?: number;
+  received?: number | undefined;
 }
 
 /** -o timestamp is `time` here. */

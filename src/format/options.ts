@@ -6,16 +6,16 @@ import type { LabelMap } from './labelmap.ts';
 /** What every text of a flow takes. */
 export interface FormatOptions {
   /** When the flow started and stopped: conntrack -o ktimestamp, NFCT_OF_TIMESTAMP. Needs nf_conntrack_timestamp=1. */
-  timestamp?: boolean;
+  timestamp?: boolean | undefined;
   /** Names of labels, which are shown only with them: conntrack -o labels. */
-  labels?: LabelMap;
+  labels?: LabelMap | undefined;
   /** The text is that of an event, and says which. */
-  type?: EventType;
+  type?: EventType | undefined;
   /**
    * The time of printing, in milliseconds since 1970, until which a flow lasts that has not stopped. Default: the
    * clock.
    */
-  now?: number;
+  now?: number | undefined;
 }
 
 /**
@@ -23,9 +23,9 @@ export interface FormatOptions {
  * shows.
  */
 export interface AnyFormatOptions extends FormatOptions {
-  layer3?: boolean;
-  id?: boolean;
-  time?: boolean;
+  layer3?: boolean | undefined;
+  id?: boolean | undefined;
+  time?: boolean | undefined;
 }
 
 export const checkTime: Check = (value, argument) => {

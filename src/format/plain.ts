@@ -39,9 +39,9 @@ import { tupleText } from './tuple.ts';
 /** What formatFlow takes. */
 export interface FormatFlowOptions extends FormatOptions {
   /** The layer 3 protocol in front: conntrack -o extended, NFCT_OF_SHOW_LAYER3. */
-  layer3?: boolean;
+  layer3?: boolean | undefined;
   /** id=: conntrack -o id, NFCT_OF_ID. */
-  id?: boolean;
+  id?: boolean | undefined;
 }
 
 /** What an event is prefixed with. */

@@ -46,7 +46,7 @@ export interface FormatFlowXMLOptions extends FormatOptions {
    * `<when>`, in local time: when the event happened where the kernel says so (`timestamp.event`, Linux 6.14), as of
    * libnetfilter_conntrack 1.1.1, else the time of printing. conntrack -E -o timestamp, NFCT_OF_TIME.
    */
-  time?: boolean;
+  time?: boolean | undefined;
 }
 
 /** Any of these, and there is a third <meta>; C forgot SECCTX, which is then outside of it. */

@@ -42,11 +42,11 @@ export interface KernelErrorDetails {
   /** nlmsg_seq of the request. */
   sequence: number;
   /** What the request was about, such as the tuple of a flow. */
-  subject?: string;
+  subject?: string | undefined;
   /** What the kernel added, if anything. */
-  extack?: ExtendedAck;
+  extack?: ExtendedAck | undefined;
   /** What it means for this operation and, behind a semicolon, what to do. */
-  explanation?: string;
+  explanation?: string | undefined;
 }
 
 /** The kernel refused a request: a negative errno in NLMSG_ERROR or NLMSG_DONE. `code` is its name ('ENOENT'). */

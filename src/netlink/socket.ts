@@ -20,13 +20,13 @@ const REPEATS = 3;
 /** How one request is made. */
 export interface RequestOptions {
   /** Undefined: replies are dropped undecoded. */
-  sink?: ReplySink;
+  sink?: ReplySink | undefined;
   /** Rejects with the signal's own reason; what the kernel still answers is drained. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /** A socket filter may drop what comes before the ACK: the ACK alone is an answer. Default: false. */
-  filtered?: boolean;
+  filtered?: boolean | undefined;
   /** Called once, before `done` settles and before the next message is read; undefined is success. */
-  settled?(error: unknown): void;
+  settled?: ((error: unknown) => void) | undefined;
 }
 
 /** A request that was started. */

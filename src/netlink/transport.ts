@@ -122,30 +122,30 @@ export interface TransportOptions {
    * The network namespace that the socket is opened in: see Netns. If the property is there, it must not be undefined.
    * Default: that of the calling thread.
    */
-  netns?: Netns;
+  netns?: Netns | undefined;
   /**
    * SO_RCVBUF in bytes, of sockets that take events (a Conntrack opens its sockets for requests without it): a limit of
    * what waits in the kernel, not an allocation. Default: 8 MiB (13,107 events) where the transport can pass
    * net.core.rmem_max, which takes CAP_NET_ADMIN; the addon leaves it at net.core.rmem_default.
    */
-  receiveBuffer?: number;
+  receiveBuffer?: number | undefined;
   /**
    * The socket will join multicast groups. Some transports refuse here, with the remedy, rather than at the first
    * event.
    */
-  events?: boolean;
+  events?: boolean | undefined;
   /**
    * NETLINK_BROADCAST_ERROR on sockets that join groups: the kernel keeps DESTROY events that did not fit and sends
    * them again, so that nearly none is lost, and flows live longer meanwhile. NEW and UPDATE events are lost as before,
    * and their number is unknown. Default: false.
    */
-  reliable?: boolean;
+  reliable?: boolean | undefined;
   /**
    * NETLINK_LISTEN_ALL_NSID on sockets that join groups (Linux 4.2): the events of other network namespaces arrive too,
    * each with the id of its namespace, if that has an id here and its owner grants CAP_NET_BROADCAST. The option
    * `receiveAhead` changes nothing then. Default: false.
    */
-  allNamespaces?: boolean;
+  allNamespaces?: boolean | undefined;
   /**
    * Events are received into memory of this process the moment that they come, also while JavaScript compiles or
    * collects: for a receive buffer that must be small. Up to 8,192 wait there, which may take 32 MiB; while thousands
@@ -153,7 +153,7 @@ export interface TransportOptions {
    * event may be several hundred events late. By io_uring (Linux 6.10), and not in worker threads or over the addon:
    * there, and where io_uring is not allowed, it changes nothing. Default: false.
    */
-  receiveAhead?: boolean;
+  receiveAhead?: boolean | undefined;
 }
 
 /** Opens sockets of one kind: the same options give sockets that see the same kernel (or the same capture). */

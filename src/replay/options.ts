@@ -9,12 +9,12 @@ export interface ReplayOptions {
    * a dump with a wider filter, whose answer is filtered here. Default: 'exact' for captures of record(), which note
    * the kernel's release; 'meaning' for others.
    */
-  match?: 'exact' | 'meaning';
+  match?: 'exact' | 'meaning' | undefined;
   /**
    * The release of the kernel, such as '6.1.0', which decides what filters the program sends. Default: what record()
    * noted, else the oldest that understands the requests of the capture.
    */
-  release?: string;
+  release?: string | undefined;
   /**
    * When events come. 'free' (default): as soon as their group is joined. 'recorded': not before the request that they
    * are due to has been made, so that a program sees the event of what it did after it did it. In captures of record()
@@ -22,19 +22,19 @@ export interface ReplayOptions {
    * is not made while the program does nothing but wait for events is another program's. 'timed': at the pace of the
    * capture, from the first event on.
    */
-  events?: 'free' | 'recorded' | 'timed';
+  events?: 'free' | 'recorded' | 'timed' | undefined;
   /** With `events: 'timed'`: how many times as fast. Above 0; default: 1. */
-  speed?: number;
+  speed?: number | undefined;
   /**
    * Answers a request that the capture has n times also for the n+1st time, with the last answer again. Default: that
    * fails.
    */
-  repeat?: boolean;
+  repeat?: boolean | undefined;
   /**
    * Each Conntrack (and nfct handle) that is opened finds the whole capture unused, so that several tests share it.
    * Default: false, what one has used is used for all.
    */
-  perSocket?: boolean;
+  perSocket?: boolean | undefined;
 }
 
 export const REPLAY_OPTIONS: Checks<ReplayOptions> = {

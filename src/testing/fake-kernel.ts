@@ -27,9 +27,9 @@ const MOST_MILLISECONDS = 8.64e15;
 /** How often a script of `fail` fails, and what it says. */
 export interface FailOptions {
   /** How many requests fail, 1 to 2^31 - 1, or Infinity. Default: 1. */
-  times?: number;
+  times?: number | undefined;
   /** The text of the extended ACK. Default: none. */
-  message?: string;
+  message?: string | undefined;
 }
 
 const FAIL_OPTIONS: Checks<FailOptions> = {

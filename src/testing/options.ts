@@ -14,31 +14,31 @@ export interface FakeKernelOptions {
    * What is in the table, as `create` takes it, and also with counters, an id and the time of its start. Default:
    * nothing.
    */
-  flows?: Iterable<FlowInit | Flow>;
+  flows?: Iterable<FlowInit | Flow> | undefined;
   /** What is expected; their masters are among the flows. Default: nothing. */
-  expectations?: Iterable<ExpectationInit | Expectation>;
+  expectations?: Iterable<ExpectationInit | Expectation> | undefined;
   /**
    * The release that it is, as uname(2) has it. It decides which filters it reads: an old one ignores what it does not
    * know, and the package sends it less. Default: '6.18.0'.
    */
-  release?: string;
+  release?: string | undefined;
   /** nf_conntrack_acct: new flows have counters. Default: whether one of `flows` has any. */
-  counters?: boolean;
+  counters?: boolean | undefined;
   /** nf_conntrack_timestamp: new flows and events have times. Default: whether one of `flows` has any. */
-  timestamps?: boolean;
+  timestamps?: boolean | undefined;
   /** A ruleset uses labels (`ct label`), so that flows can have them. Default: whether one of `flows` has any. */
-  labels?: boolean;
+  labels?: boolean | undefined;
   /**
    * nf_conntrack_events: 0 no flow causes events, 1 all do, 2 those that are created while somebody listens, which is
    * the default of Linux since 5.19. Default: 1.
    */
-  events?: 0 | 1 | 2;
+  events?: 0 | 1 | 2 | undefined;
   /** nf_conntrack_max, 1 to 2^31 - 1: beyond it `create` fails with ENOMEM. Default: 262,144. */
-  maxEntries?: number;
+  maxEntries?: number | undefined;
   /** Processors, 1 to 1024, each with its statistics. Default: 2. */
-  cpus?: number;
+  cpus?: number | undefined;
   /** What the clock says at the start, as a Date or in milliseconds since the epoch. Default: 2026-01-01, 0:00 UTC. */
-  time?: Date | number;
+  time?: Date | number | undefined;
 }
 
 function checkIterable(value: unknown, argument: string): void {

@@ -15,13 +15,13 @@ export type { TcpPacket };
  */
 export interface Packet extends TupleInit {
   /** Zone of both directions, 0 to 65535. Default: 0. */
-  zone?: number;
+  zone?: number | undefined;
   /** What a TCP packet carries. Default: 'ACK'. */
-  tcp?: TcpPacket;
+  tcp?: TcpPacket | undefined;
   /** How many, 1 to 2^31 - 1. Default: 1. */
-  packets?: number;
+  packets?: number | undefined;
   /** Bytes of each, with its headers, 0 to 65535. Default: 100. */
-  bytes?: number;
+  bytes?: number | undefined;
 }
 
 const MOST = 0x7fffffff;

@@ -32,12 +32,12 @@ export interface OpenOptions extends TransportOptions {
    * A name, or what opens transports (replay(), record(), a test's own). Default: $CTNETLINK_TRANSPORT, else the first
    * that works here.
    */
-  transport?: TransportName | TransportFactory;
+  transport?: TransportName | TransportFactory | undefined;
   /**
    * Lets event streams run over the addon, which aborts the process when events overrun its receive buffer. Without it,
    * the addon refuses events with an UnsupportedError. Default: false.
    */
-  eventsMayAbortProcess?: boolean;
+  eventsMayAbortProcess?: boolean | undefined;
 }
 
 /** What is tried in this runtime, in this order: its own means, then what a package brings. */

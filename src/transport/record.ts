@@ -35,9 +35,9 @@ export interface RecordOptions extends OpenOptions {
    * Called once when the file can no longer be written, such as on a full disk; in a microtask, so never from inside of
    * a send or receive. Default: `close` of the recorder throws the error.
    */
-  onError?(error: RecordError): void;
+  onError?: ((error: RecordError) => void) | undefined;
   /** Default: 'pcapng' for a path that ends with .pcapng, 'hex' (text) for .hex and .txt, else 'pcap'. */
-  format?: WrittenFormat;
+  format?: WrittenFormat | undefined;
 }
 
 const RECORD_OPTIONS: Checks<RecordOptions> = {

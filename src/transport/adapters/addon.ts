@@ -50,7 +50,7 @@ export interface AddonOptions extends TransportOptions {
    * the addon, which JavaScript cannot catch), and although some events may be lost unreported. For tools that may die,
    * on quiet machines.
    */
-  eventsMayAbortProcess?: boolean;
+  eventsMayAbortProcess?: boolean | undefined;
 }
 
 function toTransportError(syscall: string, error: AddonError): TransportError {

@@ -12,7 +12,7 @@ import { type LabelBit, readValue, ValueError } from './values.ts';
 /** What parseFilter takes. */
 export interface ParseFilterOptions {
   /** The bit of a label, 0 to 127, by its name; undefined if there is none. Default: labels are numbers. */
-  labelBit?(name: string): number | undefined;
+  labelBit?: ((name: string) => number | undefined) | undefined;
 }
 
 const OPTIONS: Checks<ParseFilterOptions> = { labelBit: checkFunction };
