@@ -41,7 +41,7 @@ const TOGETHER = 20;
 const SLOWEST = 20;
 
 /** What a soak repeats more often than other runs; the environment has the last word. */
-const SOAK = { CTNETLINK_STORM_ROUNDS: '200', CTNETLINK_PROGRAMS: '20' };
+const SOAK = { CTNETLINK_STORM_ROUNDS: '200', CTNETLINK_FLOOD_ROUNDS: '3', CTNETLINK_PROGRAMS: '20' };
 
 const [tier, ...options] = process.argv.slice(2);
 const lanes = Number(process.env.CTNETLINK_LANES ?? availableParallelism());

@@ -6,7 +6,7 @@ import { strict as assert } from 'node:assert';
 import { expect } from 'chai';
 import { fakeKernel, tcpHandshake } from '../../src/testing/index.ts';
 import { until } from '../support/kernel.ts';
-import { sized } from '../support/tier.ts';
+import { TIER } from '../support/tier.ts';
 import type { Context } from '../transport/conformance/case.ts';
 import { type Capability, CONFORMANCE, EXTENTS, type Extent } from '../transport/conformance/index.ts';
 
@@ -33,7 +33,7 @@ const BY_NAME: Readonly<Record<string, string>> = {
   '300 times open and close while events come leave nothing behind': 'another process makes the flows',
 };
 
-const EXTENT: Extent = EXTENTS[sized({ quick: 0, landing: 2, soak: 2 })];
+const EXTENT: Extent = ({ quick: 'brief', landing: 'whole', soak: 'long' } as const)[TIER];
 
 function reasonAgainst({ name, needs = [] }: (typeof CONFORMANCE)[number]): string | undefined {
   return BY_NAME[name] ?? needs.map((need) => NOT_OF_A_TABLE[need]).find((reason) => reason !== undefined);

@@ -1,13 +1,14 @@
 /** What a landing has of the conformance suite: part of a soak, but nothing that a soak has is in no landing. */
 import { expect } from 'chai';
-import { CONFORMANCE } from './conformance/index.ts';
+import { CONFORMANCE, EXTENTS, type Extent } from './conformance/index.ts';
 import { casesFor } from './runtime/capabilities.ts';
-import { type Combination, matrixOf } from './runtime/matrix.ts';
-
-const nameOf = ({ runtime, transport, thread, refused }: Combination): string =>
-  [runtime, transport, thread, ...refused].join();
+import { type Combination, matrixOf, nameOf } from './runtime/matrix.ts';
 
 const namesFor = (combination: Combination): string[] => casesFor(combination).map(({ name }) => name);
+
+const EXTENT_OF = new Map(matrixOf('landing').map((each) => [nameOf(each), each.extent]));
+const atLeast = (extent: Extent) =>
+  [...EXTENT_OF].filter(([, each]) => EXTENTS.indexOf(each) >= EXTENTS.indexOf(extent)).map(([name]) => name);
 
 describe('the matrix of a landing', () => {
   const landing = matrixOf('landing');
@@ -23,33 +24,48 @@ describe('the matrix of a landing', () => {
     expect(CONFORMANCE.map(({ name }) => name).filter((name) => !reached.has(name))).to.deep.equal([]);
   });
 
-  it('has for each transport, in one runtime, every case that a soak has for it there', () => {
+  it('has every case that a soak has for it in one combination of each mechanism', () => {
     const whole = new Map(soak.map((each) => [nameOf(each), namesFor(each)]));
     const complete = landing.filter((each) => `${namesFor(each)}` === `${whole.get(nameOf(each))}`);
-    expect(complete.map(nameOf)).to.include.members([
-      'node26,node:ffi,main',
-      'node26,node:ffi,worker',
-      'node26,node:ffi,main,io_uring=EPERM',
-      'node20,koffi,main',
-      'node20,koffi,worker',
-      'node20,koffi,main,io_uring=EPERM',
-      'node20,koffi,main,io_uring_enter=EPERM',
-      'node26,addon,main',
-      'deno,deno,main',
-      'deno,deno,worker',
-      'deno,deno,main,io_uring=EPERM',
-      'bun,bun,main',
-      'bun,bun,worker',
-      'bun,bun,main,io_uring=EPERM',
+    expect(complete.map(nameOf)).to.have.members([
+      // The kernel receives by itself; V8 and JavaScriptCore.
+      'node26, node:ffi, main',
+      'bun, bun, main',
+      // Worker threads.
+      'node26, node:ffi, worker',
+      'bun, bun, worker',
+      // Without io_uring.
+      'node20, koffi, main, io_uring=EPERM',
+      'bun, bun, main, io_uring=EPERM',
+      'node26, addon, main',
     ]);
   });
 
+  it('has the whole suite, but for what takes seconds, for each transport in one runtime', () => {
+    const names = atLeast('whole');
+    for (const name of ['node26, node:ffi', 'node20, koffi', 'node26, addon', 'deno, deno', 'bun, bun'])
+      expect(names).to.include(`${name}, main`);
+  });
+
+  it('has the brief cases for every transport in every runtime and, once each, in a worker and without io_uring', () => {
+    const names = atLeast('brief');
+    for (const { runtime, transport } of landing) expect(names).to.include(`${runtime}, ${transport}, main`);
+    for (const transport of ['node:ffi', 'koffi', 'deno', 'bun'])
+      for (const where of ['worker', 'main, io_uring=EPERM'])
+        expect(names.some((name) => name.includes(`, ${transport}, ${where}`))).to.equal(true);
+    expect(names.some((name) => name.endsWith('io_uring_enter=EPERM'))).to.equal(true);
+  });
+
   it('is brief elsewhere, and has most cases also there', () => {
-    const brief = landing.filter(({ extent }) => extent === 'brief');
-    expect(brief).to.have.lengthOf(18);
-    for (const each of brief) {
+    for (const each of landing.filter(({ extent }) => extent === 'brief')) {
       const all = casesFor({ ...each, extent: 'whole' }).length;
       expect(casesFor(each).length, nameOf(each)).to.be.within(Math.ceil(0.75 * all), all - 1);
     }
+  });
+
+  it('has at least a case of most kinds in the others', () => {
+    const least = landing.filter(({ extent }) => extent === 'least');
+    expect(least).to.have.lengthOf(12);
+    for (const each of least) expect(casesFor(each).length, nameOf(each)).to.be.within(15, 40);
   });
 });

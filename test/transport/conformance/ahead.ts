@@ -57,6 +57,7 @@ function receivedAhead(each: Case): Case {
 export const AHEAD: readonly Case[] = [
   {
     name: 'what comes while JavaScript works is received ahead: twenty times what the buffer holds',
+    extent: 'least',
     needs: ['events', 'ahead', 'io_uring'],
     run: async (context) => {
       await withConntrack(context, async (ct) => {

@@ -34,9 +34,10 @@ export interface Context {
   open: TransportFactory;
   /**
    * For 'processes': the command that runs a JavaScript file (its path is appended), and the options of openTransport
-   * there.
+   * there. `imports` is the URL of a bundle of imports.ts: most of the time of a short program is that of loading the
+   * modules, one by one. Default: imports.ts itself.
    */
-  program?: { command: readonly string[]; options: OpenOptions };
+  program?: { command: readonly string[]; options: OpenOptions; imports?: string };
   /** What looks at the kernel beside it. Default: the running kernel's. */
   witness?: Witness;
   /** Takes what a case measured, for readers of the report. */
@@ -44,17 +45,17 @@ export interface Context {
 }
 
 /**
- * How much of the suite a run has: `brief` is what takes no more than a tenth of a second or so, `whole` also has the
- * cases that repeat something often, and `long` those that take seconds.
+ * How much of the suite a run has: `least` is one or two cases of each kind, `brief` all that take no more than a tenth
+ * of a second or so, `whole` also has the cases that repeat something often, and `long` those that take seconds.
  */
 export type Extent = (typeof EXTENTS)[number];
 
-export const EXTENTS = ['brief', 'whole', 'long'] as const;
+export const EXTENTS = ['least', 'brief', 'whole', 'long'] as const;
 
 export interface Case {
   name: string;
   needs?: readonly Capability[];
-  /** The least extent of a run that has it; without one, every run has it. */
+  /** The least extent of a run that has it. Default: brief. */
   extent?: Extent;
   run(context: Context): Promise<void>;
 }

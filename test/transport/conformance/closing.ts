@@ -83,6 +83,7 @@ export const CLOSING: readonly Case[] = [
   },
   {
     name: 'close with requests pending',
+    extent: 'least',
     run: async (context) => {
       await fill(context);
       await withSocket(context, async (socket) => {
@@ -113,6 +114,7 @@ export const CLOSING: readonly Case[] = [
   },
   {
     name: '100 times open and close, used and unused, leave nothing behind',
+    extent: 'least',
     run: async (context) => {
       const { sockets } = witnessOf(context);
       const before = sockets();

@@ -6,7 +6,7 @@ import { strict as assert } from 'node:assert';
 import type { EventSocketOptions } from '../../../src/conntrack/event-sockets.ts';
 import type { Events, FlowEvent, FlowEventOrOverrun } from '../../../src/index.ts';
 import { turns } from '../../support/turns.ts';
-import type { Capability, Case, Context } from './case.ts';
+import type { Capability, Case, Context, Extent } from './case.ts';
 import { flood, flow } from './flows.ts';
 import { withConntrack, withTransport } from './sockets.ts';
 import { witnessOf } from './witness.ts';
@@ -69,15 +69,24 @@ async function drains(context: Context, { options, sent, read }: Shape): Promise
   });
 }
 
-function draining(name: string, shape: Shape): Case {
-  return { name: `drain: ${name}`, needs: ['events', ...shape.needs], run: (context) => drains(context, shape) };
+function draining(name: string, shape: Shape, extent: Extent = 'brief'): Case {
+  return {
+    name: `drain: ${name}`,
+    extent,
+    needs: ['events', ...shape.needs],
+    run: (context) => drains(context, shape),
+  };
 }
 
 export const DRAINING: readonly Case[] = [
   draining('events that nobody has read', { options: {}, sent: FEW, read: 0, needs: [] }),
   draining('events behind some that were read', { options: {}, sent: FEW, read: 10, needs: [] }),
   draining('more events than a stream reads ahead', { options: {}, sent: 5_000, read: 10, needs: ['losses'] }),
-  draining('events and losses', { options: { receiveBuffer: SMALL }, sent: 3_000, read: 10, needs: ['losses'] }),
+  draining(
+    'events and losses',
+    { options: { receiveBuffer: SMALL }, sent: 3_000, read: 10, needs: ['losses'] },
+    'least',
+  ),
   ...[FEW, 3_000, 30_000].map((sent) =>
     draining(`${sent} events received ahead, and losses`, {
       options: { receiveBuffer: SMALL, receiveAhead: true },

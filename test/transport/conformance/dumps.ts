@@ -18,6 +18,7 @@ const MOST_DUMPS = 500;
 export const DUMPS: readonly Case[] = [
   {
     name: 'a dump of some thousand flows is complete',
+    extent: 'least',
     run: async (context) => {
       const count = await fill(context);
       await withConntrack(context, async (ct) => {
@@ -50,6 +51,7 @@ export const DUMPS: readonly Case[] = [
   },
   {
     name: 'a dump whose reader pauses waits in the kernel',
+    extent: 'least',
     needs: ['backpressure'],
     run: async (context) => {
       // More than what may be read ahead: some 34 datagrams.
@@ -68,6 +70,7 @@ export const DUMPS: readonly Case[] = [
   },
   {
     name: 'two dumps at once on one socket',
+    extent: 'least',
     run: async (context) => {
       const count = await fill(context);
       await withConntrack(context, async (ct) => {

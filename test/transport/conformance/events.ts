@@ -23,6 +23,7 @@ async function eventsUntil(events: AsyncIterable<FlowEventOrOverrun>, type: stri
 export const EVENTS: readonly Case[] = [
   {
     name: 'events of a real TCP connection',
+    extent: 'least',
     needs: ['events'],
     run: async (context) => {
       await withConntrack(context, async (ct) => {
@@ -65,6 +66,7 @@ export const EVENTS: readonly Case[] = [
   },
   {
     name: 'no events any more after leaving the group, and none that were not asked for',
+    extent: 'least',
     needs: ['events'],
     run: async (context) => {
       await withBare(

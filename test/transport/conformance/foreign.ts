@@ -48,6 +48,7 @@ function noting(context: Context, opened: Transport[]): Context['open'] {
 export const FOREIGN: readonly Case[] = [
   {
     name: 'another process cannot send to a request socket',
+    extent: 'least',
     needs: ['connected'],
     run: withSender(async (context) => {
       const count = await fill(context, LARGE);
@@ -72,6 +73,7 @@ export const FOREIGN: readonly Case[] = [
   },
   {
     name: 'what another process sends to an event socket is counted, and is no event',
+    extent: 'least',
     needs: ['events', 'connected'],
     run: withSender(async (context) => {
       const transport = await context.open({ events: true });

@@ -25,7 +25,7 @@ const BURST = 200_000;
 /** Memory for more than all of the burst, even when nobody reads any of it: some 300 MB. */
 const ROOM = 256 * MIB;
 /** A round makes 10,000 flows. */
-const STORM_ROUNDS = Number(process.env.CTNETLINK_STORM_ROUNDS ?? 50);
+const STORM_ROUNDS = Number(process.env.CTNETLINK_STORM_ROUNDS ?? 20);
 /** Requests that are answered during a storm, at least. */
 const ANSWERS = 20;
 /** Milliseconds after which the rest of the events does not come. */
@@ -113,6 +113,7 @@ const ahead = ({ receiveAhead }: EventSocketOptions): string => (receiveAhead ? 
 function nobodyReads(options: EventSocketOptions): Case {
   return {
     name: `events that nobody reads are lost, counted, and missing at the place of the count${ahead(options)}`,
+    extent: 'least',
     needs: ['events', 'losses'],
     run: async (context) => {
       await withConntrack(context, async (ct) => {

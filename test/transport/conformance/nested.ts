@@ -261,6 +261,7 @@ export const NESTED: readonly Case[] = [
     INSIDE.map(
       ([name, call]): Case => ({
         name: `inside of a dump of ${count} flows: ${name}`,
+        extent: name === 'a slow client beside ten others' ? 'least' : 'brief',
         run: async (context) => {
           await onTable(context, count, async (ct) => {
             let read = 0;

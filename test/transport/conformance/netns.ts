@@ -121,6 +121,7 @@ async function openOften(context: Context, count: number): Promise<void> {
 export const NETNS: readonly Case[] = [
   {
     name: 'flows and events of several network namespaces do not mix',
+    extent: 'least',
     needs: ['netns', 'events'],
     run: withIp((context) => watched(context, SOME)),
   },

@@ -27,6 +27,7 @@ function ret(k: number): Uint8Array {
 export const OPTIONS: readonly Case[] = [
   {
     name: 'extended ACK: the kernel says what it did not like, and where',
+    extent: 'least',
     needs: ['options'],
     run: async (context) => {
       await withSocket(context, async (socket) => {
@@ -58,6 +59,7 @@ export const OPTIONS: readonly Case[] = [
   },
   {
     name: 'a filter decides which events are received, until it is taken away',
+    extent: 'least',
     needs: ['events', 'options'],
     run: async (context) => {
       const open = async () => await context.open({ events: true });

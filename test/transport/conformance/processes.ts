@@ -81,6 +81,7 @@ async function stays(context: Context, stream: string): Promise<void> {
 export const PROCESSES: readonly Case[] = [
   {
     name: 'a program with an idle socket ends by itself',
+    extent: 'least',
     needs: ['processes'],
     run: async (context) => {
       await says(
@@ -183,6 +184,7 @@ export const PROCESSES: readonly Case[] = [
   ...STREAMS.filter(({ ofFlows }) => ofFlows).map(
     ({ name, stream }): Case => ({
       name: `a program that waits for ${name} stays alive`,
+      extent: 'least',
       needs: ['processes', 'events'],
       run: (context) => stays(context, stream),
     }),
@@ -342,6 +344,7 @@ export const PROCESSES: readonly Case[] = [
   },
   {
     name: 'a program with events open ends after close, after process.exit and by SIGINT',
+    extent: 'least',
     needs: ['processes', 'events', 'losses'],
     run: async (context) => {
       for (const end of ['close', 'exit', 'SIGINT'] as const) await ends(context, end);

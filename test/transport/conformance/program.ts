@@ -6,6 +6,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Context } from './case.ts';
+import * as imported from './imports.ts';
 
 /** Milliseconds after which a program hangs; it takes one second, most of it to start. */
 const LIMIT = 300_000;
@@ -22,19 +23,9 @@ export interface ProgramOptions {
 /** As these files are, sources or compiled. */
 const EXTENSION = import.meta.url.slice(import.meta.url.lastIndexOf('.'));
 
-const PROGRAMS = fileURLToPath(new URL('../build/programs/', import.meta.url));
+const IMPORTS = new URL(`./imports${EXTENSION}`, import.meta.url).href;
 
-/** Of what a program imports: [names, file]. */
-const IMPORTS = [
-  ['Conntrack, openTransport', '../../../src/index'],
-  ['NetlinkSocket', '../../../src/netlink/socket'],
-  ['buildDump', '../../../src/ctnetlink/request/flow'],
-  ['flood, flow', './flows'],
-  [
-    'nfct_open_nfnl, nfct_callback_register, nfct_send, nfct_catch, nfct_query, NFCT_T_ALL, NFCT_CB_STOP, NFCT_Q_DUMP',
-    '../../../src/nfct/index',
-  ],
-] as const;
+const PROGRAMS = fileURLToPath(new URL('../build/programs/', import.meta.url));
 
 export interface Ended {
   code: number | null;
@@ -50,21 +41,21 @@ export class Program {
   #stderr = '';
 
   /**
-   * Runs these lines, which find `options` to open the transport by, the imports above and those of
-   * node:worker_threads.
+   * Runs these lines, which find `options` to open the transport by, what imports.ts exports, and the
+   * imports of node:worker_threads.
    */
   constructor(context: Context, lines: string, { spoke, limit = LIMIT, talks = false }: ProgramOptions = {}) {
     assert.ok(context.program !== undefined, 'context.program is needed');
-    const { command, options } = context.program;
+    const { command, options, imports = IMPORTS } = context.program;
     const [executable, ...args] = command;
     // Below this package's root: there the runtimes find koffi.
     mkdirSync(PROGRAMS, { recursive: true });
     const folder = mkdtempSync(join(PROGRAMS, 'program-'));
     const file = join(folder, 'program.mjs');
-    const imports = IMPORTS.map(([names, path]) => `import { ${names} } from ${urlOf(path)};\n`).join('');
     writeFileSync(
       file,
-      `${imports}import { isMainThread, parentPort, Worker } from 'node:worker_threads';
+      `import { ${Object.keys(imported)} } from ${JSON.stringify(imports)};
+      import { isMainThread, parentPort, Worker } from 'node:worker_threads';
       const options = ${JSON.stringify(options)};
       ${lines}`,
     );
@@ -97,10 +88,6 @@ export class Program {
     assert.equal(late, false, `the program did not end within ${limit} ms: ${JSON.stringify(ended)}`);
     return ended;
   }
-}
-
-function urlOf(path: string): string {
-  return JSON.stringify(new URL(`${path}${EXTENSION}`, import.meta.url).href);
 }
 
 /** Runs a program to its own end. */

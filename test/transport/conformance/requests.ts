@@ -81,6 +81,7 @@ export const REQUESTS: readonly Case[] = [
   },
   {
     name: 'create, get, update, dump, delete, flush',
+    extent: 'least',
     run: async (context) => {
       await withConntrack(context, async (ct) => {
         await ct.create(flow(1));
@@ -112,6 +113,7 @@ export const REQUESTS: readonly Case[] = [
   },
   {
     name: 'errors of the kernel, after which the socket goes on',
+    extent: 'least',
     run: async (context) => {
       await withConntrack(context, async (ct) => {
         await ct.create(flow(1));
@@ -177,6 +179,7 @@ export const REQUESTS: readonly Case[] = [
   },
   {
     name: '200 requests at once',
+    extent: 'least',
     run: async (context) => {
       await withConntrack(context, async (ct) => {
         const numbers = Array.from({ length: 200 }, (_, n) => n);

@@ -1,8 +1,9 @@
 /**
  * Runs the conformance suite over one transport in the runtime that executes this file:
  * `main.js TRANSPORT main|worker [PART OF A NAME]`. CTNETLINK_EXTENT is how much of it (default: long), and
- * CTNETLINK_WITHOUT=io_uring leaves out those that need it. One line of JSON a case, as it ends. In a network namespace
- * of the tests' own only, whose name it finds in the environment.
+ * CTNETLINK_WITHOUT=io_uring leaves out those that need it. CTNETLINK_IMPORTS is the URL of a bundle of
+ * conformance/imports.ts. One line of JSON a case, as it ends. In a network namespace of the tests' own only, whose
+ * name it finds in the environment.
  */
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { openTransport } from '../../../src/transport/open.ts';
@@ -20,7 +21,7 @@ export interface Outcome {
 }
 
 /** Milliseconds after which a case hangs; the longest takes five seconds, and as long as a storm is set to be. */
-const LIMIT = 600_000 + 1_000 * Number(process.env.CTNETLINK_STORM_ROUNDS ?? 50);
+const LIMIT = 600_000 + 1_000 * Number(process.env.CTNETLINK_STORM_ROUNDS ?? 20);
 
 /** The runtime that this is, as it runs a file. */
 function command(): readonly string[] {
@@ -33,7 +34,7 @@ async function run(examined: Examined, part: string, tell: (outcome: Outcome) =>
   const options = openOptions(examined);
   const context: Context = {
     open: async (more) => await openTransport({ ...more, ...options }),
-    program: { command: command(), options },
+    program: { command: command(), options, imports: process.env.CTNETLINK_IMPORTS },
     note: (text) => notes.push(text),
   };
   let notes: string[] = [];

@@ -3,7 +3,7 @@ import type { TransportName } from '../../../src/transport/open.ts';
 import { CONTAINER } from '../../support/refuse.ts';
 import type { RuntimeName } from '../../support/runtimes.ts';
 import type { Tier } from '../../support/tier.ts';
-import type { Extent } from '../conformance/index.ts';
+import { EXTENTS, type Extent } from '../conformance/index.ts';
 import type { Examined } from './capabilities.ts';
 
 export interface Combination extends Examined {
@@ -25,31 +25,55 @@ const TRANSPORTS: Readonly<Record<RuntimeName, readonly TransportName[]>> = {
 };
 
 /**
- * Where each transport is examined most: there it has the whole suite in every landing, with the cases that take
- * seconds. Elsewhere the same code runs in another runtime, and a landing has the brief cases. A soak has them all.
+ * How much of the suite the combinations have in a landing; the others have the brief cases. Each way that the code
+ * takes is examined at length in one or two of them: the kernel receives by itself (main threads) or is asked (io_uring
+ * refused, and worker threads), the two engines with their collectors of garbage, and the addon. What only combines
+ * these again has the least.
  */
-const MOST: Readonly<Record<TransportName, RuntimeName>> = {
-  'node:ffi': 'node26',
-  koffi: 'node20',
-  addon: 'node26',
-  deno: 'deno',
-  bun: 'bun',
+const LANDING: Readonly<Record<Exclude<Extent, 'brief'>, readonly string[]>> = {
+  long: ['node26, node:ffi, main', 'bun, bun, main'],
+  whole: [
+    'node20, koffi, main',
+    'deno, deno, main',
+    'node26, addon, main',
+    'node26, node:ffi, worker',
+    'bun, bun, worker',
+    'node20, koffi, main, io_uring=EPERM',
+    'bun, bun, main, io_uring=EPERM',
+  ],
+  least: [
+    ...['node22', 'node24', 'node26', 'deno', 'bun'].flatMap((runtime) => [
+      `${runtime}, koffi, worker`,
+      `${runtime}, koffi, main, io_uring=EPERM`,
+    ]),
+    'deno, deno, main, io_uring_enter=EPERM',
+    'bun, bun, main, io_uring_enter=EPERM',
+  ],
 };
 
-function extentOf(runtime: string, transport: TransportName, tier: Tier): Extent {
-  return tier === 'soak' || MOST[transport] === runtime ? 'whole' : 'brief';
+/** In a soak they have the long cases too; the others have the whole suite. */
+const LONG_IN_SOAK = ['node26, node:ffi, main', 'node20, koffi, main', 'deno, deno, main', 'bun, bun, main'];
+
+/** What tests and messages call a combination. */
+export function nameOf({ runtime, transport, thread, refused }: Omit<Combination, 'extent'>): string {
+  return [runtime, transport, thread, ...refused].join(', ');
+}
+
+function extentOf(combination: Omit<Combination, 'extent'>, tier: Tier): Extent {
+  const name = nameOf(combination);
+  if (tier === 'soak') return LONG_IN_SOAK.includes(name) ? 'long' : 'whole';
+  return EXTENTS.find((each) => each !== 'brief' && LANDING[each].includes(name)) ?? 'brief';
 }
 
 /** Every combination, with how much of the suite it has in a tier. */
 export function matrixOf(tier: Tier): readonly Combination[] {
-  const allowed: readonly Combination[] = Object.entries(TRANSPORTS).flatMap(([runtime, transports]) =>
+  const allowed: readonly Omit<Combination, 'extent'>[] = Object.entries(TRANSPORTS).flatMap(([runtime, transports]) =>
     transports.flatMap((transport) =>
       // The addon refuses worker threads: see addon.kernel.test.ts.
       THREADS.slice(0, transport === 'addon' ? 1 : 2).map((thread) => ({
         runtime: runtime as RuntimeName,
         transport,
         thread,
-        extent: extentOf(runtime, transport, tier),
         without: [],
         refused: [],
       })),
@@ -63,20 +87,13 @@ export function matrixOf(tier: Tier): readonly Combination[] {
   // A profile may allow to set a ring up, and refuse its use. Node.js 22 and later cannot run there at all: libuv
   // aborts the process.
   const unusableRings = mayUseRings
-    .filter(({ runtime, transport }) =>
-      ['node20, koffi', 'deno, deno', 'bun, bun'].includes(`${runtime}, ${transport}`),
-    )
+    .filter((each) => ['node20, koffi, main', 'deno, deno, main', 'bun, bun, main'].includes(nameOf(each)))
     .map((each) => denying(each, ['io_uring_enter=EPERM']));
 
-  const long = allowed.map((each): Combination => (isLong(each) ? { ...each, extent: 'long' } : each));
-  return [...long, ...withoutRings, ...unusableRings];
-}
-
-function isLong({ runtime, transport, thread }: Combination): boolean {
-  return thread === 'main' && transport !== 'addon' && MOST[transport] === runtime;
+  return [...allowed, ...withoutRings, ...unusableRings].map((each) => ({ ...each, extent: extentOf(each, tier) }));
 }
 
 /** Worker threads never use io_uring: with it refused they would be the same again. */
-function denying(combination: Combination, refused: readonly string[]): Combination {
+function denying(combination: Omit<Combination, 'extent'>, refused: readonly string[]): Omit<Combination, 'extent'> {
   return { ...combination, without: ['io_uring', 'workers'], refused };
 }

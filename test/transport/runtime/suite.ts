@@ -1,25 +1,26 @@
 /**
  * The conformance suite over combinations of runtime, transport and thread: one process a combination, one test a case.
- * CTNETLINK_CASES is a part of the names of the cases to run, CTNETLINK_STORM_ROUNDS makes the storm longer than 50
+ * CTNETLINK_CASES is a part of the names of the cases to run, CTNETLINK_STORM_ROUNDS makes the storm longer than 20
  * rounds of 10,000 flows.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { expect } from 'chai';
+import { build as bundle } from 'esbuild';
 import { describeKernel, describeUnless } from '../../support/kernel.ts';
 import { refusing, whyNoRefusal } from '../../support/refuse.ts';
 import { runtime, whyNoRuntime } from '../../support/runtimes.ts';
 import { casesFor } from './capabilities.ts';
 import type { Outcome } from './main.ts';
-import type { Combination } from './matrix.ts';
+import { type Combination, nameOf } from './matrix.ts';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const PART = process.env.CTNETLINK_CASES ?? '';
 /** Milliseconds after which a combination hangs; it takes half a minute at most. */
-const LIMIT = 3_000_000 + 1_000 * Number(process.env.CTNETLINK_STORM_ROUNDS ?? 50);
+const LIMIT = 3_000_000 + 1_000 * Number(process.env.CTNETLINK_STORM_ROUNDS ?? 20);
 
 /** Deno runs the sources; the others what tsc made of them: Node 20 reads no TypeScript. */
 function command({ runtime: name, refused }: Combination, build: string): readonly string[] {
@@ -30,6 +31,11 @@ function command({ runtime: name, refused }: Combination, build: string): readon
       ? [executable, 'run', '-A', '--quiet', join(ROOT, 'test/transport/runtime/main.ts')]
       : [executable, join(ROOT, 'test/transport', build, 'test/transport/runtime/main.js')],
   );
+}
+
+/** What the programs of conformance/program.ts import, in one file. */
+function importsOf(build: string): string {
+  return join(ROOT, 'test/transport', build, 'imports.mjs');
 }
 
 /** Why this cannot run here; undefined when it can. */
@@ -50,6 +56,7 @@ async function run(combination: Combination, build: string): Promise<Run> {
     env: {
       ...process.env,
       CTNETLINK_EXTENT: combination.extent,
+      CTNETLINK_IMPORTS: pathToFileURL(importsOf(build)).href,
       CTNETLINK_WITHOUT: combination.without.join(),
       DENO_NO_UPDATE_CHECK: '1',
       NO_COLOR: '1',
@@ -80,7 +87,7 @@ export function describeMatrix(title: string, build: string, combinations: reado
   describeKernel(title, ['conntrack', 'nft'], function () {
     this.timeout(LIMIT + 10_000);
 
-    before(() => {
+    before(async () => {
       const { status, stdout } = spawnSync(
         join(ROOT, 'node_modules/.bin/tsc'),
         ['-p', 'test/transport/runtime', '--outDir', join('test/transport', build)],
@@ -90,11 +97,20 @@ export function describeMatrix(title: string, build: string, combinations: reado
         },
       );
       expect(status, stdout).to.equal(0);
+      await bundle({
+        entryPoints: [join(ROOT, 'test/transport/conformance/imports.ts')],
+        bundle: true,
+        platform: 'node',
+        format: 'esm',
+        target: 'node20.19',
+        external: ['koffi', 'netlink'],
+        outfile: importsOf(build),
+        logLevel: 'warning',
+      });
     });
 
     for (const combination of combinations) {
-      const { runtime: name, transport, thread, refused } = combination;
-      describeUnless(whyNot(combination), [name, transport, thread, ...refused].join(', '), () => {
+      describeUnless(whyNot(combination), nameOf(combination), () => {
         let ran: Run;
         before(async () => {
           ran = await run(combination, build);
