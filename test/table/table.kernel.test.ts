@@ -1,14 +1,10 @@
 /** A table on the real kernel: what it holds is what a fresh dump says, whatever happened before. */
-import { createSocket } from 'node:dgram';
-import { once } from 'node:events';
 import { expect } from 'chai';
 import { Conntrack, type FlowInit, type Transport, TransportError, type TransportFactory } from '../../src/index.ts';
 import { FlowTable, type FlowTableOptions, type TableChange } from '../../src/table/index.ts';
 import { koffi } from '../support/event-sockets.ts';
 import { describeKernel, resetNamespace, sh, sysctl, until } from '../support/kernel.ts';
-import { Random, seedFromEnvironment } from '../support/random.ts';
 import { differences } from '../support/table.ts';
-import { sized } from '../support/tier.ts';
 import { tcpConnection, tracking } from '../support/traffic.ts';
 
 function v4(n: number, rest: FlowInit = {}): FlowInit {
@@ -22,9 +18,6 @@ function v4(n: number, rest: FlowInit = {}): FlowInit {
 function v6(n: number, rest: FlowInit = {}): FlowInit {
   return { ...v4(n, rest), orig: { src: 'fd00::1', dst: 'fd00::2', proto: 'tcp', sport: 1000 + n, dport: 80 } };
 }
-
-/** Failures of single items are as they should be: others change the same flows. */
-const ANYWAY = { onError: (): void => {} };
 
 describeKernel('a table on the kernel', ['nft', 'conntrack'], () => {
   let ct: Conntrack;
@@ -127,63 +120,6 @@ describeKernel('a table on the kernel', ['nft', 'conntrack'], () => {
     expect([...table].map(({ orig }) => orig.sport)).to.deep.equal([1001]);
   });
 
-  it('is right after storms that its buffer cannot hold, at every rest', async function () {
-    this.timeout(0);
-    const seed = seedFromEnvironment();
-    const random = new Random(seed);
-    sysctl('nf_conntrack_acct', 1);
-    const table = await open({ receiveBuffer: 65_536 });
-    const second = await open({ filter: { family: 'ipv4', mark: 2 }, receiveBuffer: 65_536 });
-    const seen = new Map<string, TableChange>();
-    const changes = table.changes({ queue: 1 << 24 });
-    for (const flow of table) throw new Error(`${flow.key()} is in an empty table`);
-    const reading = (async (): Promise<void> => {
-      for await (const change of changes) {
-        if (change.type === 'gap') throw new Error('a gap');
-        if (change.type === 'delete') seen.delete(change.flow.key());
-        else seen.set(change.flow.key(), change);
-      }
-    })();
-    const socket = createSocket('udp4').bind(45_100, '127.0.0.2');
-    await once(socket, 'listening');
-    const some = (count: number, rest: () => FlowInit): FlowInit[] =>
-      Array.from({ length: count }, () => (random.oneIn(3) ? v6 : v4)(random.below(600), rest()));
-    for (let round = 0; round < sized({ quick: 24, landing: 60, soak: 1000 }); round++) {
-      const timeout = (): number => (random.oneIn(20) ? 1 : 600);
-      await ct.createMany(
-        some(random.below(400), () => ({ mark: random.below(4), timeout: timeout() })),
-        ANYWAY,
-      );
-      await ct.updateMany(
-        some(random.below(200), () => ({ mark: random.below(4) })),
-        ANYWAY,
-      );
-      await ct.deleteMany(
-        some(random.below(300), () => ({})),
-        ANYWAY,
-      );
-      for (let i = random.below(50); i > 0; i--) socket.send('', 9, `127.8.0.${random.below(200) + 1}`);
-      if (random.oneIn(10)) await ct.flush({ mark: random.below(4) });
-      if (random.oneIn(20)) await ct.flushAll();
-      if (round % 6 < 5) continue;
-      await isRight(table);
-      await table.verify();
-      await isRight(table, true);
-      await until(() => seen.size === table.size);
-      for (const flow of table) expect(markOf(seen.get(flow.key())), flow.key()).to.equal(flow.mark);
-      const wanted = (await ct.dump({ family: 'ipv4', mark: 2 }).toArray()).map((flow) => flow.key()).sort();
-      await second.synced();
-      await second.verify();
-      expect([...second].map((flow) => flow.key()).sort(), `seed ${seed}`).to.deep.equal(wanted);
-    }
-    expect(table.proof.lost).to.be.above(0);
-    expect(table.proof.resyncs).to.be.above(0);
-    for (const flow of table) expect(seen.has(flow.key()), flow.key()).to.equal(true);
-    socket.close();
-    await changes.return();
-    await reading;
-  });
-
   for (const timestamps of [0, 1])
     it(`knows ${timestamps === 1 ? 'by their start' : 'not always'} whether flows that come and go are the same, behind 64 KiB`, async () => {
       sysctl('nf_conntrack_timestamp', timestamps);
@@ -284,7 +220,3 @@ describeKernel('a table on the kernel', ['nft', 'conntrack'], () => {
     );
   });
 });
-
-function markOf(change: TableChange | undefined): number | undefined {
-  return change === undefined || change.type === 'gap' ? undefined : change.flow.mark;
-}

@@ -1,0 +1,81 @@
+/**
+ * A table under torture, in every runtime: torture/main.ts says how. $CTNETLINK_TORTURE is for how many seconds
+ * (default: 5, in a soak 60), $CTNETLINK_STOP for how many milliseconds it is stopped at least, and $CTNETLINK_SEED the
+ * seed.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
+import { describeKernel, describeUnless } from '../support/kernel.ts';
+import { seedFromEnvironment } from '../support/random.ts';
+import { type RuntimeName, runtime, whyNoRuntime } from '../support/runtimes.ts';
+import { sized } from '../support/tier.ts';
+import type { TortureResult } from './torture/main.ts';
+
+const { CTNETLINK_TORTURE = `${sized({ quick: 5, landing: 5, soak: 60 })}` } = process.env;
+const MAIN = fileURLToPath(new URL('torture/main.ts', import.meta.url));
+/** Of the runtimes that read TypeScript, one for each way to make system calls. */
+const WAYS: readonly (readonly [RuntimeName, string, ...string[]])[] = [
+  ['node26', 'node:ffi', '--experimental-ffi'],
+  ['node22', 'koffi'],
+  ['deno', 'deno', 'run', '-A', '--quiet'],
+  ['bun', 'bun'],
+];
+/** A namespace in which everything is tracked, and flows expire while one looks. */
+const PREPARE = `
+set -e
+ip link set lo up
+nft 'table inet torture { chain out { type filter hook output priority 0; ct state invalid counter; }; }'
+cd /proc/sys/net/netfilter
+echo 1 > nf_conntrack_events
+echo 1 > nf_conntrack_acct
+for name in udp_timeout udp_timeout_stream tcp_timeout_time_wait tcp_timeout_close; do echo 2 > nf_conntrack_$name; done
+cd - > /dev/null
+exec "$@"`;
+
+async function torture(name: RuntimeName, transport: string, args: readonly string[]): Promise<TortureResult> {
+  const command = [runtime(name)!, ...args, MAIN, CTNETLINK_TORTURE, `${seedFromEnvironment()}`, runtime('node26')!];
+  const child = spawn('unshare', ['-n', 'sh', '-c', PREPARE, 'sh', ...command], {
+    env: { ...process.env, CTNETLINK_TRANSPORT: transport, DENO_NO_UPDATE_CHECK: '1', NO_COLOR: '1' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (data) => {
+    stdout += data;
+  });
+  child.stderr.on('data', (data) => {
+    stderr += data;
+  });
+  const [code, signal] = await once(child, 'close');
+  if (code !== 0) throw new Error(`ended with ${signal ?? code}: ${stderr}`);
+  return JSON.parse(stdout) as TortureResult;
+}
+
+describeKernel('a table under torture', ['root', 'nft', 'ip', 'unshare'], function () {
+  this.timeout(0);
+  const running = new Map<RuntimeName, Promise<TortureResult>>();
+
+  before(() => {
+    // At once, because a torture waits most of its time.
+    for (const [name, transport, ...args] of WAYS) {
+      if (whyNoRuntime(name) ?? whyNoRuntime('node26')) continue;
+      const result = torture(name, transport, args);
+      result.catch(() => {});
+      running.set(name, result);
+    }
+  });
+
+  for (const [name, transport] of WAYS)
+    describeUnless(whyNoRuntime(name) ?? whyNoRuntime('node26'), `${name}, ${transport}`, () => {
+      it(`is the kernel's at every rest, for ${CTNETLINK_TORTURE} s`, async () => {
+        const { differences, ...numbers } = await running.get(name)!;
+        console.log(`      ${JSON.stringify(numbers)}`);
+        expect(differences).to.deep.equal([]);
+        // All of it has happened.
+        for (const what of ['rounds', 'stops', 'overruns', 'lost', 'resyncs', 'changes'] as const)
+          expect(numbers[what], what).to.be.above(0);
+      });
+    });
+});
