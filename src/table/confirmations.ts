@@ -9,8 +9,8 @@ import { runtime } from '../netlink/runtime.ts';
 import type { NetlinkSocket } from '../netlink/socket.ts';
 import type { ChangeCause } from './change.ts';
 import type { Contents } from './contents.ts';
-import { turnOfLoop } from './event-feed.ts';
 import { ASKED } from './store/entries.ts';
+import { turnOfLoop } from './turn.ts';
 
 /** In a batch: a millisecond or two. */
 const MOST = 256;

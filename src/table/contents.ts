@@ -11,6 +11,7 @@ import type { CompiledFilter } from '../ctnetlink/filter/filter.ts';
 import { Flow } from '../ctnetlink/flow.ts';
 import { EVENT_TIME, ID, START, TIMEOUT } from '../ctnetlink/slots.ts';
 import type { ChangeCause, ChangeType, FlowChange } from './change.ts';
+import { type DumpedShape, dumpedShapes } from './dumped-shape.ts';
 import { compareGenerations } from './generation.ts';
 import {
   applyDestroy,
@@ -28,6 +29,7 @@ import {
   DEADLINE,
   DUMPED,
   GENERATION,
+  HAS_UNKNOWN,
   HEARD,
   INEXACT,
   OVERDUE,
@@ -38,6 +40,7 @@ import {
   TOUCHED,
 } from './store/entries.ts';
 import { Store } from './store/store.ts';
+import { ORIGINAL, REPLIED } from './store/tuple-places.ts';
 
 /** A timeout is in whole seconds, and the clock of the table may be a second late. */
 const GRACE = 2;
@@ -78,6 +81,7 @@ export class Contents {
   readonly #filters: boolean;
   /** For what is known of a flow. */
   #known: Flow = new Flow();
+  readonly #shapes = dumpedShapes(this.store.layouts);
 
   constructor(options: ContentsOptions) {
     this.#options = options;
@@ -141,6 +145,22 @@ export class Contents {
     }
   }
 
+  /**
+   * The same as `snapshot` of a message that says nothing unexpected: a flow that is new, or one that is as it was in
+   * all but what only dumps keep. It is not decoded. @returns false for any other, which is then to be decoded
+   */
+  snapshotAsIs(view: DataView, start: number, end: number, family: number, since: number, cause: ChangeCause): boolean {
+    const shape = this.#filters ? undefined : this.#shapes.of(view, start, end, family);
+    if (shape === undefined || shape === null) return false;
+    const { store } = this;
+    const entry = store.findKey(shape.orig.read(view, start, store.key), ORIGINAL);
+    if (entry >= 0) return this.#refresh(entry, shape, view, start, since);
+    if (since !== this.#dumpSince) return true;
+    if (store.size >= this.#options.maxFlows) return false;
+    this.#copy(shape, view, start, since, cause);
+    return true;
+  }
+
   /** A flow in a snapshot. Only a dump brings flows into the table that it did not have. */
   snapshot(flow: Flow, since: number, cause: ChangeCause): void {
     const { slots } = flow;
@@ -186,8 +206,33 @@ export class Contents {
     this.store.replace(entry, slots, flow.unknown);
     entries.unflag(entry, entries.get(entry, SEEN) < since ? PARTIAL | BORN_BY | DUMPED : PARTIAL | BORN_BY);
     entries.set(entry, SEEN, since);
-    this.#settle(entry, slots);
+    this.#settle(entry, slots[TIMEOUT] as number | undefined);
     if (differs) this.#emit('update', entry, cause, old);
+  }
+
+  /** It has not been heard of since, is known, and has not become another. */
+  #refresh(entry: number, shape: DumpedShape, view: DataView, start: number, since: number): boolean {
+    const { store } = this;
+    const { entries } = store;
+    if (entries.has(entry, TOMBSTONE | PARTIAL | BORN_BY | HAS_UNKNOWN)) return false;
+    if (entries.get(entry, TOUCHED) >= since || entries.layoutOf(entry) !== shape.layout.number) return false;
+    // Without its start, events that were lost may have been those of another.
+    if (!shape.hasStart && Math.max(entries.get(entry, TOUCHED), entries.get(entry, SEEN)) < this.#lostAt) return false;
+    if (!shape.refresh(view, start, store.chunkOf(entry), store.startOf(entry))) return false;
+    if (entries.get(entry, SEEN) < since) entries.unflag(entry, DUMPED);
+    entries.set(entry, SEEN, since);
+    this.#settle(entry, shape.timeoutIn(view, start));
+    return true;
+  }
+
+  #copy(shape: DumpedShape, view: DataView, start: number, since: number, cause: ChangeCause): void {
+    const { store } = this;
+    const entry = store.create(shape.layout);
+    // Its key is that of the original tuple, which was looked for.
+    store.join(entry, ORIGINAL, store.key);
+    shape.write(view, start, store.chunkOf(entry), store.startOf(entry));
+    store.join(entry, REPLIED, shape.reply.read(view, start, store.key));
+    this.#begin(entry, DUMPED, since, shape.timeoutIn(view, start), cause);
   }
 
   /** The kernel says that there is no such flow any more. */
@@ -255,7 +300,7 @@ export class Contents {
       this.store.replace(entry, known.slots, this.store.unknownOf(entry));
     }
     this.#hear(entry);
-    this.#settle(entry, slots);
+    this.#settle(entry, slots[TIMEOUT] as number | undefined);
     if (this.#filters && !this.#options.filter.matches(this.#read(entry))) this.#end(entry, 'event');
     else this.#emit('update', entry, 'event', old);
   }
@@ -319,7 +364,6 @@ export class Contents {
   #insert(flow: Flow, cause: ChangeCause, flags: number, seen: number): number {
     const { slots } = flow;
     const { store } = this;
-    const { entries } = store;
     if (store.size >= this.#options.maxFlows) {
       if (this.#skipped++ === 0) this.#options.full();
       return -1;
@@ -336,14 +380,20 @@ export class Contents {
     let entry = buried;
     if (buried < 0) entry = store.insert(slots, flow.unknown);
     else store.revive(buried, slots, flow.unknown);
-    entries.flag(entry, state);
+    this.#begin(entry, state, seen, slots[TIMEOUT] as number | undefined, cause);
+    return entry;
+  }
+
+  /** A flow is in the table that was not. */
+  #begin(entry: number, flags: number, seen: number, timeout: number | undefined, cause: ChangeCause): void {
+    const { entries, deadlines } = this.store;
+    entries.flag(entry, flags);
     entries.set(entry, GENERATION, ++this.#generation);
     entries.set(entry, TOUCHED, (flags & HEARD) !== 0 ? this.#epoch : 0);
     entries.set(entry, SEEN, seen);
     if ((flags & HEARD) === 0) this.preListener++;
-    store.deadlines.add(entry, this.#deadline(slots));
+    deadlines.add(entry, this.#deadline(timeout));
     this.#emit('insert', entry, cause);
-    return entry;
   }
 
   /** What a dump knows of a flow that only an update has been seen of. */
@@ -354,7 +404,7 @@ export class Contents {
     keepEvents(slots, this.#read(entry).slots);
     this.store.replace(entry, slots, flow.unknown);
     entries.unflag(entry, PARTIAL);
-    this.#settle(entry, slots);
+    this.#settle(entry, slots[TIMEOUT] as number | undefined);
     if (this.#filters && !this.#options.filter.matches(flow)) this.#end(entry, cause);
     else this.#emit('update', entry, cause, old);
   }
@@ -387,17 +437,16 @@ export class Contents {
   }
 
   /** The message has a new timeout. */
-  #settle(entry: number, slots: Flow['slots']): void {
+  #settle(entry: number, timeout: number | undefined): void {
     const { entries, deadlines } = this.store;
-    if (slots[TIMEOUT] === undefined && !entries.has(entry, OVERDUE)) return;
-    deadlines.move(entry, this.#deadline(slots));
+    if (timeout === undefined && !entries.has(entry, OVERDUE)) return;
+    deadlines.move(entry, this.#deadline(timeout));
     if (!entries.has(entry, OVERDUE)) return;
     entries.unflag(entry, OVERDUE);
     this.overdue--;
   }
 
-  #deadline(slots: Flow['slots']): number {
-    const timeout = slots[TIMEOUT] as number | undefined;
+  #deadline(timeout: number | undefined): number {
     return timeout === undefined ? NEVER : this.now + (timeout >>> 0) + GRACE;
   }
 

@@ -5,10 +5,10 @@ import { explainKernelError } from '../ctnetlink/explain.ts';
 import { eventTypeOf, FLOW_GROUPS } from '../ctnetlink/message.ts';
 import type { OverrunError } from '../netlink/errors.ts';
 import type { nlmsghdr } from '../netlink/nlmsg.ts';
-import { runtime } from '../netlink/runtime.ts';
 import type { EventSink } from '../netlink/sequence.ts';
 import { NetlinkSocket } from '../netlink/socket.ts';
 import type { Transport } from '../netlink/transport.ts';
+import { turnOfLoop } from './turn.ts';
 
 export interface Listener {
   /** Somebody waits for what events bring: only then do they keep the process alive. */
@@ -91,9 +91,4 @@ export class EventFeed implements EventSink {
     this.#ended = true;
     this.#socket.close();
   }
-}
-
-/** Lets everything else of the program have its turn. */
-export function turnOfLoop(): Promise<void> {
-  return new Promise((resolve) => void runtime.setImmediate(resolve));
 }

@@ -5,7 +5,8 @@
 import type { SlotValue } from '../ctnetlink/attributes/kinds.ts';
 import { ID, ORIG_BYTES, ORIG_PACKETS, REPLY_BYTES, REPLY_PACKETS, START, TCP_STATE } from '../ctnetlink/slots.ts';
 import * as tcp from '../uapi/nf_conntrack_tcp.ts';
-import { REPLIED, sameTuple } from './store/tuple.ts';
+import { sameTuple } from './store/tuple-key.ts';
+import { REPLIED } from './store/tuple-places.ts';
 
 /** 'unknown': nothing shows that it is another, and nothing that it is not. */
 export type Verdict = 'same' | 'other' | 'unknown';

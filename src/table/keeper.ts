@@ -6,16 +6,19 @@ import { decodeFlowInto } from '../ctnetlink/message.ts';
 import { ClosedError, DumpInterruptedError, OverrunError } from '../netlink/errors.ts';
 import { type Handle, runtime } from '../netlink/runtime.ts';
 import type { NetlinkSocket } from '../netlink/socket.ts';
+import { attributesOf } from '../nfnetlink/nfgenmsg.ts';
 import type { OpenOptions } from '../transport/open.ts';
+import { NFGENMSG_LEN } from '../uapi/nfnetlink.ts';
 import type { ChangeCause, FlowChange, TableNews } from './change.ts';
 import { ChangeQueue } from './change-queue.ts';
 import { type Asker, Confirmations } from './confirmations.ts';
 import { Contents } from './contents.ts';
-import { type Listener, turnOfLoop } from './event-feed.ts';
+import type { Listener } from './event-feed.ts';
 import { EventsSwitch } from './events-switch.ts';
 import type { TableProof } from './proof.ts';
 import { mayPass, Sockets } from './sockets.ts';
 import type { MissingReason, TableState } from './state.ts';
+import { A_FEW, Turn } from './turn.ts';
 import { Waiters } from './waiters.ts';
 import { type DumpResult, dumpAll } from './whole-dump.ts';
 
@@ -24,7 +27,6 @@ const SECOND = 1000;
 const PAUSE = 3;
 /** Flows that are asked for in a second; when more are past their timeout, one dump serves them all. */
 const MOST_ASKED = 5000;
-const LOOKED_AT = 16_384;
 /** How often a socket is opened again, and a dump made again, that fails: longer and longer pauses lie between. */
 const MOST_FAILURES = 8;
 const FIRST_PAUSE = 50;
@@ -190,6 +192,9 @@ export class Keeper implements Listener, Asker {
   }
 
   snapshot(view: DataView, offset: number, end: number, since: number, cause: ChangeCause): void {
+    const start = attributesOf(offset, end);
+    const family = view.getUint8(start - NFGENMSG_LEN);
+    if (this.contents.snapshotAsIs(view, start, end, family, since, cause)) return;
     this.contents.snapshot(this.#decode(view, offset, end), since, cause);
   }
 
@@ -393,7 +398,8 @@ export class Keeper implements Listener, Asker {
       contents.expire(entry);
       due.push(entry);
     };
-    while (!contents.store.deadlines.due(contents.now, LOOKED_AT, take)) await turnOfLoop();
+    const turn = new Turn();
+    while (!contents.store.deadlines.due(contents.now, A_FEW, take)) if (turn.over) await turn.next();
     if (due.length === 0) return;
     if (due.length + this.confirmations.waiting > MOST_ASKED) this.#needsDump = true;
     else for (const entry of due) if (contents.store.holds(entry)) this.confirmations.add(entry, 'expiry');

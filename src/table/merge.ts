@@ -18,7 +18,8 @@ export const ZERO_IF_ABSENT: readonly number[] = [...ATTRIBUTES.keys()].filter(
 export const NONE_IF_ABSENT: readonly number[] = [...ATTRIBUTES.keys()].filter(
   (slot) => ATTRIBUTES[slot].absent === 'none',
 );
-const BY_EVENTS: readonly number[] = [...ATTRIBUTES.keys()].filter(
+/** What events keep true. */
+export const BY_EVENTS: readonly number[] = [...ATTRIBUTES.keys()].filter(
   (slot) => ATTRIBUTES[slot].kept === undefined || ATTRIBUTES[slot].kept === 'events',
 );
 

@@ -8,11 +8,8 @@ import type { ReplySink } from '../netlink/sequence.ts';
 import type { ChangeCause } from './change.ts';
 import type { Confirmations } from './confirmations.ts';
 import type { Contents } from './contents.ts';
-import { turnOfLoop } from './event-feed.ts';
 import type { Sockets } from './sockets.ts';
-
-/** Entries that are looked at in one turn of the event loop: about two milliseconds. */
-const A_TURN = 16_384;
+import { A_FEW, Turn } from './turn.ts';
 
 export interface DumpOf {
   readonly contents: Contents;
@@ -67,16 +64,18 @@ export async function dumpAll(of: DumpOf, { feed, requests }: Sockets, lost: boo
   const milliseconds = runtime.now() - began;
   await feed.drained();
   contents.endDump(error === undefined);
-  while (!contents.forget(A_TURN)) await turnOfLoop();
+  const turn = new Turn();
+  while (!contents.forget(A_FEW)) if (turn.over) await turn.next();
   if (error === undefined) await sweep(of, since);
   return { since, milliseconds, error };
 }
 
 async function sweep({ contents, confirmations }: DumpOf, since: number): Promise<void> {
   const { entries } = contents.store;
+  const turn = new Turn();
   for (let entry = 0; entry < entries.used; entry++) {
     if (contents.missing(entry, since)) confirmations.add(entry, 'resync');
-    if (entry % A_TURN === A_TURN - 1) await turnOfLoop();
+    if (entry % A_FEW === 0 && turn.over) await turn.next();
   }
   await confirmations.run();
 }

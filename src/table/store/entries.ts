@@ -19,9 +19,11 @@ export const DEADLINE = 8;
 /** The neighbours that are due at about the same time, plus 1. */
 export const EARLIER = 9;
 export const LATER = 10;
+/** Of the reply tuple; HASH is that of the original one. */
+export const REPLY_HASH = 11;
 
 /** Integers of an entry, and entries of a chunk. */
-export const WIDTH = 11;
+export const WIDTH = 12;
 const ENTRY_BITS = 13;
 export const ENTRIES: number = 1 << ENTRY_BITS;
 

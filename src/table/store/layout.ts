@@ -14,6 +14,8 @@ import {
   OP_U32,
   type SlotValue,
 } from '../../ctnetlink/attributes/kinds.ts';
+import { flowCodec } from '../../ctnetlink/flow.ts';
+import { TUPLES, TuplePlaces } from './tuple-places.ts';
 
 /** How a value lies in a record, in the order in which they do: what needs alignment comes first. */
 export const LONG = 0;
@@ -56,6 +58,10 @@ export class Layout {
   readonly words: number;
   /** Some value is shared. */
   readonly shares: boolean;
+  /** Some slot is one of the rare ones. */
+  readonly rare: boolean;
+  /** Of each direction. */
+  readonly tuples: readonly TuplePlaces[];
 
   constructor(number: number, mask: Int32Array) {
     this.number = number;
@@ -74,6 +80,8 @@ export class Layout {
     }
     this.words = Math.max(1, (bytes + 3) >>> 2);
     this.shares = this.forms.includes(SHARED);
+    this.rare = slots.some((slot) => slot >= flowCodec.commonSlots);
+    this.tuples = TUPLES.map((tuple) => new TuplePlaces(this.placeOf, tuple));
   }
 }
 

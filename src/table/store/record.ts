@@ -5,6 +5,8 @@ import type { Chunk } from './records.ts';
 import type { Shared } from './shared.ts';
 
 const HIGH = 0x100000000;
+/** Between a 64-bit integer and its halves. */
+const LONG_VIEW = new DataView(new ArrayBuffer(8));
 
 /** @param start of the record, in words; its shared values have been dropped */
 export function writeRecord(
@@ -53,7 +55,7 @@ export function readRecord(layout: Layout, chunk: Chunk, start: number, slots: S
         slots[slot] = readLong(words, start + place);
         break;
       case 1 satisfies typeof ADDRESS:
-        slots[slot] = bytes.slice(4 * (start + place), 4 * (start + place) + 16);
+        slots[slot] = readAddress(bytes, 4 * (start + place));
         break;
       case 2 satisfies typeof WORD:
         slots[slot] = words[start + place];
@@ -85,7 +87,7 @@ export function readSlot(
       return readLong(chunk.words, start + place);
     case ADDRESS: {
       const at = 4 * (start + place);
-      if (into === undefined) return chunk.bytes.slice(at, at + 16);
+      if (into === undefined) return readAddress(chunk.bytes, at);
       for (let i = 0; i < 16; i++) into[i] = chunk.bytes[at + i];
       return into;
     }
@@ -143,20 +145,31 @@ export function dropShared(layout: Layout, chunk: Chunk, start: number, shared: 
 function writeLong(words: Int32Array, at: number, value: number | bigint): void {
   if (typeof value === 'number') {
     words[at] = Math.floor(value / HIGH);
-    words[at + 1] = value % HIGH;
+    // Its lower 32 bits: what an Int32Array takes of an integer.
+    words[at + 1] = value;
   } else {
-    words[at] = Number(value >> 32n);
-    words[at + 1] = Number(value & 0xffffffffn);
+    LONG_VIEW.setBigUint64(0, value);
+    words[at] = LONG_VIEW.getInt32(0);
+    words[at + 1] = LONG_VIEW.getInt32(4);
   }
 }
 
 /** As a slot has it: a number while it is safe. */
 function readLong(words: Int32Array, at: number): number | bigint {
   const high = words[at] >>> 0;
-  const low = words[at + 1] >>> 0;
-  return high < 0x200000 ? high * HIGH + low : (BigInt(high) << 32n) | BigInt(low);
+  if (high < 0x200000) return high * HIGH + (words[at + 1] >>> 0);
+  LONG_VIEW.setInt32(0, words[at]);
+  LONG_VIEW.setInt32(4, words[at + 1]);
+  return LONG_VIEW.getBigUint64(0);
 }
 
 function writeAddress(bytes: Uint8Array, at: number, address: Uint8Array): void {
   for (let i = 0; i < 16; i++) bytes[at + i] = address[i];
+}
+
+/** A copy. Quicker than slice. */
+function readAddress(bytes: Uint8Array, at: number): Uint8Array {
+  const address = new Uint8Array(16);
+  for (let i = 0; i < 16; i++) address[i] = bytes[at + i];
+  return address;
 }

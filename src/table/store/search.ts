@@ -76,7 +76,7 @@ export function* matching(store: Store, filter: CompiledFilter): Generator<numbe
     for (let i = 0, at = 0; i < ENTRIES; i++, at += WIDTH) {
       const state = words[at + STATE];
       if ((state & (IN_USE | TOMBSTONE)) !== IN_USE) continue;
-      const layout = store.layout(state >>> 16);
+      const layout = store.layouts.all[state >>> 16];
       const records = store.recordsOf(layout);
       const place = words[at + PLACE];
       probe.look(layout, records.chunkOf(place), records.startOf(place));

@@ -2,7 +2,7 @@
  * Entries by the hash of a tuple: chains through the entries themselves. It grows in 1,024 parts, each for itself, so
  * that no growth takes longer than a few thousand entries do.
  */
-import type { Entries, NEXT_ORIG, NEXT_REPLY } from './entries.ts';
+import type { Entries, HASH, NEXT_ORIG, NEXT_REPLY, REPLY_HASH } from './entries.ts';
 
 const PART_BITS = 10;
 const FIRST_SIZE = 4;
@@ -11,16 +11,21 @@ export class TupleIndex {
   readonly #entries: Entries;
   /** NEXT_ORIG or NEXT_REPLY. */
   readonly #next: number;
-  readonly #hashOf: (entry: number) => number;
+  /** HASH or REPLY_HASH. */
+  readonly #hash: number;
   /** Of each part, the first entry of each chain, plus 1. */
   readonly #parts: (Int32Array | undefined)[] = new Array<undefined>(1 << PART_BITS).fill(undefined);
   readonly #counts = new Int32Array(1 << PART_BITS);
 
-  /** @param hashOf an entry that is in the index */
-  constructor(entries: Entries, next: typeof NEXT_ORIG | typeof NEXT_REPLY, hashOf: (entry: number) => number) {
+  constructor(entries: Entries, next: typeof NEXT_ORIG | typeof NEXT_REPLY, hash: typeof HASH | typeof REPLY_HASH) {
     this.#entries = entries;
     this.#next = next;
-    this.#hashOf = hashOf;
+    this.#hash = hash;
+  }
+
+  /** The hash that the entry was added with. */
+  hashOf(entry: number): number {
+    return this.#entries.get(entry, this.#hash);
   }
 
   /** The first entry of the chain of this hash; -1: there is none. */
@@ -47,11 +52,13 @@ export class TupleIndex {
     }
     this.#counts[part]++;
     const at = hash & (heads.length - 1);
+    this.#entries.set(entry, this.#hash, hash);
     this.#entries.set(entry, this.#next, heads[at]);
     heads[at] = entry + 1;
   }
 
-  remove(entry: number, hash: number): void {
+  remove(entry: number): void {
+    const hash = this.hashOf(entry);
     const part = hash >>> (32 - PART_BITS);
     const heads = this.#parts[part]!;
     const at = hash & (heads.length - 1);
@@ -77,7 +84,7 @@ export class TupleIndex {
       for (let link = heads[i]; link > 0; ) {
         const entry = link - 1;
         link = entries.get(entry, this.#next);
-        const at = this.#hashOf(entry) & (grown.length - 1);
+        const at = this.hashOf(entry) & (grown.length - 1);
         entries.set(entry, this.#next, grown[at]);
         grown[at] = entry + 1;
       }

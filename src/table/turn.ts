@@ -1,0 +1,27 @@
+/** Long work of a table, in turns of the event loop: the timers of the program stay on time. */
+import { runtime } from '../netlink/runtime.ts';
+
+/** Milliseconds. Reading has a turn of its own beside it (netlink/socket.ts). */
+const A_TURN = 4;
+
+/** So many entries are looked at between two looks at the clock: a fraction of a millisecond. */
+export const A_FEW = 256;
+
+/** Lets everything else of the program have its turn. */
+export function turnOfLoop(): Promise<void> {
+  return new Promise((resolve) => void runtime.setImmediate(resolve));
+}
+
+export class Turn {
+  #began = runtime.now();
+
+  /** It has taken long enough: `next` is to be awaited. */
+  get over(): boolean {
+    return runtime.now() - this.#began >= A_TURN;
+  }
+
+  async next(): Promise<void> {
+    await turnOfLoop();
+    this.#began = runtime.now();
+  }
+}
