@@ -10,7 +10,7 @@ import { compareAll, Pair } from './differential/run.ts';
 import { TOPICS } from './differential/topics.ts';
 
 /** Two processes a line take their time: of every so many lines one, in a soak all. */
-const STRIDE = sized({ quick: 4, landing: 4, soak: 1 });
+const STRIDE = sized({ quick: 8, landing: 8, soak: 1 });
 
 describeKernel('Beside conntrack(8)', ['root', 'conntrack', 'nft', 'nsenter', 'ip'], function () {
   this.timeout(900_000);

@@ -2,10 +2,14 @@
 import { expect } from 'chai';
 import { CALLS } from '../support/destructive/calls.ts';
 import { CALLS_OF_C } from '../support/destructive/calls-of-c.ts';
-import { Judge, unlikeReleases } from '../support/destructive/judge.ts';
-import { FILTERS, KEYS, keyOf, packetsOf, RELEASES } from '../support/destructive/table.ts';
+import { filtersOf, Judge, unlikeReleases } from '../support/destructive/judge.ts';
+import { KEYS, keyOf, packetsOf, RELEASES } from '../support/destructive/table.ts';
 import { realWorld, type World } from '../support/destructive/world.ts';
 import { describeKernel, resetNamespace } from '../support/kernel.ts';
+import { sized } from '../support/tier.ts';
+
+/** simulated.test.ts asks for every filter in every run. */
+const APART = sized({ quick: 4, landing: 2, soak: 1 });
 
 describeKernel('destructive calls on the kernel', ['nft', 'conntrack'], () => {
   let world: World;
@@ -27,11 +31,11 @@ describeKernel('destructive calls on the kernel', ['nft', 'conntrack'], () => {
     expect(silent.map(({ orig }) => orig.proto)).to.have.members(['gre', 'sctp', 90, 91]);
   });
 
-  for (const call of [...CALLS, ...CALLS_OF_C]) {
+  for (const [number, call] of [...CALLS, ...CALLS_OF_C].entries()) {
     it(`${call.name}: leaves exactly the wanted flows and counters`, async () => {
       const judge = new Judge(world);
       const faults: string[] = [];
-      for (const filter of FILTERS.filter((each) => call.takes?.(each) ?? true))
+      for (const filter of filtersOf(call, number, APART))
         for (const release of call.everyRelease ? unlikeReleases(filter, RELEASES) : ['6.18.0'])
           faults.push(...(await judge.faults(call, filter, release)));
       expect(faults).to.deep.equal([]);

@@ -5,9 +5,20 @@
 import { expect } from 'chai';
 import { CALLS } from '../support/destructive/calls.ts';
 import { CALLS_OF_C } from '../support/destructive/calls-of-c.ts';
-import { Judge } from '../support/destructive/judge.ts';
+import { filtersOf, Judge, unlikeReleases } from '../support/destructive/judge.ts';
 import { FILTERS, KEYS, keyOf, packetsOf, RELEASES } from '../support/destructive/table.ts';
 import { simulatedWorld } from '../support/destructive/world.ts';
+import { TIER } from '../support/tier.ts';
+
+const NEWEST = RELEASES.at(-1)!;
+
+/**
+ * Filter -> the releases that it is tried on. Most releases are asked the same as the one before; the newest kernel may
+ * still answer otherwise. In a soak all.
+ */
+const TRIED = new Map(
+  FILTERS.map((each) => [each, TIER === 'soak' ? RELEASES : [...unlikeReleases(each, RELEASES), NEWEST]]),
+);
 
 describe('destructive calls on simulated kernels', () => {
   for (const release of RELEASES) {
@@ -21,13 +32,14 @@ describe('destructive calls on simulated kernels', () => {
         await world.close();
       });
 
-      for (const call of [...CALLS, ...CALLS_OF_C]) {
+      for (const [number, call] of [...CALLS, ...CALLS_OF_C].entries()) {
+        const filters = filtersOf(call, number).filter((each) => TRIED.get(each)!.includes(release));
+        if (filters.length === 0) continue;
         it(`${call.name}: leaves exactly the wanted flows and counters`, async () => {
           const world = await simulatedWorld(release);
           const judge = new Judge(world);
           const faults: string[] = [];
-          for (const filter of FILTERS.filter((each) => call.takes?.(each) ?? true))
-            faults.push(...(await judge.faults(call, filter, release)));
+          for (const filter of filters) faults.push(...(await judge.faults(call, filter, release)));
           await world.close();
           expect(faults).to.deep.equal([]);
         });

@@ -14,7 +14,7 @@ import { ack, done, message } from '../support/fake-transport.ts';
 import { started } from '../support/fixtures.ts';
 import { sized } from '../support/tier.ts';
 
-const MANY = sized({ quick: 6_000, landing: 60_000, soak: 60_000 });
+const MANY = sized({ quick: 6_000, landing: 20_000, soak: 60_000 });
 const TIME = 1_700_000_000_000_000_000n;
 
 /** Four bytes that distinguish a request, or an event, from others. */

@@ -2,8 +2,9 @@
 import { Conntrack } from '../../../src/conntrack/conntrack.ts';
 import { CompiledFilter } from '../../../src/ctnetlink/filter/filter.ts';
 import { kernelSupport } from '../../../src/ctnetlink/filter/support.ts';
+import { sized } from '../tier.ts';
 import { type Asked, type Call, NEW_MARK } from './calls.ts';
-import { type Entry, keyOf, packetsOf } from './table.ts';
+import { type Entry, FILTERS, keyOf, packetsOf } from './table.ts';
 import type { World } from './world.ts';
 
 /** What a call may change of a flow. */
@@ -43,6 +44,23 @@ export function unlikeReleases(filter: Asked, releases: readonly string[]): stri
     const before = asked.size;
     return asked.add(JSON.stringify(requests)).size > before;
   });
+}
+
+/** Of the filters of a call one of so many is asked for, where other calls send the same for all filters. */
+const APART = sized({ quick: 8, landing: 4, soak: 1 });
+/** A call that takes only so many filters is asked for all. */
+const FEW = 8;
+
+/**
+ * The filters that a call is asked for.
+ *
+ * @param number of the call: each has others
+ * @param apart of the filters of a call that sends what no other sends
+ */
+export function filtersOf(call: Call, number: number, apart = 1): Asked[] {
+  const taken = FILTERS.filter((each) => call.takes?.(each) ?? true);
+  if (taken.length <= FEW) return taken;
+  return taken.filter((_each, index) => (index + number) % (call.everyRelease ? apart : APART) === 0);
 }
 
 export class Judge {
