@@ -10,7 +10,7 @@ import { NetlinkError } from '../netlink/errors.ts';
 import type { Lease } from '../netlink/lease.ts';
 import type { BatchSender } from './batch-sender.ts';
 import { type CallOptions, findOne, isGone } from './call.ts';
-import { lookUpCreated, lookup } from './created.ts';
+import { lookUpCreated, lookup, subjectOf } from './created.ts';
 
 /** The flow was created, but without its labels: no rule of its network namespace used labels at that time. */
 export class LabelsError extends NetlinkError {
@@ -57,7 +57,7 @@ export async function checkLabels(
   if (!givesLabels(flow)) return;
   const request = lookup(flow);
   const found = await findOne(lease, request, options, decodeFlow);
-  if (found !== undefined && wasDropped(found)) throw new LabelsError(operation, request.subject());
+  if (found !== undefined && wasDropped(found)) throw new LabelsError(operation, subjectOf(flow));
 }
 
 /** The places of flows with labels. */
@@ -78,6 +78,6 @@ export async function checkManyLabels(
   await lookUpCreated(sender, flows, places, (at, found) => {
     if (found instanceof Error) {
       if (!isGone(found)) failed(at, found);
-    } else if (wasDropped(found)) failed(at, new LabelsError(operation, lookup(flows[at]).subject()));
+    } else if (wasDropped(found)) failed(at, new LabelsError(operation, subjectOf(flows[at])));
   });
 }

@@ -1,6 +1,5 @@
 /** Flows that were created a moment ago, as the kernel has them. */
 import type { Flow } from '../ctnetlink/flow.ts';
-import { namingOfNew } from '../ctnetlink/identity.ts';
 import { decodeFlow } from '../ctnetlink/message.ts';
 import { buildGet } from '../ctnetlink/request/flow.ts';
 import { ORIG, REPLY } from '../ctnetlink/slots.ts';
@@ -10,13 +9,21 @@ import { lostAnswer } from '../netlink/errors.ts';
 import type { Request } from '../netlink/request.ts';
 import type { BatchSender } from './batch-sender.ts';
 
+/** Asks for it by the name that finds no other flow: it has no id yet that would say so. */
 export function lookup(given: Flow): Request {
-  let flow = given;
-  if (!hasAddress(given.slots, ORIG)) {
-    flow = given.clone();
-    completeFrom(flow.slots, REPLY, ORIG);
-  }
-  return buildGet(flow, namingOfNew(flow));
+  return buildGet(withOrig(given), 'exact');
+}
+
+/** What errors call it. */
+export function subjectOf(given: Flow): string | undefined {
+  return buildGet(withOrig(given)).subject();
+}
+
+function withOrig(given: Flow): Flow {
+  if (hasAddress(given.slots, ORIG)) return given;
+  const flow = given.clone();
+  completeFrom(flow.slots, REPLY, ORIG);
+  return flow;
 }
 
 /**
@@ -41,7 +48,7 @@ export async function lookUpCreated(
       (index, error) => {
         answers[index] = error;
       },
-      (index) => lookup(flows[some[index]]).subject(),
+      (index) => subjectOf(flows[some[index]]),
       (index, view, offset, end) => {
         answers[index] = decodeFlow(view, offset, end);
       },

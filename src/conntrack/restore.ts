@@ -1,8 +1,9 @@
 /** What was dumped comes back whole: first the flows, then the expectations of their helpers. */
 import type { ExpectationInit } from '../ctnetlink/attributes/expectation-properties.ts';
 import type { FlowInit } from '../ctnetlink/attributes/flow-properties.ts';
+import { creationOrder, hasZoneOfOne } from '../ctnetlink/creation-order.ts';
 import type { Expectation } from '../ctnetlink/expectation.ts';
-import type { Flow } from '../ctnetlink/flow.ts';
+import { Flow } from '../ctnetlink/flow.ts';
 import { EXPECTATION_LOSSES, FLOW_LOSSES, type Loss } from '../ctnetlink/losses.ts';
 import { type Checks, checkBoolean, checkFunction, checkOptions, describe } from '../netlink/check.ts';
 import { NetlinkError } from '../netlink/errors.ts';
@@ -142,7 +143,11 @@ export async function restore(
   options: RestoreOptions,
 ): Promise<RestoreResult> {
   checkOptions(options, RESTORE_OPTIONS);
-  const { flows = [], expectations = [] } = partsOf(snapshot);
+  const { flows: given = [], expectations = [] } = partsOf(snapshot);
+  const order = Array.isArray(given) && given.some(isZonedInPart) ? creationOrder(given.map(asFlow)) : undefined;
+  const flows = order === undefined ? given : order.map((at) => (given as readonly (FlowInit | Flow)[])[at]);
+  const placed = (place: Place<FlowInit | Flow>): Place<FlowInit | Flow> =>
+    order === undefined ? place : { ...place, index: order[place.index] };
   const { signal, onError, onLoss, strictWindows = false } = options;
   const losses: RestoreLoss[] = [];
   const failures: RestoreFailure[] = [];
@@ -154,7 +159,9 @@ export async function restore(
     if (onError !== undefined) onError(failure);
     else if (failures.length < KEPT) failures.push(failure);
   };
-  const ofFlows = new Restored<FlowInit | Flow>((place, each) => lost({ kind: 'flow', ...place, losses: each }));
+  const ofFlows = new Restored<FlowInit | Flow>((place, each) =>
+    lost({ kind: 'flow', ...placed(place), losses: each }),
+  );
   const ofExpectations = new Restored<ExpectationInit | Expectation>((place, each) =>
     lost({ kind: 'expectation', ...place, losses: each }),
   );
@@ -169,7 +176,7 @@ export async function restore(
       signal,
       onError: (failure) => {
         ofFlows.failed();
-        failed({ kind: 'flow', ...failure });
+        failed({ kind: 'flow', ...failure, ...placed(failure) });
       },
     });
     const expecting = new ExpectationRestore(lease, restoring.zones, ofExpectations);
@@ -187,6 +194,21 @@ export async function restore(
   }
   if (failures.length > 0) throw new RestoreError(result(), failures);
   return result();
+}
+
+/** Only beside such flows the order matters. It is looked at before the others are read, which takes memory. */
+function isZonedInPart(item: FlowInit | Flow | undefined): boolean {
+  if (item instanceof Flow) return hasZoneOfOne(item.slots);
+  return item?.orig?.zone !== undefined || item?.reply?.zone !== undefined;
+}
+
+/** Undefined for what is refused when its turn comes. */
+function asFlow(item: FlowInit | Flow): Flow | undefined {
+  try {
+    return Flow.from(item);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Both parts are checked before anything is sent. @throws TypeError */

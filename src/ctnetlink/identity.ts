@@ -60,11 +60,6 @@ function nameExactly(from: Flow['slots'], to: Flow['slots']): void {
   to[REPLY.zone] = SOME_ZONE;
 }
 
-/** By which name a flow is found that was just created, and so has no id: with a zone in one direction, exactly. */
-export function namingOfNew({ slots }: SlotHolder): Naming {
-  return slots[ORIG.zone] !== undefined || slots[REPLY.zone] !== undefined ? 'exact' : 'usual';
-}
-
 /** The flow can be named exactly, and is one that was in the table: its id says whether another was found. */
 export function mayBeHidden({ slots }: SlotHolder): boolean {
   return slots[ID] !== undefined && hasTuple(slots, ORIG);

@@ -19,7 +19,9 @@ const any = (value: unknown): any => value;
 
 /** The number of the flow that a request asks for. */
 function asked(request: Uint8Array): number {
-  const [, , b, c] = (said(request).flow as { orig: { src: string } }).orig.src.split('.').map(Number);
+  const { orig, reply } = said(request).flow as Record<'orig' | 'reply', { src: string } | undefined>;
+  // To look up exactly one in zone 0, the tuple is written as a reply.
+  const [, , b, c] = (orig ?? reply)!.src.split('.').map(Number);
   return b * 256 + c;
 }
 

@@ -262,6 +262,50 @@ describeKernel('ct.restore', ['conntrack', 'nft'], () => {
     expect(lastingByKey(await dump())).to.deep.equal(before);
   });
 
+  it('creates flows in the order in which the kernel takes them for no others, in any zone of one direction', async () => {
+    const there = { src: '10.0.0.1', dst: '10.0.0.2', proto: 'udp', sport: 1, dport: 2 } as const;
+    const back = { src: '10.0.0.2', dst: '10.0.0.1', proto: 'udp', sport: 2, dport: 1 } as const;
+    const other = { src: '10.0.0.9', dst: '10.0.0.1', proto: 'udp', sport: 3, dport: 1 } as const;
+    type Zones = { zone?: number; orig?: number; reply?: number };
+    const ZONES: readonly Zones[] = [{}, { zone: 5 }, { orig: 5 }, { reply: 5 }, { orig: 6 }, { zone: 6 }];
+    const made = (orig: FlowInit['orig'], reply: FlowInit['reply'], zones: Zones): FlowInit => ({
+      orig: { ...orig, ...(zones.orig !== undefined && { zone: zones.orig }) },
+      reply: { ...reply, ...(zones.reply !== undefined && { zone: zones.reply }) },
+      ...(zones.zone !== undefined && { zone: zones.zone }),
+      timeout: 6000,
+    });
+    let ordered = 0;
+    for (const first of ZONES)
+      for (const second of ZONES)
+        for (const orig of [other, back]) {
+          // The reply of the second has the tuple of the first. Of the last, the reply is nobody's.
+          const flows = [made(there, back, first), made(orig, there, second), udp(9)];
+          const whole: number[] = [];
+          for (const some of [flows, [flows[1], flows[0], flows[2]]]) {
+            await ct.flushAll();
+            await ct.createMany(some, { onError: () => {} });
+            const all = await dump();
+            whole.push(all.length);
+            if (all.length < 3) continue;
+            for (const given of [all, [...all].reverse(), JSON.parse(JSON.stringify(all)) as FlowInit[]]) {
+              await ct.flushAll();
+              const { flows: counts } = await ct.restore(given, { onError: () => {} });
+              expect(counts.whole, JSON.stringify(given)).to.equal(3);
+              expect(lastingByKey(await dump())).to.deep.equal(lastingByKey(all));
+            }
+          }
+          // One order succeeds and the other does not.
+          if (whole[0] !== whole[1]) ordered++;
+        }
+    expect(ordered).to.be.above(10);
+    // What fails is named by its place in the array that was given.
+    await ct.flushAll();
+    const [hidden, hider] = [made(there, back, { orig: 5 }), made(other, there, {})];
+    const { errors, losses } = await restored([{ ...hider, labels: [1] }, { ...udp(1), timeout: -1 }, hidden]);
+    expect(Object.keys(errors)).to.deep.equal(['1']);
+    expect(losses[0]).to.have.keys('labels');
+  });
+
   it('finds the zone of an expectation, which the kernel does not report, by its master', async () => {
     const master = { orig: TCP, timeout: 6000, tcp: { state: 'ESTABLISHED' }, helper: { name: 'ftp' } } as const;
     const tuple = { src: '10.0.0.1', dst: '10.1.0.1', proto: 'tcp', dport: 2000 } as const;

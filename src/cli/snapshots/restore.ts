@@ -9,6 +9,7 @@ import {
   type RestoreResult,
 } from '../../conntrack/restore.ts';
 import type { RestoreCounts } from '../../conntrack/restored.ts';
+import { creationOrder } from '../../ctnetlink/creation-order.ts';
 import { describeEntry } from '../../ctnetlink/describe-tuple.ts';
 import { EXPECT_ZONE, EXPECTED, ORIG, ZONE } from '../../ctnetlink/slots.ts';
 import { KernelError } from '../../netlink/errors.ts';
@@ -24,7 +25,7 @@ const TURN = 1024;
 
 export async function restore({ ct, settings }: Context): Promise<number> {
   const file = settings.file!;
-  const snapshot = await readSnapshot(file);
+  const snapshot = inOrder(await readSnapshot(file));
   const { flows, expectations } = snapshot;
   const progress = new Progress('sent', flows.length);
   async function* watched(): AsyncGenerator<(typeof flows)[number]> {
@@ -69,6 +70,19 @@ export async function restore({ ct, settings }: Context): Promise<number> {
   } finally {
     unhook();
   }
+}
+
+function inOrder(snapshot: SnapshotFile): SnapshotFile {
+  const { flows, flowLines } = snapshot;
+  const order = creationOrder(flows);
+  if (order === undefined) return snapshot;
+  const { expectations, expectationLines } = snapshot;
+  return {
+    flows: order.map((at) => flows[at]),
+    flowLines: order.map((at) => flowLines[at]),
+    expectations,
+    expectationLines,
+  };
 }
 
 function isAnythingBack({ flows, expectations }: RestoreResult): boolean {

@@ -4,7 +4,6 @@ import type { Request } from '../../netlink/request.ts';
 import { IPS_CONFIRMED, IPS_DYING, IPS_UNCHANGEABLE_MASK } from '../../uapi/nf_conntrack_common.ts';
 import type { SlotValue } from '../attributes/kinds.ts';
 import { Flow, flowCodec } from '../flow.ts';
-import { namingOfNew } from '../identity.ts';
 import { requestSameNat } from '../nat.ts';
 import { assumeEstablished, isOffloaded } from '../offloaded.ts';
 import { HELPER, HELPER_INFO, MASTER, ORIG, REPLY, STATUS, TCP_STATE, TIMEOUT, ZONE } from '../slots.ts';
@@ -64,5 +63,5 @@ export function buildUnscale(flow: Flow): Request | undefined {
   const names = [ORIG.family, ...ORIG.all, REPLY.family, ...REPLY.all, ZONE];
   for (const slot of names) change.slots[slot] = flow.slots[slot];
   setWindowScale(change.slots, unscaled, false);
-  return buildUpdate(change, 'flow', true, namingOfNew(flow));
+  return buildUpdate(change, 'flow', true, 'exact');
 }
