@@ -84,37 +84,64 @@ function groupOf(bytes: Uint8Array, group: number): number {
   return (bytes[2 * group] << 8) | bytes[2 * group + 1];
 }
 
+const COLON = 58;
+/** By character code; -1 for what is no hexadecimal digit. */
+const HEX_DIGITS = Int8Array.from({ length: 128 }, (_, code) => {
+  const digit = Number.parseInt(String.fromCharCode(code), 16);
+  return Number.isNaN(digit) ? -1 : digit;
+});
+
 /** 16 bytes, or undefined when the text is no IPv6 address. Zones ("%eth0") are refused: a conntrack tuple has none. */
 export function parseIpv6(text: string): Uint8Array | undefined {
-  const halves = text.split('::');
-  if (halves.length > 2) return undefined;
-  const head = parseGroups(halves[0], halves.length === 1);
-  const tail = halves.length === 2 ? parseGroups(halves[1], true) : [];
-  if (head === undefined || tail === undefined) return undefined;
-  const missing = 8 - head.length - tail.length;
-  if (halves.length === 2 ? missing < 1 : missing !== 0) return undefined;
   const bytes = new Uint8Array(16);
-  const groups = [...head, ...new Array<number>(missing).fill(0), ...tail];
-  for (let i = 0; i < 8; i++) {
-    bytes[2 * i] = groups[i] >> 8;
-    bytes[2 * i + 1] = groups[i] & 255;
+  const { length } = text;
+  /** Bytes that are there, and how many of them are in front of `::`. */
+  let at = 0;
+  let front = -1;
+  /** The group that is being read. */
+  let group = 0;
+  let digits = 0;
+  let start = 0;
+  let i = 0;
+  if (text.charCodeAt(0) === COLON && text.charCodeAt(++i) !== COLON) return undefined;
+  for (; i < length; i++) {
+    const code = text.charCodeAt(i);
+    const digit = HEX_DIGITS[code];
+    if (digit >= 0) {
+      if (++digits > 4) return undefined;
+      group = (group << 4) | digit;
+    } else if (code === COLON) {
+      start = i + 1;
+      if (digits === 0) {
+        if (front >= 0) return undefined;
+        front = at;
+        continue;
+      }
+      if (start === length || at === 16) return undefined;
+      bytes[at++] = group >> 8;
+      bytes[at++] = group;
+      group = 0;
+      digits = 0;
+    } else {
+      // The end may be a dotted quad.
+      const quad = at <= 12 ? parseIpv4(text.slice(start)) : undefined;
+      if (quad === undefined) return undefined;
+      for (let shift = 24; shift >= 0; shift -= 8) bytes[at++] = quad >>> shift;
+      digits = 0;
+      break;
+    }
+  }
+  if (digits > 0) {
+    if (at === 16) return undefined;
+    bytes[at++] = group >> 8;
+    bytes[at++] = group;
+  }
+  if (front < 0) return at === 16 ? bytes : undefined;
+  if (at === 16) return undefined;
+  // What is behind `::` goes to the end.
+  for (let end = 16; at > front; ) {
+    bytes[--end] = bytes[--at];
+    bytes[at] = 0;
   }
   return bytes;
-}
-
-/** Colon-separated groups; the last may be a dotted quad where the text ends with it. */
-function parseGroups(text: string, last: boolean): number[] | undefined {
-  if (text === '') return [];
-  const groups: number[] = [];
-  const parts = text.split(':');
-  for (const [index, part] of parts.entries()) {
-    if (/^[0-9a-fA-F]{1,4}$/.test(part)) {
-      groups.push(Number.parseInt(part, 16));
-      continue;
-    }
-    const quad = last && index === parts.length - 1 ? parseIpv4(part) : undefined;
-    if (quad === undefined) return undefined;
-    groups.push(quad >>> 16, quad & 0xffff);
-  }
-  return groups;
 }

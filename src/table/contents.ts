@@ -112,6 +112,11 @@ export class Contents {
     return ++this.#epoch;
   }
 
+  /** The table of the kernel has so many flows, and the next dump will bring those that the filter takes. */
+  expect(count: number): void {
+    if (this.store.size === 0 && !this.#filters) this.store.expect(Math.min(count, this.#options.maxFlows));
+  }
+
   beginDump(): number {
     this.#dumpSince = this.begin();
     this.#skippedBefore = this.skipped;

@@ -17,9 +17,11 @@ import {
   FLOW_TABLE_OPTIONS,
   type FlowTableOptions,
 } from './options.ts';
+import { readPlainTuple } from './plain-tuple.ts';
 import type { TableProof } from './proof.ts';
 import type { TableState } from './state.ts';
 import { matching } from './store/search.ts';
+import { ORIGINAL, REPLIED } from './store/tuple-places.ts';
 
 const DEFAULT_QUEUE = 65_536;
 const MOST_ZONE = 0xffff;
@@ -194,10 +196,15 @@ export class FlowTable implements Iterable<Flow> {
   #find(side: TupleSlots, tuple: TupleInit, argument: string, zone: number): Flow | undefined {
     if (typeof tuple !== 'object' || tuple === null)
       throw new TypeError(`${argument} must be an object, not ${describe(tuple)}`);
-    const { slots } = flowFrom({ [side.group]: tuple, ...(zone === 0 ? {} : { zone }) }, argument);
-    checkTuple(slots, side, argument, slots[ID] !== undefined);
     const { contents } = this.#keeper;
-    const entry = side === ORIG ? contents.store.find(slots) : contents.store.findByReply(slots);
-    return entry >= 0 && contents.store.holds(entry) ? contents.flow(entry) : undefined;
+    const { store } = contents;
+    const direction = side === ORIG ? ORIGINAL : REPLIED;
+    if (!readPlainTuple(tuple, zone, store.key)) {
+      const { slots } = flowFrom({ [side.group]: tuple, ...(zone === 0 ? {} : { zone }) }, argument);
+      checkTuple(slots, side, argument, slots[ID] !== undefined);
+      store.key.read(slots, direction);
+    }
+    const entry = store.findKey(store.key, direction);
+    return entry >= 0 && store.holds(entry) ? contents.flow(entry) : undefined;
   }
 }

@@ -39,6 +39,7 @@ export async function dumpAll(of: DumpOf, { feed, requests }: Sockets, lost: boo
   await feed.drained();
   // What was read until now may be older than the loss.
   if (lost) contents.lose();
+  contents.expect(of.setting('nf_conntrack_count') ?? 0);
   const since = contents.beginDump();
   const began = runtime.now();
   const buckets = of.setting('nf_conntrack_buckets');

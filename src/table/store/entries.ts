@@ -98,8 +98,10 @@ export class Entries {
       if (entry >>> ENTRY_BITS === this.chunks.length) this.chunks.push(new Int32Array(ENTRIES * WIDTH));
     }
     const at = (entry & (ENTRIES - 1)) * WIDTH;
-    this.chunks[entry >>> ENTRY_BITS].fill(0, at, at + WIDTH);
-    this.set(entry, STATE, IN_USE);
+    const chunk = this.chunks[entry >>> ENTRY_BITS];
+    // Quicker than fill.
+    for (let i = 0; i < WIDTH; i++) chunk[at + i] = 0;
+    chunk[at + STATE] = IN_USE;
     return entry;
   }
 

@@ -43,6 +43,12 @@ export class Store {
   /** Of the tuple that is looked for. */
   readonly key = new TupleKey((runtime.random() * 0x100000000) | 0);
 
+  /** So many flows will be inserted. */
+  expect(count: number): void {
+    this.#byOrig.expect(count);
+    this.#byReply.expect(count);
+  }
+
   /** The entry with this original tuple, a tombstone included; -1: there is none. */
   find(slots: readonly SlotValue[]): number {
     return this.findKey(this.key.read(slots, ORIGINAL), ORIGINAL);

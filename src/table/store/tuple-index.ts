@@ -5,7 +5,7 @@
 import type { Entries, HASH, NEXT_ORIG, NEXT_REPLY, REPLY_HASH } from './entries.ts';
 
 const PART_BITS = 10;
-const FIRST_SIZE = 4;
+const LEAST_SIZE = 4;
 
 export class TupleIndex {
   readonly #entries: Entries;
@@ -16,11 +16,19 @@ export class TupleIndex {
   /** Of each part, the first entry of each chain, plus 1. */
   readonly #parts: (Int32Array | undefined)[] = new Array<undefined>(1 << PART_BITS).fill(undefined);
   readonly #counts = new Int32Array(1 << PART_BITS);
+  /** Chains of a part that has nothing yet. */
+  #firstSize = LEAST_SIZE;
 
   constructor(entries: Entries, next: typeof NEXT_ORIG | typeof NEXT_REPLY, hash: typeof HASH | typeof REPLY_HASH) {
     this.#entries = entries;
     this.#next = next;
     this.#hash = hash;
+  }
+
+  /** So many entries will be added: then no part has to grow. */
+  expect(count: number): void {
+    const each = count / (1 << PART_BITS);
+    while (this.#firstSize < each) this.#firstSize *= 2;
   }
 
   /** The hash that the entry was added with. */
@@ -44,7 +52,7 @@ export class TupleIndex {
     const part = hash >>> (32 - PART_BITS);
     let heads = this.#parts[part];
     if (heads === undefined) {
-      heads = new Int32Array(FIRST_SIZE);
+      heads = new Int32Array(this.#firstSize);
       this.#parts[part] = heads;
     } else if (this.#counts[part] >= heads.length) {
       heads = this.#grow(heads);

@@ -58,7 +58,8 @@ export class TupleKey {
     this.#proto = proto;
     this.#zone = zone;
     this.#addresses = 0;
-    this.#words.fill(0);
+    // Quicker than fill.
+    for (let i = 0; i < WORDS; i++) this.#words[i] = 0;
   }
 
   setIpv4(src: number, dst: number): void {
