@@ -43,11 +43,13 @@ export class Cursor {
   readonly #used: Uint8Array;
   /** Those that the program made. Undefined where it makes the requests of the capture as they were made. */
   readonly #writes: Writes | undefined;
-  /** The first exchange that is not used. */
+  /** The first exchange that is neither used nor given up. */
   #first = 0;
+  /** The last that is used. */
+  #last = -1;
   /** How many of the events may come. */
   #due = 0;
-  /** Requests that the program is not expected to make: those of other programs. */
+  /** Requests that the program is not expected to make: those of other programs, and those that it has left out. */
   readonly #foreign = new Set<Exchange>();
 
   constructor(script: Script, options: ReplayOptions) {
@@ -126,10 +128,11 @@ export class Cursor {
 
   #use(exchange: Exchange): void {
     this.#used[exchange.index] = 1;
+    this.#last = Math.max(this.#last, exchange.index);
     this.#writes?.add(exchange);
-    while (this.#used[this.#first] === 1) this.#first++;
-    // An event may have waited for this request.
-    if (this.#proceed() && this.options.events === 'recorded') for (const socket of this.listening) socket.wake();
+    // An event may have waited for this request, or waits for one that was to come before it.
+    const concerned = this.#proceed() || this.#hasLeftOut();
+    if (concerned && this.options.events === 'recorded') for (const socket of this.listening) socket.wake();
   }
 
   /** How many of the events may come: of all that there are, the first. */
@@ -139,20 +142,39 @@ export class Cursor {
 
   /**
    * The program waits for events and for nothing else: the request that the next event waits for is another program's.
-   * @returns false where no event waits, or where all requests are the program's own
+   * If all requests are the program's own, it has left out those before the last that it made.
+   * @returns false if the next event still waits, or none does
    */
   giveUp(): boolean {
-    const cause = this.#causeOf(this.#due);
-    if (this.script.ofOne || cause === undefined) return false;
-    this.#foreign.add(cause);
-    this.#proceed();
-    return true;
+    if (this.script.ofOne) {
+      if (!this.#hasLeftOut()) return false;
+      const { exchanges } = this.script;
+      for (let index = this.#first; index < this.#last; index++)
+        if (this.#used[index] === 0) this.#foreign.add(exchanges[index]);
+    } else {
+      const cause = this.#causeOf(this.#due);
+      if (cause === undefined) return false;
+      this.#foreign.add(cause);
+    }
+    return this.#proceed();
+  }
+
+  /** What the next event waits for, in words; undefined if none waits for a request of the program. */
+  get awaited(): string | undefined {
+    const { events, ofOne, exchanges } = this.script;
+    return ofOne && this.#due < events.length ? exchanges[this.#first]?.words : undefined;
+  }
+
+  /** The program made a later request than one that the next event waits for. */
+  #hasLeftOut(): boolean {
+    return this.script.ofOne && this.#due < this.script.events.length && this.#first < this.#last;
   }
 
   /** Finds out which events are due now. True when there are more than before. */
   #proceed(): boolean {
     const before = this.#due;
-    const { events, ofOne } = this.script;
+    const { events, exchanges, ofOne } = this.script;
+    while (this.#used[this.#first] === 1 || this.#foreign.has(exchanges[this.#first])) this.#first++;
     const waits = (index: number): boolean =>
       ofOne ? events[index].after > this.#first : this.#causeOf(index) !== undefined;
     while (this.#due < events.length && !waits(this.#due)) this.#due++;

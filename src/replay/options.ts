@@ -18,7 +18,9 @@ export interface ReplayOptions {
   /**
    * When events come. 'free' (default): as soon as their group is joined. 'recorded': not before the request that they
    * are due to has been made, so that a program sees the event of what it did after it did it. In captures of record()
-   * those are all the requests that precede them. In others, those with which the kernel reports them; a request that
+   * those are all the requests that precede them; a request that is not made while the program makes a later one, and
+   * then does nothing but wait for events, is left out. If an event waits for a second, a warning
+   * (CTNETLINK_REPLAY_WAITS) has the request. In others, those with which the kernel reports them; a request that
    * is not made while the program does nothing but wait for events is another program's. 'timed': at the pace of the
    * capture, from the first event on.
    */

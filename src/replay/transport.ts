@@ -11,6 +11,8 @@ import { ReplayError } from './error.ts';
 
 /** Turns of the event loop in which a program that waits for events may still make a request. */
 const PATIENCE = 2;
+/** Milliseconds after which a warning says which request an event waits for. */
+const PATIENT = 1000;
 
 /** An answer that is given piece by piece, as it is received. */
 interface Replies {
@@ -42,6 +44,8 @@ export class ReplayTransport implements Transport {
   /** Turns in which nothing was asked while an event waited for a request. */
   #idle = 0;
   #waiting = false;
+  /** The request that a warning was prepared for. */
+  #warned: string | undefined;
   /**
    * Of events at their own pace: what the clock of the capture and that of this process said at the first, and what
    * waits for the next.
@@ -219,7 +223,21 @@ export class ReplayTransport implements Transport {
       this.#idle++;
       if (this.#idle < PATIENCE) this.#waitForRequest();
       else if (this.#cursor.giveUp()) this.#listener?.readable();
+      else this.#warnOfWait();
     });
+  }
+
+  /** A program that left out the request would wait for ever, and not know why. */
+  #warnOfWait(): void {
+    const { awaited } = this.#cursor;
+    if (awaited === undefined || this.#warned === awaited) return;
+    this.#warned = awaited;
+    const warn = (): void => {
+      if (this.#closed || this.#cursor.awaited !== awaited) return;
+      const text = `the next event of the capture waits for a request that the program has not made: ${awaited}`;
+      runtime.warn('CTNETLINK_REPLAY_WAITS', text, "events: 'free' yields events without the requests before them");
+    };
+    runtime.setTimeout(warn, PATIENT, false);
   }
 
   /** Whether an event may come now; else this is woken when it may. */
@@ -280,6 +298,7 @@ export class ReplayTransport implements Transport {
   }
 
   wake(): void {
+    this.#idle = 0;
     queueMicrotask(() => {
       if (!this.#closed) this.#listener?.readable();
     });

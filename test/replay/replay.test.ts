@@ -7,11 +7,13 @@ import { Conntrack } from '../../src/conntrack/conntrack.ts';
 import { viewOf } from '../../src/netlink/byteorder.ts';
 import { DecodeError, OverrunError, TransportError, UnsupportedError } from '../../src/netlink/errors.ts';
 import { type nlmsghdr, walkDatagram } from '../../src/netlink/nlmsg.ts';
+import { runtime } from '../../src/netlink/runtime.ts';
 import { NetlinkSocket } from '../../src/netlink/socket.ts';
 import type { Transport } from '../../src/netlink/transport.ts';
 import { ReplayError } from '../../src/replay/error.ts';
 import type { ReplayOptions } from '../../src/replay/options.ts';
 import { replay } from '../../src/replay/replay.ts';
+import { fakeKernel } from '../../src/testing/index.ts';
 import { record } from '../../src/transport/record.ts';
 import { NLM_F_CREATE, NLM_F_DUMP, NLM_F_EXCL, NLM_F_MULTI, NLMSG_DONE, NLMSG_ERROR } from '../../src/uapi/netlink.ts';
 import * as group from '../../src/uapi/nfnetlink.ts';
@@ -27,6 +29,7 @@ import {
 } from '../support/fake-transport.ts';
 import { came, drain, fixtureBytes, fixturePath, overrun, pcap, release, sent, started } from '../support/fixtures.ts';
 import { asked } from '../support/requests.ts';
+import { turns } from '../support/turns.ts';
 
 /** A request of CTNETLINK, distinguished from others by its payload. */
 function ask(sequence: number, payload: number, type = 0x101): Uint8Array {
@@ -447,6 +450,89 @@ describe('replay: events', () => {
       [0, 3],
     ]);
     expect(transport.ended).to.equal(true);
+  });
+
+  it("with events: 'recorded' wait no more for a request that was left out, once a later one was made", async () => {
+    const transport = await open(
+      pcap(
+        release('release=6.18.0'),
+        ...[sent(ask(7, 1)), came(ack(7)), came(event(2))],
+        ...[sent(ask(8, 2)), came(ack(8)), came(event(3))],
+        ...[sent(ask(9, 3)), came(ack(9)), came(event(4))],
+      ),
+      { events: 'recorded' },
+    );
+    transport.joinGroup(group.NFNLGRP_CONNTRACK_NEW);
+    transport.send(ask(1, 2));
+    expect(drain(transport).map((bytes) => headerOf(bytes).nlmsg_seq)).to.deep.equal([1]);
+    // It may still come, in this turn.
+    expect(drain(transport)).to.deep.equal([]);
+    await turns(3);
+    expect(payloads(drain(transport))).to.deep.equal([2, 3]);
+    // What may still be made is waited for.
+    await turns(3);
+    expect(drain(transport)).to.deep.equal([]);
+    // It was not used up.
+    transport.send(ask(2, 1));
+    expect(drain(transport).map((bytes) => headerOf(bytes).nlmsg_seq)).to.deep.equal([2]);
+    transport.send(ask(3, 3));
+    expect(drain(transport).map((bytes) => [headerOf(bytes).nlmsg_seq, bytes[16]])).to.deep.equal([
+      [3, 0],
+      [0, 4],
+    ]);
+    expect(transport.ended).to.equal(true);
+  });
+
+  it("of a program that left a request out come with events: 'recorded', also over another socket", async () => {
+    const orig = (sport: number) => ({ src: '10.0.0.1', dst: '10.0.0.2', proto: 'udp', sport, dport: 2 }) as const;
+    const kernel = fakeKernel();
+    const folder = mkdtempSync(join(tmpdir(), 'ctnetlink-'));
+    const file = join(folder, 'left-out.pcap');
+    const recorder = record(file, { transport: kernel.transport });
+    const recorded = await Conntrack.open({ transport: recorder });
+    const listening = await recorded.events();
+    for (const sport of [1, 2, 3]) {
+      await recorded.create({ orig: orig(sport), timeout: 60 });
+      // Else the capture has the events behind all requests.
+      await listening.next();
+    }
+    await recorded.close();
+    recorder.close();
+    await using ct = await Conntrack.open({ transport: replay(file, { events: 'recorded' }) });
+    const events = await ct.events();
+    // The second is left out.
+    await ct.create({ orig: orig(1), timeout: 60 });
+    const first = await events.next();
+    await ct.create({ orig: orig(3), timeout: 60 });
+    const ports = [first, await events.next(), await events.next()].map(({ value }) =>
+      value.type === 'overrun' ? undefined : value.flow.orig.sport,
+    );
+    expect(ports).to.deep.equal([1, 2, 3]);
+    rmSync(folder, { recursive: true });
+  });
+
+  it("with events: 'recorded' name after a second, in a warning, the request that they wait for", async () => {
+    const { setTimeout, warn } = runtime;
+    const warnings: string[] = [];
+    const waits: number[] = [];
+    const calls: (() => void)[] = [];
+    runtime.warn = (code, text) => warnings.push(`${code}: ${text}`);
+    runtime.setTimeout = (call, milliseconds) => waits.push(milliseconds) && calls.push(call);
+    try {
+      const capture = pcap(release('release=6.18.0'), sent(ask(7, 1)), came(ack(7)), came(event(2)));
+      const transport = await open(capture, { events: 'recorded' });
+      transport.joinGroup(group.NFNLGRP_CONNTRACK_NEW);
+      for (let round = 0; round < 3; round++) {
+        expect(drain(transport)).to.deep.equal([]);
+        await turns(3);
+      }
+      expect([waits, warnings]).to.deep.equal([[1000], []]);
+      calls[0]();
+      expect(warnings).to.have.lengthOf(1);
+      expect(warnings[0]).to.match(/^CTNETLINK_REPLAY_WAITS: .* waits for a request that the program has not made: \S/);
+    } finally {
+      Object.assign(runtime, { setTimeout, warn });
+    }
   });
 
   it('that waited are announced to the other sockets, not from inside of send', async () => {
