@@ -1,7 +1,7 @@
 /** Keeps the contents of a table true: sockets, dumps, and when each is due. */
 import type { EventType } from '../ctnetlink/event.ts';
 import type { CompiledFilter } from '../ctnetlink/filter/filter.ts';
-import { Flow, flowCodec } from '../ctnetlink/flow.ts';
+import { Flow } from '../ctnetlink/flow.ts';
 import { decodeFlowInto } from '../ctnetlink/message.ts';
 import { ClosedError, DumpInterruptedError, OverrunError } from '../netlink/errors.ts';
 import { type Handle, runtime } from '../netlink/runtime.ts';
@@ -81,7 +81,8 @@ export class Keeper implements Listener, Asker {
   #ticks: Handle;
   #ticking = false;
   readonly #started = runtime.now();
-  readonly #flow: Flow = new Flow(flowCodec.emptyCommonSlots.slice());
+  /** Has the rare slots too: with nf_conntrack_timestamp=1, each event has one (timestamp.event). */
+  readonly #flow: Flow = new Flow();
 
   constructor(options: KeeperOptions) {
     this.#options = options;
@@ -248,8 +249,9 @@ export class Keeper implements Listener, Asker {
   /** The flow in a message, until the next one. */
   #decode(view: DataView, offset: number, end: number): Flow {
     const flow = this.#flow;
-    if (flow.slots.length > flowCodec.commonSlots) flow.slots = flowCodec.emptyCommonSlots.slice();
-    else flow.slots.fill(undefined);
+    const { slots } = flow;
+    // Quicker than fill.
+    for (let slot = 0; slot < slots.length; slot++) slots[slot] = undefined;
     flow.unknown = undefined;
     decodeFlowInto(flow, view, offset, end);
     return flow;

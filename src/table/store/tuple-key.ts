@@ -1,10 +1,20 @@
 /** What the kernel knows a flow by: the tuple of a direction and its zone, as integers that are hashed and compared. */
 import type { SlotValue } from '../../ctnetlink/attributes/kinds.ts';
-import { partsOf } from '../../ctnetlink/protocols.ts';
 import { type TupleSlots, ZONE } from '../../ctnetlink/slots.ts';
 import { HOST_LITTLE_ENDIAN } from '../../netlink/byteorder.ts';
 import type { Chunk } from './records.ts';
-import { DST4, DST6, type Side, SRC4, SRC6, TUPLES, type TuplePlaces } from './tuple-places.ts';
+import {
+  DST4,
+  DST6,
+  ICMP,
+  KIND_OF_PROTOCOL,
+  PORTS,
+  type Side,
+  SRC4,
+  SRC6,
+  TUPLES,
+  type TuplePlaces,
+} from './tuple-places.ts';
 
 /** Words of the source, of the destination, and what the protocol has beside. */
 const SOURCE = 0;
@@ -23,6 +33,8 @@ export class TupleKey {
   hash = 0;
   #addresses = 0;
   #proto = NO_PROTOCOL;
+  /** Of the protocol. */
+  #kind = 0;
   #zone = 0;
   readonly #words = new Int32Array(WORDS);
   readonly #bytes = new Uint8Array(this.#words.buffer);
@@ -46,9 +58,13 @@ export class TupleKey {
       this.#setIpv6(SOURCE, SRC6, slots[tuple.src6]);
       this.#setIpv6(DESTINATION, DST6, slots[tuple.dst6]);
     }
-    if (proto !== undefined) {
-      const parts = partsOf(proto);
-      for (let i = 0; i < parts.length; i++) this.setPart(i, (slots[tuple[parts[i]]] ?? 0) as number);
+    if (this.#kind === PORTS) {
+      this.setPart(0, (slots[tuple.sport] ?? 0) as number);
+      this.setPart(1, (slots[tuple.dport] ?? 0) as number);
+    } else if (this.#kind === ICMP) {
+      this.setPart(0, (slots[tuple.icmpType] ?? 0) as number);
+      this.setPart(1, (slots[tuple.icmpCode] ?? 0) as number);
+      this.setPart(2, (slots[tuple.icmpId] ?? 0) as number);
     }
     return this.end();
   }
@@ -56,6 +72,7 @@ export class TupleKey {
   /** Another tuple: without addresses, and with parts that are 0. */
   begin(proto: number, zone: number): void {
     this.#proto = proto;
+    this.#kind = proto < 0 ? 0 : KIND_OF_PROTOCOL[proto];
     this.#zone = zone;
     this.#addresses = 0;
     // Quicker than fill.
@@ -105,7 +122,7 @@ export class TupleKey {
   isAt(places: TuplePlaces, chunk: Chunk, start: number): boolean {
     const own = this.#words;
     const { words, halves, bytes } = chunk;
-    const { addresses, src, dst, proto, zone, ownZone, byPart } = places;
+    const { addresses, src, dst, proto, zone, ownZone } = places;
     if (addresses !== this.#addresses) return false;
     if ((proto < 0 ? NO_PROTOCOL : bytes[4 * start + proto]) !== this.#proto) return false;
     if (src >= 0 && words[start + src] !== own[SOURCE]) return false;
@@ -115,13 +132,16 @@ export class TupleKey {
     let zoneThere = zone < 0 ? 0 : halves[2 * start + zone];
     if (zoneThere === 0 && ownZone >= 0) zoneThere = halves[2 * start + ownZone];
     if (zoneThere !== this.#zone) return false;
-    const parts = partsOf(this.#proto);
-    for (let i = 0; i < parts.length; i++) {
-      const place = byPart[parts[i]];
-      const isByte = parts[i] === 'icmpType' || parts[i] === 'icmpCode';
-      const value = place < 0 ? 0 : isByte ? bytes[4 * start + place] : halves[2 * start + place];
-      if (value !== own[PARTS + i]) return false;
-    }
+    if (this.#kind === PORTS)
+      return (
+        own[PARTS] === at(halves, 2 * start, places.sport) && own[PARTS + 1] === at(halves, 2 * start, places.dport)
+      );
+    if (this.#kind === ICMP)
+      return (
+        own[PARTS] === at(bytes, 4 * start, places.icmpType) &&
+        own[PARTS + 1] === at(bytes, 4 * start, places.icmpCode) &&
+        own[PARTS + 2] === at(halves, 2 * start, places.icmpId)
+      );
     return true;
   }
 
@@ -143,6 +163,11 @@ export class TupleKey {
     this.#addresses |= flag;
     for (let i = 0; i < 16; i++) this.#bytes[4 * at + i] = (address as Uint8Array)[i];
   }
+}
+
+/** A part of a tuple; 0 if it is not there. */
+function at(values: Uint8Array | Uint16Array, start: number, place: number): number {
+  return place < 0 ? 0 : values[start + place];
 }
 
 /** The rest of an IPv6 address. */

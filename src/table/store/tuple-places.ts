@@ -1,5 +1,5 @@
 /** Where a record has the tuple of each direction. */
-import type { Part } from '../../ctnetlink/protocols.ts';
+import { partsOf } from '../../ctnetlink/protocols.ts';
 import { ORIG, REPLY, type TupleSlots, ZONE } from '../../ctnetlink/slots.ts';
 
 /** The direction of a tuple: an index of Layout.tuples. */
@@ -14,6 +14,15 @@ export const DST4 = 2;
 export const SRC6 = 4;
 export const DST6 = 8;
 
+/** What a tuple has beside, by its protocol: ports, or what ICMP has; 0 for nothing. */
+export const PORTS = 1;
+export const ICMP = 2;
+export const KIND_OF_PROTOCOL = Uint8Array.from({ length: 256 }, (_, protocol) => {
+  const parts = partsOf(protocol);
+  if (parts.includes('sport')) return PORTS;
+  return parts.includes('icmpId') ? ICMP : 0;
+});
+
 /** Where the parts of a tuple lie in a record: places of the layout, -1 for what is not there. */
 export class TuplePlaces {
   readonly addresses: number;
@@ -22,7 +31,11 @@ export class TuplePlaces {
   readonly proto: number;
   readonly zone: number;
   readonly ownZone: number;
-  readonly byPart: Readonly<Record<Part, number>>;
+  readonly sport: number;
+  readonly dport: number;
+  readonly icmpType: number;
+  readonly icmpCode: number;
+  readonly icmpId: number;
 
   constructor(placeOf: Int32Array, tuple: TupleSlots) {
     const { src4, dst4, src6, dst6, proto, zone, sport, dport, icmpType, icmpCode, icmpId } = tuple;
@@ -33,12 +46,10 @@ export class TuplePlaces {
     this.proto = placeOf[proto];
     this.zone = placeOf[ZONE];
     this.ownZone = placeOf[zone];
-    this.byPart = {
-      sport: placeOf[sport],
-      dport: placeOf[dport],
-      icmpType: placeOf[icmpType],
-      icmpCode: placeOf[icmpCode],
-      icmpId: placeOf[icmpId],
-    };
+    this.sport = placeOf[sport];
+    this.dport = placeOf[dport];
+    this.icmpType = placeOf[icmpType];
+    this.icmpCode = placeOf[icmpCode];
+    this.icmpId = placeOf[icmpId];
   }
 }
