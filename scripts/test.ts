@@ -7,7 +7,7 @@
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -18,7 +18,11 @@ const LONGEST = [
   'test/transport/runtimes-refused.kernel.test.ts',
   'test/cli/differential.kernel.test.ts',
   'test/sim/simulation.test.ts',
-  'test/fuzz/datagrams.test.ts',
+  'test/destructive/real.kernel.test.ts',
+  'test/transport/permissions.kernel.test.ts',
+  'test/cli/requests.kernel.test.ts',
+  'test/examples.kernel.test.ts',
+  'test/package-types.test.ts',
 ];
 
 /**
@@ -28,14 +32,13 @@ const LONGEST = [
 const ALONE = ['test/kernel/semantics-events.kernel.test.ts'];
 
 /** These `npm test` leaves to names of their own: test:matrix and test:differential (package.json). */
-const NOT_QUICK = [
-  ...LONGEST.filter((file) => /runtimes|differential/.test(file)),
-  'test/transport/permissions.kernel.test.ts',
-  'test/cli/requests.kernel.test.ts',
-];
+const NOT_QUICK = [...LONGEST.filter((file) => /runtimes|permissions|differential|requests/.test(file))];
 
-/** Files of one mocha: its start takes as long as a small file. */
+/** Files of one mocha, whose start takes as long as a small file; fewer at the end, for processors to end together. */
 const TOGETHER = 20;
+const AT_THE_END = 10;
+/** How many files the end is. */
+const END = 60;
 
 /** How many of the slowest files are named. */
 const SLOWEST = 20;
@@ -48,13 +51,9 @@ const lanes = Number(process.env.CTNETLINK_LANES ?? availableParallelism());
 const folder = mkdtempSync(join(tmpdir(), 'ctnetlink-test-'));
 
 function partsOf(files: readonly string[]): string[][] {
-  const folders = new Map<string, string[]>();
-  for (const file of files)
-    if (!LONGEST.includes(file) && !ALONE.includes(file))
-      folders.set(dirname(file), [...(folders.get(dirname(file)) ?? []), file]);
   const parts = LONGEST.filter((file) => files.includes(file)).map((file) => [file]);
-  for (const each of folders.values())
-    for (let at = 0; at < each.length; at += TOGETHER) parts.push(each.slice(at, at + TOGETHER));
+  const rest = files.filter((file) => !LONGEST.includes(file) && !ALONE.includes(file));
+  while (rest.length > 0) parts.push(rest.splice(0, rest.length > END ? TOGETHER : AT_THE_END));
   return parts;
 }
 

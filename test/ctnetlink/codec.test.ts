@@ -20,6 +20,7 @@ import {
   SAMPLES,
   slotsOf,
 } from '../support/samples.ts';
+import { sized } from '../support/tier.ts';
 
 const seed = seedFromEnvironment();
 
@@ -325,7 +326,7 @@ describe('codec: writing', () => {
 
   it(`is undone by reading: any flow (seed ${seed})`, () => {
     const random = new Random(seed);
-    for (let n = 0; n < 3000; n++) {
+    for (let n = 0; n < sized({ quick: 600, landing: 1500, soak: 3000 }); n++) {
       const flow = randomFlow(random, ATTRIBUTES, random.between(1, 6));
       const bytes = encode(flow);
       const read = decode(bytes);

@@ -7,6 +7,7 @@ import { Flow } from '../../src/ctnetlink/flow.ts';
 import * as cta from '../../src/uapi/nfnetlink_conntrack.ts';
 import { Random, seedFromEnvironment } from '../support/random.ts';
 import { encode } from '../support/samples.ts';
+import { sized } from '../support/tier.ts';
 
 const FLOW: FlowInit = {
   orig: { src: '10.0.0.1', dst: '10.0.0.2', proto: 'tcp', sport: 1000, dport: 80 },
@@ -138,7 +139,7 @@ describe('filter: matches', () => {
     const bitsOf = (address: string): string =>
       [...(parseIpv6(address) ?? quad(address))].map((byte) => byte.toString(2).padStart(8, '0')).join('');
     const quad = (address: string): number[] => address.split('.').map(Number);
-    for (let round = 0; round < 3000; round++) {
+    for (let round = 0; round < sized({ quick: 600, landing: 1500, soak: 3000 }); round++) {
       const v6 = random.oneIn(2);
       const bits = v6 ? 128 : 32;
       const one = random.bytes(bits / 8);

@@ -32,9 +32,10 @@ import { type Attr, attrs, build, print } from '../support/oracle/oracle.ts';
 import { describeOracle } from '../support/oracle.ts';
 import { Random, seedFromEnvironment } from '../support/random.ts';
 import { encode, randomValue } from '../support/samples.ts';
+import { sized } from '../support/tier.ts';
 
 const seed = seedFromEnvironment();
-const OBJECTS = 5000;
+const OBJECTS = sized({ quick: 1000, landing: 2500, soak: 5000 });
 
 /** What nfct_nlmsg_parse does not read, because the kernel never dumps it. */
 const NOT_READ = new Set([

@@ -15,6 +15,7 @@ import type { Request } from '../../src/netlink/request.ts';
 import { Writer } from '../../src/netlink/writer.ts';
 import { Random, seedFromEnvironment } from '../support/random.ts';
 import { randomValue, SAMPLES } from '../support/samples.ts';
+import { sized } from '../support/tier.ts';
 
 const seed = seedFromEnvironment();
 const FLOWS = new Tables({
@@ -78,7 +79,7 @@ describe('codec: templates', () => {
   it(`follow a flow that changes in between (seed ${seed})`, () => {
     const random = new Random(seed);
     const flow = randomOf(random, randomShape(random, ATTRIBUTES, 3));
-    for (let n = 0; n < 3000; n++) {
+    for (let n = 0; n < sized({ quick: 600, landing: 1500, soak: 3000 }); n++) {
       const slot = random.below(ATTRIBUTES.length);
       const { kind } = ATTRIBUTES[slot];
       if (slot < flow.slots.length && !random.oneIn(4)) {

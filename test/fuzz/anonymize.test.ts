@@ -12,10 +12,11 @@ import { addressesIn, bytesOf, isPrefixMask, KEY, replacer } from '../support/an
 import { captureFiles, corpus } from '../support/fuzz/corpus.ts';
 import { Canvas } from '../support/fuzz/mutate.ts';
 import { Random, seedFromEnvironment } from '../support/random.ts';
+import { sized } from '../support/tier.ts';
 
 const seed = seedFromEnvironment();
-const MUTATIONS = 50_000;
-const FILES = 5_000;
+const MUTATIONS = sized({ quick: 10_000, landing: 25_000, soak: 50_000 });
+const FILES = sized({ quick: 1000, landing: 2500, soak: 5000 });
 
 /** The addresses that a message has, but those that stay: special ones, and such as may be a mask. */
 function originals(bytes: Uint8Array): Uint8Array[] {

@@ -10,6 +10,10 @@ import { concat, FakeTransport, message, nlattr } from '../support/fake-transpor
 import { throughKernel } from '../support/oracle/bpf.ts';
 import { describeOracle } from '../support/oracle.ts';
 import { Random, seedFromEnvironment } from '../support/random.ts';
+import { sized } from '../support/tier.ts';
+
+const PROGRAMS = sized({ quick: 4000, landing: 10_000, soak: 20_000 });
+const ROUNDS = sized({ quick: 5000, landing: 15_000, soak: 30_000 });
 
 type Instruction = readonly [code: number, k?: number, jt?: number, jf?: number];
 
@@ -259,7 +263,7 @@ describeOracle('bpf: random programs, as the kernel takes and runs them', () => 
   it('that mostly make sense', () => {
     const random = new Random(seedFromEnvironment());
     const cases = Array.from(
-      { length: 20_000 },
+      { length: PROGRAMS },
       () => [encode(randomProgram(random)), randomDatagram(random)] as const,
     );
     const theirs = throughKernel(cases);
@@ -277,7 +281,7 @@ describeOracle('bpf: random programs, as the kernel takes and runs them', () => 
   it('nearly none does', () => {
     const random = new Random(seedFromEnvironment());
     const codes = [BPF_LD, BPF_LDX, BPF_ST, BPF_STX, BPF_ALU, BPF_JMP, BPF_RET, BPF_MISC];
-    const cases = Array.from({ length: 20_000 }, () => {
+    const cases = Array.from({ length: PROGRAMS }, () => {
       const instructions = Array.from(
         { length: random.between(0, 2) },
         (): Instruction => [
@@ -300,7 +304,7 @@ describe('bpf: fuzz', () => {
   it('gives a value or a typed error for any program and any datagram, and reads nothing around it', () => {
     const random = new Random(seedFromEnvironment());
     let values = 0;
-    for (let round = 0; round < 30_000; round++) {
+    for (let round = 0; round < ROUNDS; round++) {
       const program = random.oneIn(3) ? random.bytes(8 * random.between(1, 6)) : encode(randomProgram(random));
       if (random.oneIn(3)) program[random.below(program.length)] = random.below(256);
       const datagram = randomDatagram(random);

@@ -18,6 +18,7 @@ import type { Attr } from '../support/oracle/oracle.ts';
 import { describeOracle } from '../support/oracle.ts';
 import { Random, seedFromEnvironment } from '../support/random.ts';
 import { encode } from '../support/samples.ts';
+import { sized } from '../support/tier.ts';
 
 const { NFCT_CMP_MASK, NFCT_CMP_ORIG, NFCT_CMP_REPL, NFCT_CMP_STRICT, nfct_cmp, nfct_compare } = nfct;
 
@@ -51,16 +52,19 @@ function expectBoth(counts: readonly number[], total: number): void {
 describeOracle('nfct: comparison as in C', () => {
   it(`of random pairs, most of them nearly equal (seed ${seed})`, () => {
     const random = new Random(seed);
-    const pairs = Array.from({ length: 5000 }, (): [Setting[], Setting[]] => {
-      const shape = randomShape(random);
-      const one = randomObject(random, shape);
-      if (random.oneIn(10)) {
-        const other = randomShape(random);
-        return [one, randomObject(random, other)];
-      }
-      const two = varied(random, one, shape);
-      return random.oneIn(2) ? [one, two] : [two, one];
-    });
+    const pairs = Array.from(
+      { length: sized({ quick: 1000, landing: 2500, soak: 5000 }) },
+      (): [Setting[], Setting[]] => {
+        const shape = randomShape(random);
+        const one = randomObject(random, shape);
+        if (random.oneIn(10)) {
+          const other = randomShape(random);
+          return [one, randomObject(random, other)];
+        }
+        const two = varied(random, one, shape);
+        return random.oneIn(2) ? [one, two] : [two, one];
+      },
+    );
     const counts = new Array<number>(COMBINATIONS).fill(0);
     for (const [index, expected] of cmp(pairs).entries()) {
       const [one, two] = pairs[index];

@@ -23,6 +23,7 @@ import {
 import { copy, copyAttr } from '../support/oracle/objects.ts';
 import { describeOracle } from '../support/oracle.ts';
 import { Random, seedFromEnvironment } from '../support/random.ts';
+import { sized } from '../support/tier.ts';
 
 const { NFCT_CP_ALL, NFCT_CP_META, NFCT_CP_ORIG, NFCT_CP_OVERRIDE, NFCT_CP_REPL, nfct_copy, nfct_copy_attr } = nfct;
 const COMBINATIONS = 16;
@@ -64,7 +65,7 @@ describeOracle('nfct: copies as in C', () => {
 
   it(`of each attribute (seed ${seed})`, () => {
     const random = new Random(seed);
-    const cases = Array.from({ length: 3000 }, (_, index) => {
+    const cases = Array.from({ length: sized({ quick: 600, landing: 1500, soak: 3000 }) }, (_, index) => {
       const shape = randomShape(random);
       const pair: [Setting[], Setting[]] = [randomObject(random, shape), randomObject(random, shape)];
       return { id: index % ALL_IDS.length, pair };

@@ -18,6 +18,7 @@ import { idsOf, randomObject, randomShape, type Shape, setIn, textOf } from '../
 import { type GroupState, groups, isSetArray } from '../support/oracle/objects.ts';
 import { describeOracle } from '../support/oracle.ts';
 import { Random, seedFromEnvironment } from '../support/random.ts';
+import { sized } from '../support/tier.ts';
 
 const { nfct_attr_grp_is_set, nfct_attr_grp_unset, nfct_get_attr_grp, nfct_new, nfct_set_attr_grp } = nfct;
 const seed = seedFromEnvironment();
@@ -73,7 +74,7 @@ function groupsOf(shape: Shape): number[] {
 describeOracle('nfct: groups as in C', () => {
   it(`are set, read and unset (seed ${seed})`, () => {
     const random = new Random(seed);
-    const cases = Array.from({ length: 3000 }, () => {
+    const cases = Array.from({ length: sized({ quick: 1500, landing: 1500, soak: 3000 }) }, () => {
       const shape = randomShape(random);
       const list = randomObject(random, shape);
       const ops = Array.from({ length: random.below(4) }, () => {

@@ -46,9 +46,10 @@ import * as oracle from '../support/oracle/nlmsg.ts';
 import { build as buildOracle, query as queryOracle } from '../support/oracle/oracle.ts';
 import { describeOracle } from '../support/oracle.ts';
 import { Random, seedFromEnvironment } from '../support/random.ts';
+import { sized } from '../support/tier.ts';
 
 const seed = seedFromEnvironment();
-const OBJECTS = 3000;
+const OBJECTS = sized({ quick: 600, landing: 1500, soak: 3000 });
 /** What is of an original tuple, without its zone, which C leaves out of expectations. */
 const TUPLE = [0, 1, 4, 5, 8, 9, 12, 13, 14, 15, 17];
 

@@ -28,10 +28,11 @@ import { getobjopt, state } from '../support/oracle/objects.ts';
 import type { Attr } from '../support/oracle/oracle.ts';
 import { describeOracle } from '../support/oracle.ts';
 import { Random, seedFromEnvironment } from '../support/random.ts';
+import { sized } from '../support/tier.ts';
 
 const { NFCT_SOPT_SETUP_ORIGINAL, NFCT_SOPT_SETUP_REPLY, nfct_getobjopt, nfct_new, nfct_setobjopt } = nfct;
 const seed = seedFromEnvironment();
-const OBJECTS = 3000;
+const OBJECTS = sized({ quick: 600, landing: 1500, soak: 3000 });
 
 /** Attributes of the tuples that an object with these protocols has in C's memory only. */
 function ofOtherProtocols({ family }: Shape, proto: number): string[] {
