@@ -86,6 +86,12 @@ describe('cli/load: lines', () => {
     }
   });
 
+  it('have no NUL', () => {
+    const { stdout, stderr, status } = load(`${A}\n-D \0-s 10.0.0.99\n`);
+    expect([stdout, status]).to.deep.equal(['', 2]);
+    expect(stderr).to.match(new RegExp(`^${path}:2:\nctnetlink v[\\d.]+: the line has a NUL character`));
+  });
+
   it('of 200 MB are refused in the memory that a short one takes', function () {
     this.timeout(60_000);
     const report = 'process.on("exit",()=>process.stderr.write("peak="+process.resourceUsage().maxRSS+"\\n"))';
@@ -122,7 +128,12 @@ describeKernel('cli/load: lines that are refused', ['conntrack'], () => {
     const before = count();
     expect(before).to.be.above(0);
     const asInput = ['sh', '-c', `exec "$@" <'${path}'`, 'sh'];
-    for (const line of [`-D --replay ${CAPTURE}`, `-F\n-D --record ${folder}/x`, `-F\n${'#'.repeat(70_000)}`]) {
+    for (const line of [
+      `-D --replay ${CAPTURE}`,
+      `-F\n-D --record ${folder}/x`,
+      `-F\n${'#'.repeat(70_000)}`,
+      '-D \0-s 10.0.0.99',
+    ]) {
       writeFileSync(path, `${line}\n`);
       const { stdout, status } = line.startsWith('-F') ? ctnetlinkUnder(asInput, '-R', '-') : ctnetlink('-R', path);
       expect([stdout, status], line.slice(0, 40)).to.deep.equal(['', 2]);

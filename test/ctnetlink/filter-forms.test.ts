@@ -691,6 +691,7 @@ describe('filter forms: what a caller mistook is refused by name', () => {
       'filter.sctp.state.not[0] must be a number or one of NONE',
     ],
     [{ helper: '' }, RangeError, "filter.helper must be the name of a helper, not ''"],
+    [{ helper: 'ftp\0' }, RangeError, "filter.helper must be the name of a helper, not 'ftp\\x00'"],
     [{ helper: 5 }, TypeError, 'filter.helper must be a string, not 5'],
     [{ nat: 'snat' }, RangeError, "filter.nat must be src, dst, any or none, not 'snat'"],
     [{ nat: ['src', null] }, TypeError, 'filter.nat[1] must be src, dst, any or none, not null'],

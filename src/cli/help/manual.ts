@@ -113,6 +113,7 @@ const DIFFERENCES = [
   'A number, an address or a prefix length must be a whole word and in range. 1.4.9 accepts some wrong ones, and uses their valid beginning or 0.',
   'Options that select by a port take ranges and lists, such as 53:54,80. 1.4.9 reads the first port and ignores the rest. -I, -A and -G, which describe one flow, refuse them.',
   'A line of -R without --timeout, as -o save writes it for an offloaded flow, is valid: TCP gets 3600 seconds and, without --state, ESTABLISHED; other protocols get 120 seconds. A warning reports it.',
+  'A line of -R with a NUL character is refused. conntrack(8) ignores the rest of the line, such as the address of a -D.',
   'If -I or -A creates a flow with labels and the kernel drops them, a warning reports it.',
   'If -F fails, it does not first print that the table has been emptied.',
   'If -C or -S fails, it prints no numbers.',

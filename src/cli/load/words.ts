@@ -10,16 +10,19 @@ const MOST_CHARACTERS = 1023;
  */
 const WORD = /([^ \t"]*)(?:"((?:[^"\\]|\\.)*)(?:"|\\?$))?/gs;
 
-/** Between spaces and tabs. A line that begins with # has none. @throws UsageError for more than conntrack(8) takes */
+/**
+ * Between spaces and tabs. A line that begins with # has none.
+ * @throws UsageError for more than conntrack(8) takes, and for NUL: conntrack(8) ignores what is behind it, such as the
+ * address of a -D
+ */
 export function wordsOf(line: string): string[] {
-  const nul = line.indexOf('\0');
-  const text = nul < 0 ? line : line.slice(0, nul);
-  const words = text.includes('"') ? quotedWords(text) : spacedWords(text);
-  if (words[0] === '' && !text.startsWith('"')) words.shift();
-  if (words.at(-1) === '' && !text.endsWith('"')) words.pop();
-  if (words[0]?.startsWith('#') && !/^[ \t]*"/.test(text)) return [];
+  if (line.includes('\0')) throw new UsageError('the line has a NUL character: the file is not text, or is damaged');
+  const words = line.includes('"') ? quotedWords(line) : spacedWords(line);
+  if (words[0] === '' && !line.startsWith('"')) words.shift();
+  if (words.at(-1) === '' && !line.endsWith('"')) words.pop();
+  if (words[0]?.startsWith('#') && !/^[ \t]*"/.test(line)) return [];
   if (words.length > MOST_WORDS) throw new UsageError('too many arguments');
-  if (text.length > MOST_CHARACTERS && words.some((word) => word.length > MOST_CHARACTERS))
+  if (line.length > MOST_CHARACTERS && words.some((word) => word.length > MOST_CHARACTERS))
     throw new UsageError('Parameter too long!');
   return words;
 }

@@ -174,6 +174,9 @@ function counters(direction: keyof typeof COUNTERS): Record<'packets' | 'bytes',
 
 function checkName(value: unknown, argument: string): string {
   checkString(value, argument);
-  if (value === '') throw new RangeError(`${argument} must be the name of a helper, not ''`);
-  return value as string;
+  const name = value as string;
+  // No flow has such a helper, so that its `not` would match them all.
+  if (name === '' || name.includes('\0'))
+    throw new RangeError(`${argument} must be the name of a helper, not ${describe(name)}`);
+  return name;
 }
