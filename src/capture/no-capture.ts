@@ -12,6 +12,7 @@ const KNOWN: readonly (readonly [start: string, what: string])[] = [
   ['474d4255', 'a capture of Microsoft Network Monitor, which has no netlink'],
   ['736e6f6f70', 'a capture of snoop, which has no netlink'],
   ['7f454c46', 'an executable'],
+  ['7b22736e61707368', 'a snapshot, which `ctnetlink restore` reads'],
 ];
 
 /** The error for what begins like this. */

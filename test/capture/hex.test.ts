@@ -162,5 +162,6 @@ describe('hexadecimal text', () => {
     expect(() => readCapture(new Uint8Array(0))).to.throw(DecodeError, 'an empty file is no capture');
     expect(() => readCapture(new Uint8Array(100))).to.throw(DecodeError, 'bytes 0000000000000000');
     expect(() => readCapture(Buffer.from('28b52ffd00', 'hex'))).to.throw(UnsupportedError, 'zstd; decompress it first');
+    expect(() => readCapture(Buffer.from('{"snapshot":1}'))).to.throw(UnsupportedError, '`ctnetlink restore` reads');
   });
 });

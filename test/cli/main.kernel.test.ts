@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -55,6 +55,12 @@ describe('cli', () => {
       expect(readFileSync(path, 'utf8')).to.equal(text);
     }
     rmSync(folder, { recursive: true });
+  });
+
+  it('records into no file that is named - for standard output, which it prints to itself', () => {
+    const { stdout, stderr, status } = ctnetlink('-L', '--record', '-');
+    expect([stdout, status, existsSync(join(ROOT, '-'))]).to.deep.equal(['', 2, false]);
+    expect(stderr).to.include('--record - would mix the capture with what is printed; name a file, or write to a desc');
   });
 
   it('says in one line which file cannot be read or written', () => {

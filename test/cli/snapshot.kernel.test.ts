@@ -83,6 +83,44 @@ describeKernel('cli: snapshot and restore', ['root', 'conntrack', 'nft', 'ip'], 
     }
   });
 
+  it('have the expectations of each zone, also of masters with the same tuple', async () => {
+    const master = { src: '10.0.0.1', dst: '10.1.0.1', proto: 'tcp', sport: 1000, dport: 21 } as const;
+    const expected = (dport: number) => ({ src: '10.0.0.1', dst: '10.1.0.1', proto: 'tcp', dport }) as const;
+    const settings = { timeout: 6000, tcp: { state: 'ESTABLISHED' }, helper: { name: 'ftp' } } as const;
+    const entriesOf = (kind: string): [dport: number, zone: number | undefined][] =>
+      readFileSync(file, 'utf8')
+        .split('\n')
+        .filter((line) => line.startsWith(`{"${kind}"`))
+        .map((line) => JSON.parse(line)[kind])
+        .map(({ tuple, zone }) => [tuple.dport, zone]);
+    const zones = [
+      { zone: 5, dport: 2000 },
+      // The same port again, in another zone.
+      { zone: 6, dport: 2000 },
+      { zone: undefined, dport: 2002 },
+    ];
+    for (const { zone, dport } of zones) {
+      await ct.create({ orig: master, ...settings, zone });
+      await ct.expectations.create({ tuple: expected(dport), master, timeout: 60, zone });
+    }
+    snapshot('-w', '5');
+    expect(entriesOf('expectation')).to.deep.equal([[2000, 5]]);
+    snapshot('-w', '0');
+    expect(entriesOf('expectation')).to.deep.equal([[2002, undefined]]);
+    snapshot();
+    const all = [
+      [2000, 5],
+      [2000, 6],
+      [2002, 0],
+    ];
+    expect(entriesOf('expectation').sort()).to.deep.equal(all);
+    await ct.flushAll();
+    const restored = ctnetlink('restore', file);
+    expect(said(restored)).to.equal('3 flow entries have been restored; 3 expectations have been restored.\n');
+    snapshot();
+    expect(entriesOf('expectation').sort()).to.deep.equal(all);
+  });
+
   it('work in other network namespaces', async () => {
     for (const name of ['old', 'new']) sh('ip', 'netns', 'add', name);
     try {
@@ -134,6 +172,19 @@ describeKernel('cli: snapshot and restore', ['root', 'conntrack', 'nft', 'ip'], 
         /snapshot:1: the snapshot has version 2, and this program reads 1/,
       ],
       [whole.replace('{"flow":', '{"flood":'), /snapshot:2: a line has a flow, an expectation or the end, not `flood'/],
+      [
+        whole.replace(/\n.*\n/, '\n[]\n'),
+        /snapshot:2: a line is an object with a flow, an expectation or the end, not an array/,
+      ],
+      [whole.replace(/\n.*\n/, '\n5\n'), /snapshot:2: a line is an object with .*, not 5\. Nothing was restored/],
+      [whole.replace(/\n.*\n/, '\n{}\n'), /snapshot:2: a line has a flow, an expectation or the end, not nothing/],
+      [whole.replace(/\n.*\n/, '\n{"flow":[]}\n'), /snapshot:2: flow must be an object, not an array/],
+      [whole.replace(/"end":.*/, '"end":null}'), /snapshot:5: the end has the numbers of flows and expectations/],
+      [
+        whole.replace(/"end":.*/, '"end":{"flows":3}}'),
+        /snapshot:5: the end has the numbers of flows and expectations/,
+      ],
+      ['[]\n', /snapshot:1: this is no snapshot/],
       ['-A -s 10.0.0.1\n', /snapshot:1: this is no snapshot/],
       ['{"orig":{}}\n', /snapshot:1: this is no snapshot/],
     ];

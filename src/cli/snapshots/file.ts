@@ -10,6 +10,7 @@
 import { Expectation } from '../../ctnetlink/expectation.ts';
 import { Flow } from '../../ctnetlink/flow.ts';
 import { formatExpectationJSON, formatFlowJSON } from '../../format/json.ts';
+import { describe } from '../../netlink/check.ts';
 import { LONGEST, linesOf, unreadable } from '../load/lines.ts';
 import { UsageError } from '../options/settings.ts';
 import { NAME } from '../version.ts';
@@ -58,7 +59,13 @@ export async function readSnapshot(file: string): Promise<SnapshotFile> {
   return reader.end();
 }
 
+const NO_SNAPSHOT = 'this is no snapshot: `ctnetlink snapshot > FILE` writes one';
+
 type Json = Record<string, unknown>;
+
+function isObject(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
 
 class Reader implements SnapshotFile {
   readonly flows: Flow[] = [];
@@ -95,9 +102,10 @@ class Reader implements SnapshotFile {
         this.expectations.push(Expectation.from(entry.expectation as Json));
         this.expectationLines.push(line);
       } else if (kind === 'end') {
-        this.#counts = (entry.end ?? {}) as Json;
+        this.#counts = this.#end(entry.end);
       } else {
-        throw this.#wrong(`a line has a flow, an expectation or the end, not \`${kind}'`);
+        const what = kind === undefined ? 'nothing' : `\`${kind}'`;
+        throw this.#wrong(`a line has a flow, an expectation or the end, not ${what}`);
       }
     } catch (error) {
       if (error instanceof TypeError || error instanceof RangeError) throw this.#wrong(error.message);
@@ -123,24 +131,31 @@ class Reader implements SnapshotFile {
 
   #parse(text: string): Json {
     let entry: unknown;
+    let isJson = true;
     try {
       entry = JSON.parse(text);
     } catch {
-      // Below: it is no object.
+      isJson = false;
     }
-    if (typeof entry === 'object' && entry !== null && !Array.isArray(entry)) return entry as Json;
+    if (isObject(entry)) return entry;
+    if (this.#line === 1) throw this.#wrong(NO_SNAPSHOT);
     throw this.#wrong(
-      this.#line === 1
-        ? 'this is no snapshot: `ctnetlink snapshot > FILE` writes one'
+      isJson
+        ? `a line is an object with a flow, an expectation or the end, not ${describe(entry)}. Nothing was restored`
         : 'the line is no JSON: the file is not whole, or was changed. Nothing was restored',
     );
+  }
+
+  #end(counts: unknown): Json {
+    if (isObject(counts) && Number.isInteger(counts.flows) && Number.isInteger(counts.expectations)) return counts;
+    throw this.#wrong('the end has the numbers of flows and expectations. Nothing was restored');
   }
 
   #checkHeader({ snapshot }: Json): void {
     if (snapshot === VERSION) return;
     throw this.#wrong(
       snapshot === undefined
-        ? 'this is no snapshot: `ctnetlink snapshot > FILE` writes one'
+        ? NO_SNAPSHOT
         : `the snapshot has version ${JSON.stringify(snapshot)}, and this program reads ${VERSION}`,
     );
   }

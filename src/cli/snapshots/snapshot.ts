@@ -1,20 +1,18 @@
 /** `ctnetlink snapshot`: the flows that match, and what their helpers expect. */
 
 import { release } from 'node:os';
-import { describeTuple } from '../../ctnetlink/describe-tuple.ts';
-import { EXPECT_MASTER, HELPER, ORIG } from '../../ctnetlink/slots.ts';
 import type { Context } from '../commands/context.ts';
 import { selected } from '../commands/list.ts';
 import { Selection } from '../commands/selection.ts';
 import { now } from '../formats/listing.ts';
 import { complain } from '../output.ts';
 import { endLine, expectationLine, flowLine, headerLine } from './file.ts';
+import { Masters } from './masters.ts';
 
 export async function snapshot({ ct, settings, output }: Context): Promise<number> {
   const selection = new Selection(settings);
   const counts = { flows: 0, expectations: 0 };
-  /** The flows that have a helper: only these expect others. */
-  const masters = new Set<string>();
+  const masters = new Masters();
   const kernel = settings.replay === undefined ? release() : settings.replayRelease;
   const add = (line: string): void => output.add(`${line}\n`);
   // Before the header: on a replay this is the time of the first answer.
@@ -27,15 +25,17 @@ export async function snapshot({ ct, settings, output }: Context): Promise<numbe
     begin();
     for (const flow of batch) {
       counts.flows++;
-      if (flow.slots[HELPER] !== undefined) masters.add(describeTuple(flow.slots, ORIG));
+      masters.add(flow);
       add(flowLine(flow));
     }
     if (output.full) await output.flush();
   }
   begin();
-  if (masters.size > 0) {
-    for await (const expectation of ct.expectations.dump()) {
-      if (!masters.has(describeTuple(expectation.slots, EXPECT_MASTER))) continue;
+  if (masters.any) {
+    for await (const dumped of ct.expectations.dump()) {
+      // A capture has no answer to more than was asked then.
+      const expectation = settings.replay === undefined ? await masters.zoned(ct, dumped) : masters.asDumped(dumped);
+      if (expectation === undefined) continue;
       counts.expectations++;
       add(expectationLine(expectation));
       if (output.full) await output.flush();
