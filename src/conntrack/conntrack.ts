@@ -46,7 +46,7 @@ export let dumpResettingAsC: (ct: Conntrack, filter: FilterInit) => Dump<Flow>;
  * Connection tracking of the network namespace that the process is in. One request socket; events have one each.
  * Everything needs CAP_NET_ADMIN in the user namespace that owns the network namespace (KernelError EPERM otherwise).
  *
- * Only what is waited for keeps the process alive: an idle Conntrack does not.
+ * Only pending calls keep the process alive: an idle Conntrack does not.
  */
 export class Conntrack {
   static {

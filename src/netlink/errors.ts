@@ -121,7 +121,9 @@ export class TransportError extends NetlinkError {
   }
 }
 
-/** The transport has no answer to one request: what `receive` throws where it is read. Everything else goes on. */
+/**
+ * The transport has no answer to one request. `receive` throws it in the place of the answer; other requests continue.
+ */
 export class RequestError extends TransportError {
   /** 'RequestError', of every copy of this package. */
   override name = 'RequestError';

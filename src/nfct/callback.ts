@@ -5,8 +5,7 @@ import type { nlmsghdr } from '../netlink/nlmsg.ts';
 import { handleOf, type NfctHandle } from './nfct-handle.ts';
 
 /**
- * Takes a flow, with NFCT_T_* and the data of its registration, and returns NFCT_CB_*. The flow is the callback's to
- * keep.
+ * Takes a flow, with NFCT_T_* and the data of its registration, and returns NFCT_CB_*. The callback may keep the flow.
  */
 export type ConntrackCallback = (type: number, ct: Flow, data: unknown) => number;
 /** Takes a flow as ConntrackCallback does, with a copy of its netlink header. */
@@ -20,9 +19,9 @@ export type ExpectCallback2 = (nlh: nlmsghdr, type: number, exp: Expectation, da
  * Sets the callback for messages of these types, NFCT_T_* ORed together: entries of a dump and replies to a GET are
  * NFCT_T_UPDATE. Returns 0.
  *
- * As in C the callback may be set again, and the two kinds are not to be mixed: when both are set, the one of this
- * function is called, with the types and the data of the registration made last. A callback that returns none of the
- * NFCT_CB_* (C: goes on) ends the query or the catch with a TypeError.
+ * As in C you may set the callback again. Do not mix the two kinds: if both are set, the callback of this function is
+ * called, with the types and the data of the later registration. If a callback returns anything but NFCT_CB_*, the
+ * query or the catch rejects with a TypeError (C continues).
  *
  * @throws TypeError, RangeError naming the argument
  */
@@ -31,7 +30,7 @@ export function nfct_callback_register(h: NfctHandle, type: number, cb: Conntrac
   return 0;
 }
 
-/** Removes the callback for flows: none is called any more, also not that of nfct_callback_register2. */
+/** Removes the callback for flows. None is called after this, not even that of nfct_callback_register2. */
 export function nfct_callback_unregister(h: NfctHandle): void {
   handleOf(h).conntrack.unregister();
 }
@@ -45,7 +44,7 @@ export function nfct_callback_register2(h: NfctHandle, type: number, cb: Conntra
   return 0;
 }
 
-/** Removes the callback for flows: none is called any more, also not that of nfct_callback_register. */
+/** Removes the callback for flows. None is called after this, not even that of nfct_callback_register. */
 export function nfct_callback_unregister2(h: NfctHandle): void {
   handleOf(h).conntrack.unregister2();
 }
@@ -60,7 +59,7 @@ export function nfexp_callback_register(h: NfctHandle, type: number, cb: ExpectC
   return 0;
 }
 
-/** Removes the callback for expectations: none is called any more, also not that of nfexp_callback_register2. */
+/** Removes the callback for expectations. None is called after this, not even that of nfexp_callback_register2. */
 export function nfexp_callback_unregister(h: NfctHandle): void {
   handleOf(h).expect.unregister();
 }
@@ -74,7 +73,7 @@ export function nfexp_callback_register2(h: NfctHandle, type: number, cb: Expect
   return 0;
 }
 
-/** Removes the callback for expectations: none is called any more, also not that of nfexp_callback_register. */
+/** Removes the callback for expectations. None is called after this, not even that of nfexp_callback_register. */
 export function nfexp_callback_unregister2(h: NfctHandle): void {
   handleOf(h).expect.unregister2();
 }

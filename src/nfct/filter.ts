@@ -110,15 +110,15 @@ export function nfct_filter_destroy(_filter: nfct_filter): void {}
  * - NFCT_FILTER_L4PROTO: a protocol, 0 to 255
  * - NFCT_FILTER_L4PROTO_STATE: { proto, state }; passes other protocols, and events without a state
  * - NFCT_FILTER_SRC_IPV4, _DST_IPV4: { addr, mask } of the original direction, at most 127. As in C an IPv6 event
- *   passes SRC_IPV4 and does **not** pass DST_IPV4: it is taken for one to 5.0.1.0, because the program looks on behind
- *   the addresses
+ *   passes SRC_IPV4 and does **not** pass DST_IPV4: its destination is read as 5.0.1.0, because the program reads on
+ *   behind the addresses
  * - NFCT_FILTER_SRC_IPV6, _DST_IPV6: { addr, mask }, at most 20; passes IPv4. (C finds the second address only where it
  *   has the first three words of the first.)
  * - NFCT_FILTER_MARK: { val, mask }, at most 127; an event without a mark has the mark 0
  * - NFCT_FILTER_ZONE: a zone, 0 to 65535, at most 127; an event without one, also where it is of one direction only, is
  *   in zone 0
  *
- * @throws TypeError, RangeError naming the part, or where there is room for no more: C leaves those out
+ * @throws TypeError, RangeError naming the part, or if there is no room for another (C ignores it)
  */
 export function nfct_filter_add_attr(filter: nfct_filter, attr: number, value: nfct_filter_value): void {
   const { kind, rules } = kindOf(filter, attr);
@@ -139,7 +139,7 @@ export function nfct_filter_add_attr_u32(filter: nfct_filter, attr: number, valu
 }
 
 /**
- * Whether the values of a kind are to be let through (NFCT_FILTER_LOGIC_POSITIVE, as at the start) or dropped
+ * Whether the values of a kind pass (NFCT_FILTER_LOGIC_POSITIVE, the default) or are dropped
  * (NFCT_FILTER_LOGIC_NEGATIVE). Returns 0. The last call counts; C returns EBUSY if NEGATIVE is changed back.
  * @throws TypeError, RangeError naming the argument (C: -1, EOPNOTSUPP)
  */
@@ -151,13 +151,13 @@ export function nfct_filter_set_logic(filter: nfct_filter, attr: number, logic: 
 }
 
 /**
- * From now on the handle receives only what passes; another filter takes the place of the one before, and what is added
- * to the filter later does not count. Returns 0. If the transport can attach it (SO_ATTACH_FILTER), the kernel filters;
- * otherwise this process does, with the same program and result.
+ * From now on the handle receives only what passes. Another filter replaces this one; values that you add later have no
+ * effect. Returns 0. If the transport can attach it (SO_ATTACH_FILTER), the kernel filters; otherwise this process
+ * does, with the same program and result.
  *
  * **As in C the filter is on the socket, not on the events**: the answer to an NFCT_Q_GET is filtered too. A dump would
- * never end, since the kernel goes on with it only when a datagram of it is received (in C it does not end); while
- * there is a filter it is refused, and a filter while there is one. Use another handle for queries.
+ * never end, because the kernel continues it only when a datagram of it is received (in C it does not end). So a dump
+ * is refused while there is a filter, and a filter while there is a dump. Use another handle for queries.
  *
  * @throws TypeError naming the argument; ClosedError; UnsupportedError while there is a dump
  * @throws TransportError with the errno where C returns -1; ENOMEM when it is larger than net.core.optmem_max allows

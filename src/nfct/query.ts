@@ -39,8 +39,8 @@ export async function nfct_open(
 }
 
 /**
- * Opens a handle as nfct_open does, over a transport that is open (openTransport()) and that nobody reads; from now on
- * it is the handle's, and nfct_close closes it.
+ * Opens a handle like nfct_open, over an open transport (openTransport()) that nothing else reads. From now on the
+ * handle owns it, and nfct_close closes it.
  *
  * @throws TypeError, RangeError naming the argument
  * @throws TransportError, UnsupportedError when it cannot join the groups; it is closed then
@@ -67,28 +67,28 @@ function checkSubsystem(subsys_id: number): void {
     throw new RangeError(`subsys_id must be CONNTRACK (1), EXPECT (2) or 0 for both, not ${describe(subsys_id)}`);
 }
 
-/** Closes the socket; what waits is rejected with ClosedError. Returns 0. Idempotent. */
+/** Closes the socket. Pending calls reject with ClosedError. Returns 0. Idempotent. */
 export function nfct_close(h: NfctHandle): number {
   handleOf(h).close();
   return 0;
 }
 
 /**
- * Sends a request and gives what is answered to the callback, until the kernel says that this was all, or the callback
- * says STOP. What the request asks for:
+ * Sends a request and passes the answers to the callback, until the kernel has sent them all or the callback returns
+ * NFCT_CB_STOP. The requests, with their data:
  *
  * - NFCT_Q_CREATE (EEXIST when there is such a flow), NFCT_Q_CREATE_UPDATE, NFCT_Q_UPDATE, NFCT_Q_DESTROY and
  *   NFCT_Q_GET (ENOENT when there is none): an object of nfct_new(), whose ATTR_L3PROTO and ATTR_L4PROTO must be set.
- *   CREATE needs both tuples (nfct_setobjopt) and ATTR_TIMEOUT. All that is set is sent, also with GET and DESTROY, but
- *   never the id.
+ *   CREATE needs both tuples (nfct_setobjopt) and ATTR_TIMEOUT. Every attribute that is set is sent, also with GET and
+ *   DESTROY, except the id.
  * - NFCT_Q_DUMP, NFCT_Q_DUMP_RESET (which sets the counters to 0): a family, AF_INET, AF_INET6 or AF_UNSPEC for both
  * - NFCT_Q_FLUSH: a family, which **the kernel ignores**: the table is empty afterwards
  * - NFCT_Q_DUMP_FILTER, NFCT_Q_DUMP_FILTER_RESET: a filter of nfct_filter_dump_create()
- * - NFCT_Q_FLUSH_FILTER: such a filter, or a family, which here counts
+ * - NFCT_Q_FLUSH_FILTER: such a filter, or a family, which the kernel does apply here
  *
  * Resolves to 0, also after NFCT_CB_STOP, and to -1 after NFCT_CB_FAILURE. After both the rest of the answer is
- * dropped, so that the next query gets an answer of its own; in C it gets that rest. What else arrives meanwhile goes
- * to the callback too, as in C, but stops nothing.
+ * dropped, so that the next query gets an answer of its own; in C it gets that rest. Other messages that arrive
+ * meanwhile go to the callback too, as in C, but do not end the query.
  *
  * @throws KernelError with the errno where C returns -1
  * @throws TypeError, RangeError naming the argument, before anything is sent
@@ -104,8 +104,8 @@ export async function nfct_query(
 }
 
 /**
- * Sends a request as nfct_query does and resolves to its length in bytes; nfct_catch takes the answers, in the order in
- * which they come.
+ * Sends a request like nfct_query, and resolves to its length in bytes. nfct_catch takes the answers, in the order in
+ * which they arrive.
  *
  * @throws TypeError, RangeError, UnsupportedError as nfct_query; TransportError, ClosedError
  */
@@ -114,13 +114,13 @@ export async function nfct_send(h: NfctHandle, query: number, data: Flow | numbe
 }
 
 /**
- * Gives events, and answers to what nfct_send sent, to the callback. Resolves to 0 at the end of an answer or after
- * NFCT_CB_STOP, and to -1 after NFCT_CB_FAILURE; the next call goes on with the next datagram, as in C. While a
- * callback says NFCT_CB_CONTINUE to events it stays pending, until nfct_close. Between calls the socket is not read:
- * the kernel's buffer is the only queue.
+ * Passes events, and the answers to requests of nfct_send, to the callback. Resolves to 0 at the end of an answer or
+ * after NFCT_CB_STOP, and to -1 after NFCT_CB_FAILURE; the next call continues with the next datagram, as in C. While
+ * the callback returns NFCT_CB_CONTINUE for events, the call stays pending, until nfct_close. Between calls the socket
+ * is not read: the kernel's buffer is the only queue.
  *
- * @throws KernelError how an answer ended, with the errno where C returns -1
- * @throws OverrunError when events were lost (C: ENOBUFS); the next call goes on
+ * @throws KernelError if the kernel refused a request, with the errno where C returns -1
+ * @throws OverrunError when events were lost (C: ENOBUFS); the next call continues
  * @throws ClosedError, DumpInterruptedError; what the callback throws
  */
 export async function nfct_catch(h: NfctHandle): Promise<number> {
