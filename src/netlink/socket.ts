@@ -76,7 +76,7 @@ export class NetlinkSocket {
     this.#tracker.queues = transport.drained !== undefined;
     if (transport.queueLimit !== undefined) this.#tracker.queueLimit = transport.queueLimit;
     transport.start({
-      readable: () => this.read(),
+      readable: () => void this.read(),
       failed: (error) => this.#close(new ClosedError(`the socket failed: ${error.message}`, { cause: error }), error),
     });
     this.reference();
@@ -237,18 +237,23 @@ export class NetlinkSocket {
     }
   }
 
-  /** Takes what the transport has, as far as somebody wants it. A sink that was paused calls it when it wants more. */
-  read(): void {
-    if (this.#reading || this.#closed !== undefined) return;
+  /**
+   * Takes what the transport has, as far as somebody wants it. A sink that was paused calls it when it wants more.
+   * @returns whether nothing is left to be read; false when this turn of the event loop has no time for it
+   */
+  read(): boolean {
+    if (this.#reading || this.#closed !== undefined) return false;
     this.#reading = true;
+    let empty: boolean;
     try {
       // In rounds, so that a transport that answers from inside of `send` does not nest one queued dump into the other.
-      do this.#readWanted();
+      do empty = this.#readWanted();
       while (this.#startQueued());
     } finally {
       this.#reading = false;
     }
     this.reference();
+    return empty;
   }
 
   /** Rejects all that is pending with ClosedError and ends the event stream. Idempotent. */
@@ -355,12 +360,14 @@ export class NetlinkSocket {
     this.read();
   }
 
-  #readWanted(): void {
+  /** @returns whether the transport has nothing more */
+  #readWanted(): boolean {
     while (this.#closed === undefined && (this.#tracker.hungry || this.#mustEmpty)) {
-      if (this.#turnIsOver()) break;
-      if (!this.#readOne()) break;
+      if (this.#turnIsOver()) return false;
+      if (!this.#readOne()) return true;
       if (this.#turnStart === 0) this.#beginTurn();
     }
+    return false;
   }
 
   /** A request waits until the queue has been read empty. A dump that waits for another dump does not count. */

@@ -25,6 +25,8 @@ export interface Asker {
   readonly socket: NetlinkSocket | undefined;
   /** Takes the events that have arrived: they are older than the answers that are about to be read. */
   readEvents(): void;
+  /** Resolves when every event has been read that has arrived by now. */
+  eventsRead(): Promise<void>;
   snapshot(view: DataView, offset: number, end: number, since: number, cause: ChangeCause): void;
   /** The socket failed. */
   failed(error: unknown): void;
@@ -109,17 +111,16 @@ export class Confirmations {
     }
     if (asked.length === 0) return true;
     const since = contents.begin();
-    const answered: (boolean | undefined)[] = [];
+    const answered = new Set<number>();
+    const gone = new Set<number>();
     const refused = new Set<number>();
     const failed = (index: number, error: Error): void => {
-      if (answered.length === 0) this.#asker.readEvents();
-      answered[index] = isGone(error);
-      if (isGone(error)) contents.gone(flows[index], since, asked[index].cause);
+      if (isGone(error)) gone.add(index);
       else refused.add(index);
     };
     const take = (index: number, view: DataView, offset: number, end: number): void => {
-      if (answered.length === 0) this.#asker.readEvents();
-      answered[index] = true;
+      if (answered.size === 0) this.#asker.readEvents();
+      answered.add(index);
       this.#asker.snapshot(view, offset, end, since, asked[index].cause);
     };
     let error: unknown;
@@ -128,8 +129,12 @@ export class Confirmations {
     } catch (thrown) {
       error = thrown;
     }
+    await this.#asker.eventsRead();
+    contents.settleAnswers();
     for (const [index, flow] of flows.entries()) {
-      if (answered[index] === true) continue;
+      // The end of what is gone may have come as an event, and the beginning of another.
+      if (gone.has(index)) contents.gone(flow, since, asked[index].cause);
+      if (answered.has(index) || gone.has(index)) continue;
       const entry = store.find(flow.slots);
       if (entry < 0 || !store.holds(entry)) continue;
       const times = asked[index].refused + (refused.has(index) ? 1 : 0);

@@ -25,6 +25,7 @@ import {
 } from './merge.ts';
 import { NEVER } from './store/deadlines.ts';
 import {
+  ANSWERED,
   BORN_BY,
   DEADLINE,
   DUMPED,
@@ -67,6 +68,7 @@ export class Contents {
   /** Of the dump that is on its way, the moment that it was asked for; 0: there is none. */
   #dumpSince = 0;
   #tombstones: number[] = [];
+  readonly #answered: number[] = [];
   /** Seconds. */
   now = 0;
   /** Flows without an event so far: they may end silently. */
@@ -199,7 +201,8 @@ export class Contents {
     const verdict = compareGenerations(known.slots, slots, entries.has(entry, BORN_BY), lost);
     if (verdict === 'other') {
       this.#end(entry, cause);
-      this.#insert(flow, cause, ofDump ? DUMPED : 0, since);
+      const made = this.#insert(flow, cause, ofDump ? DUMPED : ANSWERED, since);
+      if (made >= 0 && !ofDump) this.#answered.push(made);
       return;
     }
     if (verdict === 'unknown') {
@@ -240,6 +243,11 @@ export class Contents {
     this.#begin(entry, DUMPED, since, shape.timeoutIn(view, start), cause);
   }
 
+  /** Every event has been read that is older than the answers to questions. */
+  settleAnswers(): void {
+    for (const entry of this.#answered.splice(0)) this.store.entries.unflag(entry, ANSWERED);
+  }
+
   /** The kernel says that there is no such flow any more. */
   gone(flow: Flow, since: number, cause: ChangeCause): void {
     const { entries } = this.store;
@@ -261,10 +269,16 @@ export class Contents {
     const entry = this.store.find(slots);
     const matches = !this.#filters || this.#options.filter.matches(flow);
     if (entry >= 0 && !entries.has(entry, TOMBSTONE)) {
-      if (this.#isOwn(entry, flow)) {
-        // The dump had it before its event was read: what the event says is older.
-        this.#hear(entry);
-        return;
+      if (this.#isAhead(entry)) {
+        // What the event says is older than the snapshot: of this flow, or of one that had its tuple before.
+        if (this.store.get(entry, ID) === slots[ID]) {
+          this.#hear(entry);
+          return;
+        }
+        if (!this.lostSince(entries.get(entry, SEEN))) {
+          this.#options.doubt(entry);
+          return;
+        }
       }
       this.#end(entry, 'event');
     }
@@ -272,13 +286,16 @@ export class Contents {
     else if (entry < 0) this.#refuse(slots);
   }
 
-  /** It came into the table by the dump that is on its way, and has not been heard of since. */
-  #isOwn(entry: number, { slots }: Flow): boolean {
+  /**
+   * The dump that is on its way brought it into the table, or an answer that is newer than the events, and no event of
+   * it has been read: its NEW is still to come, because its end would come before the NEW of another.
+   */
+  #isAhead(entry: number): boolean {
     const { entries } = this.store;
-    const since = this.#dumpSince;
-    if (since === 0 || !entries.has(entry, DUMPED)) return false;
-    if (entries.get(entry, SEEN) < since || entries.get(entry, TOUCHED) >= since) return false;
-    return this.store.get(entry, ID) === slots[ID];
+    const seen = entries.get(entry, SEEN);
+    if (entries.get(entry, TOUCHED) >= seen) return false;
+    if (entries.has(entry, ANSWERED)) return true;
+    return this.dumping && entries.has(entry, DUMPED) && seen >= this.#dumpSince;
   }
 
   #updated(flow: Flow): void {

@@ -78,10 +78,11 @@ export class EventFeed implements EventSink {
   async drained(): Promise<void> {
     const until = this.#datagrams + (this.#transport.queueLimit ?? Number.POSITIVE_INFINITY);
     for (let turn = 0; !this.#ended; turn++) {
-      this.read();
+      // What the transport reports about an earlier read is old.
+      const empty = this.#socket.read();
       const { drained } = this.#transport;
       // What cannot be known is that of the addon, and of captures: they give what they have when they are read.
-      if (drained ?? turn > 0) return;
+      if (empty && (drained ?? turn > 0)) return;
       if (this.#datagrams >= until) return;
       await turnOfLoop();
     }

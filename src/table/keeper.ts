@@ -203,6 +203,10 @@ export class Keeper implements Listener, Asker {
     this.#sockets?.feed.read();
   }
 
+  async eventsRead(): Promise<void> {
+    await this.#sockets?.feed.drained();
+  }
+
   /** A setting of net.netfilter in the namespace of the sockets; undefined where the transport cannot read it. */
   setting(name: string): number | undefined {
     return this.#sockets?.requests.transport.setting?.(`netfilter/${name}`);

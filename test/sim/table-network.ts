@@ -33,6 +33,8 @@ export interface NetworkOptions {
 export class Network {
   /** nf_conntrack_events. */
   eventsSwitch = 1;
+  /** How often it was switched off. */
+  timesOff = 0;
   /** nf_conntrack_buckets. */
   buckets = 1024;
   /** Whether the table has a flow with this key. */
@@ -40,6 +42,9 @@ export class Network {
   /** Keys of flows that have ended without an event, since this was cleared. */
   readonly endedSilently = new Set<string>();
   quiet = false;
+  /** How often a flow with this key has begun, and has ended. */
+  readonly begun = new Map<string, number>();
+  readonly ended = new Map<string, number>();
   readonly #options: NetworkOptions;
   readonly #inits: FlowInit[] = [];
   readonly #keys: string[] = [];
@@ -61,7 +66,18 @@ export class Network {
       this.#inits.push({ orig, timeout: random.pick([1, 3, 30, 600]), ...zone });
       this.#keys.push(keyOf(Flow.from(this.#inits[i]).slots));
     }
-    const { event, extensions } = table;
+    const { changed, event, extensions } = table;
+    const alive = new Set<string>();
+    table.changed = (key, mark) => {
+      changed(key, mark);
+      if (mark === undefined) {
+        alive.delete(key);
+        this.ended.set(key, (this.ended.get(key) ?? 0) + 1);
+      } else if (!alive.has(key)) {
+        alive.add(key);
+        this.begun.set(key, (this.begun.get(key) ?? 0) + 1);
+      }
+    };
     const { request } = model;
     table.event = (each) => event(this.#timed(each));
     table.extensions = (synproxy) => ({
@@ -88,7 +104,10 @@ export class Network {
   traffic(count?: number): void {
     if (this.quiet) return;
     const { random, kernel } = this.#options;
-    if (random.oneIn(400)) this.eventsSwitch = 1 - this.eventsSwitch;
+    if (random.oneIn(400)) {
+      this.eventsSwitch = 1 - this.eventsSwitch;
+      if (this.eventsSwitch === 0) this.timesOff++;
+    }
     let times = count ?? 1;
     if (count === undefined && random.oneIn(40)) times = random.between(10, 400);
     for (let i = 0; i < times; i++) this.#one();

@@ -47,6 +47,8 @@ export const OVERDUE = 128;
 export const DUMPED = 256;
 /** It waits to be asked for. */
 export const ASKED = 512;
+/** An answer to a question brought it into the table, and events that are older may still be unread. */
+export const ANSWERED = 1024;
 /** What a flow leaves behind when another takes its entry. */
 export const OF_FLOW = 0xffff & ~1;
 const FLAGS = 0xffff;
