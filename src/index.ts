@@ -83,12 +83,14 @@ export { Expectation } from './ctnetlink/expectation.ts';
 export type { ExpectationFilter, ExpectationTupleFilter } from './ctnetlink/filter/expectation.ts';
 export {
   type AddressTerm,
+  type Compiled,
   CompiledFilter,
   type Count,
   type CounterFilter,
   type CountRange,
   type Filter,
   type FilterInit,
+  type FilterPart,
   type FilterTerm,
   type Masked,
   type NatTerm,

@@ -78,17 +78,27 @@ export function suggestion(name: string, known: readonly string[]): string {
   return near === undefined ? '' : `; did you mean ${near}?`;
 }
 
-/** The name that somebody who wrote this one meant; undefined where none is like it. */
+/**
+ * The name that somebody who wrote this one meant; undefined where none is like it. Of a name with dots, the last part
+ * alone may be like it.
+ */
 export function nearest(name: string, known: readonly string[]): string | undefined {
   let found: string | undefined;
   let least = Math.max(1, Math.floor(name.length / 3)) + 1;
   for (const each of known) {
-    const changes = distance(name.toLowerCase(), each.toLowerCase());
+    const changes = changesTo(name.toLowerCase(), each.toLowerCase());
     if (changes >= least) continue;
     least = changes;
     found = each;
   }
   return found;
+}
+
+function changesTo(name: string, known: string): number {
+  const dot = known.lastIndexOf('.');
+  const whole = distance(name, known);
+  // Rather a name without dots that is as near.
+  return dot < 0 ? whole : Math.min(whole, distance(name, known.slice(dot + 1)) + 0.5);
 }
 
 /** Letters to insert, delete, change or swap with their neighbour that make one word of the other. */

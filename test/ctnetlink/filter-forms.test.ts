@@ -1,8 +1,9 @@
 /** Lists, `not`, `all`, several filters, and the properties that no kernel knows. */
 import { expect } from 'chai';
 import type { FlowInit } from '../../src/ctnetlink/attributes/flow-properties.ts';
-import { CompiledFilter, type Filter } from '../../src/ctnetlink/filter/filter.ts';
+import { CompiledFilter, type Filter, type FilterInit } from '../../src/ctnetlink/filter/filter.ts';
 import { kernelSupport } from '../../src/ctnetlink/filter/support.ts';
+import { formatFilter } from '../../src/ctnetlink/filter/text/format.ts';
 import { Flow } from '../../src/ctnetlink/flow.ts';
 import { decodeFlow } from '../../src/ctnetlink/message.ts';
 import { BpfProgram } from '../../src/netlink/bpf.ts';
@@ -415,6 +416,93 @@ describe('filter forms: what excludes nothing', () => {
     await ct.close();
   });
 });
+
+describe('filter forms: a compiled filter inside of another', () => {
+  const inner: Filter = { host: '10.0.0.0/8', mark: 0x12 };
+  const compiled = new CompiledFilter(inner);
+
+  it('is what it was made of: in matches, JSON, and what the kernel is asked for', () => {
+    for (const [filter, same] of [
+      [
+        [compiled, { mark: 1 }],
+        [inner, { mark: 1 }],
+      ],
+      [{ not: compiled }, { not: inner }],
+      [{ not: [compiled, { zone: 3 }] }, { not: [inner, { zone: 3 }] }],
+      [
+        { zone: 0, all: [compiled] },
+        { zone: 0, all: [inner] },
+      ],
+      [{ all: [[{ mark: 1 }, compiled], compiled] }, { all: [[{ mark: 1 }, inner], inner] }],
+      [[{ not: new CompiledFilter([compiled, { not: compiled }]) }], [{ not: [inner, { not: inner }] }]],
+      [compiled, inner],
+    ] as [FilterInit, Asked][]) {
+      const [one, other] = [new CompiledFilter(filter), new CompiledFilter(same)];
+      for (const init of [FLOW, BARE]) expect(one.matches(Flow.from(init))).to.equal(other.matches(Flow.from(init)));
+      expect(one.toJSON()).to.deep.equal(other.toJSON());
+      expect(one.forEvents()).to.deep.equal(other.forEvents());
+      expect(one.forKernel('flush', kernelSupport('6.18.0')).exact).to.equal(
+        other.forKernel('flush', kernelSupport('6.18.0')).exact,
+      );
+      expect(one.empty).to.equal(other.empty);
+      expect(formatFilter(filter)).to.equal(formatFilter(same));
+    }
+  });
+
+  it('hides nothing from a flush', async () => {
+    const { ct, fake } = await play();
+    for (const [filter, text] of [
+      [[new CompiledFilter({})], 'flushAll()'],
+      [{ all: [new CompiledFilter({ family: 'ipv4', orig: {} })] }, 'filter.all[0].orig has no properties'],
+      [{ mark: 1, not: new CompiledFilter([{ mark: 3 }, IPV6_HOST]) }, 'filter.not[1] has parts of both families'],
+    ] as [FilterInit, string][])
+      expect(((await rejection(ct.flush(filter))) as Error).message).to.include(text);
+    expect(fake.sent).to.deep.equal([]);
+    await ct.close();
+  });
+
+  it('is refused if it matches by more than it was made of', () => {
+    class Mine extends CompiledFilter {
+      override matches(): boolean {
+        return false;
+      }
+    }
+    const mine = new Mine({ mark: 1 });
+    expect(() => new CompiledFilter([mine, { mark: 2 }])).to.throw(
+      TypeError,
+      'filter[0] is a compiled filter of a derived class, or of another copy of this package',
+    );
+    expect(() => new CompiledFilter({ not: mine })).to.throw(TypeError, /^filter\.not is .* pass it alone/);
+  });
+});
+
+describe('filter forms: a name that is like another', () => {
+  for (const [filter, meant] of [
+    [{ hosts: '10.0.0.1' }, 'host'],
+    [{ Mark: 1 }, 'mark'],
+    [{ label: 1 }, 'labels'],
+    [{ proto: 'tcp' }, 'orig.proto'],
+    [{ src: '10.0.0.1' }, 'orig.src'],
+    [{ dport: 1 }, 'orig.dport'],
+    [{ sprot: 1 }, 'orig.sport'],
+    [{ state: 'ESTABLISHED' }, 'tcp.state'],
+    [{ packets: 1 }, 'counters.packets'],
+    [{ mark: 1, not: [{ hots: '10.0.0.1' }] }, 'host'],
+    [{ tcp: { stat: 'ESTABLISHED' } }, 'state'],
+    [{ counters: { reply: { byte: 1 } } }, 'bytes'],
+    [{ orig: { sprot: 1 } }, 'sport'],
+  ] as const)
+    it(`${JSON.stringify(filter)}: did you mean ${meant}?`, () => {
+      expect(() => new CompiledFilter(filter as unknown as Filter)).to.throw(TypeError, `; did you mean ${meant}?`);
+    });
+
+  it('is not guessed where none is like it', () => {
+    expect(() => new CompiledFilter({ colour: 1 } as Filter)).to.throw(TypeError, /^filter\.colour is not .*, all$/);
+  });
+});
+
+/** It can match nothing. */
+const IPV6_HOST: Filter = { family: 'ipv6', host: '10.0.0.1' };
 
 describe('filter forms: a part that needs both families', () => {
   const IMPOSSIBLE: readonly Filter[] = [

@@ -1,4 +1,4 @@
-import { checkGiven, checkPlain, describe } from '../../netlink/check.ts';
+import { checkGiven, checkPlain, describe, suggestion } from '../../netlink/check.ts';
 import { AF_UNSPEC } from '../../uapi/socket.ts';
 import { Group } from '../accessors/groups.ts';
 import type { TupleInit, TupleProperties } from '../attributes/flow-properties.ts';
@@ -48,7 +48,8 @@ export class CompiledExpectationFilter {
   constructor(filter: ExpectationFilter, argument = 'filter') {
     checkPlain(filter, argument);
     for (const key of Object.keys(filter))
-      if (!PARTS.includes(key)) throw new TypeError(`${argument}.${key} is not one of ${PARTS.join(', ')}`);
+      if (!PARTS.includes(key))
+        throw new TypeError(`${argument}.${key} is not one of ${PARTS.join(', ')}${suggestion(key, PARTS)}`);
     checkGiven(filter, argument);
     const { family, helper, master, tuple } = filter;
     const masterPart = readPart(master, EXPECT_MASTER, `${argument}.master`);

@@ -12,17 +12,19 @@ import { compileEventFilter } from './events.ts';
 import { excludesNothing } from './excludes.ts';
 import type { Filter } from './language.ts';
 import { readFilter } from './read.ts';
-import { snapshot, snapshotToJSON } from './snapshot.ts';
+import { isMadeOf, snapshot, snapshotToJSON } from './snapshot.ts';
 import type { KernelSupport } from './support.ts';
 import { FilterTerms } from './terms.ts';
 
 export type { KernelFilter } from './dump-filter.ts';
 export type {
   AddressTerm,
+  Compiled,
   Count,
   CounterFilter,
   CountRange,
   Filter,
+  FilterPart,
   FilterTerm,
   Masked,
   NatTerm,
@@ -53,7 +55,7 @@ export function restrictingFilter(filter: FilterInit, argument: string): Compile
 }
 
 /** What every call that takes a filter takes: a filter, an array of filters (any must match), or a compiled one. */
-export type FilterInit = Filter | readonly Filter[] | CompiledFilter;
+export type FilterInit = Filter | readonly (Filter | CompiledFilter)[] | CompiledFilter;
 
 /**
  * A filter, checked once. Every call that takes a filter takes this too: compile a filter that you use often, or that
@@ -77,10 +79,10 @@ export class CompiledFilter {
    * The filter is copied: what becomes of it later changes nothing. An iterable of addresses is read here, once.
    * @throws TypeError, RangeError naming the part of the filter
    */
-  constructor(filter: Filter | readonly Filter[]);
+  constructor(filter: FilterInit);
   /** @internal */
-  constructor(filter: Filter | readonly Filter[] | FilterTerms | AllOf, argument?: string);
-  constructor(filter: Filter | readonly Filter[] | FilterTerms | AllOf, argument = 'filter') {
+  constructor(filter: FilterInit | FilterTerms | AllOf, argument?: string);
+  constructor(filter: FilterInit | FilterTerms | AllOf, argument = 'filter') {
     if (filter instanceof AllOf) this.#condition = filter;
     else if (filter instanceof FilterTerms) this.#condition = new AllOf(filter);
     else {
@@ -91,6 +93,7 @@ export class CompiledFilter {
       this.#widening = built.widening;
     }
     this.#whole = new.target === CompiledFilter;
+    if (this.#whole && this.#given !== undefined) isMadeOf(this, this.#given);
   }
 
   /**

@@ -1,5 +1,6 @@
 /** A filter as callers write it: the types of the language that dumps, flushes, events and the command line share. */
 import type { TupleProperties } from '../attributes/flow-properties.ts';
+import type { Flow } from '../flow.ts';
 import type { Family, SctpState, TcpState } from '../names.ts';
 import type { StatusText } from '../status.ts';
 import type { Range } from './ranges.ts';
@@ -76,6 +77,17 @@ export type StatusTerm =
   | readonly StatusText[]
   | { value: number | readonly StatusText[]; mask: number | readonly StatusText[] };
 
+/** A CompiledFilter. */
+export interface Compiled {
+  /** Not of a filter that is written in braces. */
+  readonly isCompiled: true;
+  /** Whether a flow matches. */
+  matches(flow: Flow): boolean;
+}
+
+/** A filter inside of another: written in braces, or compiled. */
+export type FilterPart = Filter | Compiled;
+
 /**
  * Which flows. All properties that are given must match; what is left out may be anything. Each takes a value, a list
  * (any of), or `{ not: .. }`: see FilterTerm. An array of filters matches where any of them does.
@@ -134,7 +146,7 @@ export interface Filter {
   /** Whether a helper expected the flow: the status bit EXPECTED. */
   expected?: FilterTerm<boolean>;
   /** None of these matches. */
-  not?: Filter | readonly Filter[];
+  not?: FilterPart | readonly FilterPart[];
   /** All of these match: for two terms about one property, `{ all: [{ host: '10.0.0.1' }, { host: '10.0.0.2' }] }`. */
-  all?: readonly (Filter | readonly Filter[])[];
+  all?: readonly (FilterPart | readonly FilterPart[])[];
 }

@@ -6,7 +6,9 @@ import {
   checkPlain,
   checkString,
   describe,
+  isPlain,
   oneOf,
+  suggestion,
 } from '../../netlink/check.ts';
 import { IPS_EXPECTED } from '../../uapi/nf_conntrack_common.ts';
 import { KINDS } from '../attributes/kinds.ts';
@@ -25,7 +27,7 @@ import {
 } from '../slots.ts';
 import { Builder, type Built, NAT_STATUS } from './builder.ts';
 import { readCounts } from './count-set.ts';
-import type { Filter, NatTerm } from './language.ts';
+import type { Compiled, Filter, NatTerm } from './language.ts';
 import { CounterCondition, HelperCondition, IntegerCondition, LabelCondition } from './leaves.ts';
 import { RangeSet, readRanges } from './ranges.ts';
 import { readMarks, readStatuses } from './read-masked.ts';
@@ -93,6 +95,15 @@ const READERS: Readonly<Record<keyof Filter, Read>> = {
 };
 
 const NAMES = Object.keys(READERS);
+/** What somebody may mean who writes a part of a group alone. */
+const MEANT = [
+  ...NAMES,
+  ...['src', 'dst', 'proto', 'sport', 'dport', 'icmpType', 'icmpCode', 'icmpId'].map((name) => `orig.${name}`),
+  'tcp.state',
+  'sctp.state',
+  'counters.packets',
+  'counters.bytes',
+];
 
 /**
  * A filter, or any of several. A part that can match nothing, because it needs both families, is left out beside others
@@ -111,9 +122,15 @@ function readAny(builder: Builder, given: unknown, argument: string): void {
 }
 
 function readOne(builder: Builder, filter: unknown, argument: string): void {
+  // Others have been taken apart: see snapshot.ts.
+  if ((filter as Partial<Compiled> | null)?.isCompiled === true && !isPlain(filter as object))
+    throw new TypeError(
+      `${argument} is a compiled filter of a derived class, or of another copy of this package, which is not all that it matches by; pass it alone, or give its toJSON()`,
+    );
   checkPlain(filter, argument);
   for (const key of Object.keys(filter as object))
-    if (!Object.hasOwn(READERS, key)) throw new TypeError(`${argument}.${key} is not one of ${NAMES.join(', ')}`);
+    if (!Object.hasOwn(READERS, key))
+      throw new TypeError(`${argument}.${key} is not one of ${NAMES.join(', ')}${suggestion(key, MEANT)}`);
   checkGiven(filter as object, argument);
   // In the order of the language: of two mistakes the same one is reported, however they are written.
   for (const [key, read] of Object.entries(READERS))
@@ -136,11 +153,12 @@ function each(read: Read): Read {
 
 /** A reader of the properties of a group. */
 function group(readers: Readonly<Record<string, Read>>): Read {
+  const names = Object.keys(readers);
   return (builder, given, argument) => {
     checkPlain(given, argument);
     for (const key of Object.keys(given as object))
       if (!Object.hasOwn(readers, key))
-        throw new TypeError(`${argument}.${key} is not one of ${Object.keys(readers).join(', ')}`);
+        throw new TypeError(`${argument}.${key} is not one of ${names.join(', ')}${suggestion(key, names)}`);
     checkGiven(given as object, argument);
     for (const [key, value] of Object.entries(given as object)) readers[key](builder, value, `${argument}.${key}`);
   };
