@@ -238,7 +238,7 @@ export class Conntrack {
    */
   async updateMany(flows: Flows, options: UpdateManyOptions = {}): Promise<ManyResult> {
     checkOptions(options, EXACT_MANY_OPTIONS);
-    if (options.exact === true) return await sendMany(exactly(this.#lease, 'update'), flows, options);
+    if (options.exact === true) return await sendMany(this.#lease, exactly(this.#lease, 'update'), flows, options);
     const { exact: _exact, ...rest } = options;
     return await this.#many('update', flows, rest);
   }
@@ -251,7 +251,7 @@ export class Conntrack {
   async deleteMany(flows: Flows, options: DeleteManyOptions = {}): Promise<ManyResult> {
     checkOptions(options, EXACT_MANY_OPTIONS);
     const work = options.exact === true ? exactly(this.#lease, 'delete') : deletes(this.#lease);
-    return await sendMany(work, flows, options);
+    return await sendMany(this.#lease, work, flows, options);
   }
 
   /**
@@ -358,7 +358,7 @@ export class Conntrack {
 
   async #many(query: ChangeQuery, flows: Flows, options: ManyOptions): Promise<ManyResult> {
     checkOptions(options, MANY_OPTIONS);
-    return sendMany(changes(this.#lease, query), flows, options);
+    return sendMany(this.#lease, changes(this.#lease, query), flows, options);
   }
 
   async #deleteEach(filter: CompiledFilter, options: CallOptions): Promise<number> {

@@ -172,7 +172,7 @@ export async function restore(
   });
   try {
     const restoring = new FlowRestore(lease, strictWindows, ofFlows);
-    await sendMany(restoring, flows, {
+    await sendMany(lease, restoring, flows, {
       signal,
       onError: (failure) => {
         ofFlows.failed();
@@ -180,7 +180,7 @@ export async function restore(
       },
     });
     const expecting = new ExpectationRestore(lease, restoring.zones, ofExpectations);
-    await sendMany(expecting, expectations, {
+    await sendMany(lease, expecting, expectations, {
       signal,
       onError: (failure) => {
         ofExpectations.failed();

@@ -2,10 +2,13 @@
 
 import type { FlowInit } from '../ctnetlink/attributes/flow-properties.ts';
 import type { Flow } from '../ctnetlink/flow.ts';
+import { unwatch, watch } from '../netlink/aborts.ts';
 import { Batch } from '../netlink/batch.ts';
 import { describe } from '../netlink/check.ts';
+import type { Lease } from '../netlink/lease.ts';
 import type { Request } from '../netlink/request.ts';
 import { type Handle, runtime } from '../netlink/runtime.ts';
+import { AsyncItems } from './async-items.ts';
 import type { CallOptions } from './call.ts';
 import { type Failure, KEPT, ManyError, type ManyResult, type Place } from './many.ts';
 
@@ -55,15 +58,17 @@ export type Failed = (at: number, error: Error) => void;
 /**
  * @throws TypeError for what is no iterable; ManyError when items failed and there is no onError; what the iterable
  * throws, when all that it gave before has been sent; OverrunError, TransportError, ClosedError, when nobody knows what
- * became of the last several hundred
+ * became of the last several hundred. The signal, `close` and all else that ends the call do so at once, also while an
+ * async iterable waits.
  */
 export async function sendMany<Entry, Item>(
+  lease: Lease,
   work: ReportingWork<Entry, Item>,
   items: Iterable<Item> | AsyncIterable<Item>,
   options: SendOptions<Item>,
   argument = 'flows',
 ): Promise<ManyResult> {
-  const many = new Many(work, options);
+  const many = new Many(lease, work, options);
   checkItems(items, argument);
   if (isIterable(items, Symbol.asyncIterator)) await many.addAsync(items as AsyncIterable<Item>);
   else await many.addAll(items as Iterable<Item>);
@@ -103,8 +108,14 @@ class Many<Entry, Item> {
   readonly #sent: Promise<void>[] = [];
   #idle: Handle;
   #thrown: { error: unknown } | undefined;
+  /** No more is sent. */
+  #stopped = false;
+  /** While an async iterable is read: ends that. */
+  #interrupt: ((error: unknown) => void) | undefined;
+  readonly #lease: Lease;
 
-  constructor(work: ReportingWork<Entry, Item>, options: SendOptions<Item>) {
+  constructor(lease: Lease, work: ReportingWork<Entry, Item>, options: SendOptions<Item>) {
+    this.#lease = lease;
     this.#work = work;
     this.#options = options;
     this.#most = Math.max(1, Math.min(MESSAGES, work.most));
@@ -124,14 +135,29 @@ class Many<Entry, Item> {
 
   async addAsync(items: AsyncIterable<Item>): Promise<void> {
     this.#proceed();
+    this.#lease.assertOpen();
+    const reading = new AsyncItems(items, (item) => {
+      this.#take(item);
+      if (this.#full) return this.#next();
+      // What it gave is sent while it has nothing more to give.
+      this.#idle ??= runtime.setImmediate(() => this.#send());
+      return undefined;
+    });
+    const interrupt = (error: unknown): void => {
+      this.#stopped = true;
+      reading.interrupt(error);
+    };
+    this.#interrupt = interrupt;
+    const { signal } = this.#options;
+    const abort = (): void => interrupt(signal!.reason);
+    if (signal !== undefined) watch(signal, abort);
+    this.#lease.watchClosing(interrupt);
     try {
-      for await (const item of items) {
-        this.#take(item);
-        if (this.#full) await this.#next();
-        // What it gave is sent while it has nothing more to give.
-        else this.#idle ??= runtime.setImmediate(() => this.#send());
-      }
+      await reading.read();
     } finally {
+      this.#interrupt = undefined;
+      if (signal !== undefined) unwatch(signal, abort);
+      this.#lease.unwatchClosing(interrupt);
       await this.#finish();
     }
   }
@@ -190,13 +216,18 @@ class Many<Entry, Item> {
       call();
     } catch (error) {
       this.#thrown ??= { error };
+      this.#interrupt?.(error);
     }
   }
 
   /** Sends the batch, and waits when too many are on their way. */
   async #next(): Promise<void> {
     this.#send();
-    if (this.#sent.length > AHEAD) await this.#sent.shift();
+    if (this.#sent.length > AHEAD) {
+      // It stays among them until then: a call that ends meanwhile waits for it.
+      await this.#sent[0];
+      this.#sent.shift();
+    }
     this.#proceed();
   }
 
@@ -211,7 +242,7 @@ class Many<Entry, Item> {
   #send(): void {
     runtime.clearImmediate(this.#idle);
     this.#idle = undefined;
-    if (this.#batch.count === 0 || this.#options.signal?.aborted === true) return;
+    if (this.#batch.count === 0 || this.#stopped || this.#options.signal?.aborted === true) return;
     const items = this.#items;
     const indices = this.#indices;
     const place = (at: number): Place<Item> => ({ index: indices[at], item: items[at] });
@@ -226,7 +257,7 @@ class Many<Entry, Item> {
     this.#entries = [];
     this.#indices = [];
     // The call that waits for it gets the error.
-    sent.catch(() => {});
+    sent.catch((error: unknown) => this.#interrupt?.(error));
     this.#sent.push(sent);
   }
 

@@ -9,7 +9,8 @@
  * A collection is noticed some time after it, and not at all by a process that is idle or ends.
  */
 import type { Batch, PendingBatch } from './batch.ts';
-import { throwHere } from './errors.ts';
+import { unwatchClosing, watchClosing } from './closings.ts';
+import { type ClosedError, throwHere } from './errors.ts';
 import type { Request } from './request.ts';
 import { runtime } from './runtime.ts';
 import type { TrackerCounts } from './sequence.ts';
@@ -100,6 +101,15 @@ export class Lease {
   /** @throws ClosedError */
   assertOpen(): void {
     this.#socket.assertOpen();
+  }
+
+  /** Calls `closed` once when the socket is closed, unless `unwatchClosing` comes first. */
+  watchClosing(closed: (error: ClosedError) => void): void {
+    watchClosing(this.#socket, closed);
+  }
+
+  unwatchClosing(closed: (error: ClosedError) => void): void {
+    unwatchClosing(this.#socket, closed);
   }
 
   /** As NetlinkSocket.request; the lease is held until it is settled. */

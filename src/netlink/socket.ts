@@ -3,6 +3,7 @@ import { unwatch, watch } from './aborts.ts';
 import { type Batch, type PendingBatch, stampBatch, type TakeReply } from './batch.ts';
 import { HOST_LITTLE_ENDIAN, viewOf } from './byteorder.ts';
 import { ACK_CHARGE, REPLY_CHARGE } from './charges.ts';
+import { noteClosed } from './closings.ts';
 import { ClosedError, OverrunError, RequestError } from './errors.ts';
 import { Queue } from './queue.ts';
 import { operation, type Request } from './request.ts';
@@ -492,6 +493,7 @@ export class NetlinkSocket {
     this.transport.close();
     for (const queued of [...this.#queuedOthers.clear(), ...this.#queuedDumps.clear()]) queued.reject(error);
     this.#tracker.close(error, eventError);
+    noteClosed(this, error);
   }
 }
 

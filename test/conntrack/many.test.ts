@@ -171,6 +171,96 @@ describe('Conntrack: many', () => {
     expect(fake.sent).to.have.length(512);
   });
 
+  /** Gives three flows, and then waits for ever. */
+  class Waiting implements AsyncIterableIterator<ReturnType<typeof flow>> {
+    given = 0;
+    returned = 0;
+    waits = false;
+    fail!: (error: Error) => void;
+    [Symbol.asyncIterator](): this {
+      return this;
+    }
+    async next(): Promise<IteratorResult<ReturnType<typeof flow>>> {
+      if (this.given < 3) return { value: flow(this.given++), done: false };
+      this.waits = true;
+      return await new Promise((_resolve, reject) => {
+        this.fail = reject;
+      });
+    }
+    async return(): Promise<IteratorResult<never>> {
+      this.returned++;
+      return await new Promise(() => {});
+    }
+  }
+
+  async function waitsFor(condition: () => boolean): Promise<void> {
+    while (!condition()) await settled();
+  }
+
+  it('end by the signal, close and onError while an async iterable waits, and close that', async () => {
+    const unhandled: unknown[] = [];
+    const note = (reason: unknown): void => void unhandled.push(reason);
+    process.on('unhandledRejection', note);
+    for (const many of ['createMany', 'createOrUpdateMany', 'updateMany', 'deleteMany'] as const) {
+      for (const [how, wanted] of [
+        ['signal', { message: 'changed my mind' }],
+        ['close', { name: 'ClosedError', code: 'ERR_CLOSED' }],
+        ['onError', { message: 'enough' }],
+      ] as const) {
+        const { ct, fake } = await play((request, { nlmsg_flags, nlmsg_seq }, kernel) => {
+          // Of a delete the mark says nothing.
+          if (how === 'onError' && JSON.stringify(said(request).flow).includes('10.0.0.2'))
+            kernel.queue(error(nlmsg_seq, EEXIST));
+          else if ((nlmsg_flags & NLM_F_ACK) !== 0) kernel.queue(ack(nlmsg_seq));
+        });
+        const controller = new AbortController();
+        const items = new Waiting();
+        const onError = (): void => {
+          throw new Error('enough');
+        };
+        const call = rejection(ct[many](items, { signal: controller.signal, onError }));
+        if (how !== 'onError') await waitsFor(() => items.waits && fake.sent.length === 3);
+        if (how === 'signal') controller.abort(new Error('changed my mind'));
+        if (how === 'close') await ct.close();
+        expect(await call, `${many} ${how}`).to.include(wanted);
+        expect([items.returned, fake.sent.length], `${many} ${how}`).to.deep.equal([1, 3]);
+        items.fail(new Error('too late'));
+        await turns(2);
+      }
+    }
+    process.off('unhandledRejection', note);
+    expect(unhandled).to.deep.equal([]);
+  });
+
+  it('send nothing that an async iterable gives when the call has ended', async () => {
+    const { ct, fake } = await play(refusing());
+    const controller = new AbortController();
+    let go = (): void => {};
+    let left = false;
+    async function* late(): AsyncGenerator<ReturnType<typeof flow>> {
+      try {
+        yield flow(1);
+        await new Promise<void>((resolve) => {
+          go = resolve;
+        });
+        yield flow(2);
+        yield flow(3);
+      } finally {
+        left = true;
+      }
+    }
+    const call = rejection(ct.createMany(late(), { signal: controller.signal }));
+    await waitsFor(() => fake.sent.length === 1);
+    controller.abort(new Error('changed my mind'));
+    expect(await call).to.have.property('message', 'changed my mind');
+    expect(left).to.equal(false);
+    go();
+    await turns(2);
+    expect([left, fake.sent.length]).to.deep.equal([true, 1]);
+    await ct.close();
+    expect(await rejection(ct.createMany(new Waiting()))).to.include({ code: 'ERR_CLOSED' });
+  });
+
   it('refuse what is none of it, by name', async () => {
     const { ct } = await play(refusing());
     const refuse = async (call: Promise<unknown>, message: RegExp): Promise<void> => {

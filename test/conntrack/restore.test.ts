@@ -13,6 +13,7 @@ import { ENOENT } from '../../src/uapi/errno.ts';
 import { NLM_F_ACK } from '../../src/uapi/netlink.ts';
 import { ack, error, type Script } from '../support/fake-transport.ts';
 import { flow, flowMessage, play, range, said } from '../support/played.ts';
+import { turns } from '../support/turns.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: a program in JavaScript may pass anything
 const any = (value: unknown): any => value;
@@ -107,7 +108,11 @@ describe('ct.restore', () => {
   });
 
   /** Of a call that ended early: its code and its reason, and what it counts of the flows. */
-  async function ended(ct: Conntrack, flows: Flows, options?: RestoreOptions): Promise<[string, unknown, object]> {
+  async function ended(
+    ct: Conntrack,
+    flows: Flows | Snapshot,
+    options?: RestoreOptions,
+  ): Promise<[string, unknown, object]> {
     const error = await refusal(ct, flows, options);
     expect(error, error.message).to.be.instanceOf(RestoreError);
     const { code, cause, result } = error as RestoreError;
@@ -165,6 +170,34 @@ describe('ct.restore', () => {
     );
     // Nothing was sent, so there are no counts.
     expect(await refusal(ct, some(0))).to.equal(reason);
+  });
+
+  it('ends by its signal and by close while an async iterable waits, with the counts', async () => {
+    const reason = new Error('changed my mind');
+    for (const part of ['flows', 'expectations'] as const) {
+      for (const how of ['ERR_ABORTED', 'ERR_INCOMPLETE'] as const) {
+        const { ct } = await play(having());
+        const controller = new AbortController();
+        let ends = (): void => {};
+        async function* waiting(count: number): AsyncGenerator<FlowInit> {
+          for (const n of range(count)) yield flow(n);
+          // The batch goes when the iterable waits, and is answered in the next turns.
+          void turns(4).then(() => ends());
+          await new Promise(() => {});
+        }
+        ends = () => (how === 'ERR_ABORTED' ? controller.abort(reason) : void ct.close());
+        const snapshot =
+          part === 'flows'
+            ? waiting(3)
+            : { flows: range(3).map(flow), expectations: waiting(0) as AsyncIterable<never> };
+        const [code, cause, counts] = await ended(ct, snapshot, { signal: controller.signal });
+        expect([code, (cause as Error).name], `${part} ${how}`).to.deep.equal([
+          how,
+          how === 'ERR_ABORTED' ? 'Error' : 'ClosedError',
+        ]);
+        expect(counts, `${part} ${how}`).to.deep.equal({ whole: 3, partial: 0, failed: 0, unknown: 0, lost: {} });
+      }
+    }
   });
 
   it('counts what was sent and not answered as unknown', async () => {
