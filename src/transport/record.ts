@@ -49,7 +49,7 @@ const RECORD_OPTIONS: Checks<RecordOptions> = {
 /** Opens sockets whose traffic goes into one capture file. */
 export interface Recorder extends TransportFactory {
   /**
-   * Closes the file; the sockets stay open and are no longer recorded. Idempotent.
+   * Closes the file; the sockets stay open, and neither they nor later ones are recorded. Idempotent.
    * @throws RecordError once, when the file could not be written to its end and there is no `onError`
    */
   close(): void;
@@ -58,6 +58,9 @@ export interface Recorder extends TransportFactory {
 /**
  * Records all traffic of the sockets that it opens into a capture that replay() and Wireshark read. Every datagram is
  * in the file when it has been sent or received: a program that dies leaves a whole capture.
+ *
+ * The file is made, or emptied, when the first socket is open. If none can be opened, an older file stays as it is. If
+ * the file cannot be opened, the opening of the socket rejects.
  *
  * The file has mode 0600, also when it existed with another mode. A symbolic link as the last part of the path is
  * refused, so that nobody can redirect the capture of a privileged program onto another file. `/dev/stdout`,
@@ -70,9 +73,9 @@ export interface Recorder extends TransportFactory {
  *
  * @param path where to; overwritten
  * @param options of the sockets that are recorded, as for openTransport; and `onError`
- * @throws TypeError, RangeError naming the argument
- * @throws RecordError for a symbolic link (ELOOP), a file of another user's whose mode cannot be changed (EPERM), and a
- * file that cannot be written; the other errors of node:fs when it cannot be opened
+ * @throws TypeError, RangeError naming the argument. The opening of a socket rejects with a RecordError for a symbolic
+ * link (ELOOP), a file of another user's whose mode cannot be changed (EPERM), and a file that cannot be written; with
+ * the other errors of node:fs when it cannot be opened
  */
 export function record(path: string, options: RecordOptions = {}): Recorder {
   // A number would be taken for a file descriptor of somebody else's.
@@ -82,10 +85,12 @@ export function record(path: string, options: RecordOptions = {}): Recorder {
   const writer = WRITERS[format];
   // What is undefined takes nothing away from what a socket is opened with.
   const openOptions: OpenOptions = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-  const file = new CaptureFile(path, writer.header());
+  /** Made when the first socket is open: until then, what has that name stays as it is. */
+  let file: CaptureFile | undefined;
+  let closed = false;
   let failure: RecordError | undefined;
   const append = (bytes: Uint8Array): void => {
-    if (!file.open) return;
+    if (file?.open !== true) return;
     try {
       file.append(bytes);
     } catch (error) {
@@ -105,6 +110,12 @@ export function record(path: string, options: RecordOptions = {}): Recorder {
   const recording = (transport: OpenOptions['transport']): TransportFactory => {
     return async (socketOptions?: OpenOptions) => {
       const inner = await openTransport({ ...socketOptions, ...openOptions, transport });
+      try {
+        if (!closed) file ??= new CaptureFile(path, writer.header());
+      } catch (error) {
+        inner.close();
+        throw error;
+      }
       if (!released && inner.release !== undefined) noteRelease(inner.release);
       released = true;
       return new RecordTransport(inner, write);
@@ -113,7 +124,8 @@ export function record(path: string, options: RecordOptions = {}): Recorder {
   return Object.assign(recording(openOptions.transport), {
     forOne: () => recording(forOne(openOptions).transport),
     close: (): void => {
-      file.close();
+      closed = true;
+      file?.close();
       const error = failure;
       failure = undefined;
       if (error !== undefined) throw error;

@@ -2,6 +2,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import {
   chmodSync,
+  existsSync,
   linkSync,
   mkdirSync,
   mkdtempSync,
@@ -20,7 +21,7 @@ import { TransportError } from '../../src/netlink/errors.ts';
 import { replay } from '../../src/replay/replay.ts';
 import { RecordError, type RecordOptions, record } from '../../src/transport/record.ts';
 import { MAIN, ROOT, run } from '../support/command.ts';
-import { FakeTransport, message, settled } from '../support/fake-transport.ts';
+import { FakeTransport, message, rejection, settled } from '../support/fake-transport.ts';
 import { fixtureBytes, fixturePath, started } from '../support/fixtures.ts';
 import { describeKernel, describeUnless, onPath } from '../support/kernel.ts';
 
@@ -39,26 +40,72 @@ describe('record: the file', () => {
 
   const mode = (file: string): number => statSync(file).mode & 0o777;
 
-  /** What record() throws. */
-  function refusal(file: string): RecordError {
-    try {
-      record(file).close();
-    } catch (error) {
-      expect(error).to.be.instanceOf(RecordError).and.instanceOf(TransportError);
-      return error as RecordError;
-    }
-    throw new Error('it was recorded');
+  /** Records a socket that sends nothing: the file has a header alone. */
+  async function recordNothing(file: string): Promise<void> {
+    const recorder = record(file, { transport: async () => new FakeTransport() });
+    await recorder();
+    recorder.close();
   }
 
-  it('is private whatever the umask, and also when it was there with another mode', () => {
+  /** Why no socket is opened that would be recorded. */
+  async function refusal(file: string): Promise<RecordError> {
+    const fake = new FakeTransport();
+    const error = await rejection(record(file, { transport: async () => fake })());
+    expect(error).to.be.instanceOf(RecordError).and.instanceOf(TransportError);
+    expect(fake.closed, 'its socket is closed').to.equal(true);
+    return error as RecordError;
+  }
+
+  it('is made or emptied when the first socket is open, and by none that cannot be opened', async () => {
+    const failing = async (): Promise<never> => {
+      throw new Error('no socket here');
+    };
+    let opened = 0;
+    for (const text of [undefined, 'precious']) {
+      if (text !== undefined) {
+        writeFileSync(path, text);
+        chmodSync(path, 0o644);
+      }
+      const as = (): unknown => existsSync(path) && [readFileSync(path, 'utf8'), mode(path)];
+      const before = as();
+      const recorder = record(path, { transport: failing });
+      expect(as()).to.deep.equal(before);
+      expect(await rejection(recorder())).to.have.property('message', 'no socket here');
+      expect(as()).to.deep.equal(before);
+      recorder.close();
+      const closed = record(path, { transport: async () => new FakeTransport() });
+      closed.close();
+      await closed();
+      expect(as()).to.deep.equal(before);
+      const second = record(path, {
+        transport: async () => (opened++ % 2 === 0 ? await failing() : new FakeTransport()),
+      });
+      expect(await rejection(second())).to.have.property('message', 'no socket here');
+      expect(as()).to.deep.equal(before);
+      await second();
+      expect([statSync(path).size, mode(path)]).to.deep.equal([FILE_HEADER, 0o600]);
+      second.close();
+      rmSync(path);
+    }
+  });
+
+  it('of a command that opens no socket stays as it was', () => {
+    writeFileSync(path, 'precious');
+    for (const words of [['-L'], ['-D', '-s', '10.0.0.99'], ['snapshot']]) {
+      const { stdout, status } = run(process.execPath, [MAIN, ...words, '--record', path, '--netns', 'nosuch']);
+      expect([stdout, status, readFileSync(path, 'utf8')], words.join(' ')).to.deep.equal(['', 1, 'precious']);
+    }
+  });
+
+  it('is private whatever the umask, and also when it was there with another mode', async () => {
     const umask = process.umask(0);
     try {
-      record(path).close();
+      await recordNothing(path);
       expect(mode(path)).to.equal(0o600);
       for (const before of [0o644, 0o666, 0o640, 0o604]) {
         writeFileSync(path, 'x'.repeat(1000));
         chmodSync(path, before);
-        record(path).close();
+        await recordNothing(path);
         expect([mode(path), statSync(path).size], before.toString(8)).to.deep.equal([0o600, FILE_HEADER]);
       }
     } finally {
@@ -69,19 +116,19 @@ describe('record: the file', () => {
   it('is another where one of that name is being replayed', async () => {
     writeFileSync(path, fixtureBytes('mixed'));
     const transport = replay(path);
-    record(path).close();
+    await recordNothing(path);
     expect(readFileSync(path).length).to.equal(24);
     await using ct = await Conntrack.open({ transport });
     expect((await ct.dump().toArray()).length).to.be.above(30);
   });
 
-  it('is no symbolic link, and what that leads to stays as it was', () => {
+  it('is no symbolic link, and what that leads to stays as it was', async () => {
     const target = join(folder, 'target');
     writeFileSync(target, 'precious', { mode: 0o644 });
     chmodSync(target, 0o644);
     for (const to of [target, join(folder, 'absent'), path]) {
       symlinkSync(to, path);
-      const error = refusal(path);
+      const error = await refusal(path);
       expect(error).to.include({ name: 'RecordError', code: 'ELOOP', path });
       expect(error.message).to.equal(
         `record: ${path} is a symbolic link, which could redirect the capture onto another file; name the file itself`,
@@ -92,13 +139,13 @@ describe('record: the file', () => {
     expect(() => statSync(join(folder, 'absent'))).to.throw(/ENOENT/);
   });
 
-  it('may be below a symbolic link, and may have another name', () => {
+  it('may be below a symbolic link, and may have another name', async () => {
     mkdirSync(join(folder, 'real'));
     symlinkSync(join(folder, 'real'), join(folder, 'link'));
-    record(join(folder, 'link', 'capture.pcap')).close();
+    await recordNothing(join(folder, 'link', 'capture.pcap'));
     expect(mode(join(folder, 'real', 'capture.pcap'))).to.equal(0o600);
     linkSync(join(folder, 'real', 'capture.pcap'), path);
-    record(path).close();
+    await recordNothing(path);
     expect(readFileSync(path)).to.have.length(FILE_HEADER);
   });
 
@@ -119,7 +166,12 @@ describe('record: the file', () => {
   it('may be standard output, whose mode is left alone', () => {
     const program = `
       import { record } from ${JSON.stringify(join(ROOT, 'src/transport/record.ts'))};
-      for (const path of ['/dev/stdout', '/proc/self/fd/1', '/dev/fd/1']) record(path).close();`;
+      import { FakeTransport } from ${JSON.stringify(join(ROOT, 'test/support/fake-transport.ts'))};
+      for (const path of ['/dev/stdout', '/proc/self/fd/1', '/dev/fd/1']) {
+        const recorder = record(path, { transport: async () => new FakeTransport() });
+        await recorder();
+        recorder.close();
+      }`;
     const args = ['--import', 'tsx', '--input-type=module', '-e', program];
     // Not into a pipe of Node's own: that is a socket, which cannot be opened.
     const piped = execFileSync('sh', ['-c', '"$@" | cat', 'sh', process.execPath, ...args], { cwd: ROOT });
@@ -130,8 +182,8 @@ describe('record: the file', () => {
     expect([readFileSync(path).length, mode(path)]).to.deep.equal([FILE_HEADER, 0o644]);
   });
 
-  it('that cannot be written at all is a RecordError', () => {
-    const error = refusal('/dev/full');
+  it('that cannot be written at all is a RecordError', async () => {
+    const error = await refusal('/dev/full');
     expect(error).to.include({ code: 'ENOSPC', path: '/dev/full' });
     expect(error.message).to.match(/^record: cannot write \/dev\/full: ENOSPC/);
     expect(() => record(path, { onError: 1 } as never)).to.throw(TypeError, 'options.onError must be a function');
