@@ -7,7 +7,7 @@ import { expect } from 'chai';
 const FOLDER = fileURLToPath(new URL('.', import.meta.url));
 
 /** Programs and tables of one suite. */
-const SUITES = /^(cli\/(differential|requests)|journeys|sim|table\/torture|transport\/(conformance|runtime))\//;
+const SUITES = /^(cli\/(differential|requests)|journeys|sim|table\/(soak|torture)|transport\/(conformance|runtime))\//;
 
 const files = readdirSync(FOLDER, { recursive: true, encoding: 'utf8' })
   .filter((file) => /\.ts$/.test(file) && !/(^|\/)(build[^/]*|\.snippets-\d+|\.command-\d+)\//.test(file))

@@ -3,14 +3,13 @@
  * (default: 5, in a soak 60), $CTNETLINK_STOP for how many milliseconds it is stopped at least, and $CTNETLINK_SEED the
  * seed.
  */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { describeKernel, describeUnless } from '../support/kernel.ts';
 import { seedFromEnvironment } from '../support/random.ts';
 import { type RuntimeName, runtime, whyNoRuntime } from '../support/runtimes.ts';
 import { sized } from '../support/tier.ts';
+import { runTracked } from '../support/tracked.ts';
 import type { TortureResult } from './torture/main.ts';
 
 const { CTNETLINK_TORTURE = `${sized({ quick: 5, landing: 5, soak: 60 })}` } = process.env;
@@ -22,35 +21,9 @@ const WAYS: readonly (readonly [RuntimeName, string, ...string[]])[] = [
   ['deno', 'deno', 'run', '-A', '--quiet'],
   ['bun', 'bun'],
 ];
-/** A namespace in which everything is tracked, and flows expire while one looks. */
-const PREPARE = `
-set -e
-ip link set lo up
-nft 'table inet torture { chain out { type filter hook output priority 0; ct state invalid counter; }; }'
-cd /proc/sys/net/netfilter
-echo 1 > nf_conntrack_events
-echo 1 > nf_conntrack_acct
-for name in udp_timeout udp_timeout_stream tcp_timeout_time_wait tcp_timeout_close; do echo 2 > nf_conntrack_$name; done
-cd - > /dev/null
-exec "$@"`;
-
-async function torture(name: RuntimeName, transport: string, args: readonly string[]): Promise<TortureResult> {
+function torture(name: RuntimeName, transport: string, args: readonly string[]): Promise<TortureResult> {
   const command = [runtime(name)!, ...args, MAIN, CTNETLINK_TORTURE, `${seedFromEnvironment()}`, runtime('node26')!];
-  const child = spawn('unshare', ['-n', 'sh', '-c', PREPARE, 'sh', ...command], {
-    env: { ...process.env, CTNETLINK_TRANSPORT: transport, DENO_NO_UPDATE_CHECK: '1', NO_COLOR: '1' },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let stdout = '';
-  let stderr = '';
-  child.stdout.on('data', (data) => {
-    stdout += data;
-  });
-  child.stderr.on('data', (data) => {
-    stderr += data;
-  });
-  const [code, signal] = await once(child, 'close');
-  if (code !== 0) throw new Error(`ended with ${signal ?? code}: ${stderr}`);
-  return JSON.parse(stdout) as TortureResult;
+  return runTracked<TortureResult>(command, { CTNETLINK_TRANSPORT: transport });
 }
 
 describeKernel('a table under torture', ['root', 'nft', 'ip', 'unshare'], function () {
