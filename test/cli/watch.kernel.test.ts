@@ -84,7 +84,7 @@ describe('cli: the command line of watch', () => {
   });
 });
 
-describeKernel('cli: watch', ['root', 'conntrack', 'nft', 'ip', 'bash', 'script'], () => {
+describeKernel('cli: watch', ['root', 'conntrack', 'nft', 'ip', 'bash', 'script', 'strace'], () => {
   let ct: Conntrack;
   const running: Running[] = [];
 
@@ -254,6 +254,40 @@ describeKernel('cli: watch', ['root', 'conntrack', 'nft', 'ip', 'bash', 'script'
     });
     expect(ours.lines).to.have.lengthOf(3);
     expect(ours.stderr).to.equal('');
+  });
+
+  it('ends with 1 and the reason when the table cannot go on', async () => {
+    const name = `ctnetlink-${process.pid}-gone`;
+    sh('ip', 'netns', 'add', name);
+    let there = true;
+    const leave = (): void => {
+      if (there) sh('ip', 'netns', 'delete', name);
+      there = false;
+    };
+    try {
+      // What recvmmsg reports of a descriptor that was closed underneath, after the table has been read.
+      const strace = [
+        '-f',
+        '-qq',
+        '-o',
+        '/dev/null',
+        '-e',
+        'trace=recvmmsg',
+        '-e',
+        'inject=recvmmsg:error=EBADF:when=6+',
+      ];
+      const ours = new Running('strace', [
+        ...[...strace, process.execPath, MAIN, 'watch', '--events-may-abort', '--netns', name],
+      ]);
+      running.push(ours);
+      await until(() => ours.lines.length > 0, { what: 'the first line' });
+      leave();
+      expect(await ours.ended).to.equal(1);
+      expect(ours.lines[0]).to.match(/^ {2}\[STATE\] synced /);
+      expect(said(ours)).to.match(new RegExp(`^: Operation failed: .*there is no /run/netns/${name}`));
+    } finally {
+      leave();
+    }
   });
 
   it('ends with 1 and a reason where it may not, or there is no such namespace', () => {

@@ -126,6 +126,11 @@ export class Running {
     return this.#child.pid!;
   }
 
+  /** Its exit status, when it has ended by itself. */
+  get ended(): Promise<number | null> {
+    return this.#exit;
+  }
+
   get lines(): string[] {
     return this.stdout.split('\n').slice(0, -1);
   }
