@@ -142,7 +142,7 @@ describe('a snapshot that is not decoded', () => {
         if (what === 6) dumping = true;
         if (what === 7) [dumping, moments] = [false, []];
         if (made[0] !== undefined) moments.push(made[0]);
-        expect(both[0].all, `seed ${seed}, step ${step}`).to.deep.equal(both[1].all);
+        if (step % 5 === 0) expect(both[0].all, `seed ${seed}, step ${step}`).to.deep.equal(both[1].all);
       }
       expect(both[0].reports, `seed ${seed}`).to.deep.equal(both[1].reports);
       copied += both[0].copied;
