@@ -121,6 +121,22 @@ describeKernel('cli: snapshot and restore', ['root', 'conntrack', 'nft', 'ip'], 
     expect(entriesOf('expectation').sort()).to.deep.equal(all);
   });
 
+  it('restore flows in the order in which the kernel creates all of them, and name their lines', async () => {
+    const hidden: FlowInit = { orig: { ...UDP, sport: 1, zone: 5 }, timeout: 6000 };
+    const reply = { src: UDP.src, dst: UDP.dst, proto: 'udp', sport: 1, dport: 53 } as const;
+    const hider: FlowInit = { orig: { ...UDP, src: '10.0.0.9', sport: 9 }, reply, timeout: 6000 };
+    const entries = [hider, { ...udp(3), labels: [1] }, hidden].map((flow) => JSON.stringify({ flow }));
+    writeFileSync(file, ['{"snapshot":1}', ...entries, '{"end":{"flows":3,"expectations":0}}', ''].join('\n'));
+    const restored = ctnetlink('restore', file);
+    expect(restored.status, restored.stderr).to.equal(0);
+    const [part, summary] = said(restored).split('\n');
+    expect(part).to.match(new RegExp(`^${file}:3: restored in part .*: labels: no rule`));
+    expect(summary).to.equal(
+      '3 flow entries have been restored, 1 of them in part; 0 expectations have been restored.',
+    );
+    expect(Object.keys(await table())).to.have.lengthOf(3);
+  });
+
   it('work in other network namespaces', async () => {
     for (const name of ['old', 'new']) sh('ip', 'netns', 'add', name);
     try {
