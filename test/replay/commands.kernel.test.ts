@@ -13,6 +13,7 @@ import { type CapturedDatagram, readCapture, writeCapture } from '../../src/repl
 import { openTransport } from '../../src/transport/open.ts';
 import { ROOT } from '../support/command.ts';
 import { describeKernel, resetNamespace } from '../support/kernel.ts';
+import { sized } from '../support/tier.ts';
 
 const TCP = { src: '192.0.2.1', dst: '198.51.100.2', proto: 'tcp', sport: 1001, dport: 21 } as const;
 const UDP = { src: '192.0.2.1', dst: '198.51.100.2', proto: 'udp', sport: 1, dport: 53 } as const;
@@ -65,6 +66,9 @@ const LINES: readonly string[] = [
   '-F expect',
   `-I ${ONE_EXPECTED}`,
 ];
+
+/** Three programs run for each line. */
+const STRIDE = sized({ quick: 3, landing: 1, soak: 1 });
 
 describeKernel('replay of conntrack(8) beside itself', ['conntrack', 'strace'], function () {
   this.timeout(60_000);
@@ -157,7 +161,7 @@ describeKernel('replay of conntrack(8) beside itself', ['conntrack', 'strace'], 
     return { theirs, capture };
   }
 
-  for (const line of LINES)
+  for (const line of LINES.filter((_line, index) => index % STRIDE === 0))
     for (const by of ['strace', 'nlmon'] as const)
       it(`${line}, by ${by}`, async () => {
         const args = line.split(' ');

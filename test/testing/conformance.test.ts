@@ -33,7 +33,7 @@ const BY_NAME: Readonly<Record<string, string>> = {
   '300 times open and close while events come leave nothing behind': 'another process makes the flows',
 };
 
-const EXTENT: Extent = ({ quick: 'brief', landing: 'whole', soak: 'long' } as const)[TIER];
+const EXTENT: Extent = ({ quick: 'least', landing: 'whole', soak: 'long' } as const)[TIER];
 
 function reasonAgainst({ name, needs = [] }: (typeof CONFORMANCE)[number]): string | undefined {
   return BY_NAME[name] ?? needs.map((need) => NOT_OF_A_TABLE[need]).find((reason) => reason !== undefined);
