@@ -1,5 +1,6 @@
 import { readCapture, writeCapture } from '../capture/capture.ts';
 import { releaseNote, releaseOf } from '../capture/notes.ts';
+import { checkSync } from '../netlink/check.ts';
 import { Anonymizer, isOnlyRelease } from './anonymizer.ts';
 import { type AnonymizeOptions, checkAnonymizeOptions } from './options.ts';
 
@@ -40,6 +41,6 @@ export function anonymize(capture: Uint8Array, options: AnonymizeOptions = {}): 
   if (isOnlyRelease(release) && anonymised.every(({ bytes }) => releaseOf(bytes) === undefined))
     anonymised.unshift(releaseNote(release));
   const { dropped } = anonymizer;
-  if (dropped.broken + dropped.otherSubsystems > 0) options.onDropped?.({ ...dropped });
+  if (dropped.broken + dropped.otherSubsystems > 0) checkSync(options.onDropped?.({ ...dropped }), 'options.onDropped');
   return writeCapture(anonymised, { format: options.format ?? (format === 'strace' ? 'hex' : format) });
 }

@@ -5,7 +5,7 @@ import { creationOrder, hasZoneOfOne } from '../ctnetlink/creation-order.ts';
 import type { Expectation } from '../ctnetlink/expectation.ts';
 import { Flow } from '../ctnetlink/flow.ts';
 import { EXPECTATION_LOSSES, FLOW_LOSSES, type Loss } from '../ctnetlink/losses.ts';
-import { type Checks, checkBoolean, checkFunction, checkOptions, describe } from '../netlink/check.ts';
+import { type Checks, checkBoolean, checkFunction, checkOptions, checkSync, describe } from '../netlink/check.ts';
 import { NetlinkError } from '../netlink/errors.ts';
 import type { Lease } from '../netlink/lease.ts';
 import { CALL_OPTIONS, type CallOptions } from './call.ts';
@@ -152,11 +152,11 @@ export async function restore(
   const losses: RestoreLoss[] = [];
   const failures: RestoreFailure[] = [];
   const lost = (loss: RestoreLoss): void => {
-    if (onLoss !== undefined) onLoss(loss);
+    if (onLoss !== undefined) checkSync(onLoss(loss), 'options.onLoss');
     else if (losses.length < KEPT) losses.push(loss);
   };
   const failed = (failure: RestoreFailure): void => {
-    if (onError !== undefined) onError(failure);
+    if (onError !== undefined) checkSync(onError(failure), 'options.onError');
     else if (failures.length < KEPT) failures.push(failure);
   };
   const ofFlows = new Restored<FlowInit | Flow>((place, each) =>

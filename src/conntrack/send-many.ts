@@ -4,7 +4,7 @@ import type { FlowInit } from '../ctnetlink/attributes/flow-properties.ts';
 import type { Flow } from '../ctnetlink/flow.ts';
 import { unwatch, watch } from '../netlink/aborts.ts';
 import { Batch } from '../netlink/batch.ts';
-import { describe } from '../netlink/check.ts';
+import { checkSync, describe } from '../netlink/check.ts';
 import type { Lease } from '../netlink/lease.ts';
 import type { Request } from '../netlink/request.ts';
 import { type Handle, runtime } from '../netlink/runtime.ts';
@@ -208,7 +208,7 @@ class Many<Entry, Item> {
       if (this.#failures.length < KEPT) this.#failures.push(failure);
       return;
     }
-    this.#report(() => onError(failure));
+    this.#report(() => checkSync(onError(failure), 'options.onError'));
   }
 
   #report(call: () => void): void {

@@ -1,7 +1,7 @@
 /** deleteWhere and updateWhere: the dump, what is done with it, and the counts. */
 import type { Flow } from '../ctnetlink/flow.ts';
 import { type FlowPatch, patched, patchFrom } from '../ctnetlink/patch.ts';
-import { checkOptions } from '../netlink/check.ts';
+import { checkOptions, checkSync } from '../netlink/check.ts';
 import type { Lease } from '../netlink/lease.ts';
 import type { BatchSender } from './batch-sender.ts';
 import { changes } from './changes.ts';
@@ -175,7 +175,7 @@ interface Walking<R extends WhereError['result']> {
 async function walk<R extends WhereError['result']>(walking: Walking<R>): Promise<R> {
   const { lease, sockets, options, work, counts, after, result } = walking;
   const { limit, dryRun = false, signal, onProgress } = options;
-  if (onProgress !== undefined) counts.progress = () => onProgress(counts.so);
+  if (onProgress !== undefined) counts.progress = () => checkSync(onProgress(counts.so), 'options.onProgress');
   const walk = new Walk(lease, sockets, work, counts);
   try {
     const flows: Flow[] = [];

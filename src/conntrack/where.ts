@@ -1,7 +1,7 @@
 /** Deletes or changes all flows that match, in one walk over the table: what the calls take and give. */
 import { type CompiledFilter, compiledFilter, type FilterInit, restrictingFilter } from '../ctnetlink/filter/filter.ts';
 import type { Flow } from '../ctnetlink/flow.ts';
-import { type Checks, checkBoolean, checkFunction, checkInteger, describe } from '../netlink/check.ts';
+import { type Checks, checkBoolean, checkFunction, checkInteger, checkSync, describe } from '../netlink/check.ts';
 import { NetlinkError } from '../netlink/errors.ts';
 import { CALL_OPTIONS, type CallOptions } from './call.ts';
 
@@ -147,11 +147,10 @@ export function selectedBy(where: Where): Selected {
     return {
       filter,
       matches(flow) {
-        const result: unknown = where(flow);
-        // A promise is true, and so is the -1 of indexOf: flows would be meant that are not.
+        const result: unknown = checkSync(where(flow), 'where');
+        // The -1 of indexOf is true: flows would be meant that are not.
         if (typeof result === 'boolean') return result;
-        const hint = typeof result === 'object' ? ': it cannot be async' : '';
-        throw new TypeError(`where must return true or false, not ${describe(result)}${hint}`);
+        throw new TypeError(`where must return true or false, not ${describe(result)}`);
       },
     };
   }

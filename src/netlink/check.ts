@@ -143,6 +143,17 @@ export function checkFunction(value: unknown, argument: string): void {
   if (typeof value !== 'function') throw new TypeError(`${argument} must be a function, not ${describe(value)}`);
 }
 
+/**
+ * What a function of the program returned, which must not be async: nobody waits for a promise, and one that is
+ * rejected would end the process. @throws TypeError naming the function
+ */
+export function checkSync<T>(returned: T, argument: string): T {
+  if (typeof (returned as Partial<PromiseLike<unknown>> | null | undefined)?.then !== 'function') return returned;
+  // The TypeError says what is wrong.
+  Promise.resolve(returned).catch(() => {});
+  throw new TypeError(`${argument} must not be async: nothing waits for the promise that it returned`);
+}
+
 /** A check for one of these words. */
 export function oneOf(...words: readonly string[]): Check {
   const all = words.length === 1 ? words[0] : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`;

@@ -1,5 +1,5 @@
 /** The verdict of a callback, NFCT_CB_*: whether nfct_catch and nfct_query go on. */
-import { describe } from '../netlink/check.ts';
+import { checkSync, describe } from '../netlink/check.ts';
 import { NFCT_CB_CONTINUE, NFCT_CB_FAILURE, NFCT_CB_STOLEN, NFCT_CB_STOP } from '../uapi/libnetfilter_conntrack.ts';
 
 /** @throws TypeError for anything else */
@@ -11,6 +11,7 @@ export function checkVerdict(verdict: unknown): number {
     case NFCT_CB_STOLEN:
       return verdict;
     default:
+      checkSync(verdict, 'the callback');
       throw new TypeError(`the callback must return one of NFCT_CB_*, not ${describe(verdict)}`);
   }
 }

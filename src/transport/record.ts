@@ -2,7 +2,7 @@ import { isSource } from '../capture/file-source.ts';
 import { wholeMessages } from '../capture/messages.ts';
 import { listensNote, overrunNote, releaseNote, withNsid } from '../capture/notes.ts';
 import { formatOfName, WRITERS, WRITTEN_FORMATS, type WrittenFormat } from '../capture/writers.ts';
-import { type Checks, checkFunction, checkOptions, describe, oneOf } from '../netlink/check.ts';
+import { type Checks, checkFunction, checkOptions, checkSync, describe, oneOf } from '../netlink/check.ts';
 import { OverrunError, TransportError } from '../netlink/errors.ts';
 import { ForwardingTransport } from '../netlink/forwarding.ts';
 import { files } from '../netlink/platform.ts';
@@ -50,7 +50,8 @@ const RECORD_OPTIONS: Checks<RecordOptions> = {
 export interface Recorder extends TransportFactory {
   /**
    * Closes the file; the sockets stay open, and neither they nor later ones are recorded. Idempotent.
-   * @throws RecordError once, when the file could not be written to its end and there is no `onError`
+   * @throws RecordError once, when the file could not be written to its end and there is no `onError`; TypeError if
+   * that is async
    */
   close(): void;
 }
@@ -88,7 +89,14 @@ export function record(path: string, options: RecordOptions = {}): Recorder {
   /** Made when the first socket is open: until then, what has that name stays as it is. */
   let file: CaptureFile | undefined;
   let closed = false;
-  let failure: RecordError | undefined;
+  let failure: Error | undefined;
+  const report = (returned: unknown): void => {
+    try {
+      checkSync(returned, 'options.onError');
+    } catch (error) {
+      failure = error as Error;
+    }
+  };
   const append = (bytes: Uint8Array): void => {
     if (file?.open !== true) return;
     try {
@@ -96,7 +104,7 @@ export function record(path: string, options: RecordOptions = {}): Recorder {
     } catch (error) {
       const failed = error as RecordError;
       if (onError === undefined) failure = failed;
-      else queueMicrotask(() => onError(failed));
+      else queueMicrotask(() => report(onError(failed)));
     }
   };
   const write: Write = (fromKernel, bytes, socket, time = now()) =>

@@ -242,6 +242,15 @@ describe('record: the file', () => {
       }
     });
 
+    it('is a TypeError of close where onError is async', async () => {
+      const onError = (async () => {
+        throw new Error('nobody handles this');
+      }) as never;
+      const { recorder } = await until(FILE_HEADER + 250, { onError });
+      await settled();
+      expect(() => recorder.close()).to.throw(TypeError, /^options.onError must not be async/);
+    });
+
     it('is reported to onError once, from outside of send and receive', async () => {
       const errors: RecordError[] = [];
       const { recorder } = await until(FILE_HEADER + 250, { onError: (error) => errors.push(error) });

@@ -162,12 +162,17 @@ class Parser {
     if (token.kind !== 'word' && token.kind !== 'quoted')
       throw this.#wrong(`a value of ${word.text} must be here${insteadOf(token)}`);
     this.#take();
+    let value: unknown;
     try {
-      const value = readValue(property, token.text, this.#labelBit);
+      value = readValue(property, token.text, this.#labelBit);
+    } catch (error) {
+      // Others are labelBit's.
+      throw error instanceof ValueError ? this.#wrong(error.message, token) : error;
+    }
+    try {
       readFilter(nested(property.name, value), 'filter');
       return value;
     } catch (error) {
-      if (error instanceof ValueError) throw this.#wrong(error.message, token);
       throw this.#refused(error, token);
     }
   }

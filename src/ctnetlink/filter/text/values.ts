@@ -1,4 +1,5 @@
 /** Values of a filter as text: read, and written. */
+import { checkSync } from '../../../netlink/check.ts';
 import { STATUS_BITS } from '../../status.ts';
 import { countToJSON } from '../count-set.ts';
 import type { Property } from './properties.ts';
@@ -61,7 +62,7 @@ export function readValue({ name, kind }: Property, text: string, labelBit?: Lab
     case 'integer':
       return required(text, `${name} takes a number`);
     case 'label': {
-      const bit = labelBit?.(text);
+      const bit = checkSync(labelBit?.(text), 'options.labelBit');
       if (bit !== undefined) return bit;
       const named = labelBit === undefined ? '' : ' or the name of a label';
       return required(text, `${name} takes a number from 0 to 127${named}`);
