@@ -51,4 +51,15 @@ describeKernel('a table under torture', ['root', 'nft', 'ip', 'unshare'], functi
           expect(numbers[what], what).to.be.above(0);
       });
     });
+
+  // Numbers of descriptors in Deno are its own.
+  for (const [name, transport, ...args] of WAYS.filter(([each]) => each !== 'deno'))
+    describeUnless(whyNoRuntime(name), `${name}, ${transport}`, () => {
+      it('opens its sockets again when somebody closes their descriptors underneath', async () => {
+        const command = [runtime(name)!, ...args, fileURLToPath(new URL('torture/closed.ts', import.meta.url))];
+        expect(await runTracked<string[]>(command, { CTNETLINK_TRANSPORT: transport })).to.deep.equal([
+          ...['synced', 'stale reopened', 'gap', 'resyncing reopened', 'synced', 'insert'],
+        ]);
+      });
+    });
 });

@@ -175,7 +175,11 @@ class Watch implements Poll {
     if (this.#closed) return;
     this.#closed = true;
     this.started = false;
-    this.#epoll.control(EPOLL_CTL_DEL, this.#fd, 0);
+    try {
+      this.#epoll.control(EPOLL_CTL_DEL, this.#fd, 0);
+    } catch {
+      // Somebody else has closed the descriptor: then nobody watches it any more.
+    }
     this.#gone();
     this.#epoll.update();
     closed?.();

@@ -1,0 +1,36 @@
+/**
+ * Closes the descriptors of a table underneath, in the runtime that executes this file. In a network namespace of the
+ * tests' own. Prints what the changes say, as JSON.
+ */
+import { closeSync, readdirSync, readlinkSync } from 'node:fs';
+import { Conntrack } from '../../../src/index.ts';
+import { FlowTable } from '../../../src/table/index.ts';
+
+function sockets(): number[] {
+  return readdirSync('/proc/self/fd')
+    .map(Number)
+    .filter((fd) => {
+      try {
+        return readlinkSync(`/proc/self/fd/${fd}`).startsWith('socket:');
+      } catch {
+        // That of the folder.
+        return false;
+      }
+    });
+}
+
+const ct = await Conntrack.open();
+const before = sockets();
+const table = await FlowTable.open();
+const said: string[] = [];
+const changes = table.changes({ states: true });
+for (const fd of sockets()) if (!before.includes(fd)) closeSync(fd);
+for await (const change of changes) {
+  said.push(change.type === 'state' ? `${change.state} ${change.reason ?? ''}`.trim() : change.type);
+  if (change.type === 'insert') break;
+  if (change.type === 'state' && change.state === 'synced' && said.includes('gap'))
+    await ct.create({ orig: { src: '10.0.0.1', dst: '10.0.0.2', proto: 'udp', sport: 1, dport: 53 }, timeout: 60 });
+}
+await table.close();
+await ct.close();
+process.stdout.write(`${JSON.stringify(said)}\n`);
