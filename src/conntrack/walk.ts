@@ -27,6 +27,8 @@ export interface Outcomes {
   done(flow: Flow): void;
   gone(flow: Flow): void;
   refused(flow: Flow, error: Error): void;
+  /** So many flows were sent, and will not be answered. */
+  unknown(count: number): void;
   /** A batch has been answered for. */
   step(): void;
 }
@@ -122,7 +124,10 @@ export class Walk {
       await this.#outcomes.before(flows, portid);
       const lost = await this.#attempt(work, flows, tries > 1);
       if (lost.flows.length === 0) return;
-      const found = await stillThere(sender, lost.flows);
+      const found = await stillThere(sender, lost.flows).catch((error: unknown) => {
+        this.#outcomes.unknown(lost.flows.length);
+        throw error;
+      });
       for (const flow of found.gone) this.#outcomes.done(flow);
       for (const [flow, error] of found.failed) this.#outcomes.refused(flow, error);
       if (found.there.length === 0) return;
@@ -157,24 +162,29 @@ export class Walk {
       }
     }
     if (sent.length === 0) return { flows: [], error: undefined };
+    this.#socket!.assertOpen();
     let unknown: Error | undefined;
+    let ended: Error | undefined;
     try {
       await work.send(batch, sent, (at, error) => errors.set(at, error));
     } catch (error) {
-      if (!(error instanceof OverrunError)) throw error;
-      unknown = error;
+      if (error instanceof OverrunError) unknown = error;
+      else ended = error as Error;
     }
+    if (ended !== undefined) this.#outcomes.unknown(sent.length - errors.size);
     const lost: Flow[] = [];
     for (const [at, flow] of sent.entries()) {
       const error = errors.get(at) ?? unknown;
-      if (error === undefined) this.#outcomes.done(flow);
-      else if (isGone(error)) {
+      if (error === undefined) {
+        if (ended === undefined) this.#outcomes.done(flow);
+      } else if (isGone(error)) {
         if (again) this.#outcomes.done(flow);
         else this.#outcomes.gone(flow);
       } else if (error instanceof OverrunError) lost.push(flow);
       else this.#outcomes.refused(flow, error);
       if (error instanceof OverrunError) unknown ??= error;
     }
+    if (ended !== undefined) throw ended;
     return { flows: lost, error: unknown };
   }
 }

@@ -102,12 +102,13 @@ export async function updateWhere(
 }
 
 /** What becomes of the flows. */
-class Counts implements Outcomes, WhereCounts {
+class Counts implements Outcomes {
   scanned = 0;
   matched = 0;
   alreadyGone = 0;
   failed = 0;
   changed = 0;
+  open = 0;
   /** Requests were sent. */
   begun = false;
   readonly sample: Flow[] = [];
@@ -139,13 +140,17 @@ class Counts implements Outcomes, WhereCounts {
     this.#watcher?.forget(flow);
   }
 
+  unknown(count: number): void {
+    this.open += count;
+  }
+
   step(): void {
     this.progress();
   }
 
   get so(): WhereCounts {
-    const { scanned, matched, alreadyGone, failed } = this;
-    return { scanned, matched, alreadyGone, failed };
+    const { scanned, matched, alreadyGone, failed, open } = this;
+    return { scanned, matched, alreadyGone, failed, unknown: open };
   }
 }
 
@@ -204,7 +209,8 @@ async function walk<R extends WhereError['result']>(walking: Walking<R>): Promis
     throwIfAborted(signal, result);
     if (!counts.begun) throw error;
     const reason = error instanceof Error ? error.message : String(error);
-    throw new WhereError('ERR_INCOMPLETE', `the call ended early: ${reason}`, result(), error);
+    const unknown = counts.open > 0 ? `; the fate of ${counts.open} flows is not known` : '';
+    throw new WhereError('ERR_INCOMPLETE', `the call ended early: ${reason}${unknown}`, result(), error);
   } finally {
     walk.close();
   }

@@ -19,8 +19,13 @@ export interface WhereCounts {
   matched: number;
   /** Flows that matched, and were gone when their turn came, or replaced by another one. */
   alreadyGone: number;
-  /** Flows that the kernel refused to delete or change, and those whose fate is not known: see `failures`. */
+  /** Flows that the kernel refused to delete or change, or whose answers were lost three times: see `failures`. */
   failed: number;
+  /**
+   * Flows that were on their way when the call ended, and not answered: they may have been deleted or changed. 0 unless
+   * the call rejects, such as by `close`.
+   */
+  unknown: number;
 }
 
 /** Why one flow was not deleted or changed. */

@@ -96,7 +96,15 @@ describeKernel('ctnetlink cut', ['root', 'ip', 'conntrack'], () => {
     const { stdout, status } = ctnetlink('cut', '192.0.2.1', '-o', 'json', '--verify', '0ms');
     const { sample, ...rest } = JSON.parse(stdout) as { sample: { orig: { sport: number } }[] };
     // The kernel leaves IPv6 out, since the host is an IPv4 address.
-    const counts = { scanned: ALL.length - 1, matched: 3, deleted: 3, alreadyGone: 0, failed: 0, failures: [] };
+    const counts = {
+      scanned: ALL.length - 1,
+      matched: 3,
+      deleted: 3,
+      alreadyGone: 0,
+      failed: 0,
+      unknown: 0,
+      failures: [],
+    };
     const verified = { reappeared: 0, reappearedSample: [], wrongGeneration: 0, eventsLost: 0 };
     expect(rest).to.deep.equal({ ...counts, ...verified });
     expect(sample.map(({ orig }) => orig.sport).sort()).to.deep.equal([1001, 1002, 1003]);

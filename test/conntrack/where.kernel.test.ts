@@ -68,7 +68,14 @@ describeKernel('deleteWhere and updateWhere', ['conntrack'], () => {
       const { sample, scanned, ...rest } = await ct.deleteWhere(filter);
       expect(scanned).to.be.within(meant.length, before.length);
       expect(sample.map((each) => each.key()).sort()).to.deep.equal(meant);
-      const counts = { matched: meant.length, deleted: meant.length, alreadyGone: 0, failed: 0, failures: [] };
+      const counts = {
+        matched: meant.length,
+        deleted: meant.length,
+        alreadyGone: 0,
+        failed: 0,
+        unknown: 0,
+        failures: [],
+      };
       expect(rest).to.deep.equal(counts);
       const left = before.map((each) => each.key()).filter((key) => !meant.includes(key));
       expect(await keys()).to.deep.equal(left.sort());

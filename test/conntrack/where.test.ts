@@ -195,6 +195,41 @@ describe('deleteWhere on a kernel that goes wrong', () => {
     expect(kernel.sockets).to.equal(0);
   });
 
+  it('counts what was sent and not answered when its Conntrack is closed as unknown', async () => {
+    for (const [call, verb] of [
+      [(ct: Conntrack) => ct.deleteWhere({ orig: { proto: 'udp' } }), 'deleted'],
+      [(ct: Conntrack) => ct.deleteWhere({ orig: { proto: 'udp' } }, { exact: true }), 'deleted'],
+      [(ct: Conntrack) => ct.updateWhere({ orig: { proto: 'udp' } }, { mark: 5 }, { exact: false }), 'updated'],
+    ] as const) {
+      const kernel = fakeKernel({ flows: some(1000) });
+      let ct: Conntrack | undefined;
+      let changes = 0;
+      /** The Conntrack is closed when the kernel has the second batch, whose answer nobody reads. */
+      class Closing extends ForwardingTransport {
+        override send(bytes: Uint8Array, takesLong?: boolean): ReturnType<ForwardingTransport['send']> {
+          const type = nfnlMessage(viewOf(bytes).getUint16(4, HOST_LITTLE_ENDIAN));
+          const sent = this.inner.send(bytes, takesLong);
+          const changing = type === IPCTNL_MSG_CT_DELETE || type === IPCTNL_MSG_CT_NEW;
+          if (changing && ++changes === 2) void ct!.close();
+          return sent;
+        }
+      }
+      ct = await Conntrack.open({ transport: async (options) => new Closing(await kernel.transport(options)) });
+      const error = (await rejection(call(ct))) as WhereError;
+      expect(error).to.include({ name: 'WhereError', code: 'ERR_INCOMPLETE' });
+      const result = error.result as unknown as Record<string, number>;
+      expect(result).to.include({ alreadyGone: 0, failed: 0 });
+      // At least the second batch; others may have waited behind it.
+      expect(result.unknown).to.be.within(256, 1000 - result[verb]);
+      expect(error.message).to.equal(
+        `the call ended early: the socket is closed; the fate of ${result.unknown} flows is not known`,
+      );
+      const done =
+        verb === 'deleted' ? 1000 - kernel.flows.length : kernel.flows.filter(({ mark }) => mark === 5).length;
+      expect(done).to.be.within(result[verb], result[verb] + result.unknown);
+    }
+  });
+
   it('ends when its Conntrack is closed, and leaves no socket', async () => {
     const kernel = fakeKernel({ flows: some(3) });
     const ct = await Conntrack.open({ transport: kernel.transport });

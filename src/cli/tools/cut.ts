@@ -139,12 +139,13 @@ function milliseconds(text: string): number {
 }
 
 function textOf(result: DeleteWhereResult, hosts: number, dryRun: boolean): string {
-  const { matched, deleted, alreadyGone, failed, reappeared, wrongGeneration = 0, eventsLost } = result;
+  const { matched, deleted, alreadyGone, failed, unknown, reappeared, wrongGeneration = 0, eventsLost } = result;
   const of = hosts === 0 ? '' : ` of ${counted(hosts, 'host')}`;
   if (dryRun) return `would cut ${counted(matched, 'flow')}${of}`;
   const parts = [`cut ${counted(deleted, 'flow')}${of}`];
   if (alreadyGone > 0) parts.push(`${alreadyGone} had gone`);
   if (failed > 0) parts.push(`${failed} could not be cut`);
+  if (unknown > 0) parts.push(`${unknown} perhaps`);
   if (wrongGeneration > 0) parts.push(`${wrongGeneration} had taken the place of another`);
   if (reappeared !== undefined) {
     const named = (result.reappearedSample ?? []).slice(0, NAMED).map(nameOf);
