@@ -205,14 +205,15 @@ export class FakeKernel {
   }
 
   /**
-   * Requests take so long to reach the kernel from now on, by its own clock: they wait for `advance`. 0 ends it for
-   * requests that follow.
+   * Requests take so long to reach the kernel from now on, by its own clock: they wait for `advance`. 0 ends it: those
+   * that wait arrive now, in their order.
    * @param milliseconds 0 or more
    * @throws TypeError, RangeError
    */
   delay(milliseconds: number): void {
     checkInteger(milliseconds, MOST, 'milliseconds');
     this.#delay = milliseconds;
+    if (milliseconds === 0) for (const { send } of this.#deferred.splice(0)) send();
   }
 
   /**

@@ -172,6 +172,24 @@ describe('fakeKernel', () => {
     expect(kernel.flows).to.deep.equal([]);
   });
 
+  it('ends a delay: requests that wait arrive, in their order, and none waits any more', async () => {
+    const kernel = fakeKernel();
+    await open(kernel, async (ct) => {
+      kernel.delay(1000);
+      const created = watch(ct.create(FLOW));
+      const changed = watch(ct.update({ ...FLOW, mark: 9 }));
+      await settled();
+      expect([created.state, changed.state, kernel.flows.length]).to.deep.equal(['pending', 'pending', 0]);
+      kernel.delay(0);
+      expect((await ct.get(FLOW))?.mark).to.equal(9);
+      expect([created.state, changed.state]).to.deep.equal(['resolved', 'resolved']);
+      const second = await Conntrack.open({ transport: kernel.transport });
+      expect((await second.stats()).entries).to.equal(1);
+      await second.close();
+      expect(kernel.now).to.equal(Date.UTC(2026, 0, 1));
+    });
+  });
+
   it('follows a TCP connection through its states, with the timeouts and events of Linux', async () => {
     const kernel = fakeKernel({ counters: true });
     await open(kernel, async (ct) => {
