@@ -32,6 +32,25 @@ function sent(filter: Filter, purpose: 'dump' | 'flush' = 'dump', release = '6.1
 }
 
 describe('filter: matches', () => {
+  it('takes JSON, plain properties and a changed spread of a flow, and refuses others by name', () => {
+    const filter = new CompiledFilter({ mark: 4, orig: { src: '10.0.0.0/8' } });
+    const flow = Flow.from({ orig: { src: '10.0.0.1', dst: '10.0.0.2', proto: 'udp', sport: 1, dport: 53 }, mark: 3 });
+    const { orig } = flow;
+    expect(filter.matches(flow)).to.equal(false);
+    expect(filter.matches({ ...flow, mark: 4 })).to.equal(true);
+    expect(filter.matches(flow.with({ mark: 4 }))).to.equal(true);
+    expect(filter.matches({ orig, mark: 4 })).to.equal(true);
+    expect(filter.matches({ ...flow })).to.equal(false);
+    expect(filter.matches(JSON.parse(JSON.stringify(flow.with({ mark: 4 }))))).to.equal(true);
+    expect(filter.matches(JSON.parse(JSON.stringify(flow)))).to.equal(false);
+    for (const [value, message] of [
+      [5, /^flow must be an object, not 5/],
+      [undefined, /^flow must be an object, not undefined/],
+      [{ makr: 4 }, /^flow.makr is not a property of a flow/],
+    ] as const)
+      expect(() => filter.matches(value as never)).to.throw(TypeError, message);
+  });
+
   it('everything where nothing is asked', () => {
     expect(new CompiledFilter({}).empty).to.equal(true);
     expect(matches({})).to.equal(true);

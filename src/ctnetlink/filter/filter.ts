@@ -3,7 +3,7 @@
  * it and is applied here in any case, so that the result does not depend on the kernel.
  */
 
-import type { Flow } from '../flow.ts';
+import { Flow, type FlowInit, flowFrom } from '../flow.ts';
 import { checkPossible } from './builder.ts';
 import { AllOf } from './condition.ts';
 import { filterForKernel, type KernelFilter } from './dump-filter.ts';
@@ -109,9 +109,11 @@ export class CompiledFilter {
   /**
    * Whether a flow of a dump or an event matches. A flow that lacks what a property asks about does not match the
    * property; only a mark, status or zone that the kernel leaves out is 0.
+   * @param flow also its JSON, or `{ ...flow, mark: 4 }`
+   * @throws TypeError, RangeError naming the property, for what is no flow
    */
-  matches(flow: Flow): boolean {
-    return this.#condition.holds(flow.slots);
+  matches(flow: FlowInit | Flow): boolean {
+    return this.#condition.holds((flow instanceof Flow ? flow : flowFrom(flow, 'flow')).slots);
   }
 
   /**
