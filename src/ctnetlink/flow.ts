@@ -22,6 +22,7 @@ const SCHEMA = new Schema({
   codec: flowCodec,
   tuples: [ORIG, REPLY, MASTER],
   always: ['orig', 'reply'],
+  asking: ['snat', 'dnat'],
 });
 
 /**

@@ -2,7 +2,8 @@
 import { IPS_DST_NAT, IPS_NAT_DONE_MASK, IPS_NAT_MASK, IPS_SRC_NAT } from '../uapi/nf_conntrack_common.ts';
 import { AF_INET6 } from '../uapi/socket.ts';
 import { KINDS, type SlotValue, sameValue } from './attributes/kinds.ts';
-import { ORIG, REPLY, STATUS, slotOfProperty } from './slots.ts';
+import { asksForNat, NAT_RANGES } from './nat-range.ts';
+import { ORIG, REPLY, STATUS } from './slots.ts';
 
 /** What one end of a flow was translated to. */
 export interface TranslatedEnd {
@@ -85,27 +86,6 @@ function differs(slots: readonly SlotValue[], [orig, reply]: Pair): boolean {
   return slots[orig] !== undefined && slots[reply] !== undefined && slots[orig] !== slots[reply];
 }
 
-/** Where a request says to what an end is translated: from one address and port to another. */
-interface Range {
-  readonly ipv4: readonly number[];
-  readonly ipv6: readonly number[];
-  readonly ports: readonly number[];
-}
-
-function rangeOf(group: 'snat' | 'dnat'): Range {
-  const addresses = (kind: string): number[] =>
-    ['minAddress', 'maxAddress'].map((name) => slotOfProperty(`${group}.${name}`, kind));
-  const ports = ['minPort', 'maxPort'].map((name) => slotOfProperty(`${group}.${name}`));
-  return { ipv4: addresses('ipv4'), ipv6: addresses('ipv6'), ports };
-}
-
-const RANGES: Readonly<Record<'src' | 'dst', Range>> = { src: rangeOf('snat'), dst: rangeOf('dnat') };
-const ALL_RANGES: readonly number[] = Object.values(RANGES).flatMap(({ ipv4, ipv6, ports }) => [
-  ...ipv4,
-  ...ipv6,
-  ...ports,
-]);
-
 /**
  * Makes of a flow that the kernel translates one that asks the kernel to translate: to the address and port that it has
  * now, from a reply direction that is not translated yet. The kernel takes no status for it, and a reply that differs
@@ -113,12 +93,12 @@ const ALL_RANGES: readonly number[] = Object.values(RANGES).flatMap(({ ipv4, ipv
  */
 export function requestNat(slots: SlotValue[]): void {
   const status = (slots[STATUS] ?? 0) as number;
-  if ((status & (IPS_SRC_NAT | IPS_DST_NAT)) === 0 || ALL_RANGES.some((slot) => slots[slot] !== undefined)) return;
+  if ((status & (IPS_SRC_NAT | IPS_DST_NAT)) === 0 || asksForNat(slots)) return;
   for (const name of ['src', 'dst'] as const) {
     const end = NAT_ENDS[name];
     const icmpId = name === 'src' ? ICMP_ID : undefined;
     if (translated(slots, end, icmpId) === undefined) continue;
-    const range = RANGES[name];
+    const range = NAT_RANGES[name];
     for (const [pair, to] of [
       [end.ipv4, range.ipv4],
       [end.ipv6, range.ipv6],
@@ -141,7 +121,7 @@ export function requestSameNat(slots: SlotValue[]): void {
   const status = (slots[STATUS] ?? 0) as number;
   if ((status & (IPS_NAT_MASK | IPS_NAT_DONE_MASK)) === 0) return;
   requestNat(slots);
-  const { ipv4, ipv6, ports } = RANGES.src;
+  const { ipv4, ipv6, ports } = NAT_RANGES.src;
   if (slots[ipv4[0]] !== undefined || slots[ipv6[0]] !== undefined) return;
   const { ipv4: pair4, ipv6: pair6, port } = NAT_ENDS.src;
   slots[ipv4[0]] = slots[pair4[0]];

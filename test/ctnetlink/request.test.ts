@@ -207,7 +207,7 @@ describe('request: create', () => {
       labelsMask: [1],
       helper: { name: 'ftp' },
       snat: { minAddress: '1.1.1.1', maxAddress: '1.1.1.2', minPort: 1, maxPort: 2 },
-      dnat: { minAddress: '::1', maxAddress: '::2', minPort: 3, maxPort: 4 },
+      dnat: { minAddress: '2.2.2.1', maxAddress: '2.2.2.2', minPort: 3, maxPort: 4 },
       master: ORIG,
       tcp: {
         state: 'ESTABLISHED',

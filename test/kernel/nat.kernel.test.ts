@@ -34,6 +34,12 @@ describeKernel('flow.nat', ['conntrack', 'nft'], () => {
       { orig: UDP, snat: { minAddress: '10.0.0.1', minPort: 7 } },
       { src: { address: '10.0.0.1', port: 7 } },
     ],
+    // Nothing is said of the address, which stays.
+    [
+      'the port of the source where only that is asked for',
+      { orig: UDP, snat: { minPort: 7 } },
+      { src: { address: '10.0.0.1', port: 7 } },
+    ],
     [
       'the destination and its port',
       { orig: UDP, dnat: { minAddress: '203.0.113.2', minPort: 5353 } },

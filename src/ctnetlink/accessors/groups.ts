@@ -144,3 +144,9 @@ export function defineGroup(fields: readonly Field[]): new (slots: readonly Slot
   }
   return made;
 }
+
+/** The holder has something of the group. */
+export function isSet(slots: readonly SlotValue[], fields: ReadonlyMap<string, Field>): boolean {
+  for (const { places } of fields.values()) for (const { slot } of places) if (slots[slot] !== undefined) return true;
+  return false;
+}

@@ -15,6 +15,7 @@ import {
   type Group,
   groupFields,
   isAddress,
+  isSet,
   makeWay,
   readField,
   unset,
@@ -28,6 +29,8 @@ export interface SchemaOptions {
   tuples: readonly TupleSlots[];
   /** Groups that are objects also when nothing of them is set. */
   always: readonly string[];
+  /** Groups that ask for something: an empty one is a mistake. */
+  asking?: readonly string[];
 }
 
 export class Schema {
@@ -36,6 +39,7 @@ export class Schema {
   readonly #codec: Codec;
   readonly #tuples: readonly TupleSlots[];
   readonly #always: readonly string[];
+  readonly #asking: readonly string[];
   readonly #groups: ReadonlyMap<string, ReadonlyMap<string, Field>>;
   /** The properties that are in no group. */
   readonly #leaves: ReadonlyMap<string, Field>;
@@ -44,12 +48,13 @@ export class Schema {
   /** The fields that have a slot for each family. */
   readonly #addresses: readonly Field[];
 
-  constructor({ argument, noun, codec, tuples, always }: SchemaOptions) {
+  constructor({ argument, noun, codec, tuples, always, asking = [] }: SchemaOptions) {
     this.#argument = argument;
     this.#noun = noun;
     this.#codec = codec;
     this.#tuples = tuples;
     this.#always = always;
+    this.#asking = asking;
     const groups = groupFields(codec, argument);
     this.#leaves = groups.get('')!;
     groups.delete('');
@@ -216,6 +221,10 @@ export class Schema {
         throw new TypeError(`${argument}.${group}.${key} is not one of ${names.join(', ')}${suggestion(key, names)}`);
       }
     }
+    if (this.#asking.includes(group) && !isSet(target.slots, fields))
+      throw new TypeError(
+        `${argument}.${group} has nothing in it; leave it out, or give ${[...fields.keys()].join(', ')}`,
+      );
   }
 
   /** A mask that was not set would make all bits count: of an update, all be overwritten. */

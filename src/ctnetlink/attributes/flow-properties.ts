@@ -85,16 +85,17 @@ export interface HelperProperties {
 
 /**
  * The source or destination NAT to set up (CTA_NAT_SRC, CTA_NAT_DST). Only for creation: the kernel never reports it.
- * The reply tuple and the status have the result: see `flow.nat`.
+ * The reply tuple and the status have the result: see `flow.nat`. The addresses must be of the family of the flow, and
+ * a range needs its lowest value. Ports alone keep the address.
  */
 export interface NatProperties {
   /** Lowest address of the range, IPv4 or IPv6 (CTA_NAT_V4_MINIP, CTA_NAT_V6_MINIP); alone it is the address. */
   minAddress: string;
-  /** Highest address of the range. Default: `minAddress` (CTA_NAT_V4_MAXIP, CTA_NAT_V6_MAXIP). */
+  /** Highest address of the range, not below `minAddress`. Default: `minAddress` (CTA_NAT_V4_MAXIP, CTA_NAT_V6_MAXIP). */
   maxAddress: string;
   /** Lowest port of the range, 0 to 65535 (CTA_PROTONAT_PORT_MIN); alone it is the port. */
   minPort: number;
-  /** Highest port of the range, 0 to 65535. Default: `minPort` (CTA_PROTONAT_PORT_MAX). */
+  /** Highest port of the range, `minPort` to 65535. Default: `minPort` (CTA_PROTONAT_PORT_MAX). */
   maxPort: number;
 }
 

@@ -12,6 +12,7 @@ import type { KernelFilter } from '../filter/filter.ts';
 import { Flow, flowCodec } from '../flow.ts';
 import { identity, type Naming } from '../identity.ts';
 import { requestNat } from '../nat.ts';
+import { asksForNat, checkNatRanges } from '../nat-range.ts';
 import { ID, LABELS, LABELS_MASK, ORIG, REPLY, STATUS, TCP_STATE, TIMEOUT, ZONE } from '../slots.ts';
 import { setTcpFlags } from '../tcp-flags.ts';
 import { checkTuple, completeFrom, hasAddress, hasTuple } from '../tuple.ts';
@@ -109,7 +110,7 @@ function writable(flow: Flow, owned: boolean): Flow {
  * EOPNOTSUPP).
  * @param owned the flow is nobody else's, and may be changed
  * @throws TypeError when no direction is whole or the timeout is missing (the kernel would say EINVAL); RangeError for
- * a mask of labels of another length
+ * a mask of labels of another length; both for NAT that the kernel cannot set up as it is asked
  */
 export function buildCreate(
   flow: Flow,
@@ -127,6 +128,7 @@ export function buildCreate(
   checkTuple(slots, given, argument, known);
   completeFrom(slots, given, other);
   checkTuple(slots, other, argument, known);
+  if (asksForNat(slots)) checkNatRanges(slots, argument);
   if (slots[LABELS_MASK] !== undefined) checkLabelsMask(slots, argument);
   if (slots[TIMEOUT] === undefined)
     throw new TypeError(`${argument}.timeout is required: seconds until the flow expires`);
