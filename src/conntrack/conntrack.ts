@@ -22,7 +22,14 @@ import { Dump } from './dump.ts';
 import { DumpSockets } from './dump-sockets.ts';
 import { EventSockets } from './event-sockets.ts';
 import type { Events } from './events.ts';
-import { type DeleteManyOptions, deletes, EXACT_MANY_OPTIONS, exactly, type UpdateManyOptions } from './exact-many.ts';
+import {
+  type DeleteManyOptions,
+  deletes,
+  deletesExactly,
+  EXACT_MANY_OPTIONS,
+  type UpdateManyOptions,
+  updatesExactly,
+} from './exact-many.ts';
 import { Expectations } from './expectations.ts';
 import { type DumpOptions, flowDump, flowSource } from './flow-dump.ts';
 import { type EventOptions, flowEvents } from './flow-events.ts';
@@ -133,8 +140,8 @@ export class Conntrack {
 
   /**
    * Resolves to the flow with this original tuple (or, without one, this reply tuple) and exactly this zone; undefined
-   * if there is none. If you give an id or a start, as a dumped flow has them, it is also undefined if another flow has
-   * taken the place of that one.
+   * if there is none. It is also undefined if the flow has another reply tuple than you give beside the original one,
+   * or if it is another flow in the place of a dumped one, as far as that can be seen: see `delete`.
    * @throws TypeError, RangeError naming the argument; KernelError
    */
   async get(flow: FlowInit | Flow, options: CallOptions = {}): Promise<Flow | undefined> {
@@ -163,9 +170,9 @@ export class Conntrack {
 
   /**
    * Changes the flow with this tuple and zone: mark (under markMask), timeout, status (bits can only be set), labels,
-   * TCP state. A flow with an id, such as a dumped flow, is looked up first. It is not changed if its id or its start
-   * (nf_conntrack_timestamp=1) differs, because the kernel compares neither. A flow that takes its place between these
-   * two requests, a few microseconds, is not noticed. If you give both tuples, both must be whole. TCP flags are never
+   * TCP state. A flow with an id, such as a dumped flow, or with both tuples is looked up first, because the kernel
+   * compares nothing else. It is not changed if another flow has its place, as far as that can be seen: see `delete`.
+   * Status and TCP state, which you may be changing, are not compared. If you give both tuples, both must be whole. TCP flags are never
    * added: that would loosen a connection whose windows the kernel knows.
    * @throws TypeError, RangeError naming the argument; KernelError ENOENT (also if another flow has its place), EBUSY,
    * EOPNOTSUPP, ...
@@ -180,10 +187,13 @@ export class Conntrack {
   }
 
   /**
-   * Deletes the flow with this tuple and zone. If you give an id, as a dumped flow has one, the kernel deletes no flow
-   * with another id. But a flow that took the place of the dumped one often has the same id. So a flow with an id and
-   * `timestamp.start` (nf_conntrack_timestamp=1) is looked up first, and is not deleted if its start differs. A flow
-   * that takes its place between these two requests, a few microseconds, is not noticed.
+   * Deletes the flow with this tuple and zone. A flow with an id, such as a dumped flow, or with both tuples is looked up
+   * first. It is not deleted if its reply tuple, its id or `timestamp.start` differs. A flow that took the place of a
+   * dumped one often has the same id, and starts are known only with nf_conntrack_timestamp=1, which is recommended.
+   * Without starts, another flow is recognized by another master, a lost bit of the status (SEEN_REPLY, ASSURED,
+   * EXPECTED, SRC_NAT, DST_NAT), lower counters, or a TCP state that went back. If it has none of these, it is taken for
+   * the dumped flow and is deleted. So is a flow that takes its place between the two requests, a few microseconds.
+   * Counters that were reset since the dump look like those of another flow: leave them out then.
    * @throws TypeError without a whole tuple, which the kernel would take for a flush; KernelError ENOENT if there is no
    * such flow, or another one
    */
@@ -232,25 +242,26 @@ export class Conntrack {
   }
 
   /**
-   * Changes each flow as `update` does; otherwise like createMany. It compares ids and starts only with
-   * `{ exact: true }`, which takes twice the time.
+   * Changes each flow as `update` does; otherwise like createMany. It looks flows up, as `update` does, only with
+   * `{ exact: true }`, which takes twice the time. Otherwise tuple and zone alone decide.
    * @throws as createMany
    */
   async updateMany(flows: Flows, options: UpdateManyOptions = {}): Promise<ManyResult> {
     checkOptions(options, EXACT_MANY_OPTIONS);
-    if (options.exact === true) return await sendMany(this.#lease, exactly(this.#lease, 'update'), flows, options);
+    if (options.exact === true) return await sendMany(this.#lease, updatesExactly(this.#lease), flows, options);
     const { exact: _exact, ...rest } = options;
     return await this.#many('update', flows, rest);
   }
 
   /**
    * Deletes flows by tuple, zone and id, for example `ct.deleteMany(ct.dump(filter))`; otherwise like createMany. It
-   * compares starts only with `{ exact: true }`, which takes twice the time.
+   * looks flows up, as `delete` does, only with `{ exact: true }`, which takes twice the time. Otherwise a flow that took
+   * the place of a dumped one, and has its id, is deleted.
    * @throws as createMany
    */
   async deleteMany(flows: Flows, options: DeleteManyOptions = {}): Promise<ManyResult> {
     checkOptions(options, EXACT_MANY_OPTIONS);
-    const work = options.exact === true ? exactly(this.#lease, 'delete') : deletes(this.#lease);
+    const work = options.exact === true ? deletesExactly(this.#lease) : deletes(this.#lease);
     return await sendMany(this.#lease, work, flows, options);
   }
 

@@ -15,9 +15,8 @@ import type { Failed, Work } from './send-many.ts';
 /** What deleteMany takes. */
 export interface DeleteManyOptions extends ManyOptions {
   /**
-   * Asks for each flow first, many in a datagram, and deletes it only where its id and its start
-   * (nf_conntrack_timestamp) are those of the item, as `delete` does: an id alone may be that of a flow which took the
-   * place of another. Takes twice the time. Default: false.
+   * Asks for each flow first, many in a datagram, and deletes it only if nothing shows that another flow has its place,
+   * as `delete` does: an id alone may be that of such a flow. Takes twice the time. Default: false.
    */
   exact?: boolean | undefined;
 }
@@ -25,9 +24,8 @@ export interface DeleteManyOptions extends ManyOptions {
 /** What updateMany takes. */
 export interface UpdateManyOptions extends ManyOptions {
   /**
-   * Asks for each flow first, many in a datagram, and changes it only where its id and its start, as far as the item
-   * has them, are those of the item, as `update` does. Without it a flow is found by its tuple and zone alone. Takes
-   * twice the time. Default: false.
+   * Asks for each flow first, many in a datagram, and changes it only if nothing shows that another flow has its place,
+   * as `update` does. Without it a flow is found by its tuple and zone alone. Takes twice the time. Default: false.
    */
   exact?: boolean | undefined;
 }
@@ -38,11 +36,6 @@ export const EXACT_MANY_OPTIONS: Checks<DeleteManyOptions & UpdateManyOptions> =
 };
 
 type Build = (flow: Flow, naming: Naming) => Request;
-
-const CHANGES: Readonly<Record<'delete' | 'update', Build>> = {
-  delete: buildDelete,
-  update: (flow, naming) => buildUpdate(flow, 'flow', false, naming),
-};
 
 /**
  * The flows by their tuples and ids; where that is refused because the tuple is also another flow's reply, exactly by
@@ -78,13 +71,26 @@ interface Found {
   naming: Naming;
 }
 
+/** Deletes flows that are found to be those that were meant. */
+export function deletesExactly(sender: BatchSender): Work {
+  return exactly(sender, 'delete', buildDelete, false);
+}
+
 /**
- * What is done with the flows that are found to be those that were meant. As with one flow (one-flow.ts) they are asked
- * for by their usual names; where that finds another flow, exactly.
+ * Changes flows that are found to be those that were meant.
+ * @param patched makes of a flow as it was dumped what it is to be; without it the items are that already
  */
-export function exactly(sender: BatchSender, operation: 'delete' | 'update'): Work {
+export function updatesExactly(sender: BatchSender, patched?: (flow: Flow) => Flow): Work {
+  const build: Build = (flow, naming) => buildUpdate(patched?.(flow) ?? flow, 'flow', false, naming);
+  return exactly(sender, 'update', build, patched === undefined);
+}
+
+/**
+ * As with one flow (one-flow.ts) the flows are asked for by their usual names; where that finds another flow, exactly.
+ * @param wished as of isSameFlow
+ */
+function exactly(sender: BatchSender, operation: 'delete' | 'update', build: Build, wished: boolean): Work {
   const second = new Batch();
-  const build = CHANGES[operation];
   return {
     operation,
     from: Flow.from,
@@ -99,7 +105,8 @@ export function exactly(sender: BatchSender, operation: 'delete' | 'update'): Wo
       const flows = items as readonly Flow[];
       const gone = (at: number): Error => noSuchFlow(operation, build(flows[at], 'usual').subject());
       const failedOrGone = (at: number, error: Error): void => failed(at, isGone(error) ? gone(at) : error);
-      const found = await locate(sender, batch, second, flows, failedOrGone, (at) => failed(at, gone(at)));
+      const other = (at: number): void => failed(at, gone(at));
+      const found = await locate(sender, batch, second, flows, wished, failedOrGone, other);
       await sendNamed(sender, second, build, flows, found, failedOrGone);
     },
   };
@@ -123,7 +130,8 @@ export async function stillThere(
   };
   let found: Found[] = [];
   try {
-    found = await locate(sender, batch, new Batch(), flows, refused, (at) => gone.push(flows[at]));
+    // They may have been changed already.
+    found = await locate(sender, batch, new Batch(), flows, true, refused, (at) => gone.push(flows[at]));
   } catch (error) {
     if (!(error instanceof OverrunError)) throw error;
     return { there: [...flows], gone: [], failed: [] };
@@ -135,7 +143,7 @@ export async function stillThere(
 /**
  * The flows that are in the table, each with the name that finds it. They are asked for by their usual names; where
  * that finds another flow, exactly.
- * @param batch has the requests by their first names; @param second is used for others
+ * @param batch has the requests by their first names; @param second is used for others; @param wished as of isSameFlow
  * @param other the flow is not there, but another one with its tuple
  */
 async function locate(
@@ -143,20 +151,21 @@ async function locate(
   batch: Batch,
   second: Batch,
   flows: readonly Flow[],
+  wished: boolean,
   failed: Failed,
   other: (at: number) => void,
 ): Promise<Found[]> {
   const found: Found[] = [];
   const hidden: Found[] = [];
   const asked = flows.map((flow, at): Found => ({ at, naming: firstNaming(flow) }));
-  await lookUp(sender, batch, flows, asked, failed, (each, same) => {
+  await lookUp(sender, batch, flows, asked, wished, failed, (each, same) => {
     if (same) found.push(each);
     else if (each.naming === 'usual') hidden.push({ at: each.at, naming: 'exact' });
     else other(each.at);
   });
   if (hidden.length === 0) return found;
   fill(second, hidden, ({ at, naming }) => buildGet(flows[at], naming));
-  await lookUp(sender, second, flows, hidden, failed, (each, same) => {
+  await lookUp(sender, second, flows, hidden, wished, failed, (each, same) => {
     if (same) found.push(each);
     else other(each.at);
   });
@@ -180,6 +189,7 @@ async function lookUp(
   batch: Batch,
   flows: readonly Flow[],
   asked: readonly Found[],
+  wished: boolean,
   failed: Failed,
   found: (each: Found, same: boolean) => void,
 ): Promise<void> {
@@ -196,7 +206,7 @@ async function lookUp(
     const answer = answers[index];
     if (answer === 'refused') return;
     if (answer === undefined) failed(each.at, lostAnswer('get', true));
-    else found(each, isSameFlow(flows[each.at], answer));
+    else found(each, isSameFlow(flows[each.at], answer, wished));
   });
 }
 

@@ -1,36 +1,37 @@
 /** Looks up, changes and deletes one flow: the one that was meant, and no other that the kernel finds by its tuple. */
 import type { Flow } from '../ctnetlink/flow.ts';
-import { hasId, hasStart, isSameFlow, mayBeHidden, type Naming } from '../ctnetlink/identity.ts';
+import { isParticular, isSameFlow, mayBeHidden, type Naming } from '../ctnetlink/identity.ts';
 import { decodeFlow } from '../ctnetlink/message.ts';
 import { buildDelete, buildGet, buildUpdate } from '../ctnetlink/request/flow.ts';
 import type { Lease } from '../netlink/lease.ts';
-import { type CallOptions, findOne, isGone, noSuchFlow } from './call.ts';
+import { type CallOptions, findOne, noSuchFlow } from './call.ts';
 
-/** The flow with this tuple, zone, id and start, as far as they are given. */
+/** The flow with this tuple, zone, reply, id and start, as far as they are given. */
 export async function getFlow(lease: Lease, flow: Flow, options: CallOptions): Promise<Flow | undefined> {
   return (await find(lease, flow, options))?.found;
 }
 
-/** The same, with the naming that finds it. */
+/** The same, with the naming that finds it. @param wished as of isSameFlow */
 async function find(
   lease: Lease,
   flow: Flow,
   options: CallOptions,
+  wished = false,
 ): Promise<{ found: Flow; naming: Naming } | undefined> {
   const found = await findOne(lease, buildGet(flow), options, decodeFlow);
   if (found === undefined) return undefined;
-  if (isSameFlow(flow, found)) return { found, naming: 'usual' };
+  if (isSameFlow(flow, found, wished)) return { found, naming: 'usual' };
   if (!mayBeHidden(flow)) return undefined;
   const exact = await findOne(lease, buildGet(flow, 'exact'), options, decodeFlow);
-  return exact !== undefined && isSameFlow(flow, exact) ? { found: exact, naming: 'exact' } : undefined;
+  return exact !== undefined && isSameFlow(flow, exact, wished) ? { found: exact, naming: 'exact' } : undefined;
 }
 
 /** @throws KernelError ENOENT when there is none, or another one in its place */
 export async function updateFlow(lease: Lease, flow: Flow, options: CallOptions): Promise<void> {
   const usual = buildUpdate(flow);
-  if (!hasId(flow)) return await lease.request(usual, options);
-  // The kernel compares neither id nor start when it changes a flow.
-  const there = await find(lease, flow, options);
+  // The kernel compares nothing but the name when it changes a flow.
+  if (!isParticular(flow)) return await lease.request(usual, options);
+  const there = await find(lease, flow, options, true);
   if (there === undefined) throw noSuchFlow('update', usual.subject());
   await lease.request(there.naming === 'usual' ? usual : buildUpdate(flow, 'flow', false, 'exact'), options);
 }
@@ -38,17 +39,9 @@ export async function updateFlow(lease: Lease, flow: Flow, options: CallOptions)
 /** @throws KernelError ENOENT when there is none, or another one in its place */
 export async function deleteFlow(lease: Lease, flow: Flow, options: CallOptions): Promise<void> {
   const usual = buildDelete(flow);
-  // An id alone the kernel compares itself, but not a start.
-  if (hasStart(flow) && (await getFlow(lease, flow, options)) === undefined)
-    throw noSuchFlow('delete', usual.subject());
-  try {
-    await lease.request(usual, options);
-  } catch (error) {
-    if (!isGone(error) || !mayBeHidden(flow)) throw error;
-    try {
-      await lease.request(buildDelete(flow, 'exact'), options);
-    } catch (again) {
-      throw isGone(again) ? error : again;
-    }
-  }
+  // The kernel compares the name and the id, which another flow in its place may have.
+  if (!isParticular(flow)) return await lease.request(usual, options);
+  const there = await find(lease, flow, options);
+  if (there === undefined) throw noSuchFlow('delete', usual.subject());
+  await lease.request(there.naming === 'usual' ? usual : buildDelete(flow, 'exact'), options);
 }

@@ -8,7 +8,7 @@ import { changes } from './changes.ts';
 import { Dump } from './dump.ts';
 import type { DumpSockets } from './dump-sockets.ts';
 import type { EventSockets } from './event-sockets.ts';
-import { deletes, exactly } from './exact-many.ts';
+import { deletes, deletesExactly, updatesExactly } from './exact-many.ts';
 import { flowSource } from './flow-dump.ts';
 import { Reappearance } from './reappearance.ts';
 import type { Work } from './send-many.ts';
@@ -49,7 +49,7 @@ export async function deleteWhere(
     verify === undefined || dryRun
       ? undefined
       : await events().listen({}, signal, (transport) => new Reappearance(transport, KEPT));
-  const work = (sender: BatchSender): Work => (exact ? exactly(sender, 'delete') : deletes(sender));
+  const work = (sender: BatchSender): Work => (exact ? deletesExactly(sender) : deletes(sender));
   const counts = new Counts(watcher);
   const result = (): DeleteWhereResult => ({
     ...resultOf(counts, 'deleted'),
@@ -83,7 +83,8 @@ export async function updateWhere(
   const change = patchFrom(patch, 'patch');
   const { exact = true } = options;
   const work = (sender: BatchSender): Work => {
-    const updates = exact ? exactly(sender, 'update') : changes(sender, 'update');
+    if (exact) return updatesExactly(sender, (flow) => patched(flow, change));
+    const updates = changes(sender, 'update');
     return {
       ...updates,
       request: (flow, owned) => updates.request(patched(flow, change), owned),

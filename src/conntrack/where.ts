@@ -84,8 +84,8 @@ export interface UpdateWhereOptions extends CallOptions {
    */
   limit?: number | undefined;
   /**
-   * Asks for each flow first, many in a datagram, and compares its id and its start (nf_conntrack_timestamp=1), because
-   * an id may be that of a flow which took the place of another. Takes another request for each flow. Default: false to
+   * Asks for each flow first, many in a datagram, and leaves those in whose place another flow is, as far as that can be
+   * seen (`Conntrack.delete` has the details): an id may be that of such a flow. Takes another request for each flow. Default: false to
    * delete, where the kernel compares the id itself; true to change, where it compares nothing.
    */
   exact?: boolean | undefined;

@@ -1,5 +1,6 @@
 /** What names a flow to the kernel, and whether the flow that it found is the one that was meant. */
 import type { SlotHolder } from './attributes/kinds.ts';
+import { contradicts, contradictsTuple } from './contradiction.ts';
 import { Flow, flowCodec } from './flow.ts';
 import { ID, ORIG, REPLY, START, TUPLE_PARTS, ZONE } from './slots.ts';
 import { checkTuple, hasTuple, origZone } from './tuple.ts';
@@ -60,25 +61,29 @@ function nameExactly(from: Flow['slots'], to: Flow['slots']): void {
   to[REPLY.zone] = SOME_ZONE;
 }
 
-/** The flow can be named exactly, and is one that was in the table: its id says whether another was found. */
+/**
+ * The flow can be named exactly, and something of it says whether another was found: the id of one that was in the
+ * table, or its reply.
+ */
 export function mayBeHidden({ slots }: SlotHolder): boolean {
-  return slots[ID] !== undefined && hasTuple(slots, ORIG);
+  return hasTuple(slots, ORIG) && (slots[ID] !== undefined || hasTuple(slots, REPLY));
 }
 
-/** The flow was in the table when the kernel gave it this id: another may have its place by now. */
-export function hasId({ slots }: SlotHolder): boolean {
-  return slots[ID] !== undefined;
+/** Something beside the name of the flow says which one is meant: another may have its place by now. */
+export function isParticular(flow: SlotHolder): boolean {
+  return flow.slots[ID] !== undefined || mayBeHidden(flow);
 }
 
-/** The flow has its start, which distinguishes it from another flow in its place. */
-export function hasStart({ slots }: SlotHolder): boolean {
-  return slots[ID] !== undefined && slots[START] !== undefined;
-}
-
-/** What was found is what was meant, as far as that says: its id, and its start where both have one. */
-export function isSameFlow(meant: Flow, found: Flow): boolean {
+/**
+ * What was found is what was meant, as far as that says. A reply that is given beside the original tuple must be that
+ * of the flow. A flow with an id was in the table: then its start decides, if it has one, else what contradicts it.
+ * @param wished the flow is to have this status and state
+ */
+export function isSameFlow(meant: Flow, found: Flow, wished = false): boolean {
   const a = meant.slots;
   const b = found.slots;
-  if (a[ID] !== undefined && a[ID] !== b[ID]) return false;
-  return a[START] === undefined || b[START] === undefined || a[START] === b[START];
+  if (hasTuple(a, ORIG) && contradictsTuple(a, b, REPLY)) return false;
+  if (a[START] !== undefined && a[START] !== b[START]) return false;
+  if (a[ID] === undefined) return true;
+  return a[ID] === b[ID] && (a[START] !== undefined || !contradicts(a, b, wished));
 }

@@ -3,8 +3,8 @@
  * an address, and a flow that is created again soon has the id of the one before it in about half of the cases.
  */
 import type { SlotValue } from '../ctnetlink/attributes/kinds.ts';
-import { ID, ORIG_BYTES, ORIG_PACKETS, REPLY_BYTES, REPLY_PACKETS, START, TCP_STATE } from '../ctnetlink/slots.ts';
-import * as tcp from '../uapi/nf_conntrack_tcp.ts';
+import { contradicts } from '../ctnetlink/contradiction.ts';
+import { ID, START } from '../ctnetlink/slots.ts';
 import { sameTuple } from './store/tuple-key.ts';
 import { REPLIED } from './store/tuple-places.ts';
 
@@ -14,8 +14,6 @@ export type Verdict = 'same' | 'other' | 'unknown';
 /** What a packet takes to pass the rules: in nanoseconds, usually and when its processor does something else. */
 const PASSING = 100_000n;
 const SLOWLY = 10_000_000n;
-
-const COUNTERS = [ORIG_PACKETS, ORIG_BYTES, REPLY_PACKETS, REPLY_BYTES];
 
 /**
  * @param bornBy the start of the known flow is not known, and its slot has the time of an event
@@ -35,12 +33,7 @@ export function compareGenerations(
   if (starts) return lost ? comparedToEvent(BigInt(now as bigint) - BigInt(before as bigint)) : 'same';
   if (!sameTuple(known, dumped, REPLIED)) return 'other';
   if (!lost) return 'same';
-  for (let i = 0; i < COUNTERS.length; i++) {
-    const old = known[COUNTERS[i]];
-    const value = dumped[COUNTERS[i]];
-    if (old !== undefined && value !== undefined && value < old) return 'other';
-  }
-  return wentBack(known[TCP_STATE], dumped[TCP_STATE]) ? 'other' : 'unknown';
+  return contradicts(known, dumped) ? 'other' : 'unknown';
 }
 
 /**
@@ -50,12 +43,4 @@ export function compareGenerations(
 function comparedToEvent(nanoseconds: bigint): Verdict {
   if (nanoseconds <= PASSING) return 'same';
   return nanoseconds <= SLOWLY ? 'unknown' : 'other';
-}
-
-/** A connection that was open does not open again, and one that closes is not established again. */
-function wentBack(before: SlotValue, now: SlotValue): boolean {
-  if (typeof before !== 'number' || typeof now !== 'number') return false;
-  const { TCP_CONNTRACK_ESTABLISHED: established, TCP_CONNTRACK_CLOSE: closed } = tcp;
-  if (before < established || before > closed) return false;
-  return now < established || now > closed || (now === established && before > established);
 }

@@ -46,7 +46,7 @@ describe('Conntrack: what is sent', () => {
   });
 
   it('to get: the tuple and the zone, nothing else', async () => {
-    const flow = { orig: ORIG, reply: REPLY, zone: 3, mark: 7, timeout: 1, status: ['ASSURED'] as const };
+    const flow = { orig: ORIG, zone: 3, mark: 7, timeout: 1, status: ['ASSURED'] as const };
     expect(await sends((ct) => ct.get(flow))).to.deep.equal({
       type: GET,
       flags: REQUEST | ACK,
@@ -104,18 +104,20 @@ describe('Conntrack: what is sent', () => {
       countersOrig: { packets: 1, bytes: 2 },
       timestamp: { start: 3 },
     });
-    const { id: _id, ...init } = dumped.toJSON() as FlowInit;
+    const { id: _id, reply: _reply, ...init } = dumped.toJSON() as FlowInit;
     for (const call of ['create', 'createOrUpdate', 'update'] as const) {
-      // With an id an update looks the flow up first.
+      // With an id or a reply an update looks the flow up first.
       const sent = await sends((ct) => ct[call](call === 'update' ? init : dumped));
-      expect(Object.keys(sent.flow), call).to.have.members(['orig', 'reply', 'status', 'timeout', 'mark']);
+      const reply = call === 'update' ? [] : ['reply'];
+      expect(Object.keys(sent.flow), call).to.have.members(['orig', ...reply, 'status', 'timeout', 'mark']);
     }
     expect(dumped.use, 'the flow that was given stays what it is').to.equal(2);
     expect(dumped.toJSON().status).to.deep.equal(['CONFIRMED']);
   });
 
   it('to delete: the tuple, the zone and the id', async () => {
-    expect(await sends((ct) => ct.delete({ orig: ORIG, reply: REPLY, zone: 3, id: 9, mark: 1 }))).to.deep.equal({
+    // `delete` looks such a flow up first.
+    expect(await sends((ct) => ct.deleteMany([{ orig: ORIG, reply: REPLY, zone: 3, id: 9, mark: 1 }]))).to.deep.equal({
       type: DELETE,
       flags: REQUEST | ACK,
       family: 2,
@@ -163,9 +165,10 @@ describe('Conntrack: what is sent', () => {
     const calls: Record<string, (ct: Conntrack) => Promise<unknown>> = {
       get: (ct) => ct.get(whole),
       create: (ct) => ct.create(whole),
-      update: (ct) => ct.update({ orig: whole.orig, reply: whole.reply, mark: 1 }),
+      update: (ct) => ct.update({ orig: whole.orig, mark: 1 }),
       createOrUpdate: (ct) => ct.createOrUpdate(whole),
-      delete: (ct) => ct.delete(whole),
+      delete: (ct) => ct.delete({ orig: whole.orig, zone: 4 }),
+      deleteMany: (ct) => ct.deleteMany([whole]),
       'delete by reply': (ct) => ct.delete({ reply: whole.reply }),
       dump: (ct) => ct.dump().toArray(),
       'filtered dump': (ct) => ct.dump({ mark: 1, family: 'ipv4' }).toArray(),

@@ -154,6 +154,69 @@ describeKernel('identity of flows', ['nft', 'conntrack'], () => {
     }
   });
 
+  describe('with nf_conntrack_timestamp=0', () => {
+    /** A flow that was in the table, as this one had been if the id had been given to both. */
+    async function replaced(known: FlowInit): Promise<Flow> {
+      resetNamespace();
+      sysctl('nf_conntrack_timestamp', 0);
+      await ct.create(udp(1));
+      return (await ct.get(udp(1)))!.with(known);
+    }
+    const evidence: Record<string, FlowInit> = {
+      'a lasting bit of the status': { status: ['CONFIRMED', 'SEEN_REPLY', 'ASSURED'] },
+      'a bit of NAT': { status: ['CONFIRMED', 'SRC_NAT'] },
+      'another reply': { reply: { dst: '203.0.113.9' } },
+      'a master': { master: { src: '192.0.2.1', dst: '198.51.100.2', proto: 'tcp', sport: 5, dport: 21 } },
+    };
+    for (const [name, known] of Object.entries(evidence))
+      it(`delete and exact deletes leave a flow that lacks what the one with its id had: ${name}`, async () => {
+        const flow = await replaced(known);
+        expect(await rejection(ct.delete(flow))).to.include({ code: 'ENOENT', operation: 'delete' });
+        expect(await rejection(ct.deleteMany([flow], { exact: true }))).to.include({ failed: 1 });
+        expect(await ct.get(flow)).to.equal(undefined);
+        expect(await ports()).to.deep.equal([1]);
+        // The id is the same, and nothing else is compared here.
+        expect(await ct.deleteMany([flow])).to.deep.equal({ succeeded: 1, failed: 0 });
+      });
+
+    it('delete leaves a flow whose state or counters went back, and deletes one that went on', async () => {
+      sysctl('nf_conntrack_acct', 1);
+      const orig = { src: '192.0.2.1', dst: '198.51.100.2', proto: 'tcp', sport: 9, dport: 80 } as const;
+      await ct.create({ orig, timeout: 600, tcp: { state: 'ESTABLISHED' } });
+      const flow = (await ct.get({ orig }))!;
+      const closing = flow.with({ tcp: { state: 'TIME_WAIT' }, timestamp: undefined });
+      const counted = flow.with({ countersOrig: { packets: 1n, bytes: 40n }, timestamp: undefined });
+      for (const other of [closing, counted])
+        expect(await rejection(ct.delete(other))).to.include({ code: 'ENOENT', operation: 'delete' });
+      // The state that an update wishes is none that the flow had.
+      await ct.update(closing);
+      await ct.delete(flow.with({ timestamp: undefined }));
+      expect(await ct.get({ orig })).to.equal(undefined);
+    });
+
+    it('without evidence the flow in the place of another is deleted, which the guide says', async () => {
+      const flow = await replaced({});
+      await ct.update({ ...udp(1), mark: 5 });
+      await ct.delete(flow);
+      expect(await ports()).to.deep.equal([]);
+    });
+  });
+
+  it('a reply that is given beside the original tuple is compared', async () => {
+    const { orig, reply } = (await ct.get(udp(1)))!;
+    const wrong: FlowInit = {
+      orig,
+      reply: { src: '198.51.100.2', dst: '203.0.113.9', proto: 'udp', sport: 53, dport: 1 },
+    };
+    expect(await ct.get(wrong)).to.equal(undefined);
+    expect(await rejection(ct.delete(wrong))).to.include({ code: 'ENOENT' });
+    expect(await rejection(ct.update({ ...wrong, mark: 3 }))).to.include({ code: 'ENOENT' });
+    expect(await ports()).to.deep.equal([1, 2, 3]);
+    expect(await ct.get({ orig, reply: { dst: reply.dst } })).to.not.equal(undefined);
+    await ct.delete({ orig, reply });
+    expect(await ports()).to.deep.equal([2, 3]);
+  });
+
   it('flows without a start are told apart by their ids', async () => {
     sysctl('nf_conntrack_timestamp', 0);
     await ct.create(udp(4));

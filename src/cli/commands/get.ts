@@ -19,6 +19,9 @@ function named(asked: Flow): Flow {
   if (slots[ORIG.src4] === undefined && slots[ORIG.src6] === undefined) {
     for (const slot of ORIG.all) slots[slot] = undefined;
     slots[REPLY.proto] = proto;
+  } else {
+    // conntrack(8) does not compare it.
+    for (const slot of REPLY.all) slots[slot] = undefined;
   }
   return flow;
 }

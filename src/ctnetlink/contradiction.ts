@@ -1,0 +1,62 @@
+/**
+ * What shows that a flow of the kernel is not the one that is known, but another that took its place: something that a
+ * flow keeps as long as it lives, or that never goes back. The id may be the same: it is a hash of an address.
+ */
+import { IPS_ASSURED, IPS_DST_NAT, IPS_EXPECTED, IPS_SEEN_REPLY, IPS_SRC_NAT } from '../uapi/nf_conntrack_common.ts';
+import { TCP_CONNTRACK_CLOSE, TCP_CONNTRACK_ESTABLISHED } from '../uapi/nf_conntrack_tcp.ts';
+import { type SlotValue, sameValue } from './attributes/kinds.ts';
+import {
+  MASTER,
+  ORIG_BYTES,
+  ORIG_PACKETS,
+  REPLY,
+  REPLY_BYTES,
+  REPLY_PACKETS,
+  STATUS,
+  TCP_STATE,
+  type TupleSlots,
+} from './slots.ts';
+
+const COUNTERS = [ORIG_PACKETS, ORIG_BYTES, REPLY_PACKETS, REPLY_BYTES];
+/** Bits that the kernel, once they are set, never clears. */
+const LASTING = IPS_EXPECTED | IPS_SEEN_REPLY | IPS_ASSURED | IPS_SRC_NAT | IPS_DST_NAT;
+
+/**
+ * Only what both have is compared. Counters that somebody reset look like those of another flow.
+ * @param wished the status and the state are what the flow is to have, not what it had
+ */
+export function contradicts(known: readonly SlotValue[], found: readonly SlotValue[], wished = false): boolean {
+  if (contradictsTuple(known, found, REPLY) || contradictsTuple(known, found, MASTER)) return true;
+  for (let i = 0; i < COUNTERS.length; i++) {
+    const before = known[COUNTERS[i]];
+    const now = found[COUNTERS[i]];
+    if (before !== undefined && now !== undefined && now < before) return true;
+  }
+  if (wished) return false;
+  const before = known[STATUS];
+  const now = found[STATUS];
+  if (before !== undefined && now !== undefined && (lasting(before) & ~lasting(now)) !== 0) return true;
+  return wentBack(known[TCP_STATE], found[TCP_STATE]);
+}
+
+/** A part of the tuple that is known is another. The zone of a direction is a matter of the lookup. */
+export function contradictsTuple(known: readonly SlotValue[], found: readonly SlotValue[], tuple: TupleSlots): boolean {
+  const { all, zone } = tuple;
+  for (let i = 0; i < all.length; i++) {
+    const slot = all[i];
+    if (slot !== zone && known[slot] !== undefined && !sameValue(known[slot], found[slot])) return true;
+  }
+  return false;
+}
+
+function lasting(status: SlotValue): number {
+  return (status as number) & LASTING;
+}
+
+/** A connection that was open does not open again, and one that closes is not established again. */
+function wentBack(before: SlotValue, now: SlotValue): boolean {
+  if (typeof before !== 'number' || typeof now !== 'number') return false;
+  if (before < TCP_CONNTRACK_ESTABLISHED || before > TCP_CONNTRACK_CLOSE) return false;
+  if (now < TCP_CONNTRACK_ESTABLISHED || now > TCP_CONNTRACK_CLOSE) return true;
+  return now === TCP_CONNTRACK_ESTABLISHED && before > TCP_CONNTRACK_ESTABLISHED;
+}
