@@ -59,8 +59,12 @@ export function isGone(error: unknown): boolean {
 
 /** What the kernel would say if it could compare more than it does. */
 export function noSuchFlow(operation: string, subject: string | undefined): KernelError {
-  const explanation = explainKernelError(operation, ENOENT);
-  return new KernelError(ENOENT, { operation, sequence: 0, subject, explanation });
+  return refusal(ENOENT, operation, subject);
+}
+
+/** The same, with this errno. */
+export function refusal(errno: number, operation: string, subject: string | undefined): KernelError {
+  return new KernelError(errno, { operation, sequence: 0, subject, explanation: explainKernelError(operation, errno) });
 }
 
 /** What a dump of few entries that are no objects of the tables says: statistics, one message a CPU. */

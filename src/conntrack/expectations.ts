@@ -1,5 +1,6 @@
 import type { ExpectationInit } from '../ctnetlink/attributes/expectation-properties.ts';
 import { KINDS } from '../ctnetlink/attributes/kinds.ts';
+import { contradictsExpectation } from '../ctnetlink/contradiction.ts';
 import type { ExpectationEvent } from '../ctnetlink/event.ts';
 import { Expectation } from '../ctnetlink/expectation.ts';
 import type { ExpectationFilter } from '../ctnetlink/filter/expectation.ts';
@@ -13,15 +14,23 @@ import {
   buildExpectationGet,
   buildExpectationStats,
 } from '../ctnetlink/request/expectation.ts';
+import { EXPECT_CLASS, EXPECT_HELPER, EXPECT_MASK, EXPECT_MASTER } from '../ctnetlink/slots.ts';
 import { decodeExpectationCpuStats, type ExpectationCpuStats } from '../ctnetlink/stats.ts';
 import { checkOptions, checkString } from '../netlink/check.ts';
 import type { Lease } from '../netlink/lease.ts';
-import { type CallOptions, checkCall, collect, findOne } from './call.ts';
+import { EEXIST, ENOENT } from '../uapi/errno.ts';
+import { type CallOptions, checkCall, collect, findOne, refusal } from './call.ts';
 import { Dump } from './dump.ts';
 import type { DumpSockets } from './dump-sockets.ts';
 import type { EventSockets } from './event-sockets.ts';
 import type { Events } from './events.ts';
 import { type ExpectationEventOptions, expectationEvents } from './expectation-events.ts';
+
+/** Something is given that the kernel does not compare. */
+function isParticular({ slots }: Expectation): boolean {
+  const others = [...EXPECT_MASTER.all, ...EXPECT_MASK.all, EXPECT_HELPER, EXPECT_CLASS];
+  return others.some((slot) => slots[slot] !== undefined);
+}
 
 /**
  * The flows that helpers expect, such as data connections of FTP. `Conntrack.expectations` is it: it asks through that
@@ -83,22 +92,40 @@ export class Expectations {
   }
 
   /**
-   * Creates the expectation, or gives the existing one a new timeout, which no event reports.
-   * @throws as create, but for EEXIST
+   * Creates the expectation, or gives the existing one a new timeout, which no event reports. The kernel would also take
+   * one of another master, which has the same tuple: so the expectation is looked up first.
+   * @throws as create, but EEXIST only if another expectation takes this tuple
    */
   async createOrUpdate(expectation: ExpectationInit | Expectation, options: CallOptions = {}): Promise<void> {
-    const request = buildExpectationCreate(Expectation.from(expectation), 'expectations.createOrUpdate');
-    await this.#lease.request(request, checkCall(options));
+    const meant = Expectation.from(expectation);
+    const request = buildExpectationCreate(meant, 'expectations.createOrUpdate');
+    const call = checkCall(options);
+    if ((await this.#lookUp(meant, call)) === 'another') throw refusal(EEXIST, request.kind.name, request.subject());
+    await this.#lease.request(request, call);
   }
 
   /**
-   * Deletes the expectation with this tuple; with an id (a dumped one has it) none that has another. One that took its
-   * place may have the same.
-   * @throws TypeError without a tuple: the kernel would take it for a flush; KernelError ENOENT
+   * Deletes the expectation that a flow with this tuple would meet; with an id (a dumped one has it) none that has
+   * another. The kernel compares nothing else. So if you also give a master, mask, helper or class, as a dumped one has
+   * them, the expectation is looked up first, and is not deleted if one of them differs. With a mask the tuple, too, must
+   * be that of the expectation. One that took the place of another may have all of these, and its id.
+   * @throws TypeError without a tuple: the kernel would take it for a flush; KernelError ENOENT, also if another
+   * expectation has its place
    */
   async delete(expectation: ExpectationInit | Expectation, options: CallOptions = {}): Promise<void> {
-    const request = buildExpectationDelete(Expectation.from(expectation));
-    await this.#lease.request(request, checkCall(options));
+    const meant = Expectation.from(expectation);
+    const request = buildExpectationDelete(meant);
+    const call = checkCall(options);
+    if (isParticular(meant) && (await this.#lookUp(meant, call)) !== 'this')
+      throw refusal(ENOENT, request.kind.name, request.subject());
+    await this.#lease.request(request, call);
+  }
+
+  /** What the kernel would find by this tuple. */
+  async #lookUp(meant: Expectation, options: CallOptions): Promise<'this' | 'another' | 'none'> {
+    const found = await findOne(this.#lease, buildExpectationGet(meant), options, decodeExpectation);
+    if (found === undefined) return 'none';
+    return contradictsExpectation(meant.slots, found.slots) ? 'another' : 'this';
   }
 
   /**

@@ -6,6 +6,12 @@ import { IPS_ASSURED, IPS_DST_NAT, IPS_EXPECTED, IPS_SEEN_REPLY, IPS_SRC_NAT } f
 import { TCP_CONNTRACK_CLOSE, TCP_CONNTRACK_ESTABLISHED } from '../uapi/nf_conntrack_tcp.ts';
 import { type SlotValue, sameValue } from './attributes/kinds.ts';
 import {
+  EXPECT_CLASS,
+  EXPECT_HELPER,
+  EXPECT_ID,
+  EXPECT_MASK,
+  EXPECT_MASTER,
+  EXPECTED,
   MASTER,
   ORIG_BYTES,
   ORIG_PACKETS,
@@ -16,8 +22,17 @@ import {
   TCP_STATE,
   type TupleSlots,
 } from './slots.ts';
+import { hasTuple } from './tuple.ts';
 
 const COUNTERS = [ORIG_PACKETS, ORIG_BYTES, REPLY_PACKETS, REPLY_BYTES];
+const EXPECTATION_PARTS = [
+  EXPECT_ID,
+  EXPECT_HELPER,
+  EXPECT_CLASS,
+  EXPECT_MASK.src4,
+  EXPECT_MASK.src6,
+  EXPECT_MASK.sport,
+];
 /** Bits that the kernel, once they are set, never clears. */
 const LASTING = IPS_EXPECTED | IPS_SEEN_REPLY | IPS_ASSURED | IPS_SRC_NAT | IPS_DST_NAT;
 
@@ -59,4 +74,14 @@ function wentBack(before: SlotValue, now: SlotValue): boolean {
   if (before < TCP_CONNTRACK_ESTABLISHED || before > TCP_CONNTRACK_CLOSE) return false;
   if (now < TCP_CONNTRACK_ESTABLISHED || now > TCP_CONNTRACK_CLOSE) return true;
   return now === TCP_CONNTRACK_ESTABLISHED && before > TCP_CONNTRACK_ESTABLISHED;
+}
+
+/**
+ * The expectation is another: of another master or helper, or with another mask. Only what is known is compared, of a
+ * mask the source, which the kernel reads. A tuple without a mask may be that of a flow which the expectation takes.
+ */
+export function contradictsExpectation(known: readonly SlotValue[], found: readonly SlotValue[]): boolean {
+  if (EXPECTATION_PARTS.some((slot) => known[slot] !== undefined && !sameValue(known[slot], found[slot]))) return true;
+  if (contradictsTuple(known, found, EXPECT_MASTER)) return true;
+  return hasTuple(known, EXPECT_MASK) && contradictsTuple(known, found, EXPECTED);
 }

@@ -64,7 +64,10 @@ const OPERATIONS: Readonly<Record<string, Sentences>> = {
   },
   flush: { EOPNOTSUPP: 'this kernel cannot flush by that filter' },
   'expectations.create': CREATE_EXPECTATION,
-  'expectations.createOrUpdate': CREATE_EXPECTATION,
+  'expectations.createOrUpdate': {
+    ...CREATE_EXPECTATION,
+    EEXIST: 'another expectation takes this tuple: one of another master, helper, class or mask',
+  },
   'expectations.restore': {
     ...CREATE_EXPECTATION,
     EEXIST: 'an expectation of this tuple exists already',

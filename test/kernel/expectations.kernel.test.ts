@@ -6,7 +6,7 @@ import { expect } from 'chai';
 import { Conntrack } from '../../src/conntrack/conntrack.ts';
 import type { Events } from '../../src/conntrack/events.ts';
 import type { ExpectationEvent } from '../../src/ctnetlink/event.ts';
-import type { Expectation } from '../../src/ctnetlink/expectation.ts';
+import type { Expectation, ExpectationInit } from '../../src/ctnetlink/expectation.ts';
 import { NF_CT_EXPECT_INACTIVE, NF_CT_EXPECT_PERMANENT } from '../../src/uapi/nf_conntrack_common.ts';
 import { code } from '../support/code.ts';
 import { type Control, ftpControl } from '../support/ftp.ts';
@@ -235,6 +235,26 @@ describeKernel('Expectations on the kernel', ['conntrack', 'nft'], () => {
       await make();
       await ct.expectations.flushAll();
       expect(await all()).to.have.length(0);
+    });
+
+    it('left alone where another master, helper, class, mask or source is meant', async () => {
+      await ct.expectations.create({ tuple: TUPLE, master, timeout });
+      const [found] = await all();
+      const id = found.id;
+      const others: ExpectationInit[] = [
+        { tuple: TUPLE, master: { ...master, sport: 7 } },
+        { ...found, master: { ...master, sport: 7 } },
+        { tuple: TUPLE, helper: 'tftp' },
+        { tuple: TUPLE, class: 7 },
+        { tuple: TUPLE, mask: { src: '255.255.255.0' } },
+        { ...found, tuple: { ...TUPLE, src: '203.0.113.9' } },
+      ];
+      for (const other of others)
+        expect(await code(ct.expectations.delete(other)), JSON.stringify(other)).to.equal('ENOENT');
+      const another = { tuple: TUPLE, master: { ...master, sport: 7 }, timeout };
+      expect(await code(ct.expectations.createOrUpdate(another))).to.equal('EEXIST');
+      expect((await all()).map((each) => each.id)).to.deep.equal([id]);
+      expect(await code(ct.expectations.delete(found))).to.equal('OK');
     });
 
     it('in the zone of the master only', async () => {
