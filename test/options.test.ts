@@ -67,7 +67,7 @@ const TABLE: Readonly<Record<string, Entry>> = {
   'Conntrack#create': [CALL, ct((each, options) => each.create(FLOW, options))],
   'Conntrack#update': [CALL, ct((each, options) => each.update({ orig: TUPLE, mark: 1 }, options))],
   'Conntrack#createOrUpdate': [CALL, ct((each, options) => each.createOrUpdate(FLOW, options))],
-  'Conntrack#delete': [CALL, ct((each, options) => each.delete(FLOW, options))],
+  'Conntrack#delete': [CALL, ct((each, options) => each.delete({ orig: TUPLE }, options))],
   'Conntrack#createMany': [MANY, ct((each, options) => each.createMany([], options))],
   'Conntrack#createOrUpdateMany': [MANY, ct((each, options) => each.createOrUpdateMany([], options))],
   'Conntrack#restore': [[...MANY, 'onLoss', 'strictWindows'], ct((each, options) => each.restore([], options))],
@@ -83,8 +83,15 @@ const TABLE: Readonly<Record<string, Entry>> = {
   'Expectations#dump': [CALL, ct((each, options) => each.expectations.dump({}, options))],
   'Expectations#get': [CALL, ct((each, options) => each.expectations.get(EXPECTATION, options))],
   'Expectations#create': [CALL, ct((each, options) => each.expectations.create(EXPECTATION, options))],
-  'Expectations#createOrUpdate': [CALL, ct((each, options) => each.expectations.createOrUpdate(EXPECTATION, options))],
-  'Expectations#delete': [CALL, ct((each, options) => each.expectations.delete(EXPECTATION, options))],
+  'Expectations#createOrUpdate': [
+    CALL,
+    async (options) => {
+      const flows = [{ orig: TUPLE, timeout: 9, helper: { name: 'ftp' } }];
+      await using each = await index.Conntrack.open({ transport: testing.fakeKernel({ flows }).transport });
+      await each.expectations.createOrUpdate(EXPECTATION, options);
+    },
+  ],
+  'Expectations#delete': [CALL, ct((each, options) => each.expectations.delete({ tuple: TUPLE }, options))],
   'Expectations#flush': [CALL, ct((each, options) => each.expectations.flush({ helper: 'ftp' }, options))],
   'Expectations#flushAll': [CALL, ct((each, options) => each.expectations.flushAll(options))],
   'Expectations#events': [EVENTS, ct((each, options) => each.expectations.events(options))],
@@ -246,6 +253,37 @@ describe('options', () => {
       }
     });
   }
+
+  /** One object is for a whole listing, and what a format prints does no harm. */
+  const written = (name: string): boolean => name.startsWith('format');
+  for (const [name, [names, call]] of Object.entries(TABLE).filter(([each]) => !written(each))) {
+    it(`of ${name} are read once: what is checked is what is used`, async () => {
+      const reads = new Map<PropertyKey, number>();
+      const given = Object.fromEntries(names.map((each) => [each, each === 'transport' ? fake : undefined]));
+      const options = new Proxy(given, {
+        get(target, key) {
+          reads.set(key, (reads.get(key) ?? 0) + 1);
+          return Reflect.get(target, key);
+        },
+      });
+      expect(await outcome(call, options)).to.equal(undefined);
+      expect([...reads.keys()]).to.include.members([...names]);
+      for (const each of names) expect(reads.get(each), each).to.equal(1);
+    });
+  }
+
+  it('of deleteWhere that say dryRun only while they are checked delete nothing', async () => {
+    const kernel = testing.fakeKernel({ flows: [{ ...flow(1), mark: 1 }] });
+    await using conntrack = await index.Conntrack.open({ transport: kernel.transport });
+    let reads = 0;
+    const options = {
+      get dryRun(): boolean {
+        return reads++ === 0;
+      },
+    };
+    expect(await conntrack.deleteWhere({ mark: 1 }, options)).to.include({ matched: 1, deleted: 0 });
+    expect(await conntrack.dump().toArray()).to.have.length(1);
+  });
 
   it('of open are refused before anything is opened', async () => {
     let opened = 0;

@@ -32,8 +32,8 @@ export type { AnonymizeOptions, DropWord } from './options.ts';
  * @example
  * writeFileSync('report.pcap', anonymize(readFileSync('capture.pcap')));
  */
-export function anonymize(capture: Uint8Array, options: AnonymizeOptions = {}): Uint8Array {
-  checkAnonymizeOptions(options);
+export function anonymize(capture: Uint8Array, given: AnonymizeOptions = {}): Uint8Array {
+  const options = checkAnonymizeOptions(given);
   const { datagrams, format, release } = readCapture(capture);
   const anonymizer = new Anonymizer(options);
   const anonymised = datagrams.flatMap((datagram) => [...anonymizer.datagrams(datagram)]);

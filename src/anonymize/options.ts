@@ -48,8 +48,8 @@ const CHECKS: Checks<AnonymizeOptions> = {
 };
 
 /** @throws TypeError, RangeError naming the option */
-export function checkAnonymizeOptions(options: AnonymizeOptions): void {
-  checkOptions(options, CHECKS);
+export function checkAnonymizeOptions(options: AnonymizeOptions): AnonymizeOptions {
+  return checkOptions(options, CHECKS);
 }
 
 function checkKey(key: unknown, argument: string): void {

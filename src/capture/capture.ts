@@ -66,10 +66,10 @@ const WRITE_OPTIONS: Checks<WriteCaptureOptions> = { format: oneOf(...WRITTEN_FO
  * @throws TypeError, RangeError naming the argument
  */
 export function writeCapture(datagrams: Iterable<CapturedDatagram>, options: WriteCaptureOptions = {}): Uint8Array {
-  checkOptions(options, WRITE_OPTIONS);
+  const { format = 'pcap' } = checkOptions(options, WRITE_OPTIONS);
   const all = [...datagrams];
   for (const [index, each] of all.entries()) checkDatagram(each, `datagrams[${index}]`);
-  const { header, record } = WRITERS[options.format ?? 'pcap'];
+  const { header, record } = WRITERS[format];
   let release: string | undefined;
   for (const { bytes } of all) release ??= releaseOf(bytes);
   return concat([header(release), ...all.map(record)]);

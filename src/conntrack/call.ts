@@ -15,8 +15,7 @@ export interface CallOptions {
 export const CALL_OPTIONS: Checks<CallOptions> = { signal: checkSignal };
 
 export function checkCall(options: CallOptions): CallOptions {
-  checkOptions(options, CALL_OPTIONS);
-  return options;
+  return checkOptions(options, CALL_OPTIONS);
 }
 
 /** The reply before the ACK of a request that asks for something; undefined when there is none. */

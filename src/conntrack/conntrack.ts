@@ -32,7 +32,7 @@ import {
 } from './exact-many.ts';
 import { Expectations } from './expectations.ts';
 import { type DumpOptions, flowDump, flowSource } from './flow-dump.ts';
-import { type EventOptions, flowEvents } from './flow-events.ts';
+import { checkFlowEvents, type EventOptions, flowEvents } from './flow-events.ts';
 import { type Failure, type Flows, MANY_OPTIONS, type ManyOptions, type ManyResult } from './many.ts';
 import { deleteFlow, getFlow, updateFlow } from './one-flow.ts';
 import { type RestoreOptions, type RestoreResult, restore, type Snapshot } from './restore.ts';
@@ -82,8 +82,7 @@ export class Conntrack {
    * @throws UnsupportedError if no transport runs here, with the transports that were tried; TransportError
    */
   static async open(given: ConntrackOptions = {}): Promise<Conntrack> {
-    checkOpenOptions(given);
-    const options = forOne(given);
+    const options = forOne(checkOpenOptions(given));
     // The request socket has the largest buffer there is: an answer that does not fit is lost.
     const forRequests = { ...options, receiveBuffer: undefined, events: false };
     const socket = new NetlinkSocket(await openTransport(forRequests), explainKernelError);
@@ -247,9 +246,8 @@ export class Conntrack {
    * @throws as createMany
    */
   async updateMany(flows: Flows, options: UpdateManyOptions = {}): Promise<ManyResult> {
-    checkOptions(options, EXACT_MANY_OPTIONS);
-    if (options.exact === true) return await sendMany(this.#lease, updatesExactly(this.#lease), flows, options);
-    const { exact: _exact, ...rest } = options;
+    const { exact, ...rest } = checkOptions(options, EXACT_MANY_OPTIONS);
+    if (exact === true) return await sendMany(this.#lease, updatesExactly(this.#lease), flows, rest);
     return await this.#many('update', flows, rest);
   }
 
@@ -260,9 +258,9 @@ export class Conntrack {
    * @throws as createMany
    */
   async deleteMany(flows: Flows, options: DeleteManyOptions = {}): Promise<ManyResult> {
-    checkOptions(options, EXACT_MANY_OPTIONS);
-    const work = options.exact === true ? deletesExactly(this.#lease) : deletes(this.#lease);
-    return await sendMany(this.#lease, work, flows, options);
+    const { exact, ...rest } = checkOptions(options, EXACT_MANY_OPTIONS);
+    const work = exact === true ? deletesExactly(this.#lease) : deletes(this.#lease);
+    return await sendMany(this.#lease, work, flows, rest);
   }
 
   /**
@@ -302,10 +300,11 @@ export class Conntrack {
    */
   async flush(filter: FilterInit, options: CallOptions = {}): Promise<number | undefined> {
     const compiled = restrictingFilter(filter, 'filter');
+    const call = checkCall(options);
     const { transport } = this.#lease;
     const forKernel = compiled.forKernel('flush', kernelSupport(transport.release));
-    if (!forKernel.exact) return await this.#deleteEach(compiled, options);
-    await this.#lease.request(buildFlush(forKernel), checkCall(options));
+    if (!forKernel.exact) return await this.#deleteEach(compiled, call);
+    await this.#lease.request(buildFlush(forKernel), call);
     return undefined;
   }
 
@@ -324,7 +323,8 @@ export class Conntrack {
    * EPERM
    */
   async events(options: EventOptions = {}): Promise<Events<FlowEvent>> {
-    return await this.#eventSockets.open(flowEvents(options), options);
+    const checked = checkFlowEvents(options);
+    return await this.#eventSockets.open(flowEvents(checked), checked);
   }
 
   /**
@@ -361,15 +361,14 @@ export class Conntrack {
   }
 
   async #create(given: FlowInit | Flow, query: 'create' | 'createOrUpdate', options?: CallOptions): Promise<void> {
-    if (options !== undefined) checkCall(options);
+    const call = options === undefined ? undefined : checkCall(options);
     const flow = Flow.from(given);
-    await this.#lease.request(buildCreate(flow, query), options);
-    if (flow.slots[LABELS] !== undefined) await checkLabels(this.#lease, flow, query, options);
+    await this.#lease.request(buildCreate(flow, query), call);
+    if (flow.slots[LABELS] !== undefined) await checkLabels(this.#lease, flow, query, call);
   }
 
   async #many(query: ChangeQuery, flows: Flows, options: ManyOptions): Promise<ManyResult> {
-    checkOptions(options, MANY_OPTIONS);
-    return sendMany(this.#lease, changes(this.#lease, query), flows, options);
+    return sendMany(this.#lease, changes(this.#lease, query), flows, checkOptions(options, MANY_OPTIONS));
   }
 
   async #deleteEach(filter: CompiledFilter, options: CallOptions): Promise<number> {

@@ -21,8 +21,12 @@ export type ExpectationEventOrOverrun = ExpectationEvent | OverrunEvent;
 const EVENT_OPTIONS: Checks<ExpectationEventOptions> = { ...EVENT_SOCKET_OPTIONS, types: typesOf(GROUPS) };
 
 /** @throws TypeError, RangeError naming the option */
+export function checkExpectationEvents(options: ExpectationEventOptions): ExpectationEventOptions {
+  return checkOptions(options, EVENT_OPTIONS);
+}
+
+/** @param options that were checked */
 export function expectationEvents(options: ExpectationEventOptions): EventSource<ExpectationEvent> {
-  checkOptions(options, EVENT_OPTIONS);
   const { types = ['new', 'destroy'], allNamespaces = false } = options;
   return {
     groups: types.map((type) => GROUPS[type]),

@@ -24,7 +24,7 @@ import { Dump } from './dump.ts';
 import type { DumpSockets } from './dump-sockets.ts';
 import type { EventSockets } from './event-sockets.ts';
 import type { Events } from './events.ts';
-import { type ExpectationEventOptions, expectationEvents } from './expectation-events.ts';
+import { checkExpectationEvents, type ExpectationEventOptions, expectationEvents } from './expectation-events.ts';
 
 /** Something is given that the kernel does not compare. */
 function isParticular({ slots }: Expectation): boolean {
@@ -133,8 +133,7 @@ export class Expectations {
    * RangeError naming the argument; KernelError
    */
   async flush(filter: { helper: string }, options: CallOptions = {}): Promise<void> {
-    checkOptions(filter, { helper: checkString }, 'filter');
-    const { helper } = filter;
+    const { helper } = checkOptions(filter, { helper: checkString }, 'filter');
     if (helper === undefined) throw new TypeError('helper is required; flushAll() deletes every expectation');
     const request = buildExpectationFlush(KINDS.string.set(helper, 'helper') as string);
     await this.#lease.request(request, checkCall(options));
@@ -155,7 +154,8 @@ export class Expectations {
    * EPERM
    */
   async events(options: ExpectationEventOptions = {}): Promise<Events<ExpectationEvent>> {
-    return await this.#events.open(expectationEvents(options), options);
+    const checked = checkExpectationEvents(options);
+    return await this.#events.open(expectationEvents(checked), checked);
   }
 
   /**

@@ -49,10 +49,10 @@ function dumpQuery({ reset = false, table = 'conntrack' }: DumpOptions): DumpQue
 
 /** @throws TypeError, RangeError naming the part of the filter or the option */
 export function flowDump(lease: Lease, sockets: DumpSockets, filter: FilterInit, options: DumpOptions): Dump<Flow> {
-  checkOptions(options, DUMP_OPTIONS);
-  const source = flowSource(filter, dumpQuery(options));
-  const Kind = options.reset === true ? ResetDump : Dump;
-  return new Kind(lease, sockets, source, options.signal);
+  const { reset, table, signal } = checkOptions(options, DUMP_OPTIONS);
+  const source = flowSource(filter, dumpQuery({ reset, table }));
+  const Kind = reset === true ? ResetDump : Dump;
+  return new Kind(lease, sockets, source, signal);
 }
 
 /** @throws TypeError, RangeError naming the part of the filter */

@@ -40,8 +40,12 @@ function eventTimeOf({ slots }: Flow): bigint | undefined {
 }
 
 /** @throws TypeError, RangeError naming the option */
+export function checkFlowEvents(options: EventOptions): EventOptions {
+  return checkOptions(options, EVENT_OPTIONS);
+}
+
+/** @param options that were checked. @throws TypeError, RangeError naming the part of the filter */
 export function flowEvents(options: EventOptions): EventSource<FlowEvent> {
-  checkOptions(options, EVENT_OPTIONS);
   const { types = ['new', 'update', 'destroy'], filter = {}, allNamespaces = false } = options;
   const compiled = compiledFilter(filter, 'options.filter');
   return {

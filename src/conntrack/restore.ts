@@ -142,13 +142,12 @@ export async function restore(
   snapshot: Flows | Snapshot,
   options: RestoreOptions,
 ): Promise<RestoreResult> {
-  checkOptions(options, RESTORE_OPTIONS);
+  const { signal, onError, onLoss, strictWindows = false } = checkOptions(options, RESTORE_OPTIONS);
   const { flows: given = [], expectations = [] } = partsOf(snapshot);
   const order = Array.isArray(given) && given.some(isZonedInPart) ? creationOrder(given.map(asFlow)) : undefined;
   const flows = order === undefined ? given : order.map((at) => (given as readonly (FlowInit | Flow)[])[at]);
   const placed = (place: Place<FlowInit | Flow>): Place<FlowInit | Flow> =>
     order === undefined ? place : { ...place, index: order[place.index] };
-  const { signal, onError, onLoss, strictWindows = false } = options;
   const losses: RestoreLoss[] = [];
   const failures: RestoreFailure[] = [];
   const lost = (loss: RestoreLoss): void => {
@@ -219,6 +218,5 @@ function partsOf(snapshot: Flows | Snapshot): Snapshot {
     throw new TypeError(
       `snapshot must be an iterable of flows, or an object with flows and expectations, not ${describe(snapshot)}`,
     );
-  checkOptions(snapshot as Snapshot, { flows: checkItems, expectations: checkItems }, 'snapshot');
-  return snapshot as Snapshot;
+  return checkOptions(snapshot as Snapshot, { flows: checkItems, expectations: checkItems }, 'snapshot');
 }

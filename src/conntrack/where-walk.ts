@@ -39,9 +39,9 @@ export async function deleteWhere(
   sockets: DumpSockets,
   events: () => EventSockets,
   where: Where,
-  options: DeleteWhereOptions,
+  given: DeleteWhereOptions,
 ): Promise<DeleteWhereResult> {
-  checkOptions(options, DELETE_WHERE_OPTIONS);
+  const options = checkOptions(given, DELETE_WHERE_OPTIONS);
   const selected = selectedBy(where);
   const { verify, exact = false, dryRun = false, signal } = options;
   throwIfAborted(signal, () => resultOf(new Counts(), 'deleted'));
@@ -76,9 +76,9 @@ export async function updateWhere(
   sockets: DumpSockets,
   where: Where,
   patch: FlowPatch,
-  options: UpdateWhereOptions,
+  given: UpdateWhereOptions,
 ): Promise<UpdateWhereResult> {
-  checkOptions(options, UPDATE_WHERE_OPTIONS);
+  const options = checkOptions(given, UPDATE_WHERE_OPTIONS);
   const selected = selectedBy(where);
   const change = patchFrom(patch, 'patch');
   const { exact = true } = options;

@@ -50,15 +50,19 @@ export type Checks<O extends object> = { readonly [Name in keyof O]-?: Check };
 /**
  * An options object: plain, with options that there are, each of the right type. One that is undefined is as if it were
  * not there.
+ * @returns a copy, in which each was read once: a getter could give another value than the one that was checked
  * @throws TypeError for an unknown name, with the nearest that there is; what the checks throw
  */
-export function checkOptions<O extends object>(options: O, checks: Checks<O>, argument = 'options'): void {
+export function checkOptions<O extends object>(options: O, checks: Checks<O>, argument = 'options'): O {
   checkPlain(options, argument);
+  const copy: Partial<O> = {};
   for (const name of Object.keys(options)) {
     if (!Object.hasOwn(checks, name)) throw new TypeError(noOption(name, Object.keys(checks), argument));
     const value = options[name as keyof O];
     if (value !== undefined) checks[name as keyof O](value, `${argument}.${name}`);
+    copy[name as keyof O] = value;
   }
+  return copy as O;
 }
 
 /** @throws TypeError for what is not written in braces */

@@ -29,12 +29,12 @@ export async function nfct_open(
 ): Promise<NfctHandle> {
   checkSubsystem(subsys_id);
   checkInteger(subscriptions, GROUPS, 'subscriptions');
-  checkOpenOptions(options);
-  if (options.allNamespaces === true)
+  const open = checkOpenOptions(options);
+  if (open.allNamespaces === true)
     throw new UnsupportedError(
       'a callback has no place for the network namespace of an event: leave allNamespaces out',
     );
-  const transport = await openTransport({ ...forOne(options), events: subscriptions !== 0 });
+  const transport = await openTransport({ ...forOne(open), events: subscriptions !== 0 });
   return nfct_open_nfnl(transport, subsys_id, subscriptions);
 }
 

@@ -25,11 +25,11 @@ import { ReplayTransport } from './transport.ts';
  * @throws DecodeError, UnsupportedError for what is no such capture; the errors of node:fs for a path that cannot be
  * read
  */
-export function replay(capture: string | URL | Uint8Array, options: ReplayOptions = {}): TransportFactory {
+export function replay(capture: string | URL | Uint8Array, given: ReplayOptions = {}): TransportFactory {
   if (typeof capture !== 'string' && !(capture instanceof URL) && !(capture instanceof Uint8Array)) {
     throw new TypeError(`capture must be a path, a URL or a Uint8Array, not ${describe(capture)}`);
   }
-  checkOptions(options, REPLAY_OPTIONS);
+  const options = checkOptions(given, REPLAY_OPTIONS);
   const script = scriptOf(capture);
   let portid = 0;
   const sharing = (cursor: Cursor): TransportFactory => {
@@ -40,7 +40,7 @@ export function replay(capture: string | URL | Uint8Array, options: ReplayOption
   };
   const shared = sharing(new Cursor(script, options));
   if (options.perSocket !== true) return shared;
-  return Object.assign((given?: TransportOptions): ReturnType<TransportFactory> => shared(given), {
+  return Object.assign((socket?: TransportOptions): ReturnType<TransportFactory> => shared(socket), {
     forOne: () => sharing(new Cursor(script, options)),
   });
 }

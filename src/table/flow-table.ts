@@ -65,8 +65,8 @@ export class FlowTable implements Iterable<Flow> {
    * EPERM; TransportError
    */
   static async open(options: FlowTableOptions = {}): Promise<FlowTable> {
-    checkOptions(options, FLOW_TABLE_OPTIONS);
-    const { filter = {}, follow = 'all', maxFlows = DEFAULT_FLOWS, verify = 'adaptive', signal, ...open } = options;
+    const checked = checkOptions(options, FLOW_TABLE_OPTIONS);
+    const { filter = {}, follow = 'all', maxFlows = DEFAULT_FLOWS, verify = 'adaptive', signal, ...open } = checked;
     const compiled = compiledFilter(filter, 'options.filter');
     signal?.throwIfAborted();
     const keeper = new Keeper({
@@ -164,8 +164,7 @@ export class FlowTable implements Iterable<Flow> {
    */
   changes(options: ChangesOptions): Changes<TableChange | TableNews>;
   changes(options: ChangesOptions = {}): Changes<TableChange | TableNews> {
-    checkOptions(options, CHANGES_OPTIONS);
-    const { queue = DEFAULT_QUEUE, states = false } = options;
+    const { queue = DEFAULT_QUEUE, states = false } = checkOptions(options, CHANGES_OPTIONS);
     return new Changes(this.#keeper.changes(queue, states));
   }
 

@@ -58,8 +58,8 @@ export class FakeKernel {
 
   /** @internal */
   constructor(options: FakeKernelOptions) {
-    checkFakeKernelOptions(options);
-    const { flows = [], expectations = [], release = '6.18.0', time = TIME, ...rest } = options;
+    const checked = checkFakeKernelOptions(options);
+    const { flows = [], expectations = [], release = '6.18.0', time = TIME, ...rest } = checked;
     const given = [...flows].map((flow, index) => flowFrom(flow, `options.flows[${index}]`));
     const some = (...slots: readonly number[]): boolean =>
       given.some((flow) => slots.some((slot) => flow.slots[slot] !== undefined));
@@ -178,8 +178,7 @@ export class FakeKernel {
    * @throws TypeError, RangeError naming the argument
    */
   fail(operation: FakeOperation, code: string, options: FailOptions = {}): void {
-    checkOptions(options, FAIL_OPTIONS);
-    const { times = 1, message } = options;
+    const { times = 1, message } = checkOptions(options, FAIL_OPTIONS);
     this.#scripts.fail(operation, code, times, message);
   }
 

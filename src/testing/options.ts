@@ -63,6 +63,6 @@ const CHECKS: Checks<FakeKernelOptions> = {
 };
 
 /** @throws TypeError, RangeError naming the option */
-export function checkFakeKernelOptions(options: FakeKernelOptions): void {
-  checkOptions(options, CHECKS);
+export function checkFakeKernelOptions(options: FakeKernelOptions): FakeKernelOptions {
+  return checkOptions(options, CHECKS);
 }

@@ -94,11 +94,12 @@ export const OPEN_OPTIONS: Checks<OpenOptions> = {
 };
 
 /** @throws TypeError, RangeError naming the option */
-export function checkOpenOptions(options: OpenOptions): void {
-  checkOptions(options, OPEN_OPTIONS);
+export function checkOpenOptions(given: OpenOptions): OpenOptions {
+  const options = checkOptions(given, OPEN_OPTIONS);
   // A program that lost the name of another namespace must not change the table of its own.
   if (Object.hasOwn(options, 'netns') && options.netns === undefined)
     throw new TypeError('options.netns is undefined: leave it out for the network namespace of the process');
+  return options;
 }
 
 /** A Namespace where callers give a Netns: what is held is nobody else's to see. */
@@ -149,8 +150,8 @@ function checkTransport(transport: Transport): Transport {
  * @throws TransportError
  * @throws TypeError, RangeError naming the option; UnsupportedError for an unknown name in the environment
  */
-export async function openTransport(options: OpenOptions = {}): Promise<Transport> {
-  checkOpenOptions(options);
+export async function openTransport(given: OpenOptions = {}): Promise<Transport> {
+  const options = checkOpenOptions(given);
   const { transport, netns } = options;
   if (netns !== undefined && !isHeld(netns)) return await openTransport({ ...options, netns: held(netns) });
   if (typeof transport === 'function') return checkNamespaces(checkTransport(await transport(options)), options);

@@ -81,8 +81,8 @@ export interface Recorder extends TransportFactory {
 export function record(path: string, options: RecordOptions = {}): Recorder {
   // A number would be taken for a file descriptor of somebody else's.
   if (typeof path !== 'string') throw new TypeError(`path must be a string, not ${describe(path)}`);
-  checkOptions(options, RECORD_OPTIONS);
-  const { onError, format = formatOfName(path) ?? 'pcap', ...given } = options;
+  const checked = checkOptions(options, RECORD_OPTIONS);
+  const { onError, format = formatOfName(path) ?? 'pcap', ...given } = checked;
   const writer = WRITERS[format];
   // What is undefined takes nothing away from what a socket is opened with.
   const openOptions: OpenOptions = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));

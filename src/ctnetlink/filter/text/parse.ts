@@ -35,8 +35,7 @@ const MOST_DEPTH = 100;
  */
 export function parseFilter(text: string, options: ParseFilterOptions = {}): Filter | Filter[] {
   checkString(text, 'text');
-  checkOptions(options, OPTIONS);
-  return new Parser(text, options.labelBit).filter();
+  return new Parser(text, checkOptions(options, OPTIONS).labelBit).filter();
 }
 
 class Parser {
