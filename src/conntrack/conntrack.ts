@@ -171,8 +171,8 @@ export class Conntrack {
    * Changes the flow with this tuple and zone: mark (under markMask), timeout, status (bits can only be set), labels,
    * TCP state. A flow with an id, such as a dumped flow, or with both tuples is looked up first, because the kernel
    * compares nothing else. It is not changed if another flow has its place, as far as that can be seen: see `delete`.
-   * Status and TCP state, which you may be changing, are not compared. If you give both tuples, both must be whole. TCP flags are never
-   * added: that would loosen a connection whose windows the kernel knows.
+   * Status and TCP state, which you may be changing, are not compared. If you give both tuples, both must be whole. TCP
+   * flags are never added: that would loosen a connection whose windows the kernel knows.
    * @throws TypeError, RangeError naming the argument; KernelError ENOENT (also if another flow has its place), EBUSY,
    * EOPNOTSUPP, ...
    */
@@ -186,12 +186,12 @@ export class Conntrack {
   }
 
   /**
-   * Deletes the flow with this tuple and zone. A flow with an id, such as a dumped flow, or with both tuples is looked up
-   * first. It is not deleted if its reply tuple, its id or `timestamp.start` differs. A flow that took the place of a
-   * dumped one often has the same id, and starts are known only with nf_conntrack_timestamp=1, which is recommended.
+   * Deletes the flow with this tuple and zone. A flow with an id, such as a dumped flow, or with both tuples is looked
+   * up first. It is not deleted if its reply tuple, its id or `timestamp.start` differs. A flow that took the place of
+   * a dumped one often has the same id, and starts are known only with nf_conntrack_timestamp=1, which is recommended.
    * Without starts, another flow is recognized by another master, a lost bit of the status (SEEN_REPLY, ASSURED,
-   * EXPECTED, SRC_NAT, DST_NAT), lower counters, or a TCP state that went back. If it has none of these, it is taken for
-   * the dumped flow and is deleted. So is a flow that takes its place between the two requests, a few microseconds.
+   * EXPECTED, SRC_NAT, DST_NAT), lower counters, or a TCP state that went back. If it has none of these, it is taken
+   * for the dumped flow and is deleted. So is a flow that takes its place between the two requests, a few microseconds.
    * Counters that were reset since the dump look like those of another flow: leave them out then.
    * @throws TypeError without a whole tuple, which the kernel would take for a flush; KernelError ENOENT if there is no
    * such flow, or another one
@@ -253,8 +253,8 @@ export class Conntrack {
 
   /**
    * Deletes flows by tuple, zone and id, for example `ct.deleteMany(ct.dump(filter))`; otherwise like createMany. It
-   * looks flows up, as `delete` does, only with `{ exact: true }`, which takes twice the time. Otherwise a flow that took
-   * the place of a dumped one, and has its id, is deleted.
+   * looks flows up, as `delete` does, only with `{ exact: true }`, which takes twice the time. Otherwise a flow that
+   * took the place of a dumped one, and has its id, is deleted.
    * @throws as createMany
    */
   async deleteMany(flows: Flows, options: DeleteManyOptions = {}): Promise<ManyResult> {

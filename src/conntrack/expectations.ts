@@ -92,8 +92,8 @@ export class Expectations {
   }
 
   /**
-   * Creates the expectation, or gives the existing one a new timeout, which no event reports. The kernel would also take
-   * one of another master, which has the same tuple: so the expectation is looked up first.
+   * Creates the expectation, or gives the existing one a new timeout, which no event reports. The kernel would also
+   * take one of another master, which has the same tuple: so the expectation is looked up first.
    * @throws as create, but EEXIST only if another expectation takes this tuple
    */
   async createOrUpdate(expectation: ExpectationInit | Expectation, options: CallOptions = {}): Promise<void> {
@@ -107,8 +107,8 @@ export class Expectations {
   /**
    * Deletes the expectation that a flow with this tuple would meet; with an id (a dumped one has it) none that has
    * another. The kernel compares nothing else. So if you also give a master, mask, helper or class, as a dumped one has
-   * them, the expectation is looked up first, and is not deleted if one of them differs. With a mask the tuple, too, must
-   * be that of the expectation. One that took the place of another may have all of these, and its id.
+   * them, the expectation is looked up first, and is not deleted if one of them differs. With a mask the tuple, too,
+   * must be that of the expectation. One that took the place of another may have all of these, and its id.
    * @throws TypeError without a tuple: the kernel would take it for a flush; KernelError ENOENT, also if another
    * expectation has its place
    */

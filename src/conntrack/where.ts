@@ -84,9 +84,9 @@ export interface UpdateWhereOptions extends CallOptions {
    */
   limit?: number | undefined;
   /**
-   * Asks for each flow first, many in a datagram, and leaves those in whose place another flow is, as far as that can be
-   * seen (`Conntrack.delete` has the details): an id may be that of such a flow. Takes another request for each flow. Default: false to
-   * delete, where the kernel compares the id itself; true to change, where it compares nothing.
+   * Asks for each flow first, many in a datagram, and leaves those in whose place another flow is, as far as that can
+   * be seen (`Conntrack.delete` has the details): an id may be that of such a flow. Takes another request for each
+   * flow. Default: false to delete, where the kernel compares the id itself; true to change, where it compares nothing.
    */
   exact?: boolean | undefined;
   /** Called after each datagram of the dump and after each batch; ends the call if it throws. */

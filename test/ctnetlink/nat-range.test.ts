@@ -1,4 +1,6 @@
-/** What may be asked of NAT when a flow is created: the kernel takes anything, and then translates to something else. */
+/**
+ * What may be asked of NAT when a flow is created: the kernel takes anything, and then translates to something else.
+ */
 import { expect } from 'chai';
 import type { FlowInit, NatProperties } from '../../src/ctnetlink/attributes/flow-properties.ts';
 import { Flow } from '../../src/ctnetlink/flow.ts';

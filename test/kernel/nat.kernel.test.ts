@@ -34,7 +34,7 @@ describeKernel('flow.nat', ['conntrack', 'nft'], () => {
       { orig: UDP, snat: { minAddress: '10.0.0.1', minPort: 7 } },
       { src: { address: '10.0.0.1', port: 7 } },
     ],
-    // Nothing is said of the address, which stays.
+    // The request has no address, so it stays.
     [
       'the port of the source where only that is asked for',
       { orig: UDP, snat: { minPort: 7 } },

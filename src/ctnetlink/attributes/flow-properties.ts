@@ -91,7 +91,9 @@ export interface HelperProperties {
 export interface NatProperties {
   /** Lowest address of the range, IPv4 or IPv6 (CTA_NAT_V4_MINIP, CTA_NAT_V6_MINIP); alone it is the address. */
   minAddress: string;
-  /** Highest address of the range, not below `minAddress`. Default: `minAddress` (CTA_NAT_V4_MAXIP, CTA_NAT_V6_MAXIP). */
+  /**
+   * Highest address of the range, not below `minAddress`. Default: `minAddress` (CTA_NAT_V4_MAXIP, CTA_NAT_V6_MAXIP).
+   */
   maxAddress: string;
   /** Lowest port of the range, 0 to 65535 (CTA_PROTONAT_PORT_MIN); alone it is the port. */
   minPort: number;
