@@ -283,7 +283,11 @@ export class Conntrack {
    * Changes all flows that match, in one dump of the table: for example the mark (`{ mark: 4, markMask: 0xff }`) or the
    * timeout. Each flow is looked up first, unless `exact` is false, because the kernel finds it by its tuple and zone
    * alone.
-   * @param patch what to change: timeout, status (bits can only be set), mark, labels, and the state of the protocol
+   *
+   * A patch that has something of a protocol, such as `tcp.state`, fails for flows of other protocols: they are counted
+   * in `failed`, and nothing of them changes. What the kernel demands beside an SCTP or DCCP state comes from the flow.
+   * @param patch what to change: timeout (not 0, with which the kernel deletes a flow: see deleteWhere), status (bits
+   * can only be set), mark, labels, and the state of the protocol
    * @throws as deleteWhere
    */
   async updateWhere(where: Where, patch: FlowPatch, options: UpdateWhereOptions = {}): Promise<UpdateWhereResult> {

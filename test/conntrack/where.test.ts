@@ -242,3 +242,43 @@ describe('deleteWhere on a kernel that goes wrong', () => {
     expect(kernel.sockets).to.equal(0);
   });
 });
+
+describe('updateWhere', () => {
+  const port = { src: '10.9.0.1', dst: '192.0.2.1', sport: 1, dport: 2 } as const;
+  const sctp = { state: 'ESTABLISHED', vtagOrig: 5, vtagReply: 6 } as const;
+  const mixed: FlowInit[] = [
+    flow(1, { mark: 1 }),
+    { orig: { ...port, proto: 'tcp' }, timeout: 600, mark: 1, tcp: { state: 'ESTABLISHED' } },
+    { orig: { ...port, proto: 'sctp' }, timeout: 600, mark: 1, sctp },
+  ];
+
+  for (const exact of [true, false]) {
+    it(`counts as failed the flows that have no such property, exact: ${exact}`, async () => {
+      const kernel = fakeKernel({ flows: mixed });
+      await using ct = await Conntrack.open({ transport: kernel.transport });
+      const result = await ct.updateWhere({ mark: 1 }, { tcp: { state: 'CLOSE' } }, { exact });
+      expect(result).to.include({ matched: 3, updated: 1, failed: 2 });
+      expect(result.failures.map(({ error }) => error.message)).to.have.members([
+        "flow.tcp.state is not a property of flows with proto 'udp'",
+        "flow.tcp.state is not a property of flows with proto 'sctp'",
+      ]);
+    });
+
+    it(`keeps the verification tags of SCTP, which the kernel demands, exact: ${exact}`, async () => {
+      const kernel = fakeKernel({ flows: mixed });
+      await using ct = await Conntrack.open({ transport: kernel.transport });
+      const result = await ct.updateWhere({ orig: { proto: 'sctp' } }, { sctp: { state: 'CLOSED' } }, { exact });
+      expect(result).to.include({ matched: 1, updated: 1, failed: 0 });
+      const [after] = await ct.dump({ orig: { proto: 'sctp' } }).toArray();
+      expect(after.toJSON().sctp).to.deep.equal({ ...sctp, state: 'CLOSED' });
+    });
+  }
+
+  it('refuses a timeout of 0, with which the kernel deletes', async () => {
+    const kernel = fakeKernel({ flows: mixed });
+    await using ct = await Conntrack.open({ transport: kernel.transport });
+    const refused = await rejection(ct.updateWhere({ mark: 1 }, { timeout: 0 }));
+    expect(refused).to.be.instanceOf(RangeError).and.have.property('message').that.contains('deleteWhere does that');
+    expect(kernel.flows).to.have.length(3);
+  });
+});

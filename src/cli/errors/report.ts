@@ -1,4 +1,5 @@
 /** The output for a failure: a line or two, and never a stack. */
+import { ProtocolFamilyError } from '../../ctnetlink/request/protocol.ts';
 import { IncompleteTupleError } from '../../ctnetlink/tuple.ts';
 import { KernelError, NetlinkError, UnsupportedError } from '../../netlink/errors.ts';
 import { builtin } from '../../netlink/platform.ts';
@@ -44,7 +45,7 @@ export function report(error: unknown, settings?: Asked): number {
       process.stderr.write("Try `ctnetlink -h' or 'ctnetlink --help' for more information.\n");
     return error.status;
   }
-  if (error instanceof IncompleteTupleError) {
+  if (error instanceof IncompleteTupleError || error instanceof ProtocolFamilyError) {
     complain(error.message);
     complain(failureLine({ errno: EINVAL, operation: '' }, settings));
     return FAILED;

@@ -108,7 +108,9 @@ In an empty network of your own it needs neither:
 const DIFFERENCES = [
   'A failure may print one more line before its last one, which explains the error and says what to do.',
   'If a flow ends while -D or -U works on it, that is no failure.',
+  'With -U -t 0 the kernel deletes the flows, as with conntrack(8), and both print that 0 flows have been updated. Use -D.',
   '-U changes flows of both families if no option names one.',
+  '-U --state of SCTP keeps the verification tags of the flow. 1.4.9 fails with EINVAL.',
   'With -I expect, the expected flow has the protocol of -p.',
   'A number, an address or a prefix length must be a whole word and in range. 1.4.9 accepts some wrong ones, and uses their valid beginning or 0.',
   'Options that select by a port take ranges and lists, such as 53:54,80. 1.4.9 reads the first port and ignores the rest. -I, -A and -G, which describe one flow, refuse them.',

@@ -13,9 +13,10 @@ import { Flow, flowCodec } from '../flow.ts';
 import { identity, type Naming } from '../identity.ts';
 import { requestNat } from '../nat.ts';
 import { asksForNat, checkNatRanges } from '../nat-range.ts';
-import { ID, LABELS, LABELS_MASK, ORIG, REPLY, STATUS, TCP_STATE, TIMEOUT, ZONE } from '../slots.ts';
+import { ID, LABELS, LABELS_MASK, MARK, MARK_MASK, ORIG, REPLY, STATUS, TCP_STATE, TIMEOUT, ZONE } from '../slots.ts';
 import { setTcpFlags } from '../tcp-flags.ts';
 import { checkTuple, completeFrom, hasAddress, hasTuple } from '../tuple.ts';
+import { checkProtocol, checkProtocolFamily } from './protocol.ts';
 
 const READ = { replies: true };
 const REPEATABLE = { repeatable: true };
@@ -78,12 +79,16 @@ function familyOf(flow: Flow): number {
 }
 
 /**
- * The kernel refuses another length in an update (EINVAL), and creates a flow without its labels. @throws RangeError
+ * The kernel ignores a mask without a value. It refuses a mask of labels of another length in an update (EINVAL), and
+ * creates a flow without its labels. @throws TypeError, RangeError
  */
-function checkLabelsMask(slots: Flow['slots'], argument: string): void {
-  const labels = slots[LABELS] as Uint8Array | undefined;
+function checkMasks(slots: Flow['slots'], argument: string): void {
+  if (slots[MARK_MASK] !== undefined && slots[MARK] === undefined)
+    throw new TypeError(`${argument}.mark is required with markMask`);
   const mask = slots[LABELS_MASK] as Uint8Array | undefined;
-  if (labels === undefined || mask === undefined) return;
+  if (mask === undefined) return;
+  const labels = slots[LABELS] as Uint8Array | undefined;
+  if (labels === undefined) throw new TypeError(`${argument}.labels is required with labelsMask`);
   if (mask.length === 0) throw new RangeError(`${argument}.labelsMask must be whole 32-bit words, not 0 bytes`);
   if (mask.length !== labels.length)
     throw new RangeError(
@@ -128,8 +133,12 @@ export function buildCreate(
   checkTuple(slots, given, argument, known);
   completeFrom(slots, given, other);
   checkTuple(slots, other, argument, known);
+  if (!known) {
+    checkProtocol(slots, argument);
+    checkProtocolFamily(slots, argument);
+  }
   if (asksForNat(slots)) checkNatRanges(slots, argument);
-  if (slots[LABELS_MASK] !== undefined) checkLabelsMask(slots, argument);
+  checkMasks(slots, argument);
   if (slots[TIMEOUT] === undefined)
     throw new TypeError(`${argument}.timeout is required: seconds until the flow expires`);
   const state = slots[TCP_STATE];
@@ -149,7 +158,8 @@ export function buildUpdate(flow: Flow, argument = 'flow', owned = false, naming
   const hasOrig = hasTuple(slots, ORIG);
   if (hasOrig) checkTuple(slots, ORIG, argument, known);
   if (!hasOrig || hasTuple(slots, REPLY)) checkTuple(slots, REPLY, argument, known);
-  if (slots[LABELS_MASK] !== undefined) checkLabelsMask(slots, argument);
+  checkProtocol(slots, argument);
+  checkMasks(slots, argument);
   const family = familyOf(flow);
   const names = naming === 'exact' ? identity(flow, argument, naming).slots : undefined;
   const attributes = writable(flow, owned);

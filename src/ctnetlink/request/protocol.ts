@@ -1,0 +1,56 @@
+/** Properties that only flows of one protocol have: the kernel ignores them silently for flows of others. */
+import { IPPROTO_DCCP, IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_SCTP, IPPROTO_TCP } from '../../uapi/in.ts';
+import { AF_INET, AF_INET6 } from '../../uapi/socket.ts';
+import { ATTRIBUTES } from '../attributes/flow.ts';
+import type { SlotValue } from '../attributes/kinds.ts';
+import { PROTOCOL_NAMES } from '../names.ts';
+import { type Part, partsOf } from '../protocols.ts';
+import { ORIG, REPLY, type TupleSlots } from '../slots.ts';
+
+/** The slots of each protocol, and the protocol of each. */
+const OWNED: readonly (readonly [slot: number, protocol: number])[] = ATTRIBUTES.flatMap(({ property }, slot) => {
+  const [group] = property.split('.');
+  const protocol = { tcp: IPPROTO_TCP, sctp: IPPROTO_SCTP, dccp: IPPROTO_DCCP }[group];
+  return protocol === undefined ? [] : [[slot, protocol] as const];
+});
+const PARTS: readonly Part[] = ['sport', 'dport', 'icmpType', 'icmpCode', 'icmpId'];
+
+/** A flow of an address family that its protocol does not have. */
+export class ProtocolFamilyError extends RangeError {}
+
+/** @throws RangeError naming a property of another protocol than that of the flow */
+export function checkProtocol(slots: readonly SlotValue[], argument: string): void {
+  const protocol = slots[ORIG.proto] ?? slots[REPLY.proto];
+  if (typeof protocol !== 'number') return;
+  for (let i = 0; i < OWNED.length; i++) {
+    const [slot, own] = OWNED[i];
+    // The rare ones are beyond the slots of most flows.
+    if (own !== protocol && slot < slots.length && slots[slot] !== undefined)
+      throw ofAnother(`${argument}.${ATTRIBUTES[slot].property}`, protocol);
+  }
+  checkParts(slots, ORIG, protocol, argument);
+  checkParts(slots, REPLY, protocol, argument);
+}
+
+function checkParts(slots: readonly SlotValue[], tuple: TupleSlots, protocol: number, argument: string): void {
+  const parts = partsOf(protocol);
+  for (let i = 0; i < PARTS.length; i++)
+    if (slots[tuple[PARTS[i]]] !== undefined && !parts.includes(PARTS[i]))
+      throw ofAnother(`${argument}.${tuple.group}.${PARTS[i]}`, protocol);
+}
+
+function ofAnother(name: string, protocol: number): RangeError {
+  return new RangeError(`${name} is not a property of flows with proto '${PROTOCOL_NAMES[protocol] ?? protocol}'`);
+}
+
+/**
+ * The kernel creates ICMP with IPv6 addresses, and ICMPv6 with IPv4 ones, which no packet ever meets.
+ * @throws ProtocolFamilyError
+ */
+export function checkProtocolFamily(slots: readonly SlotValue[], argument: string): void {
+  const { [ORIG.proto]: protocol, [ORIG.family]: family } = slots;
+  if (protocol === IPPROTO_ICMPV6 && family === AF_INET)
+    throw new ProtocolFamilyError(`${argument}.orig.proto 'icmpv6' needs IPv6 addresses`);
+  if (protocol === IPPROTO_ICMP && family === AF_INET6)
+    throw new ProtocolFamilyError(`${argument}.orig.proto 'icmp' needs IPv4 addresses`);
+}
