@@ -32,15 +32,15 @@ export type { AnonymizeOptions, DropWord } from './options.ts';
  * @example
  * writeFileSync('report.pcap', anonymize(readFileSync('capture.pcap')));
  */
-export function anonymize(capture: Uint8Array, given: AnonymizeOptions = {}): Uint8Array {
-  const options = checkAnonymizeOptions(given);
+export function anonymize(capture: Uint8Array, options: AnonymizeOptions = {}): Uint8Array {
+  const checked = checkAnonymizeOptions(options);
   const { datagrams, format, release } = readCapture(capture);
-  const anonymizer = new Anonymizer(options);
+  const anonymizer = new Anonymizer(checked);
   const anonymised = datagrams.flatMap((datagram) => [...anonymizer.datagrams(datagram)]);
   // Of pcapng, a comment may say it alone.
   if (isOnlyRelease(release) && anonymised.every(({ bytes }) => releaseOf(bytes) === undefined))
     anonymised.unshift(releaseNote(release));
   const { dropped } = anonymizer;
-  if (dropped.broken + dropped.otherSubsystems > 0) checkSync(options.onDropped?.({ ...dropped }), 'options.onDropped');
-  return writeCapture(anonymised, { format: options.format ?? (format === 'strace' ? 'hex' : format) });
+  if (dropped.broken + dropped.otherSubsystems > 0) checkSync(checked.onDropped?.({ ...dropped }), 'options.onDropped');
+  return writeCapture(anonymised, { format: checked.format ?? (format === 'strace' ? 'hex' : format) });
 }

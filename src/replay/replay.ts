@@ -25,11 +25,11 @@ import { ReplayTransport } from './transport.ts';
  * @throws DecodeError, UnsupportedError for what is no such capture; the errors of node:fs for a path that cannot be
  * read
  */
-export function replay(capture: string | URL | Uint8Array, given: ReplayOptions = {}): TransportFactory {
+export function replay(capture: string | URL | Uint8Array, options: ReplayOptions = {}): TransportFactory {
   if (typeof capture !== 'string' && !(capture instanceof URL) && !(capture instanceof Uint8Array)) {
     throw new TypeError(`capture must be a path, a URL or a Uint8Array, not ${describe(capture)}`);
   }
-  const options = checkOptions(given, REPLAY_OPTIONS);
+  const checked = checkOptions(options, REPLAY_OPTIONS);
   const script = scriptOf(capture);
   let portid = 0;
   const sharing = (cursor: Cursor): TransportFactory => {
@@ -38,10 +38,10 @@ export function replay(capture: string | URL | Uint8Array, given: ReplayOptions 
       return new ReplayTransport(cursor, ++portid, events && allNamespaces);
     };
   };
-  const shared = sharing(new Cursor(script, options));
-  if (options.perSocket !== true) return shared;
+  const shared = sharing(new Cursor(script, checked));
+  if (checked.perSocket !== true) return shared;
   return Object.assign((socket?: TransportOptions): ReturnType<TransportFactory> => shared(socket), {
-    forOne: () => sharing(new Cursor(script, options)),
+    forOne: () => sharing(new Cursor(script, checked)),
   });
 }
 

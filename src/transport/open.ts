@@ -150,15 +150,15 @@ function checkTransport(transport: Transport): Transport {
  * @throws TransportError
  * @throws TypeError, RangeError naming the option; UnsupportedError for an unknown name in the environment
  */
-export async function openTransport(given: OpenOptions = {}): Promise<Transport> {
-  const options = checkOpenOptions(given);
-  const { transport, netns } = options;
-  if (netns !== undefined && !isHeld(netns)) return await openTransport({ ...options, netns: held(netns) });
-  if (typeof transport === 'function') return checkNamespaces(checkTransport(await transport(options)), options);
-  if (transport !== undefined) return checkNamespaces(await ADAPTERS[transport](options), options);
+export async function openTransport(options: OpenOptions = {}): Promise<Transport> {
+  const checked = checkOpenOptions(options);
+  const { transport, netns } = checked;
+  if (netns !== undefined && !isHeld(netns)) return await openTransport({ ...checked, netns: held(netns) });
+  if (typeof transport === 'function') return checkNamespaces(checkTransport(await transport(checked)), checked);
+  if (transport !== undefined) return checkNamespaces(await ADAPTERS[transport](checked), checked);
   const wanted = environmentVariable('CTNETLINK_TRANSPORT');
   if (wanted !== undefined && wanted !== '') {
-    if (isAdapter(wanted)) return checkNamespaces(await ADAPTERS[wanted](options), options);
+    if (isAdapter(wanted)) return checkNamespaces(await ADAPTERS[wanted](checked), checked);
     // Not a mistake of the program, but of the person who runs it.
     throw new UnsupportedError(`$CTNETLINK_TRANSPORT must be ${NAMES}, not '${wanted}'`);
   }
@@ -166,7 +166,7 @@ export async function openTransport(given: OpenOptions = {}): Promise<Transport>
   const names = candidates();
   for (const name of names) {
     try {
-      return checkNamespaces(await ADAPTERS[name](options), options);
+      return checkNamespaces(await ADAPTERS[name](checked), checked);
     } catch (error) {
       // Not by its class: a loader that runs TypeScript may have loaded it twice.
       if ((error as UnsupportedError).code !== UNSUPPORTED) throw error;
