@@ -29,11 +29,11 @@ const MOST_ZONE = 0xffff;
 /** By which tuple a flow is looked up: one of both. */
 export interface Lookup {
   /** The tuple of the original direction: the flow's first packet. */
-  orig?: TupleInit;
+  orig?: TupleInit | undefined;
   /** The tuple of the reply direction: after NAT, what the addressed host sees and answers. */
-  reply?: TupleInit;
+  reply?: TupleInit | undefined;
   /** The zone of that direction. Default: 0. */
-  zone?: number;
+  zone?: number | undefined;
 }
 
 /**
@@ -157,7 +157,7 @@ export class FlowTable implements Iterable<Flow> {
    * none. The iteration ends when the table is closed; it rejects once if the table could not go on.
    * @throws TypeError, RangeError naming the option
    */
-  changes(options?: ChangesOptions & { states?: false }): Changes;
+  changes(options?: ChangesOptions & { states?: false | undefined }): Changes;
   /**
    * The same, and what `state` is: first now, then each time that it changes.
    * @throws TypeError, RangeError naming the option

@@ -9,24 +9,24 @@ export interface FlowTableOptions extends Omit<OpenOptions, 'events' | 'allNames
    * Only flows that match. A flow whose mark or status changes comes into the table and leaves it accordingly. Default:
    * all.
    */
-  filter?: Filter | CompiledFilter;
+  filter?: Filter | CompiledFilter | undefined;
   /**
    * 'all': NEW, UPDATE and DESTROY events. 'lifecycle': NEW and DESTROY only, a hundredth of the events of TCP; what
    * changes in between is as the last dump had it. Default: 'all'.
    */
-  follow?: 'all' | 'lifecycle';
+  follow?: 'all' | 'lifecycle' | undefined;
   /**
    * Flows that the table holds at the most; others are counted (`proof.skipped`). 1 to 16777216. Default: 2,000,000.
    */
-  maxFlows?: number;
+  maxFlows?: number | undefined;
   /**
    * How often a dump proves the table: 'adaptive', so many milliseconds (at least 1000), or never. 'adaptive': every 10
    * minutes; while there are flows that may end silently, every 30 seconds, or 50 times what a dump takes if that is
    * longer. Default: 'adaptive'.
    */
-  verify?: 'adaptive' | number | false;
+  verify?: 'adaptive' | number | false | undefined;
   /** Closes the table with its reason. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /** Entries have 32-bit links. */
@@ -59,12 +59,12 @@ export interface ChangesOptions {
   /**
    * Changes that wait to be read at the most; when more come, a 'gap' takes their place. 1 to 2^30. Default: 65,536.
    */
-  queue?: number;
+  queue?: number | undefined;
   /**
    * The changes include what `table.state` is: first the state now, then one item each time that it changes. Default:
    * false.
    */
-  states?: boolean;
+  states?: boolean | undefined;
 }
 
 export const CHANGES_OPTIONS: Checks<ChangesOptions> = {
