@@ -15,7 +15,7 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 const PROGRAM = `
 import {
-  Conntrack, type Dump, Expectation, type ExpectationInit, type ExpectationJSON, type Filter, Flow, type FlowInit, type FlowJSON,
+  CompiledFilter, Conntrack, type Dump, Expectation, type ExpectationInit, type ExpectationJSON, type Filter, Flow, type FlowInit, type FlowJSON,
   STATUS_BITS, statusBits, type StatusName, statusNames, type StatusText, type TupleInit,
 } from 'ctnetlink';
 import * as format from 'ctnetlink/format';
@@ -49,6 +49,7 @@ export async function main(ct: Conntrack): Promise<unknown> {
 
   const json: FlowJSON = changed.toJSON();
   const back: Flow = Flow.from(json);
+  const matches: boolean = new CompiledFilter({ mark: 4 }).matches(json);
   const parsed: Flow = Flow.from(JSON.parse(JSON.stringify(flow)) as FlowJSON);
   const bytes: string | number | undefined = json.countersOrig?.bytes;
   const names: StatusText[] | undefined = json.status;
@@ -100,7 +101,7 @@ export async function main(ct: Conntrack): Promise<unknown> {
   // An interface extends what it is given.
   interface Mine extends FlowInit { note?: string }
   const mine: Mine = { orig, note: '' };
-  return [key, back, parsed, bytes, names, hexadecimal, clone, init, mine, assured, bits, start, unset, format, netlink, nfct, replay, uapi];
+  return [matches, key, back, parsed, bytes, names, hexadecimal, clone, init, mine, assured, bits, start, unset, format, netlink, nfct, replay, uapi];
 }
 `;
 
@@ -138,6 +139,13 @@ ${lines.join('\n')}
 `;
 }
 
+/** A program that imports all that the package has, so that every declaration is checked. */
+function everythingProgram(): string {
+  const { exports } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { exports: object };
+  const entries = Object.keys(exports).filter((path) => !path.endsWith('.json'));
+  return entries.map((path, n) => `export * as entry${n} from '${path.replace('.', 'ctnetlink')}';`).join('\n');
+}
+
 const OPTIONS = {
   strict: true,
   exactOptionalPropertyTypes: true,
@@ -162,6 +170,7 @@ describe('package: types', () => {
     installPackage(app);
     writeFileSync(join(app, 'main.ts'), PROGRAM);
     writeFileSync(join(app, 'undefined.ts'), undefinedProgram());
+    writeFileSync(join(app, 'everything.ts'), everythingProgram());
   });
   after(() => rmSync(app, { recursive: true, force: true }));
 
@@ -172,7 +181,7 @@ describe('package: types', () => {
       it(`hold in ${alias} with moduleResolution ${moduleResolution}`, () => {
         const config = {
           compilerOptions: { ...OPTIONS, module, moduleResolution },
-          files: ['main.ts', 'undefined.ts'],
+          files: ['main.ts', 'undefined.ts', 'everything.ts'],
         };
         writeFileSync(join(app, 'tsconfig.json'), JSON.stringify(config));
         let errors = '';

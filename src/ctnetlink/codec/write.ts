@@ -28,7 +28,7 @@ import type { STEP, Tables } from './tables.ts';
 export const PLACE = 2;
 
 /** The places of what was written last. No table has 128 slots. */
-export const places = new Int32Array(128 * PLACE);
+export const places: Int32Array = new Int32Array(128 * PLACE);
 
 /** Payload bytes by op, of those that have one value and one size. */
 const SIZES = Int32Array.of(0, 0, 1, 2, 4, 4, 8, 0, 16, 0, 0, 0);

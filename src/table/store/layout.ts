@@ -39,7 +39,7 @@ const FORMS: Readonly<Record<number, number>> = {
 const SIZES = [8, 16, 4, 4, 2, 1];
 
 /** By slot. Strings and bytes, whose length varies, are shared. */
-export const FORM_OF_SLOT = Uint8Array.from(ATTRIBUTES, ({ kind }) => FORMS[KINDS[kind].op] ?? SHARED);
+export const FORM_OF_SLOT: Uint8Array = Uint8Array.from(ATTRIBUTES, ({ kind }) => FORMS[KINDS[kind].op] ?? SHARED);
 
 const MASK_WORDS = (ATTRIBUTES.length + 31) >>> 5;
 

@@ -17,7 +17,7 @@ export const DST6 = 8;
 /** What a tuple has beside, by its protocol: ports, or what ICMP has; 0 for nothing. */
 export const PORTS = 1;
 export const ICMP = 2;
-export const KIND_OF_PROTOCOL = Uint8Array.from({ length: 256 }, (_, protocol) => {
+export const KIND_OF_PROTOCOL: Uint8Array = Uint8Array.from({ length: 256 }, (_, protocol) => {
   const parts = partsOf(protocol);
   if (parts.includes('sport')) return PORTS;
   return parts.includes('icmpId') ? ICMP : 0;
