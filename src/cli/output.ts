@@ -23,14 +23,17 @@ export class Output {
   #pending = '';
   #soon = false;
   #flushing: Promise<void> | undefined;
+  /** What the command has changed by now: said if the output cannot be written, which ends it. */
+  changed: (() => string) | undefined;
 
   constructor(stream: Sink = process.stdout) {
     this.#stream = stream;
     stream.on('error', (error: NodeJS.ErrnoException) => {
-      // The reader has enough (`| head`): nothing to report, and nothing more to do.
-      if (error.code === 'EPIPE') process.exit(SIGPIPE_STATUS);
-      complain(`cannot write the output: ${error.message}`);
-      process.exit(1);
+      const changed = this.changed?.();
+      if (error.code !== 'EPIPE') complain(`cannot write the output: ${error.message}`);
+      if (changed !== undefined) complain(changed);
+      // The reader has enough (`| head`): nothing more to do.
+      process.exit(error.code === 'EPIPE' ? SIGPIPE_STATUS : 1);
     });
   }
 

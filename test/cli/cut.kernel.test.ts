@@ -163,6 +163,11 @@ describeKernel('ctnetlink cut', ['root', 'ip', 'conntrack'], () => {
       [['192.0.2.1', '--dry-run=yes'], "option `--dry-run' takes no argument"],
       [['192.0.2.1', '--limit'], "option `--limit' needs an argument"],
       [['192.0.2.1', '-o', 'xml'], "`xml' is no format: there is json"],
+      [
+        ['192.0.2.1', '--netns', ''],
+        "the argument of `--netns' must be the name or the path of a network namespace, not ''",
+      ],
+      [['192.0.2.1', '--netns', '..'], "the argument of `--netns' must be the name"],
       [['192.0.2.1', '--dry'], "unknown option `--dry'"],
     ] as const) {
       const { stdout, stderr, status } = wrong(...args);

@@ -236,6 +236,26 @@ describe('cli', () => {
       expect(stdout).to.equal('1\n');
       expect(stderr).to.match(/^ctnetlink v[\d.]+: cannot write the output: .*ENOSPC.*\n$/);
     });
+
+    it('says how many flows were changed when the output cannot be written', () => {
+      for (const [verb, ...words] of [
+        ['updated', '-U', '-m', '77'],
+        ['deleted', '-D', '-o', 'json'],
+      ] as const) {
+        const tuple = '-s 192.0.2.77 -d 198.51.100.2 -p udp --sport 1 --dport 2 -t 100'.split(' ');
+        if (verb === 'updated') expect(ctnetlink('-I', ...tuple).status).to.equal(0);
+        const command = ['bash', '-c', '"$0" "$@" >/dev/full; echo "$?"'];
+        const { stdout, stderr } = ctnetlinkUnder(command, ...words, '-s', '192.0.2.77');
+        expect(stdout, verb).to.equal('1\n');
+        expect(stderr, verb).to.match(
+          new RegExp(
+            `cannot write the output: .*ENOSPC.*\nctnetlink v[\\d.]+: at least 1 flow entries have been ${verb}, and the command has ended early\\.\n$`,
+          ),
+        );
+      }
+      const { stderr } = ctnetlinkUnder(['bash', '-c', '"$0" "$@" >/dev/full; echo "$?"'], 'cut', '192.0.2.77');
+      expect(stderr).to.match(/cannot write the output: .*\n.*: cut 0 flows of 1 host\n$/);
+    });
   });
 
   describeKernel('and a reader that has enough', ['conntrack', 'bash'], () => {

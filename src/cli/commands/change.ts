@@ -68,8 +68,16 @@ async function work(
   const progress = new Progress(verb);
   const listing = new Listing<Flow>(settings, output, flowFormat(settings, ct), 'none');
   const batches = selected(ct, selection);
+  let count = 0;
+  const counted = async (batch: Flow[]): Promise<Flow[]> => {
+    const flows = await done(other, batch);
+    count += flows.length;
+    return flows;
+  };
+  // A batch may be on its way.
+  output.changed = () => `at least ${count} flow entries have been ${verb}, and the command has ended early.`;
   try {
-    for await (const flows of inTurn(gathered(batches), (batch) => done(other, batch))) {
+    for await (const flows of inTurn(gathered(batches), counted)) {
       for (const flow of flows) listing.add(flow);
       progress.step(flows.length);
       await listing.flushIfFull();
@@ -77,6 +85,7 @@ async function work(
   } finally {
     progress.end();
     await listing.end();
+    output.changed = undefined;
   }
   return listing.count;
 }

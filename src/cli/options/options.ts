@@ -7,7 +7,6 @@
 import type { EventType } from '../../ctnetlink/event.ts';
 import { FAMILIES, type Family } from '../../ctnetlink/names.ts';
 import { ORIG, REPLY, SECMARK, TIMEOUT, ZONE } from '../../ctnetlink/slots.ts';
-import { checkNetns } from '../../netlink/netns.ts';
 import { isRelease } from '../../netlink/release.ts';
 import { address, expected, filter, mask, nat, replyAddress, STATUSES, setFamily, slot, status } from './apply.ts';
 import { readBits, readSettableBits, useLabelMap } from './labels.ts';
@@ -15,7 +14,7 @@ import type { Alternatives, Option } from './option.ts';
 import { OUTPUT_NAMES } from './outputs.ts';
 import { PROTOCOL_OPTIONS, protocolOf } from './protocols.ts';
 import { UsageError } from './settings.ts';
-import { listed, masked, unsigned } from './values.ts';
+import { listed, masked, netnsOf, unsigned } from './values.ts';
 
 const EVENTS: Readonly<Record<string, readonly EventType[]>> = {
   ALL: ['new', 'update', 'destroy'],
@@ -356,12 +355,8 @@ export const OPTIONS: readonly Option[] = [
     help: 'work in this network namespace: a name of ip netns, or a path; -L, -C, -S and -E take several and print the name',
     with: { conntrack: `${SELECTING}FCSR`, expect: 'LGDIEFCS' },
     apply: (settings, value) => {
-      try {
-        checkNetns(value, "the argument of `--netns'");
-      } catch (error) {
-        throw new UsageError((error as Error).message);
-      }
-      if (!settings.netns.includes(value!)) settings.netns = [...settings.netns, value!];
+      const netns = netnsOf(value!);
+      if (!settings.netns.includes(netns)) settings.netns = [...settings.netns, netns];
     },
   },
   {

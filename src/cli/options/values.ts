@@ -7,6 +7,7 @@ import { parseIpv4, parseIpv6 } from '../../ctnetlink/address.ts';
 import { prefixMask } from '../../ctnetlink/filter/prefix.ts';
 import { compileRanges, type Range, type RangeSet } from '../../ctnetlink/filter/ranges.ts';
 import type { Family } from '../../ctnetlink/names.ts';
+import { checkNetns } from '../../netlink/netns.ts';
 import { files } from '../../netlink/platform.ts';
 import { type Address, type NatWanted, UsageError } from './settings.ts';
 
@@ -50,6 +51,16 @@ function whole(text: string, base: 0 | 10): number | undefined {
 /** A number that is all of the text. */
 export function wholeNumber(text: string): number | undefined {
   return whole(text, 0);
+}
+
+/** A name or path for --netns. @throws UsageError */
+export function netnsOf(text: string): string {
+  try {
+    checkNetns(text, "the argument of `--netns'");
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+  return text;
 }
 
 const MAX_PORT = 65535;

@@ -9,6 +9,7 @@ import type { Flow } from '../../ctnetlink/flow.ts';
 import { ORIG } from '../../ctnetlink/slots.ts';
 import { readFilter } from '../options/filter-text.ts';
 import { UsageError } from '../options/settings.ts';
+import { netnsOf } from '../options/values.ts';
 import { complain, Output } from '../output.ts';
 import { atSignal } from '../signals.ts';
 import { STANDARD } from './same-file.ts';
@@ -36,7 +37,7 @@ export async function cut(operands: readonly string[], values: Values): Promise<
   const output = values.get('output');
   if (output !== undefined && output !== 'json') throw new UsageError(`\`${output}' is no format: there is json`);
   const netns = values.get('netns');
-  const ct = await Conntrack.open(netns === undefined ? {} : { netns });
+  const ct = await Conntrack.open(netns === undefined ? {} : { netns: netnsOf(netns) });
   // What was done until then is reported.
   let status = 0;
   const unhook = atSignal((signal) => {
@@ -55,8 +56,10 @@ export async function cut(operands: readonly string[], values: Values): Promise<
     unhook();
     await ct.close();
   }
-  const text = output === 'json' ? JSON.stringify(toJSON(result)) : textOf(result, hosts.length, options.dryRun);
+  const summary = textOf(result, hosts.length, options.dryRun);
+  const text = output === 'json' ? JSON.stringify(toJSON(result)) : summary;
   const lines = new Output();
+  lines.changed = () => summary;
   // Nothing was cut, and a line that says so would hide the reason.
   if (output === 'json' || ended?.code !== 'ERR_LIMIT') lines.add(`${text}\n`);
   await lines.flush();
