@@ -49,6 +49,9 @@ export const CREATE: Topic[] = [
       `${ICMP} --icmp-type 8 --icmp-code 0 --icmp-id 5 -n 192.0.2.1`,
       ...['128', '129', '135', '139', '1'].map((type) => `${ICMPV6} --icmpv6-type ${type} --icmpv6-code 0`),
       `${ICMPV6} --icmpv6-type 128 --icmpv6-code 0 --icmpv6-id 9`,
+      // Of the other family, which C refuses before the kernel would take it.
+      '-I -s 10.0.0.1 -d 10.0.1.1 -p icmpv6 --icmpv6-type 128 --icmpv6-code 0 --icmpv6-id 9 -t 500',
+      '-I -s fd00::1 -d fd00::2 -p icmp --icmp-type 8 --icmp-code 0 --icmp-id 9 -t 500',
       '-I -s 10.0.0.1 -d 10.0.1.1 -p icmpv6 -t 500 --icmpv6-type 128 --icmpv6-code 0',
       '-I -s fd00::1 -d fd00::2 -p icmp -t 500 --icmp-type 8 --icmp-code 0',
       '-I -s 10.0.0.1 -d 10.0.1.1 -p gre -t 500 --srckey 1 --dstkey 0x20',
