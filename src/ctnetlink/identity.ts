@@ -25,11 +25,8 @@ export type Naming = 'usual' | 'exact';
  * @throws TypeError when there is no whole tuple
  */
 export function identity({ slots }: SlotHolder, argument: string, naming: Naming = 'usual'): Flow {
+  checkNamed(slots, argument);
   const tuple = hasTuple(slots, ORIG) ? ORIG : REPLY;
-  if (tuple === REPLY && !hasTuple(slots, REPLY))
-    throw new TypeError(
-      `${argument}.orig.src is required, with dst, proto and what the protocol has, or those of ${argument}.reply: the kernel finds a flow by its tuple and zone`,
-    );
   checkTuple(slots, tuple, argument, slots[ID] !== undefined);
   // A flow with only common slots.
   const copy = new Flow(flowCodec.emptyCommonSlots.slice());
@@ -40,6 +37,14 @@ export function identity({ slots }: SlotHolder, argument: string, naming: Naming
   const names = tuple === ORIG ? BY_ORIG : BY_REPLY;
   for (let i = 0; i < names.length; i++) copy.slots[names[i]] = slots[names[i]];
   return copy;
+}
+
+/** @throws TypeError when there is no tuple at all */
+export function checkNamed(slots: Flow['slots'], argument: string): void {
+  if (hasTuple(slots, ORIG) || hasTuple(slots, REPLY)) return;
+  throw new TypeError(
+    `${argument}.orig.src is required, with dst, proto and what the protocol has, or those of ${argument}.reply: the kernel finds a flow by its tuple and zone`,
+  );
 }
 
 /**

@@ -6,6 +6,7 @@ import { escapeControls } from './escape.ts';
 export function describe(value: unknown): string {
   if (typeof value === 'string') return `'${escapeControls(value)}'`;
   if (typeof value === 'function') return 'a function';
+  if (typeof value === 'bigint') return `${value}n`;
   if (typeof value !== 'object' || value === null) return String(value);
   if (Array.isArray(value)) return 'an array';
   if (isPlain(value)) return 'an object';

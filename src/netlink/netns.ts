@@ -31,7 +31,8 @@ export const checkNetns: Check = (value, argument) => {
   }
   const given = value as { pid?: unknown; fd?: unknown } | null;
   const pid = given?.pid !== undefined;
-  if (typeof given !== 'object' || given === null || pid === (given.fd !== undefined))
+  if (pid && given?.fd !== undefined) throw new TypeError(`${argument} must have pid or fd, not both`);
+  if (typeof given !== 'object' || given === null || (!pid && given.fd === undefined))
     throw new TypeError(`${argument} must be a name, a path, { pid } or { fd }, not ${describe(value)}`);
   checkOptions(
     given,

@@ -163,6 +163,8 @@ export class FakeKernel {
    * @throws TypeError, RangeError naming the property
    */
   traffic(packets: Packet | Iterable<Packet>): void {
+    if (typeof packets !== 'object' || packets === null)
+      throw new TypeError(`packets must be a packet or an iterable of packets, not ${describe(packets)}`);
     const all = Symbol.iterator in packets ? [...packets] : [packets];
     const checked = all.map((packet, index) =>
       packetsOf(packet, Symbol.iterator in packets ? `packets[${index}]` : 'packets'),

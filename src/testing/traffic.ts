@@ -4,6 +4,7 @@ import { Flow } from '../ctnetlink/flow.ts';
 import { ORIG } from '../ctnetlink/slots.ts';
 import { checkTuple } from '../ctnetlink/tuple.ts';
 import { checkInteger, checkPlain, oneOf } from '../netlink/check.ts';
+import { IPPROTO_TCP } from '../uapi/in.ts';
 import type { Packets, TcpPacket } from './packets.ts';
 
 /** What a TCP packet carries: the flags that connection tracking looks at. */
@@ -36,6 +37,8 @@ export function packetsOf(packet: Packet, argument: string): Packets {
   checkInteger(bytes, 0xffff, `${argument}.bytes`);
   const { slots } = Flow.from({ orig: tuple, zone });
   checkTuple(slots, ORIG, argument);
+  if (packet.tcp !== undefined && slots[ORIG.proto] !== IPPROTO_TCP)
+    throw new TypeError(`${argument}.tcp is for packets of TCP alone`);
   return { slots, count: packets, bytes, tcp };
 }
 

@@ -42,7 +42,7 @@ const NO_FLOWS: Refused[] = [
   [{ orig: TUPLE, zone: 65536 }, RangeError, 'flow.zone must be an integer from 0 to 65535'],
   [{ orig: TUPLE, zoen: 1 }, TypeError, 'flow.zoen is not a property of a flow'],
   [{ orig: TUPLE, mark: -1 }, RangeError, 'flow.mark must be an integer from 0 to 4294967295'],
-  [{ orig: TUPLE, mark: 1n }, TypeError, 'flow.mark must be a number'],
+  [{ orig: TUPLE, mark: 1n }, TypeError, 'flow.mark must be a number, not 1n'],
   [{ orig: TUPLE, unknown: [{ path: ['CTA_NO'], type: 1, value: '' }] }, RangeError, 'flow.unknown[0].path'],
 ];
 
@@ -189,7 +189,11 @@ function cases(
 
 cases('get', NO_FLOWS, (ct, flow) => ct.get(flow));
 cases('delete', NO_FLOWS, (ct, flow) => ct.delete(flow));
-cases('update', [...NO_FLOWS, ...NO_WRITES], (ct, flow) => ct.update(flow));
+cases(
+  'update',
+  [...NO_FLOWS, ...NO_WRITES, [{ mark: 3 }, TypeError, 'flow.orig.src is required, with dst, proto and']],
+  (ct, flow) => ct.update(flow),
+);
 // A flow for creating needs a timeout too; what is wrong otherwise is found first.
 cases('create', [...NO_FLOWS, ...NO_WRITES, ...NO_CREATES], (ct, flow) => ct.create(flow));
 cases('createOrUpdate', [...NO_FLOWS, ...NO_WRITES, ...NO_CREATES], (ct, flow) => ct.createOrUpdate(flow));

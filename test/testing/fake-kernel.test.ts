@@ -327,6 +327,13 @@ describe('fakeKernel', () => {
         TypeError,
         /^options.time is no option; did you mean times/,
       ],
+      [
+        () => kernel.traffic(any(undefined)),
+        TypeError,
+        /^packets must be a packet or an iterable of packets, not undef/,
+      ],
+      [() => kernel.traffic(any(5)), TypeError, /^packets must be a packet or an iterable of packets, not 5/],
+      [() => kernel.traffic([{ ...DNS, tcp: 'SYN' }]), TypeError, /^packets\[0\].tcp is for packets of TCP alone$/],
       [() => kernel.traffic({ ...DNS, tcp: any('PSH') }), RangeError, /^packets.tcp must be SYN/],
       [() => kernel.traffic([DNS, { ...DNS, packets: 0 }]), RangeError, /^packets\[1\].packets must be/],
       [() => kernel.traffic({ ...DNS, dport: undefined }), TypeError, /^packets.orig.dport is required/],

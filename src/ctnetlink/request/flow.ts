@@ -10,7 +10,7 @@ import { ATTRIBUTES } from '../attributes/flow.ts';
 import { describeEntry } from '../describe-tuple.ts';
 import type { KernelFilter } from '../filter/filter.ts';
 import { Flow, flowCodec } from '../flow.ts';
-import { identity, type Naming } from '../identity.ts';
+import { checkNamed, identity, type Naming } from '../identity.ts';
 import { requestNat } from '../nat.ts';
 import { asksForNat, checkNatRanges } from '../nat-range.ts';
 import { ID, LABELS, LABELS_MASK, MARK, MARK_MASK, ORIG, REPLY, STATUS, TCP_STATE, TIMEOUT, ZONE } from '../slots.ts';
@@ -155,6 +155,7 @@ export function buildCreate(
 export function buildUpdate(flow: Flow, argument = 'flow', owned = false, naming: Naming = 'usual'): Request {
   const { slots } = flow;
   const known = slots[ID] !== undefined;
+  checkNamed(slots, argument);
   const hasOrig = hasTuple(slots, ORIG);
   if (hasOrig) checkTuple(slots, ORIG, argument, known);
   if (!hasOrig || hasTuple(slots, REPLY)) checkTuple(slots, REPLY, argument, known);

@@ -22,7 +22,7 @@ describe('netns', () => {
     [null, TypeError, /^options\.netns must be a name, a path, \{ pid \} or \{ fd \}, not null$/],
     [7, TypeError, /^options\.netns must be a name/],
     [{}, TypeError, /^options\.netns must be a name/],
-    [{ pid: 1, fd: 1 }, TypeError, /^options\.netns must be a name/],
+    [{ pid: 1, fd: 1 }, TypeError, /^options\.netns must have pid or fd, not both$/],
     [{ pid: 0 }, RangeError, /^options\.netns\.pid must be an integer from 1 to/],
     [{ pid: '1' }, TypeError, /^options\.netns\.pid must be a number/],
     [{ fd: -1 }, RangeError, /^options\.netns\.fd must be an integer/],
