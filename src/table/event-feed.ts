@@ -3,7 +3,7 @@ import { joinGroup } from '../conntrack/events.ts';
 import type { EventType } from '../ctnetlink/event.ts';
 import { explainKernelError } from '../ctnetlink/explain.ts';
 import { eventTypeOf, FLOW_GROUPS } from '../ctnetlink/message.ts';
-import type { OverrunError } from '../netlink/errors.ts';
+import { ClosedError, type OverrunError } from '../netlink/errors.ts';
 import type { nlmsghdr } from '../netlink/nlmsg.ts';
 import type { EventSink } from '../netlink/sequence.ts';
 import { NetlinkSocket } from '../netlink/socket.ts';
@@ -26,6 +26,7 @@ export class EventFeed implements EventSink {
   readonly #listener: Listener;
   #datagrams = 0;
   #ended = false;
+  #error: Error | undefined;
 
   /** @throws KernelError, UnsupportedError, TransportError; the transport is closed then */
   constructor(transport: Transport, types: readonly EventType[], listener: Listener) {
@@ -61,7 +62,13 @@ export class EventFeed implements EventSink {
   end(error?: Error): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.#error = error;
     this.#listener.ended(error);
+  }
+
+  /** @throws what ended it */
+  assertOpen(): void {
+    if (this.#ended) throw this.#error ?? new ClosedError('the events ended');
   }
 
   /** Takes what has arrived, as far as this turn of the event loop has time for it. */

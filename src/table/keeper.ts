@@ -71,6 +71,8 @@ export class Keeper implements Listener, Asker {
   #opened = false;
   #dumping = false;
   #reopening = false;
+  /** Attempts to open the sockets again since the table was proved last. */
+  #reopenings = 0;
   #dumps = 0;
   #failures = 0;
   /** No dump that repairs begins before this moment. */
@@ -282,18 +284,19 @@ export class Keeper implements Listener, Asker {
   async #reopen(cause: unknown): Promise<void> {
     this.#reopening = true;
     let error = cause;
-    for (let failures = 0; !this.#closed; failures++) {
-      if (failures > MOST_FAILURES || (failures > 0 && !mayPass(error))) {
+    let passes = true;
+    while (!this.#closed && this.#sockets === undefined) {
+      if (this.#reopenings > MOST_FAILURES || !passes) {
         this.close(error);
         break;
       }
-      await this.#sleep(FIRST_PAUSE * 2 ** failures);
+      await this.#sleep(FIRST_PAUSE * 2 ** this.#reopenings++);
       if (this.#closed) break;
       try {
         this.#sockets = await this.#openSockets();
-        break;
       } catch (thrown) {
         error = thrown;
+        passes = mayPass(thrown);
       }
     }
     this.#reopening = false;
@@ -366,6 +369,7 @@ export class Keeper implements Listener, Asker {
   #prove(at: number, number: number, repairs: boolean): void {
     if (repairs && this.#opened) this.resyncs++;
     this.#known = !this.#switch.off;
+    this.#reopenings = 0;
     this.provedAt = at;
     this.#provedSince = runtime.now();
     this.#proved.resolve(number);

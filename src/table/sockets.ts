@@ -19,12 +19,17 @@ export class Sockets {
   /** @throws UnsupportedError, TransportError, KernelError; then nothing is open */
   static async open(options: OpenOptions, types: readonly EventType[], listener: Listener): Promise<Sockets> {
     const feed = new EventFeed(await openTransport({ ...options, events: true }), types, listener);
+    let requests: NetlinkSocket | undefined;
     try {
       // The request socket has the largest buffer there is, as that of Conntrack.
       const transport = await openTransport({ ...options, receiveBuffer: undefined, events: false });
-      return new Sockets(feed, new NetlinkSocket(transport, explainKernelError));
+      requests = new NetlinkSocket(transport, explainKernelError);
+      // Nobody was told if it has failed meanwhile.
+      feed.assertOpen();
+      return new Sockets(feed, requests);
     } catch (error) {
       feed.close();
+      requests?.close();
       throw error;
     }
   }
