@@ -49,7 +49,8 @@ function distinct({ orig, reply, ...more }: FlowInit, n: number): FlowInit {
   const ends = v6
     ? { src: `fd00::${n + 1}`, dst: `fd00::1:${n + 1}` }
     : { src: `10.0.0.${n + 1}`, dst: `10.0.1.${n + 1}` };
-  return { ...more, orig, reply: { ...protocol, ...ends, ...reply }, timeout: 600 };
+  // What has an id is sent as it is, also parts of another protocol, which the kernel does not look at.
+  return { ...more, orig, reply: { ...protocol, ...ends, ...reply }, timeout: 600, id: 1 };
 }
 
 describeKernel('keys of flows', ['conntrack'], () => {
@@ -75,7 +76,7 @@ describeKernel('keys of flows', ['conntrack'], () => {
         try {
           await ct.create(distinct(second, 100 + m));
           same.push(false);
-          await ct.delete(distinct(second, 100 + m));
+          await ct.delete({ orig: second.orig, zone: second.zone });
         } catch (error) {
           if (!(error instanceof KernelError) || error.code !== 'EEXIST') throw error;
           same.push(true);
