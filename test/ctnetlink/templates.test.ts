@@ -104,9 +104,11 @@ describe('codec: templates', () => {
       buildDelete(flow),
       buildGet(flow),
     ];
-    const address = (): string => [...random.bytes(4)].join('.');
+    const four = (): string => [...random.bytes(4)].join('.');
+    const six = (): string => `fd00::${random.below(65536).toString(16)}`;
     const flow = (): Flow => {
       const proto = random.pick(['tcp', 'udp', 'icmp', 'icmpv6'] as const);
+      const address = proto === 'icmpv6' ? six : four;
       const ports =
         proto === 'tcp' || proto === 'udp'
           ? { sport: random.below(65536), dport: random.pick([0, 1, 65535]) }
