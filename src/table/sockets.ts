@@ -24,7 +24,7 @@ export class Sockets {
       // The request socket has the largest buffer there is, as that of Conntrack.
       const transport = await openTransport({ ...options, receiveBuffer: undefined, events: false });
       requests = new NetlinkSocket(transport, explainKernelError);
-      // Nobody was told if it has failed meanwhile.
+      // It may have failed meanwhile, which nothing reported.
       feed.assertOpen();
       return new Sockets(feed, requests);
     } catch (error) {
