@@ -44,12 +44,14 @@ export async function main(ct: Conntrack): Promise<unknown> {
   const tuple: TupleInit = { src: undefined, sport: flow.orig.sport };
   const changed: Flow = flow.with({ mark: 4, zone: undefined, orig: tuple });
   await ct.update(changed);
+  await ct.update({ ...flow, mark: 4 });
+  const mask: number | undefined = flow.statusMask;
   await ct.createMany([again, flow.with(again)]);
   const key: string = flow.key();
 
   const json: FlowJSON = changed.toJSON();
   const back: Flow = Flow.from(json);
-  const matches: boolean = new CompiledFilter({ mark: 4 }).matches(json);
+  const matches: boolean = new CompiledFilter({ mark: 4 }).matches(json) && new CompiledFilter({}).matches({ ...flow, mark: 4 });
   const parsed: Flow = Flow.from(JSON.parse(JSON.stringify(flow)) as FlowJSON);
   const bytes: string | number | undefined = json.countersOrig?.bytes;
   const names: StatusText[] | undefined = json.status;
@@ -101,7 +103,7 @@ export async function main(ct: Conntrack): Promise<unknown> {
   // An interface extends what it is given.
   interface Mine extends FlowInit { note?: string }
   const mine: Mine = { orig, note: '' };
-  return [matches, key, back, parsed, bytes, names, hexadecimal, clone, init, mine, assured, bits, start, unset, format, netlink, nfct, replay, uapi];
+  return [mask, matches, key, back, parsed, bytes, names, hexadecimal, clone, init, mine, assured, bits, start, unset, format, netlink, nfct, replay, uapi];
 }
 `;
 

@@ -24,8 +24,9 @@ export type Naming = 'usual' | 'exact';
  * The attributes that name a flow: its original tuple, else its reply, and the exact zone.
  * @throws TypeError when there is no whole tuple
  */
-export function identity({ slots }: SlotHolder, argument: string, naming: Naming = 'usual'): Flow {
-  checkNamed(slots, argument);
+export function identity(flow: SlotHolder, argument: string, naming: Naming = 'usual'): Flow {
+  const { slots } = flow;
+  checkNamed(flow, argument);
   const tuple = hasTuple(slots, ORIG) ? ORIG : REPLY;
   checkTuple(slots, tuple, argument, slots[ID] !== undefined);
   // A flow with only common slots.
@@ -40,7 +41,7 @@ export function identity({ slots }: SlotHolder, argument: string, naming: Naming
 }
 
 /** @throws TypeError when there is no tuple at all */
-export function checkNamed(slots: Flow['slots'], argument: string): void {
+export function checkNamed({ slots }: SlotHolder, argument: string): void {
   if (hasTuple(slots, ORIG) || hasTuple(slots, REPLY)) return;
   throw new TypeError(
     `${argument}.orig.src is required, with dst, proto and what the protocol has, or those of ${argument}.reply: the kernel finds a flow by its tuple and zone`,

@@ -336,5 +336,10 @@ export type ViewOf<P, Always extends keyof P> = {
       : Readonly<Partial<P[K]>> | undefined;
 };
 
-/** A flow as it is read: `orig` and `reply` are always there, other groups only if something in them is set. */
-export interface FlowView extends ViewOf<FlowProperties, 'orig' | 'reply'> {}
+/**
+ * A flow as it is read: `orig` and `reply` are always there, other groups only if something in them is set. A mask may
+ * be missing and is never undefined, so that `{ ...flow, mark: 4 }` is a FlowInit.
+ */
+export interface FlowView
+  extends ViewOf<Omit<FlowProperties, 'markMask' | 'labelsMask' | 'statusMask'>, 'orig' | 'reply'>,
+    Readonly<Partial<Pick<FlowProperties, 'markMask' | 'labelsMask' | 'statusMask'>>> {}

@@ -155,7 +155,7 @@ export function buildCreate(
 export function buildUpdate(flow: Flow, argument = 'flow', owned = false, naming: Naming = 'usual'): Request {
   const { slots } = flow;
   const known = slots[ID] !== undefined;
-  checkNamed(slots, argument);
+  checkNamed(flow, argument);
   const hasOrig = hasTuple(slots, ORIG);
   if (hasOrig) checkTuple(slots, ORIG, argument, known);
   if (!hasOrig || hasTuple(slots, REPLY)) checkTuple(slots, REPLY, argument, known);
