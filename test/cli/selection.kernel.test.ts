@@ -57,7 +57,8 @@ describeKernel('cli/selection', [], () => {
     const tuple = { src: '10.1.1.1', dst: '10.2.2.2', sport: 1 } as const;
     for (const dport of [52, 53, 54, 55, 80])
       await ct.create({ orig: { ...tuple, proto: 'udp', dport }, timeout: 100 });
-    await ct.create({ orig: { ...tuple, proto: 'icmp', icmpType: 8, icmpCode: 0, icmpId: 53 }, timeout: 100 });
+    const ping = { src: tuple.src, dst: tuple.dst, proto: 'icmp', icmpType: 8, icmpCode: 0, icmpId: 53 } as const;
+    await ct.create({ orig: ping, timeout: 100 });
     const six = { src: 'fd00::1', dst: 'fd00::2', sport: 1 } as const;
     for (const dport of [53, 55]) await ct.create({ orig: { ...six, proto: 'udp', dport }, timeout: 100 });
     const output = new Output({ on: () => {}, once: () => {}, write: () => true });
