@@ -1,4 +1,5 @@
 /** Deletes or changes many flows: those that were meant, and no others that the kernel finds by their tuples. */
+import type { Allowed } from '../ctnetlink/contradiction.ts';
 import { Flow } from '../ctnetlink/flow.ts';
 import { isSameFlow, mayBeHidden, type Naming } from '../ctnetlink/identity.ts';
 import { decodeFlow } from '../ctnetlink/message.ts';
@@ -72,8 +73,8 @@ interface Found {
 }
 
 /** Deletes flows that are found to be those that were meant. */
-export function deletesExactly(sender: BatchSender): Work {
-  return exactly(sender, 'delete', buildDelete, false);
+export function deletesExactly(sender: BatchSender, allowed?: Allowed): Work {
+  return exactly(sender, 'delete', buildDelete, allowed);
 }
 
 /**
@@ -82,14 +83,13 @@ export function deletesExactly(sender: BatchSender): Work {
  */
 export function updatesExactly(sender: BatchSender, patched?: (flow: Flow) => Flow): Work {
   const build: Build = (flow, naming) => buildUpdate(patched?.(flow) ?? flow, 'flow', false, naming);
-  return exactly(sender, 'update', build, patched === undefined);
+  return exactly(sender, 'update', build, patched === undefined ? { wished: true } : { reset: true });
 }
 
 /**
  * As with one flow (one-flow.ts) the flows are asked for by their usual names; where that finds another flow, exactly.
- * @param wished as of isSameFlow
  */
-function exactly(sender: BatchSender, operation: 'delete' | 'update', build: Build, wished: boolean): Work {
+function exactly(sender: BatchSender, operation: 'delete' | 'update', build: Build, allowed?: Allowed): Work {
   const second = new Batch();
   return {
     operation,
@@ -106,7 +106,7 @@ function exactly(sender: BatchSender, operation: 'delete' | 'update', build: Bui
       const gone = (at: number): Error => noSuchFlow(operation, build(flows[at], 'usual').subject());
       const failedOrGone = (at: number, error: Error): void => failed(at, isGone(error) ? gone(at) : error);
       const other = (at: number): void => failed(at, gone(at));
-      const found = await locate(sender, batch, second, flows, wished, failedOrGone, other);
+      const found = await locate(sender, batch, second, flows, allowed, failedOrGone, other);
       await sendNamed(sender, second, build, flows, found, failedOrGone);
     },
   };
@@ -131,7 +131,8 @@ export async function stillThere(
   let found: Found[] = [];
   try {
     // They may have been changed already.
-    found = await locate(sender, batch, new Batch(), flows, true, refused, (at) => gone.push(flows[at]));
+    const allowed = { wished: true, reset: true };
+    found = await locate(sender, batch, new Batch(), flows, allowed, refused, (at) => gone.push(flows[at]));
   } catch (error) {
     if (!(error instanceof OverrunError)) throw error;
     return { there: [...flows], gone: [], failed: [] };
@@ -143,7 +144,7 @@ export async function stillThere(
 /**
  * The flows that are in the table, each with the name that finds it. They are asked for by their usual names; where
  * that finds another flow, exactly.
- * @param batch has the requests by their first names; @param second is used for others; @param wished as of isSameFlow
+ * @param batch has the requests by their first names; @param second is used for others
  * @param other the flow is not there, but another one with its tuple
  */
 async function locate(
@@ -151,21 +152,21 @@ async function locate(
   batch: Batch,
   second: Batch,
   flows: readonly Flow[],
-  wished: boolean,
+  allowed: Allowed | undefined,
   failed: Failed,
   other: (at: number) => void,
 ): Promise<Found[]> {
   const found: Found[] = [];
   const hidden: Found[] = [];
   const asked = flows.map((flow, at): Found => ({ at, naming: firstNaming(flow) }));
-  await lookUp(sender, batch, flows, asked, wished, failed, (each, same) => {
+  await lookUp(sender, batch, flows, asked, allowed, failed, (each, same) => {
     if (same) found.push(each);
     else if (each.naming === 'usual') hidden.push({ at: each.at, naming: 'exact' });
     else other(each.at);
   });
   if (hidden.length === 0) return found;
   fill(second, hidden, ({ at, naming }) => buildGet(flows[at], naming));
-  await lookUp(sender, second, flows, hidden, wished, failed, (each, same) => {
+  await lookUp(sender, second, flows, hidden, allowed, failed, (each, same) => {
     if (same) found.push(each);
     else other(each.at);
   });
@@ -189,7 +190,7 @@ async function lookUp(
   batch: Batch,
   flows: readonly Flow[],
   asked: readonly Found[],
-  wished: boolean,
+  allowed: Allowed | undefined,
   failed: Failed,
   found: (each: Found, same: boolean) => void,
 ): Promise<void> {
@@ -206,7 +207,7 @@ async function lookUp(
     const answer = answers[index];
     if (answer === 'refused') return;
     if (answer === undefined) failed(each.at, lostAnswer('get', true));
-    else found(each, isSameFlow(flows[each.at], answer, wished));
+    else found(each, isSameFlow(flows[each.at], answer, allowed));
   });
 }
 

@@ -1,4 +1,5 @@
 /** Looks up, changes and deletes one flow: the one that was meant, and no other that the kernel finds by its tuple. */
+import type { Allowed } from '../ctnetlink/contradiction.ts';
 import type { Flow } from '../ctnetlink/flow.ts';
 import { isParticular, isSameFlow, mayBeHidden, type Naming } from '../ctnetlink/identity.ts';
 import { decodeFlow } from '../ctnetlink/message.ts';
@@ -11,19 +12,19 @@ export async function getFlow(lease: Lease, flow: Flow, options: CallOptions): P
   return (await find(lease, flow, options))?.found;
 }
 
-/** The same, with the naming that finds it. @param wished as of isSameFlow */
+/** The same, with the naming that finds it. */
 async function find(
   lease: Lease,
   flow: Flow,
   options: CallOptions,
-  wished = false,
+  allowed?: Allowed,
 ): Promise<{ found: Flow; naming: Naming } | undefined> {
   const found = await findOne(lease, buildGet(flow), options, decodeFlow);
   if (found === undefined) return undefined;
-  if (isSameFlow(flow, found, wished)) return { found, naming: 'usual' };
+  if (isSameFlow(flow, found, allowed)) return { found, naming: 'usual' };
   if (!mayBeHidden(flow)) return undefined;
   const exact = await findOne(lease, buildGet(flow, 'exact'), options, decodeFlow);
-  return exact !== undefined && isSameFlow(flow, exact, wished) ? { found: exact, naming: 'exact' } : undefined;
+  return exact !== undefined && isSameFlow(flow, exact, allowed) ? { found: exact, naming: 'exact' } : undefined;
 }
 
 /** @throws KernelError ENOENT when there is none, or another one in its place */
@@ -31,7 +32,7 @@ export async function updateFlow(lease: Lease, flow: Flow, options: CallOptions)
   const usual = buildUpdate(flow);
   // The kernel compares nothing but the name when it changes a flow.
   if (!isParticular(flow)) return await lease.request(usual, options);
-  const there = await find(lease, flow, options, true);
+  const there = await find(lease, flow, options, { wished: true });
   if (there === undefined) throw noSuchFlow('update', usual.subject());
   await lease.request(there.naming === 'usual' ? usual : buildUpdate(flow, 'flow', false, 'exact'), options);
 }

@@ -49,7 +49,7 @@ export async function deleteWhere(
     verify === undefined || dryRun
       ? undefined
       : await events().listen({}, signal, (transport) => new Reappearance(transport, KEPT));
-  const work = (sender: BatchSender): Work => (exact ? deletesExactly(sender) : deletes(sender));
+  const work = (sender: BatchSender): Work => (exact ? deletesExactly(sender, { reset: true }) : deletes(sender));
   const counts = new Counts(watcher);
   const result = (): DeleteWhereResult => ({
     ...resultOf(counts, 'deleted'),

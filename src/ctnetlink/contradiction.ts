@@ -36,13 +36,25 @@ const EXPECTATION_PARTS = [
 /** Bits that the kernel, once they are set, never clears. */
 const LASTING = IPS_EXPECTED | IPS_SEEN_REPLY | IPS_ASSURED | IPS_SRC_NAT | IPS_DST_NAT;
 
-/**
- * Only what both have is compared. Counters that somebody reset look like those of another flow.
- * @param wished the status and the state are what the flow is to have, not what it had
- */
-export function contradicts(known: readonly SlotValue[], found: readonly SlotValue[], wished = false): boolean {
+/** What may differ although it is the same flow. */
+export interface Allowed {
+  /** The status and the state are what the flow is to have, not what it had. */
+  readonly wished?: boolean;
+  /**
+   * The flow was dumped a moment ago: lower counters show that somebody has reset them, which is more likely than
+   * another flow.
+   */
+  readonly reset?: boolean;
+}
+
+/** Only what both have is compared. Counters that somebody reset look like those of another flow. */
+export function contradicts(
+  known: readonly SlotValue[],
+  found: readonly SlotValue[],
+  { wished = false, reset = false }: Allowed = {},
+): boolean {
   if (contradictsTuple(known, found, REPLY) || contradictsTuple(known, found, MASTER)) return true;
-  for (let i = 0; i < COUNTERS.length; i++) {
+  for (let i = 0; i < COUNTERS.length && !reset; i++) {
     const before = known[COUNTERS[i]];
     const now = found[COUNTERS[i]];
     if (before !== undefined && now !== undefined && now < before) return true;

@@ -1,6 +1,6 @@
 /** What names a flow to the kernel, and whether the flow that it found is the one that was meant. */
 import type { SlotHolder } from './attributes/kinds.ts';
-import { contradicts, contradictsTuple } from './contradiction.ts';
+import { type Allowed, contradicts, contradictsTuple } from './contradiction.ts';
 import { Flow, flowCodec } from './flow.ts';
 import { ID, ORIG, REPLY, START, TUPLE_PARTS, ZONE } from './slots.ts';
 import { checkTuple, hasTuple, origZone } from './tuple.ts';
@@ -83,13 +83,12 @@ export function isParticular(flow: SlotHolder): boolean {
 /**
  * What was found is what was meant, as far as that says. A reply that is given beside the original tuple must be that
  * of the flow. A flow with an id was in the table: then its start decides, if it has one, else what contradicts it.
- * @param wished the flow is to have this status and state
  */
-export function isSameFlow(meant: Flow, found: Flow, wished = false): boolean {
+export function isSameFlow(meant: Flow, found: Flow, allowed?: Allowed): boolean {
   const a = meant.slots;
   const b = found.slots;
   if (hasTuple(a, ORIG) && contradictsTuple(a, b, REPLY)) return false;
   if (a[START] !== undefined && a[START] !== b[START]) return false;
   if (a[ID] === undefined) return true;
-  return a[ID] === b[ID] && (a[START] !== undefined || !contradicts(a, b, wished));
+  return a[ID] === b[ID] && (a[START] !== undefined || !contradicts(a, b, allowed));
 }

@@ -157,13 +157,15 @@ describeKernel('permissions', ['conntrack'], () => {
         const permission = name === 'node20' ? ['--experimental-permission'] : ['--permission'];
         const cli = join(app, 'node_modules/ctnetlink/dist/cli/main.js');
         const capture = (flag: string): string => join(app, flag === 'fs-read' ? 'nothing.pcap' : 'new.pcap');
-        for (const [option, flag] of [
+        // A file is made when a socket is open.
+        for (const [option, flag, ...allowed] of [
           ['--replay', 'fs-read'],
-          ['--record', 'fs-write'],
+          ['--record', 'fs-write', '--allow-addons'],
         ]) {
           const args = [
             ...permission,
-            `--allow-fs-read=${join(app, 'node_modules')}/`,
+            READ(),
+            ...allowed,
             cli,
             '-L',
             option,

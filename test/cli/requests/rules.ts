@@ -145,6 +145,11 @@ export const RULES: readonly Rule[] = [
     alike: deletingLess,
   },
   {
+    reason: 'The kernel takes a state of SCTP only with both tags: ours sends those of the flow, too.',
+    of: /^-U -p sctp --state /,
+    alike: ours((request) => without(request, ({ path }) => path.includes('CTA_PROTOINFO_SCTP_VTAG_'))),
+  },
+  {
     reason: 'It ends with the second change that the kernel refuses, and asks for flows that it refused to change.',
     of: /^-U (-u EXPECTED|-p sctp --state \S+) /,
     alike: upToRefusal,
