@@ -184,7 +184,7 @@ describe('check', () => {
       'undefined',
       'an object',
       'an array',
-      '1',
+      '1n',
       'Symbol(s)',
       'true',
     ]);
