@@ -211,7 +211,7 @@ describe('nfct: nfct_query', () => {
       expect(reason)
         .to.be.instanceOf(TypeError)
         .with.property('message')
-        .match(/^the callback must return/);
+        .match(/^the callback must (return|not be async)/);
     }
     answering(h, NFCT_T_ALL, NFCT_CB_CONTINUE);
     expect(await nfct_query(h, NFCT_Q_DUMP, AF_INET)).to.equal(0);
