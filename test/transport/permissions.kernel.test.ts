@@ -162,15 +162,7 @@ describeKernel('permissions', ['conntrack'], () => {
           ['--replay', 'fs-read'],
           ['--record', 'fs-write', '--allow-addons'],
         ]) {
-          const args = [
-            ...permission,
-            READ(),
-            ...allowed,
-            cli,
-            '-L',
-            option,
-            capture(flag),
-          ];
+          const args = [...permission, READ(), ...allowed, cli, '-L', option, capture(flag)];
           const { status, stderr } = spawnSync(runtime(name)!, args, { cwd: app, encoding: 'utf8' });
           expect(stderr).to.contain(
             `Operation failed: the permission model of Node.js refuses ${capture(flag)} without`,
