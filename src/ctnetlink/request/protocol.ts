@@ -5,7 +5,7 @@ import { ATTRIBUTES } from '../attributes/flow.ts';
 import type { SlotValue } from '../attributes/kinds.ts';
 import { PROTOCOL_NAMES } from '../names.ts';
 import { type Part, partsOf } from '../protocols.ts';
-import { ORIG, REPLY, type TupleSlots } from '../slots.ts';
+import { ORIG, REPLY } from '../slots.ts';
 
 /** The slots of each protocol, and the protocol of each. */
 const OWNED: readonly (readonly [slot: number, protocol: number])[] = ATTRIBUTES.flatMap(({ property }, slot) => {
@@ -18,25 +18,31 @@ const PARTS: readonly Part[] = ['sport', 'dport', 'icmpType', 'icmpCode', 'icmpI
 /** A flow of an address family that its protocol does not have. */
 export class ProtocolFamilyError extends RangeError {}
 
+/** By protocol, the slots that flows of others have: most requests are of few protocols, and each is checked. */
+const foreign = new Map<number, readonly number[]>();
+
+function foreignTo(protocol: number): readonly number[] {
+  let slots = foreign.get(protocol);
+  if (slots === undefined) {
+    const parts = PARTS.filter((part) => !partsOf(protocol).includes(part));
+    const owned = OWNED.flatMap(([slot, own]) => (own === protocol ? [] : [slot]));
+    slots = [...owned, ...[ORIG, REPLY].flatMap((tuple) => parts.map((part) => tuple[part]))];
+    foreign.set(protocol, slots);
+  }
+  return slots;
+}
+
 /** @throws RangeError naming a property of another protocol than that of the flow */
 export function checkProtocol(slots: readonly SlotValue[], argument: string): void {
   const protocol = slots[ORIG.proto] ?? slots[REPLY.proto];
   if (typeof protocol !== 'number') return;
-  for (let i = 0; i < OWNED.length; i++) {
-    const [slot, own] = OWNED[i];
+  const others = foreignTo(protocol);
+  for (let i = 0; i < others.length; i++) {
+    const slot = others[i];
     // The rare ones are beyond the slots of most flows.
-    if (own !== protocol && slot < slots.length && slots[slot] !== undefined)
+    if (slot < slots.length && slots[slot] !== undefined)
       throw ofAnother(`${argument}.${ATTRIBUTES[slot].property}`, protocol);
   }
-  checkParts(slots, ORIG, protocol, argument);
-  checkParts(slots, REPLY, protocol, argument);
-}
-
-function checkParts(slots: readonly SlotValue[], tuple: TupleSlots, protocol: number, argument: string): void {
-  const parts = partsOf(protocol);
-  for (let i = 0; i < PARTS.length; i++)
-    if (slots[tuple[PARTS[i]]] !== undefined && !parts.includes(PARTS[i]))
-      throw ofAnother(`${argument}.${tuple.group}.${PARTS[i]}`, protocol);
 }
 
 function ofAnother(name: string, protocol: number): RangeError {
