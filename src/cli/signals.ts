@@ -1,3 +1,5 @@
+import { constants } from 'node:os';
+
 /**
  * Calls `stop` with the first SIGINT or SIGTERM. The second one ends the process at once, whatever is still to be
  * printed. The result ends this.
@@ -20,4 +22,25 @@ export function atSignal(stop: (signal: NodeJS.Signals) => void): () => void {
   process.on('SIGINT', signalled);
   process.on('SIGTERM', signalled);
   return unhook;
+}
+
+/** The first SIGINT or SIGTERM aborts a call, which then says what it has done. */
+export class Interruption {
+  /** The exit status of a program that such a signal ended, 130 or 143; 0 while none has come. */
+  status = 0;
+  readonly #controller = new AbortController();
+  /** Signals are no longer waited for. */
+  readonly end: () => void;
+
+  constructor() {
+    this.end = atSignal((name) => {
+      this.status = 128 + constants.signals[name];
+      this.#controller.abort();
+    });
+  }
+
+  /** For the call. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
 }

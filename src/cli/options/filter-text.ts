@@ -1,5 +1,5 @@
 /** --filter: a filter as text. */
-import { CompiledFilter, type Filter } from '../../ctnetlink/filter/filter.ts';
+import { CompiledFilter, type Filter, WIDENS } from '../../ctnetlink/filter/filter.ts';
 import { parseFilter } from '../../ctnetlink/filter/text/parse.ts';
 import { labelMap } from './labels.ts';
 import { UsageError } from './settings.ts';
@@ -23,4 +23,9 @@ export function readFilter(text: string, before?: CompiledFilter | Filter): Comp
     const [reason, ...pointer] = error.message.split('\n');
     throw new UsageError(`--filter: ${reason}`, 2, undefined, pointer);
   }
+}
+
+/** @throws UsageError where more is deleted or changed than somebody may think */
+export function refuseWidening({ widening }: CompiledFilter): void {
+  if (widening !== undefined) throw new UsageError(`--filter: what is behind a not ${WIDENS}`);
 }

@@ -3,9 +3,9 @@
  * reported.
  */
 
-import { WIDENS } from '../../ctnetlink/filter/filter.ts';
 import { ASSUMED_TIMEOUTS } from '../../ctnetlink/offloaded.ts';
 import { type CommandRow, SHELLS, TABLES } from './commands.ts';
+import { refuseWidening } from './filter-text.ts';
 import { COMMAND_OPTIONS, Known, type Named, optionsIn } from './getopt.ts';
 import { useLabelMap } from './labels.ts';
 import { type Alternatives, type Commands, type Letter, nameOf, type Option } from './option.ts';
@@ -187,10 +187,10 @@ export class Parser {
     }
     if (settings.zero && settings.table === 'conntrack' && FILTERING.some((row) => this.#given.has(row)))
       throw new UsageError("Can't use -z with filtering parameters");
-    if (settings.filter?.empty === true && (settings.command === 'delete' || settings.command === 'update'))
-      throw new UsageError('--filter excludes nothing: leave it out if you mean every flow');
-    if (settings.filter?.widening !== undefined && (settings.command === 'delete' || settings.command === 'update'))
-      throw new UsageError(`--filter: what is behind a not ${WIDENS}`);
+    if (settings.filter !== undefined && (settings.command === 'delete' || settings.command === 'update')) {
+      if (settings.filter.empty) throw new UsageError('--filter excludes nothing: leave it out if you mean every flow');
+      refuseWidening(settings.filter);
+    }
     if (output.has('save') && output.size > 1)
       throw new UsageError('cannot combine save output with any other output type, use -o save only', 1);
     const { command } = settings;

@@ -1,5 +1,4 @@
 /** `ctnetlink restore FILE`: what a snapshot has, and a line for each item that does not come back whole. */
-import { constants } from 'node:os';
 import { setImmediate } from 'node:timers/promises';
 import {
   RestoreError,
@@ -17,7 +16,7 @@ import { EPERM } from '../../uapi/errno.ts';
 import type { Context } from '../commands/context.ts';
 import { Progress } from '../formats/progress.ts';
 import { complain, complainPlainly } from '../output.ts';
-import { atSignal } from '../signals.ts';
+import { Interruption } from '../signals.ts';
 import { readSnapshot, type SnapshotFile } from './file.ts';
 
 /** Flows between two turns of the event loop, in which a signal is noticed. */
@@ -45,30 +44,26 @@ export async function restore({ ct, settings }: Context): Promise<number> {
     if (error instanceof KernelError && error.errno === EPERM) throw error;
     complainPlainly(`${placeOf(file, snapshot, failure)}: not restored: ${error.message}`);
   };
-  const controller = new AbortController();
-  const { signal } = controller;
-  let status = 0;
-  const unhook = atSignal((name) => {
-    status = 128 + constants.signals[name];
-    controller.abort();
-  });
+  const interruption = new Interruption();
+  const { signal } = interruption;
   const options = { onLoss, onError, strictWindows: settings.strictWindows, signal };
   try {
     const result = await ct.restore({ flows: watched(), expectations }, options);
     progress.end();
     summarize(result);
-    if (status > 0) return status;
+    if (interruption.status > 0) return interruption.status;
     return result.flows.failed + result.expectations.failed > 0 ? 1 : 0;
   } catch (error) {
     progress.end();
     if (!(error instanceof RestoreError)) throw error;
     const { result, cause } = error;
+    const { status } = interruption;
     if (status > 0 || isAnythingBack(result)) summarize(result);
     if (status === 0) throw cause;
     complain('interrupted: the others have not been restored');
     return status;
   } finally {
-    unhook();
+    interruption.end();
   }
 }
 

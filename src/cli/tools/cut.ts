@@ -1,17 +1,16 @@
 /** `ctnetlink cut HOST...`: deletes the flows of hosts in one walk over the table, and prints what became of them. */
 import { readFileSync } from 'node:fs';
-import { constants } from 'node:os';
 import { Conntrack } from '../../conntrack/conntrack.ts';
 import { type DeleteWhereResult, WhereError } from '../../conntrack/where.ts';
 import { describeTuple } from '../../ctnetlink/describe-tuple.ts';
-import { CompiledFilter, type Filter, WIDENS } from '../../ctnetlink/filter/filter.ts';
+import { CompiledFilter, type Filter } from '../../ctnetlink/filter/filter.ts';
 import type { Flow } from '../../ctnetlink/flow.ts';
 import { ORIG } from '../../ctnetlink/slots.ts';
-import { readFilter } from '../options/filter-text.ts';
+import { readFilter, refuseWidening } from '../options/filter-text.ts';
 import { UsageError } from '../options/settings.ts';
 import { netnsOf } from '../options/values.ts';
 import { complain, Output } from '../output.ts';
-import { atSignal } from '../signals.ts';
+import { Interruption } from '../signals.ts';
 import { STANDARD } from './same-file.ts';
 
 /** Milliseconds of a unit. */
@@ -26,11 +25,9 @@ type Values = ReadonlyMap<string, string>;
 export async function cut(operands: readonly string[], values: Values): Promise<number> {
   const hosts = [...operands.map((text): Host => ({ text, place: '' })), ...hostsIn(values.get('from'))];
   const where = filterOf(hosts, values);
-  const controller = new AbortController();
   const options = {
     dryRun: values.has('dry-run'),
     exact: values.has('exact'),
-    signal: controller.signal,
     limit: values.has('limit') ? wholeNumber('limit', values.get('limit')!) : undefined,
     verify: values.has('verify') ? milliseconds(values.get('verify')!) : undefined,
   };
@@ -39,23 +36,20 @@ export async function cut(operands: readonly string[], values: Values): Promise<
   const netns = values.get('netns');
   const ct = await Conntrack.open(netns === undefined ? {} : { netns: netnsOf(netns) });
   // What was done until then is reported.
-  let status = 0;
-  const unhook = atSignal((signal) => {
-    status = 128 + constants.signals[signal];
-    controller.abort();
-  });
+  const interruption = new Interruption();
   let result: DeleteWhereResult;
   let ended: WhereError | undefined;
   try {
-    result = await ct.deleteWhere(where, options);
+    result = await ct.deleteWhere(where, { ...options, signal: interruption.signal });
   } catch (error) {
     if (!(error instanceof WhereError)) throw error;
     ended = error;
     result = error.result as DeleteWhereResult;
   } finally {
-    unhook();
+    interruption.end();
     await ct.close();
   }
+  const { status } = interruption;
   const summary = textOf(result, hosts.length, options.dryRun);
   const text = output === 'json' ? JSON.stringify(toJSON(result)) : summary;
   const lines = new Output();
@@ -113,7 +107,7 @@ function filterOf(hosts: readonly Host[], values: Values): CompiledFilter {
     const message = error.message.replace(/^filter\.host(\[\d+\])?/, 'a host').replace(/^filter\.(orig\.)?/, '--');
     throw new UsageError(`${place ?? ''}${message}`);
   }
-  if (compiled.widening !== undefined) throw new UsageError(`--filter: what is behind a not ${WIDENS}`);
+  refuseWidening(compiled);
   if (compiled.empty) throw new UsageError('this is every flow; -F empties the table');
   return compiled;
 }
