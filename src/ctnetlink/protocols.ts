@@ -28,18 +28,20 @@ export type Part = 'sport' | 'dport' | 'icmpType' | 'icmpCode' | 'icmpId';
 export const PORTS: readonly Part[] = ['sport', 'dport'];
 const ICMP: readonly Part[] = ['icmpType', 'icmpCode', 'icmpId'];
 const NONE: readonly Part[] = [];
+/** All of them. */
+export const PARTS: readonly Part[] = [...PORTS, ...ICMP];
 
-const PARTS: Readonly<Record<number, readonly Part[] | undefined>> = Object.fromEntries([
+const BY_PROTOCOL: Readonly<Record<number, readonly Part[] | undefined>> = Object.fromEntries([
   ...[...PORT_PROTOCOLS, IPPROTO_GRE].map((protocol) => [protocol, PORTS] as const),
   ...ICMP_PROTOCOLS.map((protocol) => [protocol, ICMP] as const),
 ]);
 
 /** The parts that the kernel compares. Kernels before 6.18 track DCCP, and report its ports. */
 export function partsOf(protocol: number): readonly Part[] {
-  return PARTS[protocol] ?? NONE;
+  return BY_PROTOCOL[protocol] ?? NONE;
 }
 
 /** The parts that the kernel demands. Linux 6.18 has no DCCP any more, and demands nothing for it. */
 export function demandedParts(protocol: number): readonly Part[] {
-  return protocol === IPPROTO_DCCP ? NONE : (PARTS[protocol] ?? NONE);
+  return protocol === IPPROTO_DCCP ? NONE : (BY_PROTOCOL[protocol] ?? NONE);
 }

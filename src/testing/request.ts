@@ -1,7 +1,7 @@
 /** A request as the model reads it: its header, which attributes it has, and their values in slots. */
 import type { SlotHolder, SlotValue } from '../ctnetlink/attributes/kinds.ts';
 import { ICMP_ANSWERS, ICMPV6_ANSWERS } from '../ctnetlink/icmp.ts';
-import { demandedParts } from '../ctnetlink/protocols.ts';
+import { demandedParts, PARTS } from '../ctnetlink/protocols.ts';
 import type { TupleSlots } from '../ctnetlink/slots.ts';
 import { HOST_LITTLE_ENDIAN, viewOf } from '../netlink/byteorder.ts';
 import { walkAttributes } from '../netlink/nlattr.ts';
@@ -122,8 +122,7 @@ export class ModelRequest {
     if (protocol === undefined) return EINVAL;
     const demanded = demandedParts(protocol);
     if (demanded.some((part) => slots[tuple[part]] === undefined)) return EINVAL;
-    for (const part of ['sport', 'dport', 'icmpType', 'icmpCode', 'icmpId'] as const)
-      if (!demanded.includes(part)) slots[tuple[part]] = undefined;
+    for (const part of PARTS) if (!demanded.includes(part)) slots[tuple[part]] = undefined;
     const answers = answersOf(protocol);
     if (answers !== undefined && answers[slots[tuple.icmpType] as number] === undefined) return EINVAL;
     slots[tuple.family] = family;

@@ -13,6 +13,7 @@ import {
 import { IPS_EXPECTED } from '../../uapi/nf_conntrack_common.ts';
 import { KINDS } from '../attributes/kinds.ts';
 import { LABEL_BITS, labelWords } from '../labels.ts';
+import { PARTS } from '../protocols.ts';
 import {
   ORIG,
   ORIG_BYTES,
@@ -98,7 +99,7 @@ const NAMES = Object.keys(READERS);
 /** What somebody may mean who writes a part of a group alone. */
 const MEANT = [
   ...NAMES,
-  ...['src', 'dst', 'proto', 'sport', 'dport', 'icmpType', 'icmpCode', 'icmpId'].map((name) => `orig.${name}`),
+  ...['src', 'dst', 'proto', ...PARTS].map((name) => `orig.${name}`),
   'tcp.state',
   'sctp.state',
   'counters.packets',

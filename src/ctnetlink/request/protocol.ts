@@ -4,16 +4,15 @@ import { AF_INET, AF_INET6 } from '../../uapi/socket.ts';
 import { ATTRIBUTES } from '../attributes/flow.ts';
 import type { SlotValue } from '../attributes/kinds.ts';
 import { PROTOCOL_NAMES } from '../names.ts';
-import { type Part, partsOf } from '../protocols.ts';
+import { PARTS, partsOf } from '../protocols.ts';
 import { ORIG, REPLY } from '../slots.ts';
 
-/** The slots of each protocol, and the protocol of each. */
-const OWNED: readonly (readonly [slot: number, protocol: number])[] = ATTRIBUTES.flatMap(({ property }, slot) => {
-  const [group] = property.split('.');
-  const protocol = { tcp: IPPROTO_TCP, sctp: IPPROTO_SCTP, dccp: IPPROTO_DCCP }[group];
-  return protocol === undefined ? [] : [[slot, protocol] as const];
-});
-const PARTS: readonly Part[] = ['sport', 'dport', 'icmpType', 'icmpCode', 'icmpId'];
+/** By the group of their properties. */
+const OWNERS: Readonly<Record<string, number | undefined>> = {
+  tcp: IPPROTO_TCP,
+  sctp: IPPROTO_SCTP,
+  dccp: IPPROTO_DCCP,
+};
 
 /** A flow of an address family that its protocol does not have. */
 export class ProtocolFamilyError extends RangeError {}
@@ -25,7 +24,10 @@ function foreignTo(protocol: number): readonly number[] {
   let slots = foreign.get(protocol);
   if (slots === undefined) {
     const parts = PARTS.filter((part) => !partsOf(protocol).includes(part));
-    const owned = OWNED.flatMap(([slot, own]) => (own === protocol ? [] : [slot]));
+    const owned = ATTRIBUTES.flatMap(({ property }, slot) => {
+      const owner = OWNERS[property.split('.')[0]];
+      return owner === undefined || owner === protocol ? [] : [slot];
+    });
     slots = [...owned, ...[ORIG, REPLY].flatMap((tuple) => parts.map((part) => tuple[part]))];
     foreign.set(protocol, slots);
   }
