@@ -1,9 +1,10 @@
 /** A table whose sockets fail again and again. The pauses are none here. */
 import { expect } from 'chai';
-import { type Transport, TransportError, type TransportFactory } from '../../src/index.ts';
+import { TransportError } from '../../src/index.ts';
 import { runtime } from '../../src/netlink/runtime.ts';
 import { FlowTable } from '../../src/table/index.ts';
 import { fakeKernel } from '../../src/testing/index.ts';
+import { failing } from '../support/failing-transport.ts';
 
 describe('a table whose sockets fail', () => {
   const { setTimeout } = runtime;
@@ -22,19 +23,10 @@ describe('a table whose sockets fail', () => {
   it('closes when they fail at every receive, and does not open them without end', async () => {
     const kernel = fakeKernel();
     let fails = false;
-    const opened: Transport[] = [];
-    const transport: TransportFactory = async (options) => {
-      const made = await kernel.transport(options);
-      if (options?.events !== true) return made;
-      const { receive } = made;
-      made.receive = () => {
-        if (fails) throw new TransportError('recvmsg', 9, 'EBADF: Bad file descriptor');
-        return receive.call(made);
-      };
-      opened.push(made);
-      return made;
-    };
-    const table = await FlowTable.open({ transport });
+    const { transport: events, opened } = failing(kernel.transport, () => fails);
+    const table = await FlowTable.open({
+      transport: (options) => (options?.events === true ? events(options) : kernel.transport(options)),
+    });
     const changes = table.changes();
     fails = true;
     const types: string[] = [];

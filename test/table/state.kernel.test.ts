@@ -1,8 +1,9 @@
 /** What a table reports about itself while things go wrong. */
 import { expect } from 'chai';
-import { Conntrack, type FlowInit, type Transport, TransportError, type TransportFactory } from '../../src/index.ts';
+import { Conntrack, type FlowInit, type Transport } from '../../src/index.ts';
 import { FlowTable, type FlowTableOptions, type TableNews } from '../../src/table/index.ts';
 import { koffi } from '../support/event-sockets.ts';
+import { failing } from '../support/failing-transport.ts';
 import { describeKernel, resetNamespace, sh, sysctl, until } from '../support/kernel.ts';
 import { tracking } from '../support/traffic.ts';
 
@@ -18,20 +19,9 @@ const FLOWS = Array.from({ length: 8 }, (_, n) => udp(n));
 describeKernel('the state of a table', ['root', 'nft', 'conntrack', 'ip', 'sysctl'], () => {
   let ct: Conntrack;
   const tables: FlowTable[] = [];
-  /** Sockets that fail at the next receive: what recvmsg reports of a descriptor that was closed underneath. */
-  const failing = new Set<Transport>();
-  const opened: Transport[] = [];
-
-  const transport: TransportFactory = async (options) => {
-    const made = await koffi(options);
-    const { receive } = made;
-    made.receive = () => {
-      if (failing.delete(made)) throw new TransportError('recvmsg', 9, 'EBADF: Bad file descriptor');
-      return receive.call(made);
-    };
-    opened.push(made);
-    return made;
-  };
+  /** Sockets that fail at the next receive. */
+  const broken = new Set<Transport>();
+  const { transport, opened } = failing(koffi, (socket) => broken.delete(socket));
 
   async function open(options: FlowTableOptions = {}): Promise<FlowTable> {
     // Of the same copy of the package: its errors are those that the socket knows.
@@ -68,7 +58,7 @@ describeKernel('the state of a table', ['root', 'nft', 'conntrack', 'ip', 'sysct
     await Promise.all(tables.splice(0).map((table) => table.close()));
     await ct.close();
     opened.length = 0;
-    failing.clear();
+    broken.clear();
     resetNamespace();
   });
 
@@ -78,7 +68,7 @@ describeKernel('the state of a table', ['root', 'nft', 'conntrack', 'ip', 'sysct
     const { said, news, end } = listen(table);
     await ct.create(udp(1));
     await until(() => said.length === 2);
-    failing.add(opened[0]);
+    broken.add(opened[0]);
     await ct.create(udp(2));
     await until(() => said.at(-1) === 'synced' && table.size === 3);
     await table.close();
@@ -138,7 +128,7 @@ describeKernel('the state of a table', ['root', 'nft', 'conntrack', 'ip', 'sysct
     const { said, end } = listen(table);
     await ct.createMany(FLOWS);
     await until(() => table.size === 8);
-    failing.add(opened[0]);
+    broken.add(opened[0]);
     await ct.delete(FLOWS[0]);
     // The table goes on whatever its slowest consumer does.
     await until(() => said.at(-1) === 'synced' && table.size === 7);
@@ -188,7 +178,7 @@ describeKernel('the state of a table', ['root', 'nft', 'conntrack', 'ip', 'sysct
       table.changes();
       const early = table.changes();
       sh('ip', 'netns', 'delete', NAME);
-      for (const each of opened) failing.add(each);
+      for (const each of opened) broken.add(each);
       const verified = table.verify().catch((error: Error) => error.message);
       await until(() => table.state === 'closed');
       const message = (table.error as Error).message;

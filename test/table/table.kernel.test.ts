@@ -1,8 +1,9 @@
 /** A table on the real kernel: what it holds is what a fresh dump says, whatever happened before. */
 import { expect } from 'chai';
-import { Conntrack, type FlowInit, type Transport, TransportError, type TransportFactory } from '../../src/index.ts';
+import { Conntrack, type FlowInit, type Transport } from '../../src/index.ts';
 import { FlowTable, type FlowTableOptions, type TableChange } from '../../src/table/index.ts';
 import { koffi } from '../support/event-sockets.ts';
+import { failing } from '../support/failing-transport.ts';
 import { describeKernel, resetNamespace, sh, sysctl, until } from '../support/kernel.ts';
 import { differences } from '../support/table.ts';
 import { tcpConnection, tracking } from '../support/traffic.ts';
@@ -173,23 +174,12 @@ describeKernel('a table on the kernel', ['nft', 'conntrack'], () => {
   });
 
   it('opens its sockets again when one of them fails, with one gap', async () => {
-    const opened: Transport[] = [];
-    // A descriptor that is closed underneath ends the process in libuv. This is what recvmsg reports then.
-    const failing = new Set<Transport>();
-    const transport: TransportFactory = async (options) => {
-      const made = await koffi(options);
-      const { receive } = made;
-      made.receive = () => {
-        if (failing.delete(made)) throw new TransportError('recvmsg', 9, 'EBADF: Bad file descriptor');
-        return receive.call(made);
-      };
-      opened.push(made);
-      return made;
-    };
+    const broken = new Set<Transport>();
+    const { transport, opened } = failing(koffi, (socket) => broken.delete(socket));
     const table = await open({ transport });
     for (const each of [0, 1]) {
       const changes = table.changes();
-      failing.add(opened.at(each - 2)!);
+      broken.add(opened.at(each - 2)!);
       await ct.createMany([v4(3 * each), v4(3 * each + 1)]);
       const verified = table.verify();
       let change: TableChange;
