@@ -60,10 +60,13 @@ export async function checkLabels(
   if (found !== undefined && wasDropped(found)) throw new LabelsError(operation, subjectOf(flow));
 }
 
-/** The places of flows with labels. */
-export function labelled(flows: readonly Flow[]): number[] {
+/** The places of flows with labels; what went without a Flow has none. */
+export function labelled(flows: readonly (Flow | undefined)[]): number[] {
   const places: number[] = [];
-  for (let at = 0; at < flows.length; at++) if (givesLabels(flows[at])) places.push(at);
+  for (let at = 0; at < flows.length; at++) {
+    const flow = flows[at];
+    if (flow !== undefined && givesLabels(flow)) places.push(at);
+  }
   return places;
 }
 

@@ -2,6 +2,7 @@
 
 import type { FlowInit } from '../ctnetlink/attributes/flow-properties.ts';
 import type { Flow } from '../ctnetlink/flow.ts';
+import type { Written } from '../ctnetlink/request/stencil.ts';
 import { unwatch, watch } from '../netlink/aborts.ts';
 import { Batch } from '../netlink/batch.ts';
 import { checkSync, describe } from '../netlink/check.ts';
@@ -22,6 +23,8 @@ const AHEAD = 3;
 export interface Work<Entry = Flow, Item = FlowInit | Flow> {
   /** What errors call it. */
   readonly operation: string;
+  /** The request for an item that needs no entry; what `send` is given then has undefined in its place. */
+  quick?(item: Item): Written | undefined;
   /** The entry that an item gives. */
   from(item: Item): Entry;
   /** Messages in a batch at the most. */
@@ -31,7 +34,7 @@ export interface Work<Entry = Flow, Item = FlowInit | Flow> {
   /** The request for one item; `owned`: the entry is not the caller's. */
   request(entry: Entry, owned: boolean): Request;
   /** Sends the requests for these items, taken from the batch at once, and whatever follows from their answers. */
-  send(batch: Batch, items: readonly (Entry | Item)[], failed: Failed): Promise<void>;
+  send(batch: Batch, items: readonly (Entry | Item | undefined)[], failed: Failed): Promise<void>;
 }
 
 /** The same, with items that wait for others, or that are reported although they did not fail. */
@@ -41,7 +44,12 @@ export interface ReportingWork<Entry = Flow, Item = FlowInit | Flow> extends Omi
   /** Items that waited. Asked when all have been answered, until there are none. */
   waiting?(): readonly Place<Item>[];
   /** As of Work. */
-  send(batch: Batch, items: readonly (Entry | Item)[], failed: Failed, outcome: Outcome<Item>): Promise<void>;
+  send(
+    batch: Batch,
+    items: readonly (Entry | Item | undefined)[],
+    failed: Failed,
+    outcome: Outcome<Item>,
+  ): Promise<void>;
 }
 
 /** How the items of a batch are reported. */
@@ -98,7 +106,7 @@ class Many<Entry, Item> {
   readonly #batch = new Batch();
   /** Of the batch. */
   #items: Item[] = [];
-  #entries: Entry[] = [];
+  #entries: (Entry | undefined)[] = [];
   #indices: number[] = [];
   /** Taken from the iterable. */
   #taken = 0;
@@ -190,15 +198,25 @@ class Many<Entry, Item> {
   #add(item: Item, index: number, waited: boolean): void {
     const work = this.#work;
     try {
+      const quick = work.quick?.(item);
+      if (quick !== undefined) {
+        this.#batch.add(quick);
+        this.#keep(item, undefined, index);
+        return;
+      }
       const entry = work.from(item);
       if (!waited && work.waits?.(entry, index, item) === true) return;
       this.#batch.add(work.request(entry, (entry as unknown) !== item));
-      this.#items.push(item);
-      if (work.keepsEntries) this.#entries.push(entry);
-      this.#indices.push(index);
+      this.#keep(item, entry, index);
     } catch (error) {
       this.#fail({ index, item, error: error as Error });
     }
+  }
+
+  #keep(item: Item, entry: Entry | undefined, index: number): void {
+    this.#items.push(item);
+    if (this.#work.keepsEntries) this.#entries.push(entry);
+    this.#indices.push(index);
   }
 
   #fail(failure: Failure<Item>): void {

@@ -44,7 +44,7 @@ export class Batch {
   }
 
   /** One more message; what writing it throws leaves the batch as it was. */
-  add(request: Request): void {
+  add(request: Pick<Request, 'kind' | 'write'>): void {
     const writer = this.#writer;
     const at = writer.length;
     try {

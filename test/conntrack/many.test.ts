@@ -1,6 +1,8 @@
 /** createMany and the other ...Many calls, over a kernel that the test plays. */
 import { expect } from 'chai';
 import { type Failure, type Flows, ManyError } from '../../src/conntrack/many.ts';
+import type { FlowInit } from '../../src/ctnetlink/attributes/flow-properties.ts';
+import type { KernelError } from '../../src/netlink/errors.ts';
 import { EEXIST } from '../../src/uapi/errno.ts';
 import { NLM_F_ACK } from '../../src/uapi/netlink.ts';
 import { ack, error, headerOf, rejection, type Script, settled } from '../support/fake-transport.ts';
@@ -36,6 +38,28 @@ describe('Conntrack: many', () => {
       const alone = fake.sent.map(said);
       expect(together.map(({ flags }) => flags & NLM_F_ACK)).to.deep.equal([0, 0, NLM_F_ACK]);
       expect(together.map((each) => ({ ...each, flags: each.flags | NLM_F_ACK }))).to.deep.equal(alone);
+    }
+  });
+
+  it('name a refused flow as it was sent, also where a program fills one object again and again', async () => {
+    for (const call of ['createMany', 'createOrUpdateMany', 'updateMany'] as const) {
+      const { ct } = await play(refusing(3, 60));
+      // Of what has the same properties each time, all but the first are written without a Flow.
+      const item = { orig: { ...flow(0).orig }, timeout: 30, mark: 0 };
+      function* same(): Generator<FlowInit> {
+        for (let n = 0; n < 100; n++) {
+          item.orig.src = flow(n).orig!.src;
+          item.mark = n;
+          yield item;
+        }
+      }
+      const failures: Failure[] = [];
+      await ct[call](same(), { onError: (failure) => failures.push(failure) && undefined });
+      expect(failures.map(({ index }) => index)).to.deep.equal([3, 60]);
+      expect(failures.map((failure) => (failure.error as KernelError).subject)).to.deep.equal([
+        'udp 10.0.0.3:1000 -> 192.0.2.1:53, zone 0',
+        'udp 10.0.0.60:1000 -> 192.0.2.1:53, zone 0',
+      ]);
     }
   });
 

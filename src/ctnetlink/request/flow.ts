@@ -1,4 +1,6 @@
 /** One function a query makes its request: what each sends, and what is refused before it can do harm. */
+import { viewOf } from '../../netlink/byteorder.ts';
+import { align4, newNlmsghdr, readNlmsghdr } from '../../netlink/nlmsg.ts';
 import type { Request } from '../../netlink/request.ts';
 import { ACK, DUMP, NfnlRequest, operations } from '../../nfnetlink/request.ts';
 import { NLM_F_CREATE, NLM_F_EXCL } from '../../uapi/netlink.ts';
@@ -11,6 +13,7 @@ import { describeEntry } from '../describe-tuple.ts';
 import type { KernelFilter } from '../filter/filter.ts';
 import { Flow, flowCodec } from '../flow.ts';
 import { checkNamed, identity, type Naming } from '../identity.ts';
+import { decodeFlow } from '../message.ts';
 import { requestNat } from '../nat.ts';
 import { asksForNat, checkNatRanges } from '../nat-range.ts';
 import { ID, LABELS, LABELS_MASK, MARK, MARK_MASK, ORIG, REPLY, STATUS, TCP_STATE, TIMEOUT, ZONE } from '../slots.ts';
@@ -52,10 +55,23 @@ class FlowRequest extends NfnlRequest<Flow> {
   override subject(): string | undefined {
     const { attributes, kind } = this;
     if (!(attributes instanceof Flow) || kind.dump || kind === QUERIES.flush) return undefined;
-    const { slots } = attributes;
-    return describeEntry(slots, hasTuple(slots, ORIG) ? ORIG : REPLY, slots[ZONE], slots[ID]);
+    return subjectOf(attributes);
   }
 }
+
+function subjectOf({ slots }: Flow): string | undefined {
+  return describeEntry(slots, hasTuple(slots, ORIG) ? ORIG : REPLY, slots[ZONE], slots[ID]);
+}
+
+/** What the request with this index is about, of the messages of a batch. See Request.subject. */
+export function subjectIn(messages: Uint8Array, index: number): string | undefined {
+  const view = viewOf(messages);
+  let offset = 0;
+  for (let before = 0; before < index; before++) offset = align4(readNlmsghdr(view, offset, view.byteLength, header));
+  return subjectOf(decodeFlow(view, offset, readNlmsghdr(view, offset, view.byteLength, header)));
+}
+
+const header = newNlmsghdr();
 
 /**
  * A request with exactly these attributes, or none, and no check. Callers that have a flow use the functions below. An
