@@ -13,7 +13,7 @@ import type { Transport } from './transport.ts';
 import { Writer } from './writer.ts';
 
 /** A long dump yields to the event loop this often: timers of the program stay within it plus one datagram. */
-const TURN_MILLISECONDS = 8;
+const A_TURN = 8;
 
 /** How often a request that changes nothing is made again when its answer was lost. */
 const REPEATS = 3;
@@ -53,6 +53,8 @@ export class NetlinkSocket {
   /** What carries the messages. */
   readonly transport: Transport;
   readonly #tracker: SequenceTracker;
+  /** Milliseconds that it reads in a turn of the event loop. */
+  readonly #longest: number;
   readonly #writer = new Writer();
   readonly #queuedDumps = new Queue<Queued>();
   /** Requests beyond the transport's window. */
@@ -68,11 +70,15 @@ export class NetlinkSocket {
   #turnStart = 0;
   /** The turn ended with more to read. */
   #resume = false;
+  /** This reading is what goes on with an earlier turn. */
+  #resuming = false;
   /** The groups were left: the event stream ends when the queue has been read empty. */
   #draining = false;
 
-  constructor(transport: Transport, explain?: Explain) {
+  /** @param longest milliseconds that it reads in a turn of the event loop at the most, plus one datagram */
+  constructor(transport: Transport, explain?: Explain, longest: number = A_TURN) {
     this.transport = transport;
+    this.#longest = longest;
     this.#tracker = new SequenceTracker(explain, Math.floor(runtime.random() * 0x7fffffff));
     this.#tracker.queues = transport.drained !== undefined;
     if (transport.queueLimit !== undefined) this.#tracker.queueLimit = transport.queueLimit;
@@ -427,19 +433,28 @@ export class NetlinkSocket {
    * reading counts its time over the turn of the loop, not over the call.
    */
   #turnIsOver(): boolean {
-    if (this.#turnStart === 0 || runtime.now() - this.#turnStart <= TURN_MILLISECONDS) return false;
+    if (this.#turnStart === 0 || runtime.now() - this.#turnStart <= this.#longest) return false;
     this.#resume = true;
     return true;
   }
 
   #beginTurn(): void {
     this.#turnStart = runtime.now();
+    const inImmediate = this.#resuming;
     runtime.setImmediate(() => {
-      this.#turnStart = 0;
-      if (!this.#resume) return;
-      this.#resume = false;
-      this.read();
+      // An immediate of the same turn: timers come after it. Behind the next one they have come.
+      if (this.#resume && !inImmediate) runtime.setImmediate(() => this.#endTurn());
+      else this.#endTurn();
     });
+  }
+
+  #endTurn(): void {
+    this.#turnStart = 0;
+    if (!this.#resume) return;
+    this.#resume = false;
+    this.#resuming = true;
+    this.read();
+    this.#resuming = false;
   }
 
   /** Starts the dump that waits longest, when none runs; false when there is none to start. */

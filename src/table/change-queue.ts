@@ -1,6 +1,13 @@
 /** The changes that one consumer has not read yet: bounded, and the table never waits for it. */
 import { Arrivals } from '../conntrack/arrivals.ts';
 import type { ChangeGap, FlowChange, TableChange, TableNews } from './change.ts';
+import { turnOfLoop } from './turn.ts';
+
+/**
+ * Changes that a consumer gets before everything else has its turn: awaiting what is there lets nothing but promises
+ * run. More come in no turn, so that a consumer never falls behind because of it.
+ */
+const AT_A_STRETCH = 8192;
 
 export interface QueueOptions {
   /** Changes that wait to be read at the most. */
@@ -15,6 +22,8 @@ export interface QueueOptions {
 export class ChangeQueue extends Arrivals<TableChange | TableNews> {
   readonly states: boolean;
   readonly #options: QueueOptions;
+  /** Handed out since everything else had its turn. */
+  #stretch = 0;
   /** What waits beside changes. */
   #others = 0;
   /** Changes were dropped; until this is read, all others are dropped too. */
@@ -78,7 +87,14 @@ export class ChangeQueue extends Arrivals<TableChange | TableNews> {
 
   override async next(): Promise<TableChange | TableNews | undefined> {
     const ready = this.shift();
-    if (ready !== undefined) return ready;
+    if (ready !== undefined) {
+      if (++this.#stretch >= AT_A_STRETCH) {
+        this.#stretch = 0;
+        await turnOfLoop();
+      }
+      return ready;
+    }
+    this.#stretch = 0;
     const { waits } = this.#options;
     try {
       return await super.next(waits);

@@ -8,7 +8,7 @@ import type { nlmsghdr } from '../netlink/nlmsg.ts';
 import type { EventSink } from '../netlink/sequence.ts';
 import { NetlinkSocket } from '../netlink/socket.ts';
 import type { Transport } from '../netlink/transport.ts';
-import { turnOfLoop } from './turn.ts';
+import { A_TURN_OF_READING, turnOfLoop } from './turn.ts';
 
 export interface Listener {
   /** Somebody waits for what events bring: only then do they keep the process alive. */
@@ -32,7 +32,7 @@ export class EventFeed implements EventSink {
   constructor(transport: Transport, types: readonly EventType[], listener: Listener) {
     this.#transport = transport;
     this.#listener = listener;
-    this.#socket = new NetlinkSocket(transport, explainKernelError);
+    this.#socket = new NetlinkSocket(transport, explainKernelError, A_TURN_OF_READING);
     try {
       for (const type of types) joinGroup(transport, FLOW_GROUPS[type]);
       this.#socket.setEventSink(this);

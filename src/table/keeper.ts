@@ -403,15 +403,17 @@ export class Keeper implements Listener, Asker {
   /** What is past its timeout is confirmed, one by one or all by a dump. */
   async #expire(): Promise<void> {
     const { contents } = this;
+    /** No more than are asked for. */
     const due: number[] = [];
+    let count = 0;
     const take = (entry: number): void => {
       contents.expire(entry);
-      due.push(entry);
+      if (count++ < MOST_ASKED) due.push(entry);
     };
     const turn = new Turn();
     while (!contents.store.deadlines.due(contents.now, A_FEW, take)) if (turn.over) await turn.next();
-    if (due.length === 0) return;
-    if (due.length + this.confirmations.waiting > MOST_ASKED) this.#needsDump = true;
+    if (count === 0) return;
+    if (count + this.confirmations.waiting > MOST_ASKED) this.#needsDump = true;
     else for (const entry of due) if (contents.store.holds(entry)) this.confirmations.add(entry, 'expiry');
   }
 

@@ -6,6 +6,7 @@ import { NetlinkSocket } from '../netlink/socket.ts';
 import { type OpenOptions, openTransport } from '../transport/open.ts';
 import { EACCES, ENOENT, EPERM } from '../uapi/errno.ts';
 import { EventFeed, type Listener } from './event-feed.ts';
+import { A_TURN_OF_READING } from './turn.ts';
 
 export class Sockets {
   readonly feed: EventFeed;
@@ -23,7 +24,7 @@ export class Sockets {
     try {
       // The request socket has the largest buffer there is, as that of Conntrack.
       const transport = await openTransport({ ...options, receiveBuffer: undefined, events: false });
-      requests = new NetlinkSocket(transport, explainKernelError);
+      requests = new NetlinkSocket(transport, explainKernelError, A_TURN_OF_READING);
       // It may have failed meanwhile, which nothing reported.
       feed.assertOpen();
       return new Sockets(feed, requests);

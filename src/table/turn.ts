@@ -1,8 +1,14 @@
 /** Long work of a table, in turns of the event loop: the timers of the program stay on time. */
 import { runtime } from '../netlink/runtime.ts';
 
-/** Milliseconds. Reading has a turn of its own beside it (netlink/socket.ts). */
-const A_TURN = 4;
+/** Milliseconds, of what is not reading. */
+const A_TURN = 2;
+
+/**
+ * Milliseconds that each socket of a table reads in a turn of the event loop (netlink/socket.ts). Both may read in the
+ * same turn, and other work of the table beside them: together they take no longer than ten.
+ */
+export const A_TURN_OF_READING = 4;
 
 /** So many entries are looked at between two looks at the clock: a fraction of a millisecond. */
 export const A_FEW = 256;

@@ -11,6 +11,9 @@ import type { Contents } from './contents.ts';
 import type { Sockets } from './sockets.ts';
 import { A_FEW, Turn } from './turn.ts';
 
+/** Questions, when many flows have gone: more would only take memory. */
+const MOST_WAITING = 4096;
+
 export interface DumpOf {
   readonly contents: Contents;
   readonly confirmations: Confirmations;
@@ -76,7 +79,9 @@ async function sweep({ contents, confirmations }: DumpOf, since: number): Promis
   const turn = new Turn();
   for (let entry = 0; entry < entries.used; entry++) {
     if (contents.missing(entry, since)) confirmations.add(entry, 'resync');
-    if (entry % A_FEW === 0 && turn.over) await turn.next();
+    if (entry % A_FEW !== 0) continue;
+    if (confirmations.waiting >= MOST_WAITING) await confirmations.run();
+    if (turn.over) await turn.next();
   }
   await confirmations.run();
 }

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { runtime } from '../../src/netlink/runtime.ts';
 import { NetlinkSocket } from '../../src/netlink/socket.ts';
 import { passTime } from '../support/clock.ts';
 import { ack, done, FakeTransport, headerOf, message, settled } from '../support/fake-transport.ts';
@@ -109,6 +110,37 @@ describe('socket: read loop', () => {
     // Nobody says `readable` again.
     await socket.request(...asked(build, { operation: 'dump', dump: true }));
     clearInterval(timer);
+  });
+
+  it('lets timers run before it goes on, wherever in the turn it began', () => {
+    const immediates: (() => void)[] = [];
+    const { setImmediate } = runtime;
+    runtime.setImmediate = (callback) => immediates.push(callback);
+    try {
+      const transport = new FakeTransport();
+      const socket = new NetlinkSocket(transport, undefined, 4);
+      transport.more = () => {
+        passTime(1);
+        return message(0, [1]);
+      };
+      const read: number[] = [];
+      let before = 0;
+      const note = (): void => {
+        read.push(transport.receives - before);
+        before = transport.receives;
+      };
+      socket.setEventSink({ message() {}, overrun() {}, end() {} });
+      note();
+      // Those of one turn of the loop; timers come behind them.
+      for (let turn = 0; turn < 4; turn++) {
+        for (const immediate of immediates.splice(0)) immediate();
+        note();
+      }
+      // The first datagram begins the turn, and the last one ends it.
+      expect(read).to.deep.equal([6, 0, 6, 6, 6]);
+    } finally {
+      runtime.setImmediate = setImmediate;
+    }
   });
 
   it('stops when all that wait are paused, and goes on when one of them asks', async () => {
