@@ -67,4 +67,11 @@ describe('public API', () => {
         /\b(?:Codec|KernelSupport|FilterTerms|SequenceTracker|PendingBatch(?:es)?|Registrations)\b/,
       );
     });
+
+  // Those of uapi have the names of the kernel's headers, which say what they are.
+  for (const name of ['ctnetlink', 'format', 'netlink', 'nfct', 'replay', 'table', 'testing'])
+    it(`has a docstring for each name of ${name}`, () => {
+      const report = readFileSync(`${ROOT}api/${name}.api.md`, 'utf8');
+      expect(report.match(/\(undocumented\)\n.*/g) ?? []).to.deep.equal([]);
+    });
 });

@@ -1,14 +1,19 @@
 /** linux/netfilter/nf_conntrack_common.h */
 
 // enum ip_conntrack_info
-export const IP_CT_ESTABLISHED = 0; // part of an established connection, either direction
-export const IP_CT_RELATED = 1; // like NEW, but related to an existing connection, or ICMP error
-export const IP_CT_NEW = 2; // started a new connection to track
-export const IP_CT_IS_REPLY = 3; // from here on: reply direction
+/** Part of an established connection, either direction. */
+export const IP_CT_ESTABLISHED = 0;
+/** Like NEW, but related to an existing connection, or ICMP error. */
+export const IP_CT_RELATED = 1;
+/** Started a new connection to track. */
+export const IP_CT_NEW = 2;
+/** From here on: reply direction. */
+export const IP_CT_IS_REPLY = 3;
 export const IP_CT_ESTABLISHED_REPLY = 3;
 export const IP_CT_RELATED_REPLY = 4;
 export const IP_CT_NUMBER = 5;
-export const IP_CT_NEW_REPLY = 5; // only for userspace compatibility
+/** Only for userspace compatibility. */
+export const IP_CT_NEW_REPLY = 5;
 
 export const NF_CT_STATE_INVALID_BIT = 0x1;
 export const NF_CT_STATE_UNTRACKED_BIT = 0x40;
@@ -51,23 +56,37 @@ export const IPS_HW_OFFLOAD = 0x8000;
 export const IPS_UNCHANGEABLE_MASK = 0xdbf9;
 
 // enum ip_conntrack_events
-export const IPCT_NEW = 0; // new conntrack
-export const IPCT_RELATED = 1; // related conntrack
-export const IPCT_DESTROY = 2; // destroyed conntrack
-export const IPCT_REPLY = 3; // connection has seen two-way traffic
-export const IPCT_ASSURED = 4; // connection status has changed to assured
-export const IPCT_PROTOINFO = 5; // protocol information has changed
-export const IPCT_HELPER = 6; // new helper has been set
-export const IPCT_MARK = 7; // new mark has been set
-export const IPCT_SEQADJ = 8; // sequence adjustment has changed
+/** New conntrack. */
+export const IPCT_NEW = 0;
+/** Related conntrack. */
+export const IPCT_RELATED = 1;
+/** Destroyed conntrack. */
+export const IPCT_DESTROY = 2;
+/** Connection has seen two-way traffic. */
+export const IPCT_REPLY = 3;
+/** Connection status has changed to assured. */
+export const IPCT_ASSURED = 4;
+/** Protocol information has changed. */
+export const IPCT_PROTOINFO = 5;
+/** New helper has been set. */
+export const IPCT_HELPER = 6;
+/** New mark has been set. */
+export const IPCT_MARK = 7;
+/** Sequence adjustment has changed. */
+export const IPCT_SEQADJ = 8;
 export const IPCT_NATSEQADJ = 8;
-export const IPCT_SECMARK = 9; // new security mark has been set
-export const IPCT_LABEL = 10; // new connlabel has been set
-export const IPCT_SYNPROXY = 11; // synproxy has been set
+/** New security mark has been set. */
+export const IPCT_SECMARK = 9;
+/** New connlabel has been set. */
+export const IPCT_LABEL = 10;
+/** Synproxy has been set. */
+export const IPCT_SYNPROXY = 11;
 
 // enum ip_conntrack_expect_events
-export const IPEXP_NEW = 0; // new expectation
-export const IPEXP_DESTROY = 1; // destroyed expectation
+/** New expectation. */
+export const IPEXP_NEW = 0;
+/** Destroyed expectation. */
+export const IPEXP_DESTROY = 1;
 
 // expectation flags
 export const NF_CT_EXPECT_PERMANENT = 0x1;

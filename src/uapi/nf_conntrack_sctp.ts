@@ -10,5 +10,6 @@ export const SCTP_CONNTRACK_SHUTDOWN_SENT = 5;
 export const SCTP_CONNTRACK_SHUTDOWN_RECD = 6;
 export const SCTP_CONNTRACK_SHUTDOWN_ACK_SENT = 7;
 export const SCTP_CONNTRACK_HEARTBEAT_SENT = 8;
-export const SCTP_CONNTRACK_HEARTBEAT_ACKED = 9; // no longer used
+/** No longer used. */
+export const SCTP_CONNTRACK_HEARTBEAT_ACKED = 9;
 export const SCTP_CONNTRACK_MAX = 10;

@@ -26,7 +26,8 @@ export const CTA_STATUS = 3;
 export const CTA_PROTOINFO = 4;
 export const CTA_HELP = 5;
 export const CTA_NAT_SRC = 6;
-export const CTA_NAT = 6; // alias of CTA_NAT_SRC
+/** Alias of CTA_NAT_SRC. */
+export const CTA_NAT = 6;
 export const CTA_TIMEOUT = 7;
 export const CTA_MARK = 8;
 export const CTA_COUNTERS_ORIG = 9;
@@ -39,7 +40,8 @@ export const CTA_SEQ_ADJ_ORIG = 15;
 export const CTA_NAT_SEQ_ADJ_ORIG = 15;
 export const CTA_SEQ_ADJ_REPLY = 16;
 export const CTA_NAT_SEQ_ADJ_REPLY = 16;
-export const CTA_SECMARK = 17; // obsolete
+/** Obsolete. */
+export const CTA_SECMARK = 17;
 export const CTA_ZONE = 18;
 export const CTA_SECCTX = 19;
 export const CTA_TIMESTAMP = 20;
@@ -49,7 +51,8 @@ export const CTA_LABELS_MASK = 23;
 export const CTA_SYNPROXY = 24;
 export const CTA_FILTER = 25;
 export const CTA_STATUS_MASK = 26;
-export const CTA_TIMESTAMP_EVENT = 27; // Linux 6.14: in events only, with nf_conntrack_timestamp=1
+/** Linux 6.14: in events only, with nf_conntrack_timestamp=1. */
+export const CTA_TIMESTAMP_EVENT = 27;
 
 // enum ctattr_tuple
 export const CTA_TUPLE_UNSPEC = 0;
@@ -105,10 +108,14 @@ export const CTA_PROTOINFO_SCTP_VTAG_REPLY = 3;
 
 // enum ctattr_counters
 export const CTA_COUNTERS_UNSPEC = 0;
-export const CTA_COUNTERS_PACKETS = 1; // 64bit counters
-export const CTA_COUNTERS_BYTES = 2; // 64bit counters
-export const CTA_COUNTERS32_PACKETS = 3; // old 32bit counters, unused
-export const CTA_COUNTERS32_BYTES = 4; // old 32bit counters, unused
+/** 64bit counters. */
+export const CTA_COUNTERS_PACKETS = 1;
+/** 64bit counters. */
+export const CTA_COUNTERS_BYTES = 2;
+/** Old 32bit counters, unused. */
+export const CTA_COUNTERS32_PACKETS = 3;
+/** Old 32bit counters, unused. */
+export const CTA_COUNTERS32_BYTES = 4;
 export const CTA_COUNTERS_PAD = 5;
 
 // enum ctattr_tstamp
@@ -120,9 +127,11 @@ export const CTA_TIMESTAMP_PAD = 3;
 // enum ctattr_nat
 export const CTA_NAT_UNSPEC = 0;
 export const CTA_NAT_V4_MINIP = 1;
-export const CTA_NAT_MINIP = 1; // alias of CTA_NAT_V4_MINIP
+/** Alias of CTA_NAT_V4_MINIP. */
+export const CTA_NAT_MINIP = 1;
 export const CTA_NAT_V4_MAXIP = 2;
-export const CTA_NAT_MAXIP = 2; // alias of CTA_NAT_V4_MAXIP
+/** Alias of CTA_NAT_V4_MAXIP. */
+export const CTA_NAT_MAXIP = 2;
 export const CTA_NAT_PROTO = 3;
 export const CTA_NAT_V6_MINIP = 4;
 export const CTA_NAT_V6_MAXIP = 5;
@@ -180,13 +189,18 @@ export const CTA_SECCTX_NAME = 1;
 
 // enum ctattr_stats_cpu
 export const CTA_STATS_UNSPEC = 0;
-export const CTA_STATS_SEARCHED = 1; // no longer used
+/** No longer used. */
+export const CTA_STATS_SEARCHED = 1;
 export const CTA_STATS_FOUND = 2;
-export const CTA_STATS_NEW = 3; // no longer used
+/** No longer used. */
+export const CTA_STATS_NEW = 3;
 export const CTA_STATS_INVALID = 4;
-export const CTA_STATS_IGNORE = 5; // no longer used
-export const CTA_STATS_DELETE = 6; // no longer used
-export const CTA_STATS_DELETE_LIST = 7; // no longer used
+/** No longer used. */
+export const CTA_STATS_IGNORE = 5;
+/** No longer used. */
+export const CTA_STATS_DELETE = 6;
+/** No longer used. */
+export const CTA_STATS_DELETE_LIST = 7;
 export const CTA_STATS_INSERT = 8;
 export const CTA_STATS_INSERT_FAILED = 9;
 export const CTA_STATS_DROP = 10;

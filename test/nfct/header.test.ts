@@ -218,6 +218,21 @@ describeOracle('nfct: the C headers', () => {
     expect(Object.keys(NFCT).filter((name) => !known.has(name))).to.deep.equal([]);
   });
 
+  it('have the sizes that our docstrings say', () => {
+    const header = readFileSync(`${FOLDER}libnetfilter_conntrack.h`, 'utf8');
+    const source = readFileSync(new URL('../../src/uapi/libnetfilter_conntrack.ts', import.meta.url), 'utf8');
+    const docstrings = new Map(
+      [...source.matchAll(/\/\*\*((?:(?!\*\/).)*)\*\/\nexport const (\w+) =/gs)].map(([, text, name]) => [name, text]),
+    );
+    const sized = [...header.matchAll(/^\t(ATTR_\w+).*\/\* u(\d+) bits/gm)];
+    expect(sized).to.have.length.above(60);
+    for (const [, name, bits] of sized) {
+      // C reads 32 bits of it, whatever its header says.
+      const expected = name === 'ATTR_EXP_NAT_DIR' ? '32' : bits;
+      expect(/(\d+)\s+(?:\*\s+)?bits/.exec(docstrings.get(name)!)?.[1], name).to.equal(expected);
+    }
+  });
+
   describe('on the page', () => {
     it('each name exists', () => {
       for (const each of PRESENT) {
