@@ -75,6 +75,11 @@ export class ForwardingTransport implements Transport {
     return inner.setting === undefined ? undefined : (name) => inner.setting!(name);
   }
 
+  get check(): Transport['check'] {
+    const { inner } = this;
+    return inner.check === undefined ? undefined : () => inner.check!();
+  }
+
   ref(): void {
     this.inner.ref();
   }

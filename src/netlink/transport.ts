@@ -108,6 +108,12 @@ export interface Transport {
    * @param name such as 'netfilter/nf_conntrack_events'
    */
   setting?(name: string): number | undefined;
+  /**
+   * Throws if the socket is gone: others can close its descriptor, and then its number is given out again. Nothing else
+   * notices that while nothing comes. Not there: this transport does not know it.
+   * @throws TransportError EBADF
+   */
+  check?(): void;
   /** Keeps the process alive (the state after `start`), or not. */
   ref(): void;
   /** The process may end while this socket is open. */

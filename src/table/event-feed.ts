@@ -71,6 +71,11 @@ export class EventFeed implements EventSink {
     if (this.#ended) throw this.#error ?? new ClosedError('the events ended');
   }
 
+  /** @throws TransportError if somebody else has closed its descriptor */
+  check(): void {
+    this.#transport.check?.();
+  }
+
   /** Takes what has arrived, as far as this turn of the event loop has time for it. */
   read(): void {
     this.#socket.read();

@@ -381,7 +381,7 @@ export class Keeper implements Listener, Asker {
   async #tick(): Promise<void> {
     this.contents.now = Math.floor((runtime.now() - this.#started) / SECOND);
     if (this.#switch.look(this.setting('nf_conntrack_events'))) this.#miss('off');
-    // There is no notice when others close a descriptor; only a receive shows it.
+    this.#check();
     this.readEvents();
     if (this.#ticking || this.#closed) return;
     this.#ticking = true;
@@ -390,6 +390,15 @@ export class Keeper implements Listener, Asker {
     if (this.#closed || !this.#opened) return;
     if (!this.#dumping && runtime.now() - this.#provedSince >= this.#interval) this.#needsDump = true;
     this.#plan();
+  }
+
+  /** There is no notice when others close a descriptor. Its number may be that of another file by now. */
+  #check(): void {
+    try {
+      this.#sockets?.check();
+    } catch (error) {
+      this.failed(error);
+    }
   }
 
   get #interval(): number {

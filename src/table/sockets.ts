@@ -35,6 +35,12 @@ export class Sockets {
     }
   }
 
+  /** @throws TransportError if somebody else has closed a descriptor */
+  check(): void {
+    this.feed.check();
+    this.requests.transport.check?.();
+  }
+
   close(): void {
     this.feed.close();
     this.requests.close();

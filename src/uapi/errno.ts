@@ -145,6 +145,7 @@ export const ERRNO_NAMES: readonly (string | undefined)[] = (() => {
 export const EPERM = 1;
 export const ENOENT = 2;
 export const EINTR = 4;
+export const EBADF = 9;
 export const EAGAIN = 11;
 export const ENOMEM = 12;
 export const EACCES = 13;
@@ -157,6 +158,7 @@ export const ENOSPC = 28;
 export const ERANGE = 34;
 export const EMSGSIZE = 90;
 export const EPROTO = 71;
+export const ENOTSOCK = 88;
 export const EOPNOTSUPP = 95;
 export const ENOBUFS = 105;
 export const EBADMSG = 74;

@@ -28,6 +28,7 @@ export const SO_DETACH_FILTER = 27;
 export const SO_RCVBUFFORCE = 33;
 /** SK_MEMINFO_VARS words (Linux 4.12). */
 export const SO_MEMINFO = 55;
+export const SO_COOKIE = 57;
 
 // Words of SO_MEMINFO
 export const SK_MEMINFO_RMEM_ALLOC = 0;

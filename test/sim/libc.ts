@@ -39,6 +39,7 @@ import {
   SK_MEMINFO_RCVBUF,
   SK_MEMINFO_RMEM_ALLOC,
   SO_ATTACH_FILTER,
+  SO_COOKIE,
   SO_DETACH_FILTER,
   SO_MEMINFO,
   SO_RCVBUF,
@@ -208,6 +209,9 @@ export class SimulatedLibc implements Libc {
         word(SK_MEMINFO_RMEM_ALLOC, socket.charge);
         word(SK_MEMINFO_RCVBUF, socket.receiveBuffer);
         word(SK_MEMINFO_DROPS, socket.drops);
+      } else if (option === SO_COOKIE) {
+        word(0, socket.portid);
+        word(1, 1);
       } else {
         return -ENOPROTOOPT;
       }

@@ -52,8 +52,7 @@ describeKernel('a table under torture', ['root', 'nft', 'ip', 'unshare'], functi
       });
     });
 
-  // Numbers of descriptors in Deno are its own.
-  for (const [name, transport, ...args] of WAYS.filter(([each]) => each !== 'deno'))
+  for (const [name, transport, ...args] of WAYS)
     describeUnless(whyNoRuntime(name), `${name}, ${transport}`, () => {
       it('opens its sockets again when somebody closes their descriptors underneath', async () => {
         const command = [runtime(name)!, ...args, fileURLToPath(new URL('torture/closed.ts', import.meta.url))];

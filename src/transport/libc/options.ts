@@ -1,9 +1,10 @@
 /** Socket options. */
-import { UnsupportedError } from '../../netlink/errors.ts';
+import { type TransportError, UnsupportedError } from '../../netlink/errors.ts';
 import { ENOPROTOOPT, EPERM } from '../../uapi/errno.ts';
 import {
   SK_MEMINFO_VARS,
   SO_ATTACH_FILTER,
+  SO_COOKIE,
   SO_DETACH_FILTER,
   SO_MEMINFO,
   SO_RCVBUF,
@@ -15,6 +16,7 @@ import type { Calls } from './libc.ts';
 import { allocateAll, Memory, SOCK_FILTER_SIZE, SOCK_FPROG_FILTER, SOCK_FPROG_SIZE } from './memory.ts';
 
 const SIZE_OF_INT = 4;
+const SIZE_OF_COOKIE = 8;
 
 export class SocketOptions {
   readonly #libc: Calls;
@@ -75,6 +77,21 @@ export class SocketOptions {
   /** Word of SO_MEMINFO as readMemoryInfo read it. */
   memoryInfo(word: number): number {
     return this.#value.getU32(SIZE_OF_INT * word);
+  }
+
+  /**
+   * SO_COOKIE (Linux 4.12): a number that no other socket gets, ever. Undefined where the kernel has none.
+   * @throws TransportError
+   */
+  cookie(): bigint | undefined {
+    this.#value.view.setBigUint64(0, 0n);
+    try {
+      this.#get(SOL_SOCKET, SO_COOKIE, SIZE_OF_COOKIE);
+    } catch (error) {
+      if ((error as TransportError).errno === ENOPROTOOPT) return undefined;
+      throw error;
+    }
+    return this.#value.view.getBigUint64(0);
   }
 
   /** @param program struct sock_filter each 8 bytes, in the byte order of the host; undefined takes it away */

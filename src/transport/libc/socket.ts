@@ -8,7 +8,7 @@ import type { Namespace } from '../../netlink/netns.ts';
 import { isMainThread } from '../../netlink/platform.ts';
 import { runtime } from '../../netlink/runtime.ts';
 import type { Datagram, Transport, TransportListener, TransportOptions } from '../../netlink/transport.ts';
-import { EAFNOSUPPORT, EAGAIN, EINTR, ENOBUFS, EPERM, EPROTONOSUPPORT } from '../../uapi/errno.ts';
+import { EAFNOSUPPORT, EAGAIN, EBADF, EINTR, ENOBUFS, ENOTSOCK, EPERM, EPROTONOSUPPORT } from '../../uapi/errno.ts';
 import {
   NETLINK_ADD_MEMBERSHIP,
   NETLINK_BROADCAST_ERROR,
@@ -73,6 +73,8 @@ export class LibcTransport implements Transport {
   readonly #libc: Libc;
   readonly #fd: number;
   readonly #options: SocketOptions;
+  /** Whose the descriptor is; undefined where the kernel cannot say so. */
+  readonly #cookie: bigint | undefined;
   readonly #reliable: boolean;
   /** To the kernel: nobody else can send to this socket. */
   readonly #connected: boolean;
@@ -111,6 +113,7 @@ export class LibcTransport implements Transport {
       this.portid = this.#bind();
       this.#connected = !events && this.#connect();
       known = new SocketOptions(libc, this.#fd);
+      this.#cookie = known.cookie();
       // Linux 4.12 and 4.3: without them errors say less, and echo the whole request.
       known.setWhereKnown(SOL_NETLINK, NETLINK_EXT_ACK, 1);
       known.setWhereKnown(SOL_NETLINK, NETLINK_CAP_ACK, 1);
@@ -209,6 +212,21 @@ export class LibcTransport implements Transport {
     return this.#closed ? undefined : readSetting(this.#libc, this.netns, name);
   }
 
+  check(): void {
+    if (!this.#closed && !this.#isOurs())
+      throw new TransportError('getsockopt', EBADF, 'EBADF: somebody else has closed the descriptor');
+  }
+
+  /** The descriptor is still that of this socket. */
+  #isOurs(): boolean {
+    if (this.#cookie === undefined) return true;
+    try {
+      return this.#options.cookie() === this.#cookie;
+    } catch (error) {
+      return ![EBADF, ENOTSOCK].includes((error as TransportError).errno);
+    }
+  }
+
   ref(): void {
     this.#referenced = true;
     this.#readiness?.ref();
@@ -234,7 +252,8 @@ export class LibcTransport implements Transport {
   }
 
   #free(): void {
-    this.#libc.close(this.#fd);
+    // Another file may have its number by now, if somebody has closed it.
+    if (this.#isOurs()) this.#libc.close(this.#fd);
     if (this.netns !== undefined) leave(this.#libc, this.netns);
     this.#options.free();
     this.#outgoing.free();

@@ -19,12 +19,27 @@ function sockets(): number[] {
     });
 }
 
+interface DenoGlobal {
+  dlopen(path: string, symbols: object): { symbols: { close(fd: number): number } };
+}
+
+/** Deno's closeSync takes only descriptors that Deno has opened: the C library's takes any. */
+function closer(): (fd: number) => void {
+  const { Deno } = globalThis as { Deno?: DenoGlobal };
+  if (Deno === undefined) return closeSync;
+  const { symbols } = Deno.dlopen('libc.so.6', { close: { parameters: ['i32'], result: 'i32' } });
+  return (fd) => {
+    if (symbols.close(fd) !== 0) throw new Error(`close(${fd}) failed`);
+  };
+}
+
+const close = closer();
 const ct = await Conntrack.open();
 const before = sockets();
 const table = await FlowTable.open();
 const said: string[] = [];
 const changes = table.changes({ states: true });
-for (const fd of sockets()) if (!before.includes(fd)) closeSync(fd);
+for (const fd of sockets()) if (!before.includes(fd)) close(fd);
 for await (const change of changes) {
   said.push(change.type === 'state' ? `${change.state} ${change.reason ?? ''}`.trim() : change.type);
   if (change.type === 'insert') break;
