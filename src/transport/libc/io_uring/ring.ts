@@ -67,11 +67,11 @@ const forbidden = new WeakMap<Libc, number>();
 const all: Ring[] = [];
 
 /**
- * Rings that nobody uses. Some time after a ring was closed, and without a notice, the kernel writes into its memory
+ * Rings that nobody uses, by what they were made with. Some time after a ring was closed, and without a notice, the kernel writes into its memory
  * once more, which would be somebody else's by then (seen on 6.18: the tail of the completions, and a flag). So none is
  * closed: there are as many as were in use at once.
  */
-const idle: Ring[] = [];
+const idle = new WeakMap<Libc, Ring[]>();
 
 export class Ring implements Chain {
   readonly fillsHeaders = true;
@@ -109,8 +109,9 @@ export class Ring implements Chain {
   static take(libc: Libc, milliseconds = 0, ends = ENDS): Ring {
     const errno = forbidden.get(libc);
     if (errno !== undefined) throw new TransportError('io_uring_enter', errno, errnoName(errno));
-    const at = idle.findIndex((each) => each.#libc === libc && each.#ends === ends);
-    const ring = at < 0 ? new Ring(libc, ends) : idle.splice(at, 1)[0];
+    const free = idle.get(libc) ?? [];
+    const at = free.findIndex((each) => each.#ends === ends);
+    const ring = at < 0 ? new Ring(libc, ends) : free.splice(at, 1)[0];
     ring.#endless = false;
     ring.#patience.u64(TIMESPEC + 8, BigInt(milliseconds * 1e6));
     return ring;
@@ -332,11 +333,18 @@ export class Ring implements Chain {
     }
     if (this.#under === 0) {
       over(false);
-      if (!this.#spoiled) idle.push(this);
+      if (!this.#spoiled) this.#keep();
       return;
     }
     // The process may end meanwhile: see quietAll.
     runtime.setTimeout(() => this.retire(over), RETIRING, false);
+  }
+
+  /** For whoever takes a ring next. */
+  #keep(): void {
+    const free = idle.get(this.#libc);
+    if (free === undefined) idle.set(this.#libc, [this]);
+    else free.push(this);
   }
 
   #takeEnds(): void {
