@@ -148,9 +148,14 @@ function readU64(view: DataView, at: number): number | bigint {
   return high < 0x200000 ? high * 0x100000000 + view.getUint32(at + 4) : view.getBigUint64(at);
 }
 
+/** From so many bytes on, a loop takes longer than a call of the runtime. */
+const LONG = 64;
+
 function copyBytes(view: DataView, start: number, end: number): Uint8Array {
-  const copy = new Uint8Array(end - start);
-  for (let i = 0; i < copy.length; i++) copy[i] = view.getUint8(start + i);
+  const length = end - start;
+  const copy = new Uint8Array(length);
+  if (length >= LONG) copy.set(new Uint8Array(view.buffer, view.byteOffset + start, length));
+  else for (let i = 0; i < length; i++) copy[i] = view.getUint8(start + i);
   return copy;
 }
 
