@@ -32,8 +32,9 @@ function end(ipv4: SlotValue, ipv6: SlotValue, port: SlotValue): string {
 }
 
 function icmp(slots: readonly SlotValue[], { icmpType, icmpCode, icmpId }: TupleSlots): string {
-  const parts = { type: slots[icmpType], code: slots[icmpCode], id: slots[icmpId] };
-  return Object.entries(parts)
-    .map(([name, value]) => (value === undefined ? '' : ` ${name} ${value}`))
-    .join('');
+  return part('type', slots[icmpType]) + part('code', slots[icmpCode]) + part('id', slots[icmpId]);
+}
+
+function part(name: string, value: SlotValue): string {
+  return value === undefined ? '' : ` ${name} ${value}`;
 }
