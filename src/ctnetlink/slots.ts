@@ -100,6 +100,8 @@ export const HELPER_INFO = slotOfProperty('helper.info');
 export const LABELS = slotOfProperty('labels');
 export const LABELS_MASK = slotOfProperty('labelsMask');
 export const ZONE = slotOfProperty('zone');
+/** The zone of both directions, and that of each. */
+export const ZONES: readonly number[] = [ZONE, ORIG.zone, REPLY.zone];
 export const ORIG_PACKETS = slotOfProperty('countersOrig.packets');
 export const ORIG_BYTES = slotOfProperty('countersOrig.bytes');
 export const REPLY_PACKETS = slotOfProperty('countersReply.packets');

@@ -11,6 +11,7 @@ import {
   NLMSGERR_ATTR_MSG,
   NLMSGERR_ATTR_OFFS,
 } from '../uapi/netlink.ts';
+import { copyOf } from './messages.ts';
 import type { ModelAnswer } from './model.ts';
 
 const writer = new Writer(512);
@@ -33,14 +34,14 @@ export function acknowledge(
     if (extended.offset !== undefined) writer.attributeU32(NLMSGERR_ATTR_OFFS, extended.offset);
   }
   writer.endMessage(at);
-  return writer.finish().slice();
+  return copyOf(writer.finish());
 }
 
 /** The end of a dump. */
 export function done(sequence: number, portid: number, flags: number): Uint8Array {
   const at = begin(NLMSG_DONE, NLM_F_MULTI | flags, sequence, portid, 0);
   writer.endMessage(at);
-  return writer.finish().slice();
+  return copyOf(writer.finish());
 }
 
 function begin(type: number, flags: number, sequence: number, portid: number, errno: number): number {

@@ -39,6 +39,13 @@ const TCP: readonly number[] = [...TCP_FLAGS, ...TCP_MASKS, ...WSCALES];
 export const SCTP: readonly number[] = [SCTP_STATE, SCTP_VTAG_ORIG, SCTP_VTAG_REPLY];
 export const SYNPROXY: readonly number[] = ['isn', 'its', 'tsoff'].map((name) => slotOfProperty(`synproxy.${name}`));
 
+const TCP_STATES: readonly number[] = [TCP_STATE, ...TCP];
+const STATES: readonly number[] = [...TCP_STATES, ...SCTP];
+/** No NEW or UPDATE event has these. */
+const IN_DUMPS: readonly number[] = [USE, START, STOP, ...COUNTERS];
+/** A DESTROY event has these as they are. */
+const TO_THE_END: readonly number[] = [...NAMES, ID, STATUS, START, STOP, TCP_STATE, SCTP_STATE, ...COUNTERS];
+
 /** The slots of struct nf_ct_seqadj, by direction. */
 export const SEQADJ: readonly (readonly number[])[] = ['seqadjOrig', 'seqadjReply'].map((group) =>
   ['correctionPos', 'offsetBefore', 'offsetAfter'].map((name) => slotOfProperty(`${group}.${name}`)),
@@ -98,7 +105,7 @@ export class Entry {
     if (extensions.counters) for (const slot of COUNTERS) slots[slot] = 0;
     if (extensions.synproxy) for (const slot of SYNPROXY) slots[slot] = 0;
     const protocol = slots[ORIG.proto];
-    if (protocol === IPPROTO_TCP) for (const slot of [TCP_STATE, ...TCP]) slots[slot] ??= 0;
+    if (protocol === IPPROTO_TCP) for (const slot of TCP_STATES) slots[slot] ??= 0;
     if (protocol === IPPROTO_SCTP) for (const slot of SCTP) slots[slot] ??= 0;
   }
 
@@ -136,10 +143,10 @@ export class Entry {
   announced(now: number, bits: number, time: SlotValue): SlotValue[] {
     const slots = this.slots.slice();
     slots[TIMEOUT] = this.timeout(now);
-    clear(slots, [USE, START, STOP, ...COUNTERS]);
-    if ((bits & EVENT_PROTOINFO) === 0) clear(slots, [TCP_STATE, ...TCP, ...SCTP]);
+    clear(slots, IN_DUMPS);
+    if ((bits & EVENT_PROTOINFO) === 0) clear(slots, STATES);
     if ((bits & EVENT_LABEL) === 0) slots[LABELS] = undefined;
-    if ((bits & EVENT_SEQADJ) === 0) clear(slots, SEQADJ.flat());
+    if ((bits & EVENT_SEQADJ) === 0) for (const each of SEQADJ) clear(slots, each);
     if ((bits & EVENT_SYNPROXY) === 0) clear(slots, SYNPROXY);
     if ((bits & EVENT_MARK) === 0 && slots[MARK] === 0) slots[MARK] = undefined;
     if ((bits & EVENT_RELATED) !== 0) this.#addMaster(slots);
@@ -150,9 +157,8 @@ export class Entry {
   /** What a DESTROY event sends. */
   destroyed(now: number, time: SlotValue): SlotValue[] {
     const { slots } = this;
-    const sent = this.flow.slots.map(() => undefined as SlotValue);
-    for (const slot of [...NAMES, ID, STATUS, START, STOP, TCP_STATE, SCTP_STATE, ...COUNTERS])
-      sent[slot] = slots[slot];
+    const sent = new Array<SlotValue>(slots.length).fill(undefined);
+    for (const slot of TO_THE_END) sent[slot] = slots[slot];
     sent[TIMEOUT] = this.timeout(now) || undefined;
     sent[MARK] = slots[MARK] || undefined;
     sent[EVENT_TIME] = time;

@@ -1,4 +1,5 @@
 /** What ctnetlink does with requests about expectations: the ctnetlink_exp functions of nf_conntrack_netlink.c. */
+import { expectationCodec } from '../ctnetlink/expectation.ts';
 import { flowCodec } from '../ctnetlink/flow.ts';
 import {
   EXPECT_CLASS,
@@ -121,7 +122,7 @@ export class ExpectationRequests {
     if (found === undefined || (id !== undefined && id !== found.slots[EXPECT_ID])) return { errno: ENOENT };
     const { sequence, portid } = request;
     const header = { type: NEW, flags: REPLY_FLAGS, sequence, portid };
-    return { errno: 0, reply: messageOf(header, found.family, table.encodedExpected(found)) };
+    return { errno: 0, reply: messageOf(header, found.family, expectationCodec, found.dumped(table.now)) };
   }
 
   #dump(request: ModelRequest): Answer {

@@ -3,7 +3,7 @@
 import type { SlotValue } from '../ctnetlink/attributes/kinds.ts';
 import { flowCodec } from '../ctnetlink/flow.ts';
 import { NAMES } from '../ctnetlink/request/flow.ts';
-import { HELPER, ID, MARK, MASTER, ORIG, REPLY, STATUS, TIMEOUT, ZONE } from '../ctnetlink/slots.ts';
+import { HELPER, ID, MARK, MASTER, ORIG, REPLY, STATUS, TIMEOUT, ZONE, ZONES } from '../ctnetlink/slots.ts';
 import { copyTupleParts } from '../ctnetlink/tuple.ts';
 import { nfnlType } from '../nfnetlink/nfgenmsg.ts';
 import { EEXIST, EINVAL, ENOENT, ENOMEM, EOPNOTSUPP } from '../uapi/errno.ts';
@@ -31,6 +31,11 @@ export interface Answer {
 const NEW = nfnlType(NFNL_SUBSYS_CTNETLINK, cta.IPCTNL_MSG_CT_NEW);
 const STATS = nfnlType(NFNL_SUBSYS_CTNETLINK, cta.IPCTNL_MSG_CT_GET_STATS);
 const STATS_CPU = nfnlType(NFNL_SUBSYS_CTNETLINK, cta.IPCTNL_MSG_CT_GET_STATS_CPU);
+
+const TUPLES = [
+  [cta.CTA_TUPLE_ORIG, ORIG],
+  [cta.CTA_TUPLE_REPLY, REPLY],
+] as const;
 
 export class FlowRequests {
   /** Takes the mark that a request gave a flow. */
@@ -82,10 +87,8 @@ export class FlowRequests {
   #names(request: ModelRequest, orig: boolean, reply: boolean): number {
     const { slots } = request;
     let zone = (slots[ZONE] ?? 0) as number;
-    for (const [type, tuple] of [
-      ...(orig ? ([[cta.CTA_TUPLE_ORIG, ORIG]] as const) : []),
-      ...(reply ? ([[cta.CTA_TUPLE_REPLY, REPLY]] as const) : []),
-    ]) {
+    for (const [type, tuple] of TUPLES) {
+      if (!(tuple === ORIG ? orig : reply)) continue;
       const errno = request.tuple(type, tuple);
       if (errno !== 0) return errno;
       const own = slots[tuple.zone] as number | undefined;
@@ -93,7 +96,7 @@ export class FlowRequests {
       if (zone !== 0) return EINVAL;
       zone = own;
     }
-    for (const slot of [ZONE, ORIG.zone, REPLY.zone]) slots[slot] ||= undefined;
+    for (const slot of ZONES) slots[slot] ||= undefined;
     if (!orig) slots[ORIG.zone] = undefined;
     if (!reply) slots[REPLY.zone] = undefined;
     return 0;
@@ -155,20 +158,17 @@ export class FlowRequests {
 
   #change(entry: Entry, request: ModelRequest): number {
     const table = this.#table;
-    if ([cta.CTA_NAT_SRC, cta.CTA_NAT_DST, cta.CTA_TUPLE_MASTER].some((type) => request.has(type))) return EOPNOTSUPP;
+    if (request.has(cta.CTA_NAT_SRC) || request.has(cta.CTA_NAT_DST)) return EOPNOTSUPP;
+    if (request.has(cta.CTA_TUPLE_MASTER)) return EOPNOTSUPP;
     const { slots } = request;
-    const steps: [there: boolean, step: () => number][] = [
-      [request.has(cta.CTA_HELP), () => this.#changeHelper(entry, request)],
-      [slots[TIMEOUT] !== undefined, () => change.changeTimeout(entry, request, table.now)],
-      [slots[STATUS] !== undefined, () => change.changeStatus(entry, request)],
-      [request.has(cta.CTA_PROTOINFO), () => change.changeProtoinfo(entry, request)],
-      [slots[MARK] !== undefined, () => this.#changeMark(entry, request)],
-      [true, () => change.changeSeqadj(entry, request)],
-      [request.has(cta.CTA_SYNPROXY), () => change.changeSynproxy(entry, request)],
-      [request.has(cta.CTA_LABELS), () => change.changeLabels(entry, request)],
-    ];
-    let errno = 0;
-    for (const [there, step] of steps) if (there) errno ||= step();
+    let errno = request.has(cta.CTA_HELP) ? this.#changeHelper(entry, request) : 0;
+    if (slots[TIMEOUT] !== undefined) errno ||= change.changeTimeout(entry, request, table.now);
+    if (slots[STATUS] !== undefined) errno ||= change.changeStatus(entry, request);
+    if (request.has(cta.CTA_PROTOINFO)) errno ||= change.changeProtoinfo(entry, request);
+    if (slots[MARK] !== undefined) errno ||= this.#changeMark(entry, request);
+    errno ||= change.changeSeqadj(entry, request);
+    if (request.has(cta.CTA_SYNPROXY)) errno ||= change.changeSynproxy(entry, request);
+    if (request.has(cta.CTA_LABELS)) errno ||= change.changeLabels(entry, request);
     // What was changed before something was refused has changed, and no event says so.
     table.touch(entry);
     if (errno === 0) table.announceUpdate(entry, EVENT_ALL | EVENT_LABEL, request);
@@ -222,8 +222,8 @@ export class FlowRequests {
     const entry = table.byTuple.find(request.slots, orig ? ORIG : REPLY);
     if (entry === undefined) return { errno: ENOENT };
     const { sequence, portid } = request;
-    const encoded = table.encodedFor(entry, 2);
-    const found = messageOf({ type: NEW, flags: REPLY_FLAGS, sequence, portid }, entry.family, encoded);
+    const header = { type: NEW, flags: REPLY_FLAGS, sequence, portid };
+    const found = messageOf(header, entry.family, flowCodec, entry.dumped(table.now, 2), entry.flow.unknown);
     if (reset) this.#zero(entry);
     return { errno: 0, reply: found };
   }

@@ -34,11 +34,36 @@ const writer = new Writer(32768);
 /** For the attributes of one entry. */
 const attributes = new Writer(4096);
 
+/** Messages share memory, because a piece of its own costs several times what it takes to write a message. */
+const SHARED = 1 << 16;
+/** What is longer has memory of its own. */
+const MOST_SHARED = SHARED >> 3;
+let shared = new Uint8Array(SHARED);
+let used = 0;
+
+/** Zeroed. */
+export function newBytes(length: number): Uint8Array<ArrayBuffer> {
+  if (length > MOST_SHARED) return new Uint8Array(length);
+  if (used + length > SHARED) {
+    shared = new Uint8Array(SHARED);
+    used = 0;
+  }
+  const bytes = shared.subarray(used, used + length);
+  used += align4(length);
+  return bytes;
+}
+
+export function copyOf(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const copy = newBytes(bytes.length);
+  copy.set(bytes);
+  return copy;
+}
+
 /** Encodes slots. A copy. */
 export function encode(codec: Codec, slots: SlotValue[], unknown?: SlotHolder['unknown']): Uint8Array {
   attributes.reset();
   codec.write(attributes, { slots, unknown });
-  return attributes.finish().slice();
+  return copyOf(attributes.finish());
 }
 
 function write(header: MessageHeader, family: number, encoded: Uint8Array): void {
@@ -55,11 +80,15 @@ function begin(target: Writer, { type, flags, sequence, portid }: MessageHeader,
   return at;
 }
 
-/** One message. */
-export function messageOf(header: MessageHeader, family: number, encoded: Uint8Array): Uint8Array {
-  writer.reset();
-  write(header, family, encoded);
-  return writer.finish().slice();
+/** One message with the attributes of these slots. */
+export function messageOf(
+  header: MessageHeader,
+  family: number,
+  codec: Codec,
+  slots: SlotValue[],
+  unknown?: SlotHolder['unknown'],
+): Uint8Array {
+  return messageBy(header, (target) => codec.write(target, { slots, unknown }), family);
 }
 
 /** One message whose attributes are written by a function. */
@@ -68,7 +97,7 @@ export function messageBy(header: MessageHeader, write: (writer: Writer) => void
   const at = begin(writer, header, family, resId);
   write(writer);
   writer.endMessage(at);
-  return writer.finish().slice();
+  return copyOf(writer.finish());
 }
 
 /** What a dump walks over. */
@@ -110,7 +139,7 @@ export function dumpOf<E>(header: MessageHeader, walk: Walk<E>): ModelDump {
       if (lastGiven.push(entry) > 2) lastGiven.shift();
       walk.given?.(entry);
     }
-    return writer.length > 0 ? writer.finish().slice() : undefined;
+    return writer.length > 0 ? copyOf(writer.finish()) : undefined;
   };
   return { next };
 }

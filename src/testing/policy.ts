@@ -160,18 +160,18 @@ export const EXPECTATION_POLICY: Policy = {
 
 const FAILED = 'Attribute failed policy validation';
 
-/** Visits attributes as far as their lengths are right: the kernel ignores what follows. */
-function* attributes(
-  view: DataView,
-  at: number,
-  end: number,
-): Generator<readonly [type: number, at: number, end: number]> {
-  while (end - at >= NLA_HDRLEN) {
-    const length = view.getUint16(at, HOST_LITTLE_ENDIAN);
-    if (length < NLA_HDRLEN || length > end - at) return;
-    yield [view.getUint16(at + 2, HOST_LITTLE_ENDIAN) & NLA_TYPE_MASK, at, at + length];
-    at = align4(at + length);
-  }
+/** Where the attributes of a message are, by type: higher than all types of a policy. 0: not there. */
+const places = new Int32Array(64);
+
+/** Where an attribute ends; -1 where its length is not right: the kernel ignores it and what follows. */
+function endOf(view: DataView, at: number, end: number): number {
+  if (end - at < NLA_HDRLEN) return -1;
+  const length = view.getUint16(at, HOST_LITTLE_ENDIAN);
+  return length < NLA_HDRLEN || length > end - at ? -1 : at + length;
+}
+
+function typeAt(view: DataView, at: number): number {
+  return view.getUint16(at + 2, HOST_LITTLE_ENDIAN) & NLA_TYPE_MASK;
 }
 
 function faultOf(rule: Rule, view: DataView, at: number, end: number): PolicyFault | undefined {
@@ -200,8 +200,8 @@ function faultOf(rule: Rule, view: DataView, at: number, end: number): PolicyFau
 
 /** The first attribute of the message itself that fails its policy; nests are looked at when they are read. */
 export function checkPolicy(policy: Policy, view: DataView, start: number, end: number): PolicyFault | undefined {
-  for (const [type, at, stop] of attributes(view, start, end)) {
-    const rule = policy[type];
+  for (let at = start, stop = endOf(view, at, end); stop >= 0; at = align4(stop), stop = endOf(view, at, end)) {
+    const rule = policy[typeAt(view, at)];
     const fault = rule === undefined ? undefined : faultOf(rule, view, at, stop);
     if (fault !== undefined) return fault;
   }
@@ -211,28 +211,38 @@ export function checkPolicy(policy: Policy, view: DataView, start: number, end: 
 /**
  * What the kernel answers when it reads the nest of such an attribute. What fails in it is taken out of the message: it
  * becomes an attribute that nobody knows. So does what the kernel does not look at, whatever it has.
- * @returns errno by the types of the attribute and of the nest in it (see nestKey)
+ * @returns errno by the types of the attribute and of the nest in it (see nestKey); undefined: nothing fails
  */
-export function checkNests(policy: Policy, view: DataView, start: number, end: number): Map<number, number> {
-  const errnos = new Map<number, number>();
-  const places: number[] = [];
-  for (const [type, at, stop] of attributes(view, start, end)) {
-    const nest = policy[type]?.nest;
+export function checkNests(
+  policy: Policy,
+  view: DataView,
+  start: number,
+  end: number,
+): ReadonlyMap<number, number> | undefined {
+  const found: NestErrnos = { errnos: undefined };
+  places.fill(0);
+  for (let at = start, stop = endOf(view, at, end); stop >= 0; at = align4(stop), stop = endOf(view, at, end)) {
+    const type = typeAt(view, at);
+    const rule = policy[type];
+    if (rule === undefined) {
+      hide(view, at);
+      continue;
+    }
     // Of two the kernel takes the last.
-    if (places[type] !== undefined) hide(view, places[type]);
+    if (places[type] !== 0) hide(view, places[type]);
     places[type] = at;
-    const broken = nest !== undefined && !isWhole(view, at + NLA_HDRLEN, stop);
-    if (policy[type] === undefined || broken) hide(view, at);
-    else if (nest !== undefined) checkNest(nest, view, at + NLA_HDRLEN, stop, { type, inner: 0, errnos });
+    if (rule.nest === undefined) continue;
+    if (isWhole(view, at + NLA_HDRLEN, stop)) checkNest(rule.nest, view, at + NLA_HDRLEN, stop, type, 0, found);
+    else hide(view, at);
   }
-  return errnos;
+  return found.errnos;
 }
 
 /** Whether attributes follow each other up to the end. */
 function isWhole(view: DataView, start: number, end: number): boolean {
-  let next = start;
-  for (const [, , stop] of attributes(view, start, end)) next = align4(stop);
-  return next >= end;
+  let at = start;
+  for (let stop = endOf(view, at, end); stop >= 0; stop = endOf(view, at, end)) at = align4(stop);
+  return at >= end;
 }
 
 /** @param inner the type of a nest in the nest; 0: the nest itself */
@@ -240,24 +250,31 @@ export function nestKey(type: number, inner: number): number {
   return (type << 8) | inner;
 }
 
-/** Where the errnos of a nest go. */
+/** Where the errnos of nests go, if there are any. */
 interface NestErrnos {
-  readonly type: number;
-  readonly inner: number;
-  readonly errnos: Map<number, number>;
+  errnos: Map<number, number> | undefined;
 }
 
-function checkNest(policy: Policy, view: DataView, start: number, end: number, found: NestErrnos): void {
-  const { type: outer, inner, errnos } = found;
-  for (const [type, at, stop] of attributes(view, start, end)) {
+function checkNest(
+  policy: Policy,
+  view: DataView,
+  start: number,
+  end: number,
+  outer: number,
+  inner: number,
+  found: NestErrnos,
+): void {
+  for (let at = start, stop = endOf(view, at, end); stop >= 0; at = align4(stop), stop = endOf(view, at, end)) {
+    const type = typeAt(view, at);
     const rule = policy[type];
     const errno = rule === undefined ? 0 : (faultOf(rule, view, at, stop)?.errno ?? 0);
     if (rule === undefined || errno !== 0) hide(view, at);
     if (errno !== 0) {
       const key = nestKey(outer, inner);
-      if (!errnos.has(key)) errnos.set(key, errno);
+      found.errnos ??= new Map();
+      if (!found.errnos.has(key)) found.errnos.set(key, errno);
     } else if (rule?.nest !== undefined) {
-      checkNest(rule.nest, view, at + NLA_HDRLEN, stop, { ...found, inner: inner || type });
+      checkNest(rule.nest, view, at + NLA_HDRLEN, stop, outer, inner || type, found);
     }
   }
 }

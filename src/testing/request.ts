@@ -25,6 +25,19 @@ export interface Attributes {
   readonly decode: (view: DataView, offset: number, end: number) => SlotHolder;
 }
 
+/** A copy of the request that is read, because what fails its policy is taken out. */
+let copy = new Uint8Array(1 << 16);
+let copied = viewOf(copy);
+
+function viewOfCopy(bytes: Uint8Array): DataView {
+  if (bytes.length > copy.length) {
+    copy = new Uint8Array(bytes.length);
+    copied = viewOf(copy);
+  }
+  copy.set(bytes);
+  return copied;
+}
+
 export class ModelRequest {
   /** IPCTNL_MSG_*. */
   readonly message: number;
@@ -44,9 +57,9 @@ export class ModelRequest {
   #present = 0;
   #errnos: ReadonlyMap<number, number> | undefined;
 
-  private constructor(view: DataView, portid: number) {
+  private constructor(view: DataView, length: number, portid: number) {
     const header = newNlmsghdr();
-    readNlmsghdr(view, 0, view.byteLength, header);
+    readNlmsghdr(view, 0, length, header);
     const { nlmsg_flags, nlmsg_type, nlmsg_seq } = header;
     this.message = nfnlMessage(nlmsg_type);
     this.sequence = nlmsg_seq;
@@ -61,20 +74,18 @@ export class ModelRequest {
 
   /** @param attributes undefined: the message has none that the kernel looks at */
   static read(bytes: Uint8Array, portid: number, attributes: Attributes | undefined): ModelRequest | Refusal {
-    if (attributes === undefined) return new ModelRequest(viewOf(bytes), portid);
-    // A copy, because what fails its policy is taken out.
-    const view = viewOf(bytes.slice());
-    const end = view.byteLength;
+    const end = bytes.length;
+    if (attributes === undefined) return new ModelRequest(viewOf(bytes), end, portid);
+    const view = viewOfCopy(bytes);
     const start = attributesOf(0, end);
     const { policy, decode } = attributes;
     const fault = checkPolicy(policy, view, start, end);
     if (fault !== undefined) return { errno: fault.errno, fault };
-    const request = new ModelRequest(view, portid);
+    const request = new ModelRequest(view, end, portid);
     walkAttributes(view, start, end, (type) => {
       if (type < 32) request.#present |= 1 << type;
     });
-    const errnos = checkNests(policy, view, start, end);
-    if (errnos.size > 0) request.#errnos = errnos;
+    request.#errnos = checkNests(policy, view, start, end);
     request.slots = decode(view, 0, end).slots;
     return request;
   }
@@ -113,15 +124,15 @@ export class ModelRequest {
     const errno = this.errnoOf(type);
     if (errno !== 0) return errno;
     if (family !== AF_INET && family !== AF_INET6) return EOPNOTSUPP;
-    const ipv4 = [tuple.src4, tuple.dst4];
-    const ipv6 = [tuple.src6, tuple.dst6];
-    const [own, other] = family === AF_INET ? [ipv4, ipv6] : [ipv6, ipv4];
-    for (const slot of other) slots[slot] = undefined;
-    if (own.some((slot) => slots[slot] === undefined)) return EINVAL;
+    const is4 = family === AF_INET;
+    slots[is4 ? tuple.src6 : tuple.src4] = undefined;
+    slots[is4 ? tuple.dst6 : tuple.dst4] = undefined;
+    if (slots[is4 ? tuple.src4 : tuple.src6] === undefined) return EINVAL;
+    if (slots[is4 ? tuple.dst4 : tuple.dst6] === undefined) return EINVAL;
     const protocol = slots[tuple.proto] as number | undefined;
     if (protocol === undefined) return EINVAL;
     const demanded = demandedParts(protocol);
-    if (demanded.some((part) => slots[tuple[part]] === undefined)) return EINVAL;
+    for (const part of demanded) if (slots[tuple[part]] === undefined) return EINVAL;
     for (const part of PARTS) if (!demanded.includes(part)) slots[tuple[part]] = undefined;
     const answers = answersOf(protocol);
     if (answers !== undefined && answers[slots[tuple.icmpType] as number] === undefined) return EINVAL;

@@ -180,13 +180,9 @@ export class Table {
   encoded(entry: Entry): Uint8Array {
     const known = this.#encoded.get(entry);
     if (known?.at === this.now) return known.bytes;
-    const bytes = this.encodedFor(entry, 1);
+    const bytes = encode(flowCodec, entry.dumped(this.now, 1), entry.flow.unknown);
     this.#encoded.set(entry, { at: this.now, bytes });
     return bytes;
-  }
-
-  encodedFor(entry: Entry, use: number): Uint8Array {
-    return encode(flowCodec, entry.dumped(this.now, use), entry.flow.unknown);
   }
 
   encodedExpected(expected: ExpectedFlow): Uint8Array {
@@ -249,7 +245,7 @@ export class Table {
     const flags = group === nfnl.NFNLGRP_CONNTRACK_NEW ? NLM_F_CREATE | NLM_F_EXCL : 0;
     const slots = slotsAt(this.options.eventTime?.(serial) ?? this.time);
     // The one attribute that nobody knows is in dumps only.
-    const bytes = messageOf({ type, flags, sequence: 0, portid }, family, encode(flowCodec, slots));
+    const bytes = messageOf({ type, flags, sequence: 0, portid }, family, flowCodec, slots);
     this.event({ group, serial, bytes, echo: echo === true ? portid : undefined });
   }
 
@@ -262,7 +258,8 @@ export class Table {
       destroys ? cta.IPCTNL_MSG_EXP_DELETE : cta.IPCTNL_MSG_EXP_NEW,
     );
     const flags = destroys ? 0 : NLM_F_CREATE | NLM_F_EXCL;
-    const bytes = messageOf({ type, flags, sequence: 0, portid }, expected.family, this.encodedExpected(expected));
+    const header = { type, flags, sequence: 0, portid };
+    const bytes = messageOf(header, expected.family, expectationCodec, expected.dumped(this.now));
     this.event({ group, serial, bytes, echo: echo === true ? portid : undefined });
   }
 }

@@ -46,28 +46,27 @@ export class TupleTable<E extends { readonly slots: Slots }> {
   /** The same with the direction that has the tuple. */
   locate(slots: Slots, tuple: TupleSlots): Hit<E> | undefined {
     const zones = zonesOf(slots);
-    for (const zone of new Set(zones)) {
-      const found = this.#at(zone, slots, tuple, zones);
-      if (found !== undefined) return found;
-    }
-    return undefined;
+    const name = text(slots, tuple);
+    const [orig, reply] = zones;
+    const found = this.#at(orig, name, zones);
+    return found !== undefined || reply === orig ? found : this.#at(reply, name, zones);
   }
 
   /** nf_conntrack_hash_check_insert: whether an existing flow excludes a flow like this. */
   clashes(slots: Slots): boolean {
     const zones = zonesOf(slots);
-    const [orig, reply] = zones;
-    return this.#at(orig, slots, ORIG, zones) !== undefined || this.#at(reply, slots, REPLY, zones) !== undefined;
+    return this.#at(zones[0], text(slots, ORIG), zones) !== undefined || this.taken(slots);
   }
 
   /** nf_conntrack_tuple_taken: whether an answer to a flow like this would be one to another. */
   taken(slots: Slots): boolean {
     const zones = zonesOf(slots);
-    return this.#at(zones[1], slots, REPLY, zones) !== undefined;
+    return this.#at(zones[1], text(slots, REPLY), zones) !== undefined;
   }
 
   add(entry: E): void {
-    for (const [key, direction] of placesOf(entry)) {
+    for (const direction of DIRECTIONS) {
+      const key = placeOf(entry, direction);
       const hits = this.#hits.get(key);
       if (hits === undefined) this.#hits.set(key, [{ entry, direction }]);
       else hits.unshift({ entry, direction });
@@ -75,7 +74,8 @@ export class TupleTable<E extends { readonly slots: Slots }> {
   }
 
   remove(entry: E): void {
-    for (const [key] of placesOf(entry)) {
+    for (const direction of DIRECTIONS) {
+      const key = placeOf(entry, direction);
       // Both tuples of a flow from one end to itself are one.
       const hits = (this.#hits.get(key) ?? []).filter((hit) => hit.entry !== entry);
       if (hits.length > 0) this.#hits.set(key, hits);
@@ -83,18 +83,17 @@ export class TupleTable<E extends { readonly slots: Slots }> {
     }
   }
 
-  #at(zone: number, slots: Slots, tuple: TupleSlots, zones: Zones): Hit<E> | undefined {
+  #at(zone: number, name: string, zones: Zones): Hit<E> | undefined {
+    const hits = this.#hits.get(`${zone} ${name}`);
+    if (hits === undefined) return undefined;
     // nf_ct_zone_equal
-    for (const hit of this.#hits.get(`${zone} ${text(slots, tuple)}`) ?? [])
-      if (zonesOf(hit.entry.slots)[hit.direction] === zones[hit.direction]) return hit;
+    for (const hit of hits) if (zonesOf(hit.entry.slots)[hit.direction] === zones[hit.direction]) return hit;
     return undefined;
   }
 }
 
-function placesOf({ slots }: { readonly slots: Slots }): Set<readonly [string, 0 | 1]> {
-  const [orig, reply] = zonesOf(slots);
-  return new Set([
-    [`${orig} ${text(slots, ORIG)}`, 0],
-    [`${reply} ${text(slots, REPLY)}`, 1],
-  ] as const);
+const DIRECTIONS = [0, 1] as const;
+
+function placeOf({ slots }: { readonly slots: Slots }, direction: 0 | 1): string {
+  return `${zonesOf(slots)[direction]} ${text(slots, direction === 0 ? ORIG : REPLY)}`;
 }

@@ -2,7 +2,7 @@
 import { AF_INET, AF_INET6 } from '../../uapi/socket.ts';
 import { ATTRIBUTES } from '../attributes/flow.ts';
 import { KINDS, type SlotValue } from '../attributes/kinds.ts';
-import { HELPER, LABELS, MARK, ORIG, REPLY, STATUS, ZONE } from '../slots.ts';
+import { HELPER, LABELS, MARK, ORIG, REPLY, STATUS, ZONE, ZONES } from '../slots.ts';
 import { AllOf, AnyOf, type Condition, Not } from './condition.ts';
 import type { Masked } from './language.ts';
 import { AddressCondition, CounterCondition, HelperCondition, IntegerCondition, LabelCondition } from './leaves.ts';
@@ -10,7 +10,6 @@ import { byteMask, prefixMask } from './prefix.ts';
 import { RangeSet } from './ranges.ts';
 import { type Comparison, FilterTerms } from './terms.ts';
 
-const ZONES = [ZONE, ORIG.zone, REPLY.zone];
 /** Every flow of the kernel has them; anything else may be absent. */
 const ALWAYS: readonly number[] = [ORIG, REPLY].flatMap((tuple) => [tuple.family, tuple.proto, tuple.src4, tuple.dst4]);
 
