@@ -1,5 +1,6 @@
 /** A simulated kernel: descriptors, sockets and rings of one process, its memory, and the clock. */
 import { HOST_LITTLE_ENDIAN } from '../../src/netlink/byteorder.ts';
+import { copyOf } from '../../src/testing/messages.ts';
 import { CtnetlinkModel } from '../../src/testing/model.ts';
 import type { ModelOptions, Table } from '../../src/testing/table.ts';
 import { ENOBUFS } from '../../src/uapi/errno.ts';
@@ -155,13 +156,13 @@ export class Kernel {
       return -errno;
     }
     const { view, at } = this.space.reads(msghdr, 56, what);
-    const iovec = Number(view.getBigUint64(at + 16, HOST_LITTLE_ENDIAN));
+    const iovec = sizeAt(view, at + 16);
     const vector = this.space.reads(iovec, 16, what);
-    const base = Number(vector.view.getBigUint64(vector.at, HOST_LITTLE_ENDIAN));
-    const length = Number(vector.view.getBigUint64(vector.at + 8, HOST_LITTLE_ENDIAN));
+    const base = sizeAt(vector.view, vector.at);
+    const length = sizeAt(vector.view, vector.at + 8);
     const data = this.space.reads(base, length, what);
     // A copy, in memory that the process does not have.
-    socket.send(new Uint8Array(data.view.buffer, data.at, length).slice(), by, meanwhile);
+    socket.send(copyOf(new Uint8Array(data.view.buffer, data.at, length)), by, meanwhile);
     return length;
   }
 
@@ -169,17 +170,18 @@ export class Kernel {
   recvmsg(socket: NetlinkSocketModel, msghdr: number, by: Reader): number {
     const what = by === 'call' ? 'recvmmsg' : 'a receive under way';
     const header = this.space.writes(msghdr, 56, what);
-    const iovec = Number(header.view.getBigUint64(header.at + 16, HOST_LITTLE_ENDIAN));
+    const iovec = sizeAt(header.view, header.at + 16);
     const vector = this.space.reads(iovec, 16, what);
-    const base = Number(vector.view.getBigUint64(vector.at, HOST_LITTLE_ENDIAN));
-    const capacity = Number(vector.view.getBigUint64(vector.at + 8, HOST_LITTLE_ENDIAN));
+    const base = sizeAt(vector.view, vector.at);
+    const capacity = sizeAt(vector.view, vector.at + 8);
     const received = socket.receive(capacity, by);
     if (typeof received === 'number') return received;
     const { bytes, sender } = received;
     const length = Math.min(bytes.length, capacity);
     const data = this.space.writes(base, length, what);
-    new Uint8Array(data.view.buffer, data.at, length).set(bytes.subarray(0, length));
-    const name = Number(header.view.getBigUint64(header.at, HOST_LITTLE_ENDIAN));
+    const into = new Uint8Array(data.view.buffer, data.at, length);
+    into.set(length === bytes.length ? bytes : bytes.subarray(0, length));
+    const name = sizeAt(header.view, header.at);
     if (name !== 0) {
       const address = this.space.writes(name, 12, what);
       address.view.setUint16(address.at, AF_NETLINK, HOST_LITTLE_ENDIAN);
@@ -197,4 +199,10 @@ export class Kernel {
     (file.peer ?? file).count++;
     return length;
   }
+}
+
+/** A size_t, or an address. */
+function sizeAt(view: DataView, at: number): number {
+  const [low, high] = HOST_LITTLE_ENDIAN ? [at, at + 4] : [at + 4, at];
+  return view.getUint32(high, HOST_LITTLE_ENDIAN) * 2 ** 32 + view.getUint32(low, HOST_LITTLE_ENDIAN);
 }

@@ -246,8 +246,13 @@ export class Loop {
   }
 
   #source(): boolean {
-    const ready = [...this.sources].filter((source) => source.ready());
-    if (ready.length === 0) return false;
+    let ready: Source[] | undefined;
+    for (const source of this.sources) {
+      if (!source.ready()) continue;
+      if (ready === undefined) ready = [source];
+      else ready.push(source);
+    }
+    if (ready === undefined) return false;
     const source = this.#random.pick(ready);
     this.#call(() => source.fire());
     return true;

@@ -5,17 +5,21 @@
 const PAGE = 4096;
 /** What freed memory holds. */
 const POISON = 0xa5;
-/** Of larger memory only the pages that the kernel wrote are poisoned: most of a receive buffer is never touched. */
+/**
+ * Of larger memory only the pieces that the kernel wrote are poisoned, and the beginning, which has headers, vectors and
+ * addresses: most of a receive buffer is never touched.
+ */
 const LARGE = 1 << 14;
+const PIECE = 512;
+const BEGINNING = 8192;
 const POISONED = new Uint8Array(LARGE).fill(POISON);
 const FIRST = 0x7f00_0000_0000;
 
-/** Buffers of earlier seeds, zeroed, by size: to allocate them again costs more than the rest of a short run. */
-const spare = new Map<number, ArrayBuffer[]>();
+/** Memory of earlier seeds, zeroed, by size: to allocate it again costs more than the rest of a short run. */
+const spare = new Map<number, Uint8Array<ArrayBuffer>[]>();
 const MOST_SPARE = 64;
-/** Of buffers larger than this the program itself writes the first pages at most: headers, vectors, addresses. */
+/** Of memory larger than this the program itself writes the beginning at most. */
 const ZEROED = 1 << 18;
-const OWN_PAGES = 2;
 
 interface Region {
   readonly base: number;
@@ -23,8 +27,8 @@ interface Region {
   readonly view: DataView<ArrayBuffer>;
   freed: boolean;
   readonly allocated: boolean;
-  /** Numbers of the pages that the kernel wrote, where the memory is large. */
-  readonly pages: Set<number> | undefined;
+  /** Numbers of the pieces that the kernel wrote, where the memory is large. */
+  readonly pieces: Set<number> | undefined;
 }
 
 /** A place in memory, as the kernel uses it. */
@@ -51,7 +55,7 @@ export class AddressSpace {
   }
 
   allocate(size: number): Uint8Array<ArrayBuffer> {
-    const bytes = new Uint8Array(spare.get(size)?.pop() ?? new ArrayBuffer(size));
+    const bytes = spare.get(size)?.pop() ?? new Uint8Array(new ArrayBuffer(size));
     this.#register(bytes, true);
     return bytes;
   }
@@ -89,8 +93,8 @@ export class AddressSpace {
   writes(address: number, size: number, what: string): Place {
     const region = this.#find(address, size, what);
     const at = address - region.base;
-    if (region.pages !== undefined)
-      for (let page = Math.floor(at / PAGE); page * PAGE < at + size; page++) region.pages.add(page);
+    if (region.pieces !== undefined)
+      for (let piece = Math.floor(at / PIECE); piece * PIECE < at + size; piece++) region.pieces.add(piece);
     return { view: region.view, at };
   }
 
@@ -98,12 +102,13 @@ export class AddressSpace {
   check(): void {
     for (const region of this.#regions) {
       if (!region.freed) continue;
-      const { bytes, pages } = region;
-      for (const at of pages === undefined ? [0] : [...pages].map((page) => page * PAGE)) {
-        const part = bytes.subarray(at, pages === undefined ? undefined : at + PAGE);
+      const { bytes, pieces } = region;
+      const parts = pieces === undefined ? [bytes] : [bytes.subarray(0, BEGINNING)];
+      for (const piece of pieces ?? []) parts.push(bytes.subarray(piece * PIECE, (piece + 1) * PIECE));
+      for (const part of parts) {
         if (Buffer.compare(part, POISONED.subarray(0, part.length)) === 0) continue;
         const first = part.findIndex((byte) => byte !== POISON);
-        this.#report(`byte ${at + first} of ${bytes.length} was written after the memory was freed`);
+        this.#report(`byte ${part.byteOffset + first} of ${bytes.length} was written after the memory was freed`);
         break;
       }
     }
@@ -121,20 +126,22 @@ export class AddressSpace {
     return { regions, bytes };
   }
 
-  /** Nobody uses this space any more. @param everything also what was never freed can be used again */
+  /**
+   * Nobody uses this space any more.
+   * @param everything also what was never freed can be used again; of a process that ended, only what is large can
+   */
   dispose(everything: boolean): void {
     for (const region of this.#regions) {
-      const { bytes, freed, pages, allocated } = region;
-      if (!allocated || !(freed || everything)) continue;
+      const { bytes, freed, allocated } = region;
+      if (!allocated || !(freed || everything || bytes.length > ZEROED)) continue;
       const spares = spare.get(bytes.length) ?? [];
       spare.set(bytes.length, spares);
       if (spares.length >= MOST_SPARE) continue;
-      for (let page = 0; pages !== undefined && page < OWN_PAGES; page++) pages.add(page);
       if (bytes.length > ZEROED) fill(region, 0);
       else bytes.fill(0);
       const { buffer } = bytes;
       // Somebody still holds what was never freed: from now on, in vain.
-      spares.push(freed ? buffer : structuredClone(buffer, { transfer: [buffer] }));
+      spares.push(freed ? bytes : new Uint8Array(structuredClone(buffer, { transfer: [buffer] })));
     }
     this.#regions.length = 0;
     this.#last = undefined;
@@ -145,12 +152,12 @@ export class AddressSpace {
   }
 
   #register(memory: Uint8Array<ArrayBuffer>, allocated: boolean): Region {
-    const bytes = new Uint8Array(memory.buffer);
+    const bytes = allocated ? memory : new Uint8Array(memory.buffer);
     const base = this.#next;
     // A page that is nobody's behind each, so that what passes the end is seen. The alignment is malloc's.
     this.#next = Math.ceil((base + bytes.length) / 16) * 16 + PAGE;
-    const pages = bytes.length > LARGE ? new Set<number>() : undefined;
-    const region = { base, bytes, view: new DataView(bytes.buffer), freed: false, allocated, pages };
+    const pieces = bytes.length > LARGE ? new Set<number>() : undefined;
+    const region = { base, bytes, view: new DataView(bytes.buffer), freed: false, allocated, pieces };
     this.#regions.push(region);
     this.#byBuffer.set(bytes.buffer, region);
     return region;
@@ -182,8 +189,8 @@ export class AddressSpace {
   }
 }
 
-/** Fills what was written of it. */
-function fill({ bytes, pages }: Region, byte: number): void {
-  if (pages === undefined) bytes.fill(byte);
-  else for (const page of pages) bytes.fill(byte, page * PAGE, (page + 1) * PAGE);
+/** Fills what may have been written of it. */
+function fill({ bytes, pieces }: Region, byte: number): void {
+  bytes.fill(byte, 0, pieces === undefined ? undefined : BEGINNING);
+  for (const piece of pieces ?? []) bytes.fill(byte, piece * PIECE, (piece + 1) * PIECE);
 }

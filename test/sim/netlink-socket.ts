@@ -6,7 +6,7 @@
 import { BpfProgram } from '../../src/netlink/bpf.ts';
 import { HOST_LITTLE_ENDIAN, viewOf } from '../../src/netlink/byteorder.ts';
 import { align4, newNlmsghdr, readNlmsghdr, writeNlmsghdr } from '../../src/netlink/nlmsg.ts';
-import type { ModelDump } from '../../src/testing/messages.ts';
+import { type ModelDump, newBytes } from '../../src/testing/messages.ts';
 import type { CtnetlinkModel } from '../../src/testing/model.ts';
 import type { ModelEvent } from '../../src/testing/table.ts';
 import { EAGAIN, EBUSY, EINVAL, ENOBUFS, ENOMEM } from '../../src/uapi/errno.ts';
@@ -347,7 +347,7 @@ export class NetlinkSocketModel {
       this.#push(bytes, charge, 0);
       return 0;
     }
-    const whole = new Uint8Array(bytes.length + done.length);
+    const whole = newBytes(bytes.length + done.length);
     whole.set(bytes);
     whole.set(done, bytes.length);
     this.#push(whole, charge, 0);
@@ -379,7 +379,7 @@ export class NetlinkSocketModel {
   }
 
   #done(sequence: number): Uint8Array {
-    const bytes = new Uint8Array(NLMSG_HDRLEN + 4);
+    const bytes = newBytes(NLMSG_HDRLEN + 4);
     const header = { nlmsg_len: bytes.length, nlmsg_type: NLMSG_DONE, nlmsg_flags: NLM_F_MULTI };
     writeNlmsghdr(viewOf(bytes), 0, { ...header, nlmsg_seq: sequence, nlmsg_pid: this.portid });
     return bytes;
@@ -390,7 +390,7 @@ export class NetlinkSocketModel {
     const whole = errno !== 0 && !this.capAck && message !== undefined;
     const echo = whole ? message.length : NLMSG_HDRLEN;
     const text = errno === EINVAL && this.extAck ? 'simulated\0\0\0' : '';
-    const bytes = new Uint8Array(NLMSG_HDRLEN + 4 + align4(echo) + (text === '' ? 0 : 4 + text.length));
+    const bytes = newBytes(NLMSG_HDRLEN + 4 + align4(echo) + (text === '' ? 0 : 4 + text.length));
     const view = viewOf(bytes);
     writeNlmsghdr(view, 0, {
       nlmsg_len: bytes.length,

@@ -915,9 +915,9 @@ export class Program {
         return `the dump has ${key} ${times} times`;
     }
     if (!complete) return undefined;
-    for (const key of this.#kernel.history.changes.keys()) {
+    for (const [key, changes] of this.#kernel.history.changes) {
       if (seen.has(key)) continue;
-      const states = this.#states(key, from, to);
+      const states = statesOf(changes, from, to);
       const there = mark === undefined ? !states.includes(undefined) : states.every((state) => state === mark);
       if (there) return `the dump of ${flows.length} lacks ${key}, which was ${states}`;
     }

@@ -22,7 +22,16 @@ const CHUNK = 2500;
 /** A process is fast only after a hundred seeds. */
 const PROCESSES = Math.min(2, availableParallelism());
 /** The newest Node is there at every landing, and takes three quarters of the time of Node 20. */
-const NODE = runtime('node26') ?? process.execPath;
+const NEWEST = runtime('node26');
+/**
+ * Each process has a processor: threads that collect would take the other one's. Where V8 counts the memory of the
+ * simulated processes as a part of the heap, and the heap may be this large, it collects all of it once in many seeds.
+ */
+const OPTIONS = [
+  '--single-threaded-gc',
+  '--max-semi-space-size=16',
+  ...(NEWEST === undefined ? [] : ['--external-memory-accounted-in-global-limit', '--initial-heap-size=1024']),
+];
 
 interface Failure {
   seed: number;
@@ -98,9 +107,9 @@ async function compile(folder: string): Promise<string> {
 /** Runs seeds in a process of their own. @param failures takes those that fail */
 function runChunk(script: string, from: number, count: number, failures: Failure[]): Promise<Sums> {
   return new Promise((resolve, reject) => {
-    // Each process has a processor: threads that collect would take the other one's.
-    const options = ['--max-semi-space-size=64', '--single-threaded-gc', script, String(from), String(count)];
-    const child = spawn(NODE, options, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(NEWEST ?? process.execPath, [...OPTIONS, script, String(from), String(count)], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     let output = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       output += text;

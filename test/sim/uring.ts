@@ -50,10 +50,13 @@ interface Completion {
   readonly flags: number;
 }
 
-interface ProvidedBuffer {
-  readonly address: number;
+/** Buffers that follow each other. */
+interface ProvidedBuffers {
+  /** Of the first that is left, and its number. */
+  address: number;
+  first: number;
   readonly size: number;
-  readonly id: number;
+  left: number;
 }
 
 /** Operations that are done one after the other; the first that fails ends the others. */
@@ -74,7 +77,7 @@ export class RingModel {
   #work: Chain[] = [];
   /** What waits until a descriptor is readable, each at the head of its chain. */
   #armed: Chain[] = [];
-  #buffers: ProvidedBuffer[] = [];
+  readonly #buffers: ProvidedBuffers[] = [];
   closed = false;
 
   /** @param params address of a struct io_uring_params @throws BadAddress */
@@ -309,13 +312,10 @@ export class RingModel {
         }
         case uring.IORING_OP_PROVIDE_BUFFERS:
           if (this.#kernel.faults.happens('no buffers')) return -ENOMEM;
-          for (let i = 0; i < operation.fd; i++) {
-            const address = operation.address + i * operation.length;
-            this.#buffers.push({ address, size: operation.length, id: (operation.offset + i) & 0xffff });
-          }
+          this.#provide(operation);
           return 0;
         case uring.IORING_OP_REMOVE_BUFFERS:
-          return this.#buffers.splice(0, operation.fd).length || -ENOENT;
+          return this.#removeBuffers(operation.fd) || -ENOENT;
         case uring.IORING_OP_ASYNC_CANCEL:
         case uring.IORING_OP_POLL_REMOVE:
           return this.#cancel(operation);
@@ -352,10 +352,11 @@ export class RingModel {
         if (received === -EAGAIN) return undefined;
         return received;
       }
-      this.#buffers.shift();
+      const { address, first } = buffer;
+      this.#removeBuffers(1);
       const { bytes, sender } = received;
       const length = Math.min(bytes.length, capacity);
-      const { view, at } = space.writes(buffer.address, before + length, 'a receive under way');
+      const { view, at } = space.writes(address, before + length, 'a receive under way');
       const u32 = (offset: number, value: number): void => view.setUint32(at + offset, value, HOST_LITTLE_ENDIAN);
       u32(0, 12);
       u32(4, 0);
@@ -368,10 +369,29 @@ export class RingModel {
       this.#post({
         userData: operation.userData,
         result: before + length,
-        flags: (buffer.id << uring.IORING_CQE_BUFFER_SHIFT) | uring.IORING_CQE_F_MORE | IORING_CQE_F_BUFFER,
+        flags: ((first & 0xffff) << uring.IORING_CQE_BUFFER_SHIFT) | uring.IORING_CQE_F_MORE | IORING_CQE_F_BUFFER,
       });
     }
     return undefined;
+  }
+
+  #provide({ address, length: size, offset: first, fd: left }: Operation): void {
+    if (left > 0) this.#buffers.push({ address, first, size, left });
+  }
+
+  /** @returns how many there were */
+  #removeBuffers(most: number): number {
+    let removed = 0;
+    while (removed < most && this.#buffers.length > 0) {
+      const [next] = this.#buffers;
+      const count = Math.min(most - removed, next.left);
+      next.address += count * next.size;
+      next.first += count;
+      next.left -= count;
+      removed += count;
+      if (next.left === 0) this.#buffers.shift();
+    }
+    return removed;
   }
 
   #cancel(operation: Operation): number {
