@@ -6,8 +6,8 @@ const PAGE = 4096;
 /** What freed memory holds. */
 const POISON = 0xa5;
 /**
- * Of larger memory only the pieces that the kernel wrote are poisoned, and the beginning, which has headers, vectors and
- * addresses: most of a receive buffer is never touched.
+ * Of larger memory only the pieces that the kernel wrote are poisoned, and the beginning, which has headers, vectors
+ * and addresses: most of a receive buffer is never touched.
  */
 const LARGE = 1 << 14;
 const PIECE = 512;

@@ -67,9 +67,9 @@ const forbidden = new WeakMap<Libc, number>();
 const all: Ring[] = [];
 
 /**
- * Rings that nobody uses, by what they were made with. Some time after a ring was closed, and without a notice, the kernel writes into its memory
- * once more, which would be somebody else's by then (seen on 6.18: the tail of the completions, and a flag). So none is
- * closed: there are as many as were in use at once.
+ * Rings that nobody uses, by what they were made with. Some time after a ring was closed, and without a notice, the
+ * kernel writes into its memory once more, which would be somebody else's by then (seen on 6.18: the tail of the
+ * completions, and a flag). So none is closed: there are as many as were in use at once.
  */
 const idle = new WeakMap<Libc, Ring[]>();
 
