@@ -56,8 +56,6 @@ export class LineDisplay implements Display {
     this.#output.flushSoon();
   }
 
-  look(): void {}
-
   #add({ netns }: Watched, type: keyof typeof PREFIXES, object: object, textOf: () => string): void {
     const text = isJSON(this.#settings) ? escapeControlsInJSON(JSON.stringify(object)) : this.#prefix(type) + textOf();
     this.#output.add(`${namedText(this.#settings, netns, text)}\n`);

@@ -24,7 +24,7 @@ export async function watch(settings: Settings, output: Output): Promise<number>
     : new LineDisplay(settings, output);
   const unhook = atSignal(() => {
     // While the tables still say what they were.
-    display.look();
+    display.look?.();
     abort.abort();
   });
   let count = 0;
@@ -56,8 +56,8 @@ export async function watch(settings: Settings, output: Output): Promise<number>
 
 /** Shows what happens until a table is closed. */
 async function show(watched: readonly Watched[], display: Display, counted: () => void): Promise<void> {
-  display.look();
-  const timer = setInterval(() => display.look(), SECOND);
+  display.look?.();
+  const timer = display.look && setInterval(() => display.look!(), SECOND);
   try {
     await Promise.all(
       watched.map(async (each) => {

@@ -12,6 +12,6 @@ export interface Watched {
 export interface Display {
   change(of: Watched, change: TableChange): Promise<void>;
   state(of: Watched, news: TableNews): void;
-  /** Once a second, and before the end. */
-  look(): void;
+  /** Once a second, and before the end. Not there: it shows nothing but what happens. */
+  look?(): void;
 }
