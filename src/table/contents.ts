@@ -12,6 +12,7 @@ import { Flow } from '../ctnetlink/flow.ts';
 import { EVENT_TIME, ID, START, TIMEOUT } from '../ctnetlink/slots.ts';
 import type { ChangeCause, ChangeType, FlowChange } from './change.ts';
 import { type DumpedShape, dumpedShapes } from './dumped-shape.ts';
+import { type EventShape, eventShapes } from './event-shape.ts';
 import { compareGenerations } from './generation.ts';
 import {
   applyDestroy,
@@ -83,7 +84,8 @@ export class Contents {
   readonly #filters: boolean;
   /** For what is known of a flow. */
   #known: Flow = new Flow();
-  readonly #shapes = dumpedShapes(this.store.layouts);
+  readonly #dumpedShapes = dumpedShapes(this.store.layouts);
+  readonly #eventShapes = eventShapes(this.store.layouts);
 
   constructor(options: ContentsOptions) {
     this.#options = options;
@@ -153,18 +155,64 @@ export class Contents {
   }
 
   /**
+   * The same as `event` of a message that says nothing unexpected: a flow that is new, a change that has room in the
+   * record, the end of the flow that is known. It is not decoded. @returns false for any other, which is to be decoded
+   */
+  eventAsIs(type: EventType, view: DataView, start: number, end: number, family: number): boolean {
+    const shape = this.#filters ? undefined : this.#eventShapes.of(view, start, end, family);
+    if (shape === undefined || shape === null) return false;
+    const { store } = this;
+    const entry = store.findKey(shape.orig.read(view, start, store.key), ORIGINAL);
+    if (type === 'new') {
+      if (entry >= 0 || store.size >= this.#options.maxFlows) return false;
+      this.#copy(shape, view, start, shape.bornBy ? HEARD | BORN_BY : HEARD, 0, 'event');
+      return true;
+    }
+    if (entry < 0) return type === 'destroy' && !this.dumping;
+    return type === 'update' ? this.#change(entry, shape, view, start) : this.#endAsIs(entry, shape, view, start);
+  }
+
+  #change(entry: number, shape: EventShape, view: DataView, start: number): boolean {
+    const { store } = this;
+    if (store.entries.has(entry, TOMBSTONE)) return false;
+    const layout = store.layoutOf(entry);
+    const chunk = store.chunkOf(entry);
+    const at = store.startOf(entry);
+    if (!shape.isOf(view, start, layout, chunk, at, false)) return false;
+    const old = this.#options.wanted() ? this.flow(entry) : undefined;
+    if (!shape.update(view, start, layout, chunk, at)) return false;
+    this.#hear(entry);
+    this.#settle(entry, shape.timeoutIn(view, start));
+    this.#emit('update', entry, 'event', old);
+    return true;
+  }
+
+  /** Whoever wants changes wants the last words of the flow, which are decoded. */
+  #endAsIs(entry: number, shape: EventShape, view: DataView, start: number): boolean {
+    const { store } = this;
+    const { entries } = store;
+    if (entries.has(entry, TOMBSTONE)) return true;
+    const knowsStart = !entries.has(entry, BORN_BY);
+    const at = store.startOf(entry);
+    if (!shape.isOf(view, start, store.layoutOf(entry), store.chunkOf(entry), at, knowsStart)) return false;
+    if (this.#options.wanted()) return false;
+    this.#leave(entry);
+    return true;
+  }
+
+  /**
    * The same as `snapshot` of a message that says nothing unexpected: a flow that is new, or one that is as it was in
    * all but what only dumps keep. It is not decoded. @returns false for any other, which is then to be decoded
    */
   snapshotAsIs(view: DataView, start: number, end: number, family: number, since: number, cause: ChangeCause): boolean {
-    const shape = this.#filters ? undefined : this.#shapes.of(view, start, end, family);
+    const shape = this.#filters ? undefined : this.#dumpedShapes.of(view, start, end, family);
     if (shape === undefined || shape === null) return false;
     const { store } = this;
     const entry = store.findKey(shape.orig.read(view, start, store.key), ORIGINAL);
     if (entry >= 0) return this.#refresh(entry, shape, view, start, since);
     if (since !== this.#dumpSince) return true;
     if (store.size >= this.#options.maxFlows) return false;
-    this.#copy(shape, view, start, since, cause);
+    this.#copy(shape, view, start, DUMPED, since, cause);
     return true;
   }
 
@@ -233,14 +281,21 @@ export class Contents {
     return true;
   }
 
-  #copy(shape: DumpedShape, view: DataView, start: number, since: number, cause: ChangeCause): void {
+  #copy(
+    shape: DumpedShape | EventShape,
+    view: DataView,
+    start: number,
+    flags: number,
+    seen: number,
+    cause: ChangeCause,
+  ): void {
     const { store } = this;
     const entry = store.create(shape.layout);
     // Its key is that of the original tuple, which was looked for.
     store.join(entry, ORIGINAL, store.key);
     shape.write(view, start, store.chunkOf(entry), store.startOf(entry));
     store.join(entry, REPLIED, shape.reply.read(view, start, store.key));
-    this.#begin(entry, DUMPED, since, shape.timeoutIn(view, start), cause);
+    this.#begin(entry, flags, seen, shape.timeoutIn(view, start), cause);
   }
 
   /** Every event has been read that is older than the answers to questions. */

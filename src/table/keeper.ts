@@ -182,6 +182,8 @@ export class Keeper implements Listener, Asker {
   }
 
   event(type: EventType, view: DataView, offset: number, end: number): void {
+    const start = attributesOf(offset, end);
+    if (this.contents.eventAsIs(type, view, start, end, view.getUint8(start - NFGENMSG_LEN))) return;
     this.contents.event(type, this.#decode(view, offset, end));
   }
 

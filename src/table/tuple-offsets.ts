@@ -1,5 +1,4 @@
 /** Where the messages of one shape (see Shape) have the tuple of a direction. */
-import type { SlotValue } from '../ctnetlink/attributes/kinds.ts';
 import type { Shape } from '../ctnetlink/codec/shape.ts';
 import { partsOf } from '../ctnetlink/protocols.ts';
 import { type TupleSlots, ZONE } from '../ctnetlink/slots.ts';
@@ -45,9 +44,9 @@ export class TupleOffsets {
 }
 
 /** The tuple has addresses of this family, a protocol, and at most one zone. */
-export function isWhole(slots: readonly SlotValue[], tuple: TupleSlots, family: number): boolean {
+export function isWhole(offsetOf: readonly (number | undefined)[], tuple: TupleSlots, family: number): boolean {
   const { src4, dst4, src6, dst6, proto, zone } = tuple;
-  const there = (slot: number): boolean => slots[slot] !== undefined;
+  const there = (slot: number): boolean => offsetOf[slot] !== undefined;
   const four = [src4, dst4];
   const six = [src6, dst6];
   const [wanted, others] = family === AF_INET ? [four, six] : [six, four];

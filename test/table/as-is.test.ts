@@ -1,4 +1,4 @@
-/** Snapshots that are not decoded, beside the same that are: seeds of events, dumps and losses on a few flows. */
+/** Messages that are not decoded, beside the same that are: seeds of events, dumps and losses on a few flows. */
 import { expect } from 'chai';
 import type { EventType } from '../../src/ctnetlink/event.ts';
 import { CompiledFilter } from '../../src/ctnetlink/filter/filter.ts';
@@ -38,12 +38,20 @@ function anyFlow(random: Random, timestamps: boolean): Flow {
     status: random.pick([8, 8, 8, 14]),
     timeout: random.pick([10, 600]),
     id: random.oneIn(20) ? 2 : 1,
-    mark: random.oneIn(5) ? 1 : 0,
+    ...(random.oneIn(5) ? {} : { mark: random.oneIn(5) ? 1 : 0 }),
     countersOrig: { packets: random.between(5, 6), bytes: random.pick([100, 2 ** 40]) },
     ...(timestamps
-      ? { timestamp: random.pick([{ start: 2n ** 60n }, { start: 2n ** 60n }, { event: 2n ** 60n }]) }
+      ? {
+          timestamp: random.pick([
+            { start: 2n ** 60n },
+            { start: 2n ** 60n },
+            { event: 2n ** 60n },
+            { stop: 2n ** 61n },
+          ]),
+        }
       : {}),
     ...(random.oneIn(30) ? { zone: 3 } : {}),
+    ...(random.oneIn(30) ? { helper: { name: 'ftp' } } : {}),
     ...(random.oneIn(30) ? { labels: [1] } : {}),
     ...(random.oneIn(30) ? { unknown: [{ path: [], type: 60, value: '0102' }] } : {}),
     ...(random.oneIn(30) ? { countersReply: { packets: 1, bytes: 1 } } : {}),
@@ -68,15 +76,16 @@ class Told {
   readonly reports: unknown[] = [];
   readonly contents: Contents;
   readonly #asIs: boolean;
-  /** Snapshots that were not decoded. */
-  copied = 0;
+  /** Messages that were not decoded. */
+  readonly copied: Record<EventType | 'snapshot', number> = { new: 0, update: 0, destroy: 0, snapshot: 0 };
 
-  constructor(asIs: boolean) {
+  /** @param wanted somebody reads the changes: then they are reported */
+  constructor(asIs: boolean, wanted: boolean) {
     this.#asIs = asIs;
     this.contents = new Contents({
       filter: new CompiledFilter({}),
       maxFlows: 10,
-      wanted: () => true,
+      wanted: () => wanted,
       changed: ({ flow, old, ...rest }) =>
         this.reports.push({ ...rest, flow: flow.toJSON(), ...(old === undefined ? {} : { old: old.toJSON() }) }),
       full: () => this.reports.push('full'),
@@ -85,11 +94,13 @@ class Told {
   }
 
   event(type: EventType, { view, family }: Message): void {
-    this.contents.event(type, decodeFlowAttributes(view, 0, view.byteLength, family));
+    if (this.#asIs && this.contents.eventAsIs(type, view, 0, view.byteLength, family)) this.copied[type]++;
+    else this.contents.event(type, decodeFlowAttributes(view, 0, view.byteLength, family));
   }
 
   snapshot({ view, family }: Message, since: number): void {
-    if (this.#asIs && this.contents.snapshotAsIs(view, 0, view.byteLength, family, since, 'resync')) this.copied++;
+    if (this.#asIs && this.contents.snapshotAsIs(view, 0, view.byteLength, family, since, 'resync'))
+      this.copied.snapshot++;
     else this.contents.snapshot(decodeFlowAttributes(view, 0, view.byteLength, family), since, 'resync');
   }
 
@@ -110,14 +121,15 @@ class Told {
   }
 }
 
-describe('a snapshot that is not decoded', () => {
+describe('a message that is not decoded', () => {
   it('does the same as one that is', () => {
     const first = seedFromEnvironment();
-    let copied = 0;
+    const copied = { new: 0, update: 0, destroy: 0, snapshot: 0 };
     for (let seed = first; seed < first + sized({ quick: 20, landing: 100, soak: 2000 }); seed++) {
       const random = new Random(seed);
       const timestamps = random.oneIn(2);
-      const both = [new Told(true), new Told(false)];
+      const wanted = random.oneIn(2);
+      const both = [new Told(true, wanted), new Told(false, wanted)];
       let moments: number[] = [];
       let dumping = false;
       for (let step = 0; step < 200; step++) {
@@ -145,8 +157,8 @@ describe('a snapshot that is not decoded', () => {
         if (step % 5 === 0) expect(both[0].all, `seed ${seed}, step ${step}`).to.deep.equal(both[1].all);
       }
       expect(both[0].reports, `seed ${seed}`).to.deep.equal(both[1].reports);
-      copied += both[0].copied;
+      for (const kind of ['new', 'update', 'destroy', 'snapshot'] as const) copied[kind] += both[0].copied[kind];
     }
-    expect(copied).to.be.above(100);
+    for (const [kind, count] of Object.entries(copied)) expect(count, kind).to.be.above(20);
   });
 });
