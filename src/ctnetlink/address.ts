@@ -94,6 +94,11 @@ const HEX_DIGITS = Int8Array.from({ length: 128 }, (_, code) => {
 /** 16 bytes, or undefined when the text is no IPv6 address. Zones ("%eth0") are refused: a conntrack tuple has none. */
 export function parseIpv6(text: string): Uint8Array | undefined {
   const bytes = new Uint8Array(16);
+  return parseIpv6Into(text, bytes) ? bytes : undefined;
+}
+
+/** The same into 16 bytes that may have anything; false when the text is no IPv6 address. */
+export function parseIpv6Into(text: string, bytes: Uint8Array): boolean {
   const { length } = text;
   /** Bytes that are there, and how many of them are in front of `::`. */
   let at = 0;
@@ -103,21 +108,21 @@ export function parseIpv6(text: string): Uint8Array | undefined {
   let digits = 0;
   let start = 0;
   let i = 0;
-  if (text.charCodeAt(0) === COLON && text.charCodeAt(++i) !== COLON) return undefined;
+  if (text.charCodeAt(0) === COLON && text.charCodeAt(++i) !== COLON) return false;
   for (; i < length; i++) {
     const code = text.charCodeAt(i);
     const digit = HEX_DIGITS[code];
     if (digit >= 0) {
-      if (++digits > 4) return undefined;
+      if (++digits > 4) return false;
       group = (group << 4) | digit;
     } else if (code === COLON) {
       start = i + 1;
       if (digits === 0) {
-        if (front >= 0) return undefined;
+        if (front >= 0) return false;
         front = at;
         continue;
       }
-      if (start === length || at === 16) return undefined;
+      if (start === length || at === 16) return false;
       bytes[at++] = group >> 8;
       bytes[at++] = group;
       group = 0;
@@ -125,23 +130,22 @@ export function parseIpv6(text: string): Uint8Array | undefined {
     } else {
       // The end may be a dotted quad.
       const quad = at <= 12 ? parseIpv4(text.slice(start)) : undefined;
-      if (quad === undefined) return undefined;
+      if (quad === undefined) return false;
       for (let shift = 24; shift >= 0; shift -= 8) bytes[at++] = quad >>> shift;
       digits = 0;
       break;
     }
   }
   if (digits > 0) {
-    if (at === 16) return undefined;
+    if (at === 16) return false;
     bytes[at++] = group >> 8;
     bytes[at++] = group;
   }
-  if (front < 0) return at === 16 ? bytes : undefined;
-  if (at === 16) return undefined;
+  if (front < 0) return at === 16;
+  if (at === 16) return false;
   // What is behind `::` goes to the end.
-  for (let end = 16; at > front; ) {
-    bytes[--end] = bytes[--at];
-    bytes[at] = 0;
-  }
-  return bytes;
+  let end = 16;
+  while (at > front) bytes[--end] = bytes[--at];
+  while (end > front) bytes[--end] = 0;
+  return true;
 }

@@ -312,10 +312,13 @@ export class Contents {
     this.#end(entry, cause);
   }
 
-  /** Whether the dump of this moment should have had this flow, and had not. */
-  missing(entry: number, since: number): boolean {
+  /** Gives each of `most` entries from `first` on that the dump of this moment should have had, and had not. */
+  missing(first: number, most: number, since: number, take: (entry: number) => void): void {
     const { entries } = this.store;
-    return this.store.holds(entry) && entries.get(entry, SEEN) < since && entries.get(entry, TOUCHED) < since;
+    const end = Math.min(first + most, entries.used);
+    for (let entry = first; entry < end; entry++)
+      if (entries.get(entry, SEEN) < since && entries.get(entry, TOUCHED) < since && this.store.holds(entry))
+        take(entry);
   }
 
   #created(flow: Flow): void {

@@ -1,6 +1,6 @@
 /** The tuple that a program looks up, without a flow made of it. */
 
-import { parseIpv4, parseIpv6 } from '../ctnetlink/address.ts';
+import { parseIpv4, parseIpv6Into } from '../ctnetlink/address.ts';
 import type { TupleInit } from '../ctnetlink/attributes/flow-properties.ts';
 import { PROTOCOLS } from '../ctnetlink/names.ts';
 import { demandedParts, type Part, partsOf } from '../ctnetlink/protocols.ts';
@@ -13,6 +13,11 @@ const LARGEST: Readonly<Record<Part, number>> = {
   icmpCode: 0xff,
   icmpId: 0xffff,
 };
+/** Of the IPv6 addresses that were read last. */
+const SRC = new Int32Array(4);
+const DST = new Int32Array(4);
+const SRC_BYTES = new Uint8Array(SRC.buffer);
+const DST_BYTES = new Uint8Array(DST.buffer);
 const NUMBERS: ReadonlyMap<unknown, number> = new Map(Object.entries(PROTOCOLS));
 
 /**
@@ -36,10 +41,8 @@ export function readPlainTuple(tuple: TupleInit, zone: number, key: TupleKey): b
   if (src4 !== undefined && dst4 !== undefined) {
     key.setIpv4(src4, dst4);
   } else {
-    const src6 = parseIpv6(src);
-    const dst6 = parseIpv6(dst);
-    if (src6 === undefined || dst6 === undefined) return false;
-    key.setIpv6(src6, dst6);
+    if (!parseIpv6Into(src, SRC_BYTES) || !parseIpv6Into(dst, DST_BYTES)) return false;
+    key.setIpv6(SRC, DST);
   }
   key.end();
   return true;

@@ -77,9 +77,9 @@ export async function dumpAll(of: DumpOf, { feed, requests }: Sockets, lost: boo
 async function sweep({ contents, confirmations }: DumpOf, since: number): Promise<void> {
   const { entries } = contents.store;
   const turn = new Turn();
-  for (let entry = 0; entry < entries.used; entry++) {
-    if (contents.missing(entry, since)) confirmations.add(entry, 'resync');
-    if (entry % A_FEW !== 0) continue;
+  const ask = (entry: number): void => confirmations.add(entry, 'resync');
+  for (let first = 0; first < entries.used; first += A_FEW) {
+    contents.missing(first, A_FEW, since, ask);
     if (confirmations.waiting >= MOST_WAITING) await confirmations.run();
     if (turn.over) await turn.next();
   }

@@ -1,6 +1,6 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { expect } from 'chai';
-import { formatIpv4, formatIpv6, parseIpv4, parseIpv6 } from '../../src/ctnetlink/address.ts';
+import { formatIpv4, formatIpv6, parseIpv4, parseIpv6, parseIpv6Into } from '../../src/ctnetlink/address.ts';
 import { Random, seedFromEnvironment } from '../support/random.ts';
 
 const seed = seedFromEnvironment();
@@ -134,6 +134,8 @@ describe('address', () => {
     it('is read and printed as the C library does', () => {
       for (const [text, bytes, printed] of IPV6_TEXTS) {
         expect(hex(parseIpv6(text)), text).to.equal(bytes);
+        const used = new Uint8Array(16).fill(0xa5);
+        expect([parseIpv6Into(text, used), hex(used)], text).to.deep.equal([true, bytes]);
         expect(formatIpv6(Buffer.from(bytes, 'hex')), text).to.equal(printed);
         expect(isIPv6(text), text).to.equal(true);
       }

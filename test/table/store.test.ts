@@ -100,6 +100,27 @@ describe('the storage of a table', () => {
     expect([...matching(store, odd)]).to.have.lengthOf(flows.filter((flow) => odd.matches(flow)).length);
   });
 
+  it('gives back the addresses of a reply behind NAT, and has one that comes twice once', () => {
+    const store = new Store();
+    const [a, b, c] = ['fd00::1', 'fd00::2', 'fd00:0:0:1::1'];
+    const pairs = [
+      [a, b, b, a],
+      [a, b, b, c],
+      [a, b, c, a],
+      [a, a, a, a],
+      [a, c, c, b],
+    ];
+    for (const [at, [src, dst, from, to]] of pairs.entries()) {
+      const flow = Flow.from({
+        orig: { src, dst, proto: 'udp', sport: at, dport: 53 },
+        reply: { src: from, dst: to, proto: 'udp', sport: 53, dport: at },
+      }).clone();
+      const { orig, reply, slots } = store.flow(store.insert(flow.slots));
+      expect([orig.src, orig.dst, reply.src, reply.dst]).to.deep.equal([src, dst, from, to]);
+      expect(slots[REPLY.src6] === slots[ORIG.dst6], `pair ${at}`).to.equal(from === dst);
+    }
+  });
+
   it('keeps the place of a buried flow among original tuples only', () => {
     const store = new Store();
     const flow = anyFlow(new Random(1), 1);

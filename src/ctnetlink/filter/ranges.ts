@@ -35,6 +35,9 @@ export class RangeSet {
   has(value: number): boolean {
     const { bounds } = this;
     const wanted = value >>> 0;
+    // Most sets are one integer or range, and most integers are outside of all.
+    if (wanted < bounds[0] || wanted > bounds[bounds.length - 1]) return false;
+    if (bounds.length === 2) return true;
     let low = 0;
     let high = bounds.length >> 1;
     while (low < high) {

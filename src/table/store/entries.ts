@@ -91,14 +91,14 @@ export class Entries {
 
   /** An entry with zeros. */
   allocate(): number {
-    let entry: number;
-    if (this.#free > 0) {
-      entry = this.#free - 1;
-      this.#free = this.get(entry, NEXT_ORIG);
-    } else {
-      entry = this.used++;
+    if (this.#free === 0) {
+      const entry = this.used++;
       if (entry >>> ENTRY_BITS === this.chunks.length) this.chunks.push(new Int32Array(ENTRIES * WIDTH));
+      this.set(entry, STATE, IN_USE);
+      return entry;
     }
+    const entry = this.#free - 1;
+    this.#free = this.get(entry, NEXT_ORIG);
     const at = (entry & (ENTRIES - 1)) * WIDTH;
     const chunk = this.chunks[entry >>> ENTRY_BITS];
     // Quicker than fill.

@@ -55,7 +55,7 @@ export function readRecord(layout: Layout, chunk: Chunk, start: number, slots: S
         slots[slot] = readLong(words, start + place);
         break;
       case 1 satisfies typeof ADDRESS:
-        slots[slot] = readAddress(bytes, 4 * (start + place));
+        slots[slot] = slots[present[sameAddress(layout, i, words, start)]] ?? readAddress(bytes, 4 * (start + place));
         break;
       case 2 satisfies typeof WORD:
         slots[slot] = words[start + place];
@@ -70,6 +70,25 @@ export function readRecord(layout: Layout, chunk: Chunk, start: number, slots: S
         slots[slot] = bytes[4 * start + place];
     }
   }
+}
+
+/**
+ * Which value of a record before this address is the same one, as the addresses of a reply are without NAT: a flow has
+ * it once. Its own index: none.
+ */
+function sameAddress({ forms, places }: Layout, index: number, words: Int32Array, start: number): number {
+  const own = start + places[index];
+  for (let i = index - 1; i >= 0 && forms[i] === ADDRESS; i--) {
+    const at = start + places[i];
+    if (
+      words[at + 3] === words[own + 3] &&
+      words[at] === words[own] &&
+      words[at + 1] === words[own + 1] &&
+      words[at + 2] === words[own + 2]
+    )
+      return i;
+  }
+  return index;
 }
 
 /** One value that is there. @param into 16 bytes that an address is written to; its own otherwise */

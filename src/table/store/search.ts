@@ -4,10 +4,18 @@ import type { SlotValue } from '../../ctnetlink/attributes/kinds.ts';
 import type { CompiledFilter } from '../../ctnetlink/filter/filter.ts';
 import { Flow } from '../../ctnetlink/flow.ts';
 import { ENTRIES, IN_USE, PLACE, STATE, TOMBSTONE, WIDTH } from './entries.ts';
-import { ADDRESS, FORM_OF_SLOT, type Layout } from './layout.ts';
+import { ADDRESS, type BYTE, FORM_OF_SLOT, type HALF, type Layout, type WORD } from './layout.ts';
 import { readSlot } from './record.ts';
-import type { Chunk } from './records.ts';
+import type { Chunk, Records } from './records.ts';
 import type { Store } from './store.ts';
+
+/** Where records of one layout have what a filter reads. */
+interface Reading {
+  readonly layout: Layout;
+  readonly records: Records;
+  /** Of each slot that is read: the slot, its form, and its place; -1: it is not there. */
+  readonly steps: Int32Array;
+}
 
 /**
  * A flow that a filter looks at, of one entry after the other. Nothing but what the filter reads is taken from the
@@ -21,6 +29,8 @@ class Probe {
   #slots: SlotValue[];
   readonly #read: number[] = [];
   readonly #addresses: (Uint8Array | undefined)[] = [];
+  /** By the number of the layout. */
+  #readings: (Reading | undefined)[] = [];
   #layout: Layout | undefined;
   #chunk: Chunk | undefined;
   #start = 0;
@@ -33,13 +43,46 @@ class Probe {
     this.flow = new Flow(this.#slots);
   }
 
-  look(layout: Layout, chunk: Chunk, start: number): void {
-    this.#layout = layout;
+  /** @param layout its number; @param place of the record */
+  look(layout: number, place: number): void {
+    const reading = this.#readings[layout] ?? this.#readingOf(layout);
+    const { steps, records } = reading;
+    const chunk = records.chunkOf(place);
+    const start = records.startOf(place);
+    this.#layout = reading.layout;
     this.#chunk = chunk;
     this.#start = start;
     const slots = this.#slots;
-    const read = this.#read;
-    for (let i = 0; i < read.length; i++) slots[read[i]] = this.#value(layout, chunk, start, read[i], i);
+    for (let i = 0; i < steps.length; i += 3) {
+      const slot = steps[i];
+      const at = steps[i + 2];
+      if (at < 0) {
+        slots[slot] = undefined;
+        continue;
+      }
+      switch (steps[i + 1]) {
+        case 2 satisfies typeof WORD:
+          slots[slot] = chunk.words[start + at];
+          break;
+        case 4 satisfies typeof HALF:
+          slots[slot] = chunk.halves[2 * start + at];
+          break;
+        case 5 satisfies typeof BYTE:
+          slots[slot] = chunk.bytes[4 * start + at];
+          break;
+        default:
+          slots[slot] = this.#value(reading.layout, chunk, start, slot, i / 3);
+      }
+    }
+  }
+
+  #readingOf(number: number): Reading {
+    const layout = this.#store.layouts.all[number];
+    const steps = this.#read.flatMap((slot) => [slot, FORM_OF_SLOT[slot], layout.placeOf[slot]]);
+    const reading = { layout, records: this.#store.recordsOf(layout), steps: Int32Array.from(steps) };
+    while (this.#readings.length <= number) this.#readings.push(undefined);
+    this.#readings[number] = reading;
+    return reading;
   }
 
   #value(layout: Layout, chunk: Chunk, start: number, slot: number, index: number): SlotValue {
@@ -54,6 +97,7 @@ class Probe {
       this.#addresses.push(FORM_OF_SLOT[slot] === ADDRESS ? new Uint8Array(16) : undefined);
       this.#slots = this.#newSlots();
       this.flow.slots = this.#slots;
+      this.#readings = [];
     }
     return this.#value(this.#layout!, this.#chunk!, this.#start, slot, index);
   }
@@ -76,10 +120,7 @@ export function* matching(store: Store, filter: CompiledFilter): Generator<numbe
     for (let i = 0, at = 0; i < ENTRIES; i++, at += WIDTH) {
       const state = words[at + STATE];
       if ((state & (IN_USE | TOMBSTONE)) !== IN_USE) continue;
-      const layout = store.layouts.all[state >>> 16];
-      const records = store.recordsOf(layout);
-      const place = words[at + PLACE];
-      probe.look(layout, records.chunkOf(place), records.startOf(place));
+      probe.look(state >>> 16, words[at + PLACE]);
       if (filter.matches(flow)) yield first + i;
     }
   }

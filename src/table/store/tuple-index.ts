@@ -6,6 +6,8 @@ import type { Entries, HASH, NEXT_ORIG, NEXT_REPLY, REPLY_HASH } from './entries
 
 const PART_BITS = 10;
 const LEAST_SIZE = 4;
+/** How much more than the average most parts may have. */
+const SPREAD = 1.125;
 
 export class TupleIndex {
   readonly #entries: Entries;
@@ -25,9 +27,9 @@ export class TupleIndex {
     this.#hash = hash;
   }
 
-  /** So many entries will be added: then no part has to grow. */
+  /** So many entries will be added: then hardly a part has to grow. */
   expect(count: number): void {
-    const each = count / (1 << PART_BITS);
+    const each = (count / (1 << PART_BITS)) * SPREAD;
     while (this.#firstSize < each) this.#firstSize *= 2;
   }
 

@@ -84,9 +84,13 @@ export class TupleKey {
     this.#setIpv4(DESTINATION, DST4, dst);
   }
 
-  setIpv6(src: Uint8Array, dst: Uint8Array): void {
-    this.#setIpv6(SOURCE, SRC6, src);
-    this.#setIpv6(DESTINATION, DST6, dst);
+  /** Addresses as four words each, whose bytes are those of the address. */
+  setIpv6(src: Int32Array, dst: Int32Array): void {
+    this.#addresses = SRC6 | DST6;
+    for (let i = 0; i < 4; i++) {
+      this.#words[SOURCE + i] = src[i];
+      this.#words[DESTINATION + i] = dst[i];
+    }
   }
 
   /** The addresses that a message has at these offsets. */
