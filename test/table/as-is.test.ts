@@ -6,6 +6,7 @@ import { Flow, type FlowInit, flowCodec } from '../../src/ctnetlink/flow.ts';
 import { decodeFlowAttributes } from '../../src/ctnetlink/message.ts';
 import { ORIG, REPLY, START } from '../../src/ctnetlink/slots.ts';
 import { completeFrom } from '../../src/ctnetlink/tuple.ts';
+import { viewOf } from '../../src/netlink/byteorder.ts';
 import { Contents } from '../../src/table/contents.ts';
 import {
   DEADLINE,
@@ -67,8 +68,8 @@ function anyFlow(random: Random, timestamps: boolean): Flow {
 }
 
 function messageOf(flow: Flow): Message {
-  const { buffer } = encode(flowCodec, flow.slots, flow.unknown);
-  return { view: new DataView(buffer), family: flow.family === 'ipv6' ? AF_INET6 : AF_INET };
+  const view = viewOf(encode(flowCodec, flow.slots, flow.unknown));
+  return { view, family: flow.family === 'ipv6' ? AF_INET6 : AF_INET };
 }
 
 /** Contents, and what they have reported. */
