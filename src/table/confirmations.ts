@@ -110,7 +110,7 @@ export class Confirmations {
       asked.push(question);
     }
     if (asked.length === 0) return true;
-    const since = contents.begin();
+    const since = contents.life.moments.begin();
     const answered = new Set<number>();
     const gone = new Set<number>();
     const refused = new Set<number>();
@@ -130,7 +130,7 @@ export class Confirmations {
       error = thrown;
     }
     await this.#asker.eventsRead();
-    contents.settleAnswers();
+    contents.life.settleAnswers();
     for (const [index, flow] of flows.entries()) {
       // The end of what is gone may have come as an event, and the beginning of another.
       if (gone.has(index)) contents.gone(flow, since, asked[index].cause);

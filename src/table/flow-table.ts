@@ -140,7 +140,7 @@ export class FlowTable implements Iterable<Flow> {
     const compiled = compiledFilter(filter);
     const { contents } = this.#keeper;
     return (function* flows(): Generator<Flow> {
-      for (const entry of matching(contents.store, compiled)) yield contents.flow(entry);
+      for (const entry of matching(contents.store, compiled)) yield contents.life.flow(entry);
     })();
   }
 
@@ -148,7 +148,7 @@ export class FlowTable implements Iterable<Flow> {
   *[Symbol.iterator](): IterableIterator<Flow> {
     const { contents } = this.#keeper;
     const { store } = contents;
-    for (let entry = 0; entry < store.entries.used; entry++) if (store.holds(entry)) yield contents.flow(entry);
+    for (let entry = 0; entry < store.entries.used; entry++) if (store.holds(entry)) yield contents.life.flow(entry);
   }
 
   /**
@@ -204,6 +204,6 @@ export class FlowTable implements Iterable<Flow> {
       store.key.read(slots, direction);
     }
     const entry = store.findKey(store.key, direction);
-    return entry >= 0 && store.holds(entry) ? contents.flow(entry) : undefined;
+    return entry >= 0 && store.holds(entry) ? contents.life.flow(entry) : undefined;
   }
 }

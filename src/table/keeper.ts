@@ -118,12 +118,12 @@ export class Keeper implements Listener, Asker {
   get state(): TableState {
     if (this.#closed) return 'closed';
     if (!this.#known) return this.#dumping ? 'resyncing' : 'stale';
-    return this.contents.skipped > 0 ? 'full' : 'synced';
+    return this.contents.life.skipped > 0 ? 'full' : 'synced';
   }
 
   get proof(): TableProof {
     const { provedAt, dumpMs, resyncs, lostEvents, contents } = this;
-    const { ambiguous, preListener, skipped, overdue } = contents;
+    const { ambiguous, preListener, skipped, overdue } = contents.life;
     return { at: provedAt, dumpMs, resyncs, lost: lostEvents, ambiguous, preListener, skipped, overdue };
   }
 
@@ -227,7 +227,7 @@ export class Keeper implements Listener, Asker {
 
   /** Events were lost, or nobody knows. */
   #miss(reason: MissingReason): void {
-    this.contents.lose();
+    this.contents.life.moments.lose();
     this.#known = false;
     this.#reason = reason;
     this.#plan();
@@ -344,7 +344,7 @@ export class Keeper implements Listener, Asker {
     if (this.#closed) return;
     this.#ended(result);
     if (result.error === undefined && sockets === this.#sockets) {
-      if (!this.contents.lostSince(result.since)) this.#prove(at, number, repairs);
+      if (!this.contents.life.moments.lostSince(result.since)) this.#prove(at, number, repairs);
       this.#opened = true;
     }
     this.#plan();
@@ -362,7 +362,7 @@ export class Keeper implements Listener, Asker {
     this.#notBefore = now + Math.max(PAUSE * milliseconds, FIRST_PAUSE * 2 ** Math.min(this.#failures, MOST_FAILURES));
     // What was missing before may be missing now; that the dump has not shown it all makes nothing else wrong.
     if (this.#sockets?.requests.closed === true) this.failed(error);
-    if (this.#sockets === undefined || this.contents.lostSince(since)) return;
+    if (this.#sockets === undefined || this.contents.life.moments.lostSince(since)) return;
     if (error instanceof OverrunError || error instanceof DumpInterruptedError) this.#needsDump = true;
     else if (!mayPass(error) || this.#failures > MOST_FAILURES) this.close(error);
     else this.#needsDump = true;
@@ -381,7 +381,7 @@ export class Keeper implements Listener, Asker {
 
   /** Once a second. */
   async #tick(): Promise<void> {
-    this.contents.now = Math.floor((runtime.now() - this.#started) / SECOND);
+    this.contents.life.now = Math.floor((runtime.now() - this.#started) / SECOND);
     if (this.#switch.look(this.setting('nf_conntrack_events'))) this.#miss('off');
     this.#check();
     this.readEvents();
@@ -407,25 +407,25 @@ export class Keeper implements Listener, Asker {
     const { verify } = this.#options;
     if (verify === false) return Number.POSITIVE_INFINITY;
     if (verify !== 'adaptive') return verify;
-    const { preListener, skipped } = this.contents;
+    const { preListener, skipped } = this.contents.life;
     return preListener > 0 || skipped > 0 ? Math.max(SOON, SOON_BY_DUMP * this.dumpMs) : LATER;
   }
 
   /** What is past its timeout is confirmed, one by one or all by a dump. */
   async #expire(): Promise<void> {
-    const { contents } = this;
+    const { life, store } = this.contents;
     /** No more than are asked for. */
     const due: number[] = [];
     let count = 0;
     const take = (entry: number): void => {
-      contents.expire(entry);
+      life.expire(entry);
       if (count++ < MOST_ASKED) due.push(entry);
     };
     const turn = new Turn();
-    while (!contents.store.deadlines.due(contents.now, A_FEW, take)) if (turn.over) await turn.next();
+    while (!store.deadlines.due(life.now, A_FEW, take)) if (turn.over) await turn.next();
     if (count === 0) return;
     if (count + this.confirmations.waiting > MOST_ASKED) this.#needsDump = true;
-    else for (const entry of due) if (contents.store.holds(entry)) this.confirmations.add(entry, 'expiry');
+    else for (const entry of due) if (store.holds(entry)) this.confirmations.add(entry, 'expiry');
   }
 
   #sleep(milliseconds: number): Promise<void> {

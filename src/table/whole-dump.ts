@@ -23,7 +23,7 @@ export interface DumpOf {
 }
 
 export interface DumpResult {
-  /** See Contents. */
+  /** See Moments. */
   readonly since: number;
   /** Milliseconds that the dump took, without what followed. */
   readonly milliseconds: number;
@@ -39,11 +39,12 @@ export interface DumpResult {
  */
 export async function dumpAll(of: DumpOf, { feed, requests }: Sockets, lost: boolean): Promise<DumpResult> {
   const { contents, filter } = of;
+  const { life } = contents;
   await feed.drained();
   // What was read until now may be older than the loss.
-  if (lost) contents.lose();
+  if (lost) life.moments.lose();
   contents.expect(of.setting('nf_conntrack_count') ?? 0);
-  const since = contents.beginDump();
+  const since = life.beginDump();
   const began = runtime.now();
   const buckets = of.setting('nf_conntrack_buckets');
   let error: unknown;
@@ -67,9 +68,9 @@ export async function dumpAll(of: DumpOf, { feed, requests }: Sockets, lost: boo
   if (error === undefined && of.setting('nf_conntrack_buckets') !== buckets) error = new DumpInterruptedError('dump');
   const milliseconds = runtime.now() - began;
   await feed.drained();
-  contents.endDump(error === undefined);
+  life.endDump(error === undefined);
   const turn = new Turn();
-  while (!contents.forget(A_FEW)) if (turn.over) await turn.next();
+  while (!life.forget(A_FEW)) if (turn.over) await turn.next();
   if (error === undefined) await sweep(of, since);
   return { since, milliseconds, error };
 }

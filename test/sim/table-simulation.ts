@@ -186,7 +186,7 @@ class Run {
       state,
       resyncs,
       lost: lostEvents,
-      ambiguous: contents.ambiguous,
+      ambiguous: contents.life.ambiguous,
       gaps: this.#gaps,
       changes: this.#changes,
       compared: this.#compared,
@@ -252,7 +252,7 @@ class Run {
     this.#compare(true);
     this.#compareReplayed();
     if (this.#said !== keeper.state) this.#kernel.report(`the changes said ${this.#said}, and it is ${keeper.state}`);
-    if (this.#timestamps && keeper.contents.ambiguous > 0)
+    if (this.#timestamps && keeper.contents.life.ambiguous > 0)
       this.#kernel.report('ambiguous, though flows have their start');
     network.quiet = false;
     this.#kernel.faults.resume();
@@ -273,7 +273,7 @@ class Run {
       count++;
       const heard = store.entries.has(entry, HEARD);
       if (!heard) preListener++;
-      const flow = contents.flow(entry);
+      const flow = contents.life.flow(entry);
       const key = keyOf(flow.slots);
       if (store.entries.has(entry, PARTIAL)) report(`${key} is known in part`);
       if (found.has(key)) report(`${key} is there twice`);
@@ -293,9 +293,9 @@ class Run {
       if (answered < 0) report(`${key} is not found by its reply`);
     }
     if (count !== store.size) report(`${count} flows, and a size of ${store.size}`);
-    if (preListener !== contents.preListener)
-      report(`${preListener} unheard flows, and counted ${contents.preListener}`);
-    if (contents.overdue < 0) report('overdue is below 0');
+    if (preListener !== contents.life.preListener)
+      report(`${preListener} unheard flows, and counted ${contents.life.preListener}`);
+    if (contents.life.overdue < 0) report('overdue is below 0');
     for (const [key, { flow }] of this.#kernel.table.entries) {
       if (found.has(key) || !this.#filter.matches(flow)) continue;
       if (proved || knowsSilent || !this.#network.isSilent(key)) report(`${key} (${shown(flow.slots)}) is missing`);
@@ -357,7 +357,7 @@ class Run {
       this.#kernel.report(`${store.size} flows, and ${this.#replayed.size} after a replay of the changes`);
     for (const { flow } of this.#replayed.values()) {
       const entry = store.find(flow.slots);
-      const now = entry < 0 || !store.holds(entry) ? undefined : contents.flow(entry);
+      const now = entry < 0 || !store.holds(entry) ? undefined : contents.life.flow(entry);
       if (now === undefined || shown(now.slots) !== shown(flow.slots))
         this.#kernel.report(`a replay has ${shown(flow.slots)}, and the table ${now && shown(now.slots)}`);
     }
@@ -374,7 +374,7 @@ class Run {
           mine.clear();
           for (let entry = 0; entry < contents.store.entries.used; entry++)
             if (contents.store.holds(entry)) {
-              const flow = contents.flow(entry);
+              const flow = contents.life.flow(entry);
               mine.set(keyOf(flow.slots), shown(flow.slots));
             }
         } else if (change.type === 'state') {

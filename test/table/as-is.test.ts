@@ -107,7 +107,8 @@ class Told {
 
   /** All that can be seen of it. */
   get all(): unknown {
-    const { store, preListener, ambiguous, skipped, overdue } = this.contents;
+    const { store } = this.contents;
+    const { preListener, ambiguous, skipped, overdue } = this.contents.life;
     const { entries } = store;
     const flows = [...new Array(entries.used).keys()].map((entry) => {
       const fields = [GENERATION, TOUCHED, SEEN, DEADLINE, EARLIER, LATER].map((field) => entries.get(entry, field));
@@ -139,16 +140,16 @@ describe('a message that is not decoded', () => {
         const type = random.pick(['new', 'update', 'destroy'] as const);
         const whole = random.oneIn(2);
         const since = moments.length > 0 ? random.pick(moments) : 0;
-        for (const each of both) each.contents.now = Math.floor(step / 10);
+        for (const each of both) each.contents.life.now = Math.floor(step / 10);
         const made = both.map((each) => {
           const { contents } = each;
           if (what < 4) each.event(type, message);
-          else if (what === 4) contents.lose();
-          else if (what === 5) return contents.begin();
-          else if (what === 6 && !dumping) return contents.beginDump();
+          else if (what === 4) contents.life.moments.lose();
+          else if (what === 5) return contents.life.moments.begin();
+          else if (what === 6 && !dumping) return contents.life.beginDump();
           else if (what === 7 && dumping) {
-            contents.endDump(whole);
-            contents.forget(100);
+            contents.life.endDump(whole);
+            contents.life.forget(100);
           } else if (since > 0) each.snapshot(message, since);
           return undefined;
         });

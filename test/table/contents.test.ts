@@ -34,40 +34,40 @@ describe('the contents of a table', () => {
   /** The one flow that there is. */
   function only(): Flow {
     expect(contents.store.size).to.equal(1);
-    return contents.flow(contents.store.find(flow(0).slots));
+    return contents.life.flow(contents.store.find(flow(0).slots));
   }
 
   it('take the NEW of a flow that the dump had first for that of no other', () => {
-    const since = contents.beginDump();
+    const since = contents.life.beginDump();
     contents.snapshot(flow(7, { mark: 5 }), since, 'resync');
-    expect(contents.preListener).to.equal(1);
+    expect(contents.life.preListener).to.equal(1);
     contents.event('new', flow(7));
-    expect([changes, only().mark, contents.preListener, doubts]).to.deep.equal([['insert 7 resync'], 5, 0, 0]);
+    expect([changes, only().mark, contents.life.preListener, doubts]).to.deep.equal([['insert 7 resync'], 5, 0, 0]);
   });
 
   it('ask again about a flow if the dump is newer than the events, and do not go back', () => {
-    const since = contents.beginDump();
+    const since = contents.life.beginDump();
     contents.snapshot(flow(7), since, 'resync');
     contents.event('new', flow(6));
     contents.event('destroy', flow(6));
     expect([changes, doubts]).to.deep.equal([['insert 7 resync'], 2]);
     contents.event('new', flow(7));
-    contents.endDump(true);
+    contents.life.endDump(true);
     contents.event('new', flow(8));
     expect(changes.slice(1)).to.deep.equal(['delete 7 event', 'insert 8 event']);
   });
 
   it('believe a NEW after lost events, because the end of the flow may be among them', () => {
-    const since = contents.beginDump();
+    const since = contents.life.beginDump();
     contents.snapshot(flow(7), since, 'resync');
-    contents.lose();
+    contents.life.moments.lose();
     contents.event('new', flow(8));
     expect(changes).to.deep.equal(['insert 7 resync', 'delete 7 event', 'insert 8 event']);
   });
 
   it('ask again about a flow if an answer is newer than the events', () => {
     contents.event('new', flow(7));
-    const since = contents.begin();
+    const since = contents.life.moments.begin();
     contents.snapshot(flow(9), since, 'expiry');
     expect(changes.splice(0)).to.deep.equal(['insert 7 event', 'delete 7 expiry', 'insert 9 expiry']);
     for (const [type, id] of [
@@ -78,26 +78,26 @@ describe('the contents of a table', () => {
       contents.event(type, flow(id));
     expect([changes, doubts]).to.deep.equal([[], 3]);
     contents.event('new', flow(9));
-    contents.settleAnswers();
+    contents.life.settleAnswers();
     contents.event('new', flow(10));
     expect(changes).to.deep.equal(['delete 9 event', 'insert 10 event']);
   });
 
   it('keep a flow that began after the kernel was asked for it and had none', () => {
     contents.event('new', flow(7));
-    const since = contents.begin();
+    const since = contents.life.moments.begin();
     contents.event('destroy', flow(7));
     contents.event('new', flow(8));
     contents.gone(flow(7), since, 'expiry');
     expect([changes, only().id]).to.deep.equal([['insert 7 event', 'delete 7 event', 'insert 8 event'], 8]);
-    contents.gone(flow(8), contents.begin(), 'expiry');
+    contents.gone(flow(8), contents.life.moments.begin(), 'expiry');
     expect([changes.at(-1), contents.store.size]).to.deep.equal(['delete 8 expiry', 0]);
   });
 
   it('complete what an UPDATE began by an answer that is older than the next UPDATE', () => {
     contents.event('update', flow(7, { mark: 5 }));
     expect(doubts).to.equal(1);
-    const since = contents.begin();
+    const since = contents.life.moments.begin();
     contents.event('update', flow(7, { mark: 6 }));
     const answer = { mark: 5, tcp: { state: 'ESTABLISHED' }, countersOrig: { packets: 3, bytes: 180 } } as const;
     contents.snapshot(flow(7, answer), since, 'resync');

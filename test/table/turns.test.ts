@@ -43,10 +43,8 @@ describe('the turns of a table', () => {
     const of = {
       contents: {
         store: { entries: { used: 20_000 } },
+        life: { beginDump: () => 1, endDump() {}, forget: () => true },
         expect() {},
-        beginDump: () => 1,
-        endDump() {},
-        forget: () => true,
         missing(first: number, most: number, _since: number, take: (entry: number) => void) {
           for (let entry = first; entry < Math.min(first + most, 20_000); entry++) take(entry);
         },
