@@ -10,10 +10,12 @@ import type { NetlinkSocket } from '../netlink/socket.ts';
 import type { ChangeCause } from './change.ts';
 import type { Contents } from './contents.ts';
 import { ASKED } from './store/entries.ts';
-import { turnOfLoop } from './turn.ts';
+import { A_FEW, Turn, turnOfLoop } from './turn.ts';
 
 /** In a batch: a millisecond or two. */
 const MOST = 256;
+/** Flows that are asked for in a second because they are due. */
+const MOST_DUE = 5000;
 /** A flow that is refused so often is taken for gone; the kernel lacks memory now and then. */
 const REFUSALS = 5;
 /** Milliseconds between refusals. */
@@ -81,6 +83,26 @@ export class Confirmations {
       if (socket === undefined || !(await this.#ask(socket))) return;
       await turnOfLoop();
     }
+  }
+
+  /**
+   * Asks for every flow that is past its timeout.
+   * @returns false where they are too many: one dump is to serve them all
+   */
+  async expire(): Promise<boolean> {
+    const { life, store } = this.#asker.contents;
+    /** No more than are asked for. */
+    const due: number[] = [];
+    let count = 0;
+    const take = (entry: number): void => {
+      life.expire(entry);
+      if (count++ < MOST_DUE) due.push(entry);
+    };
+    const turn = new Turn();
+    while (!store.deadlines.due(life.now, A_FEW, take)) if (turn.over) await turn.next();
+    if (count > 0 && count + this.waiting > MOST_DUE) return false;
+    for (const entry of due) if (store.holds(entry)) this.add(entry, 'expiry');
+    return true;
   }
 
   #take(most: number): Question[] {
