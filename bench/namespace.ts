@@ -5,6 +5,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 
 const LIMIT = '/proc/sys/net/netfilter/nf_conntrack_max';
 const INSIDE = '--inside';
+/** Flows that some programs add to those that are there, and room. */
+const MORE = 101_000;
 
 /** This process was started by runInside(). */
 export const inside = process.argv.includes(INSIDE);
@@ -13,8 +15,9 @@ export const inside = process.argv.includes(INSIDE);
 export async function runInside(flows: number): Promise<void> {
   const limit = readFileSync(LIMIT, 'utf8');
   // Only the initial namespace may; it is put back, because it is the machine's.
-  const raised = flows >= Number(limit);
-  if (raised) writeFileSync(LIMIT, String(flows + 1000));
+  const most = flows + MORE;
+  const raised = most > Number(limit);
+  if (raised) writeFileSync(LIMIT, String(most));
   try {
     const command = [process.execPath, ...process.execArgv, ...process.argv.slice(1), INSIDE];
     const child = spawn('unshare', ['-n', ...command], { stdio: 'inherit' });

@@ -1,7 +1,7 @@
 /**
- * `table.js table|map FLOWS FILL`: a FlowTable, or a Map of Flow objects by key as a program would keep it itself, of a
- * table of FLOWS flows: memory, opening, look-ups, and the events of 100,000 flows that the program FILL makes. One
- * line of JSON.
+ * `table.js table|map FLOWS FILL FAMILY`: a FlowTable, or a Map of Flow objects by key as a program would keep it
+ * itself, of a table of FLOWS flows of this FAMILY, 4 or 6: memory, opening, look-ups, and the events of 100,000 flows
+ * of the other one that the program FILL makes. One line of JSON.
  */
 import { execFileSync } from 'node:child_process';
 import { setFlagsFromString } from 'node:v8';
@@ -11,7 +11,8 @@ import { FlowTable } from '../../src/table/index.ts';
 import { peakKib } from './peak.ts';
 import { WorstDelay } from './worst-delay.ts';
 
-const [kind, count, fill] = process.argv.slice(2);
+const [kind, count, fill, family] = process.argv.slice(2);
+const ipv6 = family === '6';
 const flows = Number(count);
 const EVENTS = 100_000;
 const LOOKUPS = 200_000;
@@ -94,8 +95,8 @@ async function timed<T>(call: () => T | Promise<T>): Promise<[seconds: number, r
 function tupleOf(i: number): TupleInit {
   const proto = i % 2 === 1 ? 'udp' : 'tcp';
   return {
-    src: `10.0.${(i >> 8) & 255}.${i & 255}`,
-    dst: '172.16.0.1',
+    src: ipv6 ? `fd00::a00:${(i & 0xffff).toString(16)}` : `10.0.${(i >> 8) & 255}.${i & 255}`,
+    dst: ipv6 ? '2001:db8::ac10:1' : '172.16.0.1',
     proto,
     sport: 32768 + ((i >> 16) & 31),
     dport: proto === 'tcp' ? 443 : 53,
@@ -131,14 +132,31 @@ for (const tuple of tuples) if (kept.get(tuple) !== undefined) hits++;
 const [get_seconds] = await timed(() => {
   for (let n = 0; n < LOOKUPS; n++) kept.get(tuples[n % tuples.length]);
 });
-const [number_seconds] = await timed(() => countOf(kept.find?.({ orig: { sport: 32769 } }) ?? []));
-const [address_seconds] = await timed(() => countOf(kept.find?.({ orig: { src: '10.0.4.0/22' } }) ?? []));
+/** One of each kind of number. Most match few flows: to make a flow takes longer than to find it. */
+const NUMBERS = [
+  { orig: { sport: 32769 } },
+  { port: 1 },
+  { orig: { proto: 'icmp' } },
+  { zone: 3 },
+  { mark: 1 },
+  { status: ['DYING'] },
+  { tcp: { state: 'CLOSE' } },
+  { timeout: { from: 1, to: 60 } },
+  { counters: { bytes: { from: 1, to: 1000 } } },
+];
+let number_seconds = 0;
+for (const filter of NUMBERS) {
+  const [elapsed] = await timed(() => countOf(kept.find?.(filter) ?? []));
+  number_seconds = Math.max(number_seconds, elapsed);
+}
+const prefix = ipv6 ? 'fd00::a00:400/118' : '10.0.4.0/22';
+const [address_seconds] = await timed(() => countOf(kept.find?.({ orig: { src: prefix } }) ?? []));
 const verifying = new WorstDelay();
 const [verify_seconds] = await timed(() => kept.verify?.());
 const verify_delay_ms = verifying.stop();
 
 // They wait in the kernel meanwhile: otherwise most of the work would be to wake up for one after the other.
-execFileSync(fill, [String(EVENTS), '6']);
+execFileSync(fill, [String(EVENTS), ipv6 ? '4' : '6']);
 const cpu = process.cpuUsage();
 while (kept.size + kept.lost < size + EVENTS) await new Promise((resolve) => setTimeout(resolve, 5));
 const used = process.cpuUsage(cpu);

@@ -17,6 +17,22 @@ interface Reading {
   readonly steps: Int32Array;
 }
 
+/** The slots of a probe. */
+interface ProbeSlots extends Array<SlotValue> {
+  probe?: Probe;
+}
+
+/** What all of them inherit: filters meet arrays of one kind, however many have been looked with. */
+const LEARNING: object = Object.create(Array.prototype);
+for (const slot of ATTRIBUTES.keys()) {
+  Object.defineProperty(LEARNING, slot, {
+    get(this: ProbeSlots) {
+      return this.probe!.learn(slot);
+    },
+    set: undefined,
+  });
+}
+
 /**
  * A flow that a filter looks at, of one entry after the other. Nothing but what the filter reads is taken from the
  * store, and which that is shows itself: the first time, a getter of the prototype reads the slot; from then on the
@@ -25,7 +41,6 @@ interface Reading {
 class Probe {
   readonly flow: Flow;
   readonly #store: Store;
-  readonly #prototype: object = Object.create(Array.prototype);
   #slots: SlotValue[];
   readonly #read: number[] = [];
   readonly #addresses: (Uint8Array | undefined)[] = [];
@@ -37,8 +52,6 @@ class Probe {
 
   constructor(store: Store) {
     this.#store = store;
-    for (const slot of ATTRIBUTES.keys())
-      Object.defineProperty(this.#prototype, slot, { get: () => this.#learn(slot), set: undefined });
     this.#slots = this.#newSlots();
     this.flow = new Flow(this.#slots);
   }
@@ -90,7 +103,8 @@ class Probe {
     return readSlot(layout, chunk, start, slot, this.#store.shared, this.#addresses[index]);
   }
 
-  #learn(slot: number): SlotValue {
+  /** The filter reads this slot for the first time. */
+  learn(slot: number): SlotValue {
     let index = this.#read.indexOf(slot);
     if (index < 0) {
       index = this.#read.push(slot) - 1;
@@ -104,9 +118,11 @@ class Probe {
 
   /** An array with an element for each slot that is read. It gets its prototype last: own elements are fast. */
   #newSlots(): SlotValue[] {
-    const slots = new Array<SlotValue>(ATTRIBUTES.length);
+    const slots: ProbeSlots = new Array<SlotValue>(ATTRIBUTES.length);
     for (const slot of this.#read) slots[slot] = undefined;
-    return Object.setPrototypeOf(slots, this.#prototype) as SlotValue[];
+    Object.setPrototypeOf(slots, LEARNING);
+    slots.probe = this;
+    return slots;
   }
 }
 
