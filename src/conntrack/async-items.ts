@@ -1,18 +1,25 @@
+import { describe } from '../netlink/check.ts';
+
 /**
  * Items of an async iterable, taken one by one, until something else ends the call. A `for await` loop could not be
  * left while the iterable waits.
  */
 export class AsyncItems<Item> {
   readonly #items: AsyncIterable<Item>;
+  readonly #argument: string;
   readonly #take: (item: Item) => Promise<void> | undefined;
   #iterator: AsyncIterator<Item> | undefined;
   #ended = false;
   #resolve!: () => void;
   #reject!: (error: unknown) => void;
 
-  /** @param take takes an item; the next is asked for when what it returns resolves */
-  constructor(items: AsyncIterable<Item>, take: (item: Item) => Promise<void> | undefined) {
+  /**
+   * @param argument names the items in errors
+   * @param take takes an item; the next is asked for when what it returns resolves
+   */
+  constructor(items: AsyncIterable<Item>, argument: string, take: (item: Item) => Promise<void> | undefined) {
     this.#items = items;
+    this.#argument = argument;
     this.#take = take;
   }
 
@@ -25,7 +32,9 @@ export class AsyncItems<Item> {
       this.#resolve = resolve;
       this.#reject = reject;
       try {
-        this.#iterator = this.#items[Symbol.asyncIterator]();
+        const iterator = this.#items[Symbol.asyncIterator]();
+        this.#check(iterator, '[Symbol.asyncIterator]() must return');
+        this.#iterator = iterator;
       } catch (error) {
         this.#broken(error);
         return;
@@ -57,6 +66,12 @@ export class AsyncItems<Item> {
   readonly #given = (result: IteratorResult<Item>): void => {
     if (this.#ended) return;
     try {
+      this.#check(result, 'next() must resolve to');
+    } catch (error) {
+      this.#broken(error);
+      return;
+    }
+    try {
       if (result.done === true) {
         this.#ended = true;
         this.#resolve();
@@ -69,6 +84,12 @@ export class AsyncItems<Item> {
       this.interrupt(error);
     }
   };
+
+  /** As `for await` does. @throws TypeError */
+  #check(given: unknown, must: string): void {
+    if ((typeof given !== 'object' && typeof given !== 'function') || given === null)
+      throw new TypeError(`${this.#argument}: ${must} an object, not ${describe(given)}`);
+  }
 
   /** An iterator that failed is not closed. */
   readonly #broken = (error: unknown): void => {

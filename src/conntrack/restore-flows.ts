@@ -89,7 +89,8 @@ export class FlowRestore implements ReportingWork<Flow, Item> {
       const alone = some.filter(({ flow }) => !tuples.has(describeTuple(flow.slots, MASTER)));
       // Each waits for another: none is the first.
       if (alone.length > 0 && alone.length < some.length) {
-        this.#waiting = some.filter((each) => !alone.includes(each));
+        const now = new Set(alone);
+        this.#waiting = some.filter((each) => !now.has(each));
         some = alone;
       }
     }

@@ -8,12 +8,13 @@ import { EXPECTATION_LOSSES, FLOW_LOSSES, type Loss } from '../ctnetlink/losses.
 import { type Checks, checkBoolean, checkFunction, checkOptions, checkSync, describe } from '../netlink/check.ts';
 import { NetlinkError } from '../netlink/errors.ts';
 import type { Lease } from '../netlink/lease.ts';
+import { turnOfLoop } from '../netlink/runtime.ts';
 import { CALL_OPTIONS, type CallOptions } from './call.ts';
 import { type Flows, failureText, KEPT, type Place } from './many.ts';
 import { ExpectationRestore } from './restore-expectations.ts';
 import { FlowRestore } from './restore-flows.ts';
 import { type RestoreCounts, Restored } from './restored.ts';
-import { checkItems, isIterable, sendMany } from './send-many.ts';
+import { A_FEW, checkItems, isIterable, sendMany } from './send-many.ts';
 
 /** Expectations from an array, a generator, a dump, or any other iterable. */
 export type ExpectationItems = Iterable<ExpectationInit | Expectation> | AsyncIterable<ExpectationInit | Expectation>;
@@ -144,8 +145,7 @@ export async function restore(
 ): Promise<RestoreResult> {
   const { signal, onError, onLoss, strictWindows = false } = checkOptions(options, RESTORE_OPTIONS);
   const { flows: given = [], expectations = [] } = partsOf(snapshot);
-  const order = Array.isArray(given) && given.some(isZonedInPart) ? creationOrder(given.map(asFlow)) : undefined;
-  const flows = order === undefined ? given : order.map((at) => (given as readonly (FlowInit | Flow)[])[at]);
+  let order: number[] | undefined;
   const placed = (place: Place<FlowInit | Flow>): Place<FlowInit | Flow> =>
     order === undefined ? place : { ...place, index: order[place.index] };
   const losses: RestoreLoss[] = [];
@@ -170,6 +170,13 @@ export async function restore(
     losses,
   });
   try {
+    signal?.throwIfAborted();
+    lease.assertOpen();
+    let flows = given;
+    if (Array.isArray(given) && given.some(isZonedInPart)) {
+      order = creationOrder(await readAll(given, lease, signal));
+      if (order !== undefined) flows = order.map((at) => given[at]);
+    }
     const restoring = new FlowRestore(lease, strictWindows, ofFlows);
     await sendMany(lease, restoring, flows, {
       signal,
@@ -199,6 +206,23 @@ export async function restore(
 function isZonedInPart(item: FlowInit | Flow | undefined): boolean {
   if (item instanceof Flow) return hasZoneOfOne(item.slots);
   return item?.orig?.zone !== undefined || item?.reply?.zone !== undefined;
+}
+
+/** In turns of the event loop. @throws ClosedError; the signal's reason */
+async function readAll(
+  items: readonly (FlowInit | Flow)[],
+  lease: Lease,
+  signal: AbortSignal | undefined,
+): Promise<(Flow | undefined)[]> {
+  const flows: (Flow | undefined)[] = [];
+  for (const item of items) {
+    flows.push(asFlow(item));
+    if (flows.length % A_FEW !== 0) continue;
+    await turnOfLoop();
+    signal?.throwIfAborted();
+    lease.assertOpen();
+  }
+  return flows;
 }
 
 /** Undefined for what is refused when its turn comes. */

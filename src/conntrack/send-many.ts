@@ -8,7 +8,7 @@ import { Batch } from '../netlink/batch.ts';
 import { checkSync, describe } from '../netlink/check.ts';
 import type { Lease } from '../netlink/lease.ts';
 import type { Request } from '../netlink/request.ts';
-import { type Handle, runtime } from '../netlink/runtime.ts';
+import { type Handle, runtime, turnOfLoop } from '../netlink/runtime.ts';
 import { AsyncItems } from './async-items.ts';
 import type { CallOptions } from './call.ts';
 import { type Failure, KEPT, ManyError, type ManyResult, type Place } from './many.ts';
@@ -18,6 +18,8 @@ const MESSAGES = 256;
 const BYTES = 49152;
 /** Batches that the kernel has while the next is built. */
 const AHEAD = 3;
+/** Items without a request, or that are read alone, between two turns of the event loop: a few milliseconds. */
+export const A_FEW = 256;
 
 /** What is done with the items, each of which gives an entry of a table. */
 export interface Work<Entry = Flow, Item = FlowInit | Flow> {
@@ -78,7 +80,7 @@ export async function sendMany<Entry, Item>(
 ): Promise<ManyResult> {
   const many = new Many(lease, work, options);
   checkItems(items, argument);
-  if (isIterable(items, Symbol.asyncIterator)) await many.addAsync(items as AsyncIterable<Item>);
+  if (isIterable(items, Symbol.asyncIterator)) await many.addAsync(items as AsyncIterable<Item>, argument);
   else await many.addAll(items as Iterable<Item>);
   for (let places = work.waiting?.() ?? []; places.length > 0; places = work.waiting!()) await many.addAgain(places);
   return many.result();
@@ -110,6 +112,8 @@ class Many<Entry, Item> {
   #indices: number[] = [];
   /** Taken from the iterable. */
   #taken = 0;
+  /** Those of them that gave no request: they failed before, or wait for others. */
+  #without = 0;
   #failed = 0;
   readonly #failures: Failure<Item>[] = [];
   /** Batches that have been sent, until they are answered for. */
@@ -131,26 +135,27 @@ class Many<Entry, Item> {
 
   async addAll(items: Iterable<Item>): Promise<void> {
     this.#proceed();
+    this.#lease.assertOpen();
     try {
       for (const item of items) {
-        this.#take(item);
-        if (this.#full) await this.#next();
+        const turn = this.#take(item);
+        if (turn !== undefined) await turn;
       }
     } finally {
       await this.#finish();
     }
   }
 
-  async addAsync(items: AsyncIterable<Item>): Promise<void> {
+  async addAsync(items: AsyncIterable<Item>, argument: string): Promise<void> {
     this.#proceed();
     this.#lease.assertOpen();
-    const reading = new AsyncItems(items, (item) => {
-      this.#take(item);
-      if (this.#full) return this.#next();
+    const take = (item: Item): Promise<void> | undefined => {
+      const turn = this.#take(item);
       // What it gave is sent while it has nothing more to give.
-      this.#idle ??= runtime.setImmediate(() => this.#send());
-      return undefined;
-    });
+      if (turn === undefined) this.#idle ??= runtime.setImmediate(() => this.#send());
+      return turn;
+    };
+    const reading = new AsyncItems(items, argument, take);
     const interrupt = (error: unknown): void => {
       this.#stopped = true;
       reading.interrupt(error);
@@ -174,8 +179,8 @@ class Many<Entry, Item> {
   async addAgain(places: readonly Place<Item>[]): Promise<void> {
     this.#proceed();
     for (const { item, index } of places) {
-      this.#add(item, index, true);
-      if (this.#full) await this.#next();
+      const turn = this.#add(item, index, true);
+      if (turn !== undefined) await turn;
     }
     await this.#finish();
   }
@@ -191,25 +196,37 @@ class Many<Entry, Item> {
     return this.#batch.count >= this.#most || this.#batch.length >= BYTES;
   }
 
-  #take(item: Item): void {
-    this.#add(item, this.#taken++, false);
+  #take(item: Item): Promise<void> | undefined {
+    return this.#add(item, this.#taken++, false);
   }
 
-  #add(item: Item, index: number, waited: boolean): void {
+  /** @returns what is to be awaited before the next item */
+  #add(item: Item, index: number, waited: boolean): Promise<void> | undefined {
+    if (this.#request(item, index, waited)) return this.#full ? this.#next() : undefined;
+    // The program was called, and nothing is awaited from the kernel: what ends the call is looked for here.
+    this.#proceed();
+    this.#lease.assertOpen();
+    return ++this.#without % A_FEW === 0 ? this.#turn() : undefined;
+  }
+
+  /** @returns whether the batch has the item now */
+  #request(item: Item, index: number, waited: boolean): boolean {
     const work = this.#work;
     try {
       const quick = work.quick?.(item);
       if (quick !== undefined) {
         this.#batch.add(quick);
         this.#keep(item, undefined, index);
-        return;
+        return true;
       }
       const entry = work.from(item);
-      if (!waited && work.waits?.(entry, index, item) === true) return;
+      if (!waited && work.waits?.(entry, index, item) === true) return false;
       this.#batch.add(work.request(entry, (entry as unknown) !== item));
       this.#keep(item, entry, index);
+      return true;
     } catch (error) {
       this.#fail({ index, item, error: error as Error });
+      return false;
     }
   }
 
@@ -234,8 +251,15 @@ class Many<Entry, Item> {
       call();
     } catch (error) {
       this.#thrown ??= { error };
+      this.#stopped = true;
       this.#interrupt?.(error);
     }
+  }
+
+  async #turn(): Promise<void> {
+    await turnOfLoop();
+    this.#proceed();
+    this.#lease.assertOpen();
   }
 
   /** Sends the batch, and waits when too many are on their way. */
@@ -266,10 +290,7 @@ class Many<Entry, Item> {
     const place = (at: number): Place<Item> => ({ index: indices[at], item: items[at] });
     const failed = (at: number, error: Error): void => this.#fail({ ...place(at), error });
     const report = (call: () => void): void => this.#report(call);
-    const sent = this.#work.send(this.#batch, this.#work.keepsEntries ? this.#entries : items, failed, {
-      place,
-      report,
-    });
+    const sent = this.#through(this.#work.keepsEntries ? this.#entries : items, failed, { place, report });
     this.#batch.clear();
     this.#items = [];
     this.#entries = [];
@@ -277,6 +298,12 @@ class Many<Entry, Item> {
     // The call that waits for it gets the error.
     sent.catch((error: unknown) => this.#interrupt?.(error));
     this.#sent.push(sent);
+  }
+
+  /** Of a closed socket nothing is counted as sent. */
+  async #through(items: readonly (Entry | Item | undefined)[], failed: Failed, outcome: Outcome<Item>): Promise<void> {
+    this.#lease.assertOpen();
+    await this.#work.send(this.#batch, items, failed, outcome);
   }
 
   /** @throws the signal's reason, what onError threw */

@@ -6,6 +6,7 @@ import type { Flow } from '../ctnetlink/flow.ts';
 import { Batch } from '../netlink/batch.ts';
 import { OverrunError } from '../netlink/errors.ts';
 import type { Lease } from '../netlink/lease.ts';
+import { turnOfLoop } from '../netlink/runtime.ts';
 import type { NetlinkSocket } from '../netlink/socket.ts';
 import { type BatchSender, senderOver } from './batch-sender.ts';
 import { isGone } from './call.ts';
@@ -161,7 +162,11 @@ export class Walk {
         this.#outcomes.refused(flow, error as Error);
       }
     }
-    if (sent.length === 0) return { flows: [], error: undefined };
+    if (sent.length === 0) {
+      // Nothing is awaited from the kernel.
+      await turnOfLoop();
+      return { flows: [], error: undefined };
+    }
     this.#socket!.assertOpen();
     let unknown: Error | undefined;
     let ended: Error | undefined;

@@ -102,3 +102,8 @@ export const runtime: Runtime = {
     else process.emitWarning(message, { type: 'CtnetlinkWarning', code, detail: stack });
   },
 };
+
+/** Lets everything else of the program have its turn. */
+export function turnOfLoop(): Promise<void> {
+  return new Promise((resolve) => void runtime.setImmediate(resolve));
+}

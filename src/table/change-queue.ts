@@ -1,7 +1,8 @@
 /** The changes that one consumer has not read yet: bounded, and the table never waits for it. */
+
 import { Arrivals } from '../conntrack/arrivals.ts';
+import { turnOfLoop } from '../netlink/runtime.ts';
 import type { ChangeGap, FlowChange, TableChange, TableNews } from './change.ts';
-import { turnOfLoop } from './turn.ts';
 
 /**
  * Changes that a consumer gets before everything else has its turn: awaiting what is there lets nothing but promises

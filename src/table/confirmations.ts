@@ -5,12 +5,12 @@ import type { Flow } from '../ctnetlink/flow.ts';
 import { buildGet } from '../ctnetlink/request/flow.ts';
 import { Batch } from '../netlink/batch.ts';
 import { OverrunError } from '../netlink/errors.ts';
-import { runtime } from '../netlink/runtime.ts';
+import { runtime, turnOfLoop } from '../netlink/runtime.ts';
 import type { NetlinkSocket } from '../netlink/socket.ts';
 import type { ChangeCause } from './change.ts';
 import type { Contents } from './contents.ts';
 import { ASKED } from './store/entries.ts';
-import { A_FEW, Turn, turnOfLoop } from './turn.ts';
+import { A_FEW, Turn } from './turn.ts';
 
 /** In a batch: a millisecond or two. */
 const MOST = 256;

@@ -1,14 +1,16 @@
 /** The socket that events come to: raw messages, without an object for any of them. */
+
 import { joinGroup } from '../conntrack/events.ts';
 import type { EventType } from '../ctnetlink/event.ts';
 import { explainKernelError } from '../ctnetlink/explain.ts';
 import { eventTypeOf, FLOW_GROUPS } from '../ctnetlink/message.ts';
 import { ClosedError, type OverrunError } from '../netlink/errors.ts';
 import type { nlmsghdr } from '../netlink/nlmsg.ts';
+import { turnOfLoop } from '../netlink/runtime.ts';
 import type { EventSink } from '../netlink/sequence.ts';
 import { NetlinkSocket } from '../netlink/socket.ts';
 import type { Transport } from '../netlink/transport.ts';
-import { A_TURN_OF_READING, turnOfLoop } from './turn.ts';
+import { A_TURN_OF_READING } from './turn.ts';
 
 export interface Listener {
   /** Somebody waits for what events bring: only then do they keep the process alive. */

@@ -1,5 +1,5 @@
 /** Long work of a table, in turns of the event loop: the timers of the program stay on time. */
-import { runtime } from '../netlink/runtime.ts';
+import { runtime, turnOfLoop } from '../netlink/runtime.ts';
 
 /** Milliseconds, of what is not reading. */
 const A_TURN = 2;
@@ -12,11 +12,6 @@ export const A_TURN_OF_READING = 4;
 
 /** So many entries are looked at between two looks at the clock: a fraction of a millisecond. */
 export const A_FEW = 256;
-
-/** Lets everything else of the program have its turn. */
-export function turnOfLoop(): Promise<void> {
-  return new Promise((resolve) => void runtime.setImmediate(resolve));
-}
 
 export class Turn {
   #began = runtime.now();

@@ -286,6 +286,111 @@ describe('Conntrack: many', () => {
     expect(await rejection(ct.createMany(new Waiting()))).to.include({ code: 'ERR_CLOSED' });
   });
 
+  const CALLS = ['createMany', 'createOrUpdateMany', 'updateMany', 'deleteMany', 'restore'] as const;
+
+  /** Items that no call can send. The first call that never ends fails by what this throws. */
+  function* nonsense(taken: { count: number }): Generator<object> {
+    for (; taken.count < 20_000; taken.count++) yield {};
+    throw new Error('the call did not end');
+  }
+
+  async function* later(taken: { count: number }): AsyncGenerator<object> {
+    yield* nonsense(taken);
+  }
+
+  it('end at the item whose onError aborts, closes or throws, also where no item can be sent', async () => {
+    for (const call of CALLS) {
+      for (const kind of [nonsense, later]) {
+        for (const [how, wanted] of [
+          ['abort', 'changed my mind'],
+          ['close', 'the socket is closed'],
+          ['throw', 'enough'],
+        ] as const) {
+          const { ct, fake } = await play(refusing());
+          const controller = new AbortController();
+          const taken = { count: 0 };
+          let failures = 0;
+          const onError = (): void => {
+            if (++failures < 1000) return;
+            if (how === 'abort') controller.abort(new Error('changed my mind'));
+            if (how === 'close') void ct.close();
+            if (how === 'throw') throw new Error('enough');
+          };
+          const failed = (await rejection(
+            ct[call](kind(taken) as never, { signal: controller.signal, onError }),
+          )) as Error;
+          const title = `${call} ${kind.name} ${how}`;
+          expect(call === 'restore' ? (failed.cause as Error).message : failed.message, title).to.equal(wanted);
+          expect([taken.count, failures, fake.sent.length], title).to.deep.equal([999, 1000, 0]);
+        }
+      }
+    }
+  });
+
+  it('let the event loop turn while no item can be sent, or all wait for others', async () => {
+    const waiting = { ...flow(1), master: flow(2).orig };
+    function* expected(taken: { count: number }): Generator<object> {
+      for (const _ of nonsense(taken)) yield waiting;
+    }
+    for (const call of CALLS) {
+      for (const kind of call === 'restore' ? [nonsense, later, expected] : [nonsense, later]) {
+        const { ct } = await play(refusing());
+        const controller = new AbortController();
+        const taken = { count: 0 };
+        setImmediate(() => controller.abort(new Error('changed my mind')));
+        const failed = (await rejection(ct[call](kind(taken) as never, { signal: controller.signal }))) as Error;
+        const { message } = call === 'restore' ? (failed.cause as Error) : failed;
+        expect(message, `${call} ${kind.name}`).to.equal('changed my mind');
+      }
+    }
+  });
+
+  it('let the event loop turn while restore puts flows with a zone of one direction in order', async () => {
+    const { ct, fake } = await play(refusing());
+    const controller = new AbortController();
+    let read = 0;
+    const items = range(20_000).map((n) => ({
+      get orig(): object {
+        read++;
+        return { ...flow(n).orig, zone: 3 };
+      },
+    }));
+    setImmediate(() => controller.abort(new Error('changed my mind')));
+    expect(await rejection(ct.restore(items as never, { signal: controller.signal }))).to.include({
+      code: 'ERR_ABORTED',
+    });
+    expect(read).to.be.below(20_000);
+    expect(fake.sent).to.deep.equal([]);
+  });
+
+  it('refuse an iterator that gives no object, as for await does, by the name of the argument', async () => {
+    for (const [given, message] of [
+      [{ next: () => 5 }, 'flows: next() must resolve to an object, not 5'],
+      [{ next: async () => undefined }, 'flows: next() must resolve to an object, not undefined'],
+      [5, 'flows: [Symbol.asyncIterator]() must return an object, not 5'],
+    ] as const) {
+      const { ct } = await play(refusing());
+      const items = { [Symbol.asyncIterator]: () => given };
+      const failed = await rejection(ct.createMany(items as never));
+      expect(failed).to.be.instanceOf(TypeError).and.to.have.property('message', message);
+    }
+  });
+
+  it('of a closed Conntrack reject with ClosedError, and take nothing', async () => {
+    for (const call of CALLS) {
+      for (const kind of [nonsense, later]) {
+        const { ct } = await play(refusing());
+        await ct.close();
+        const taken = { count: 0 };
+        expect(await rejection(ct[call](kind(taken) as never)), call).to.include({ code: 'ERR_CLOSED' });
+        expect(taken.count).to.equal(0);
+      }
+      const { ct } = await play(refusing());
+      await ct.close();
+      expect(await rejection(ct[call]([flow(1)])), call).to.include({ name: 'ClosedError', code: 'ERR_CLOSED' });
+    }
+  });
+
   it('refuse what is none of it, by name', async () => {
     const { ct } = await play(refusing());
     const refuse = async (call: Promise<unknown>, message: RegExp): Promise<void> => {

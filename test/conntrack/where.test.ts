@@ -84,6 +84,21 @@ describe('deleteWhere on a kernel that goes wrong', () => {
     expect(sources(kernel)).to.have.lengthOf(1);
   });
 
+  it('lets the event loop turn, and looks at the signal, where no flow can be changed', async () => {
+    const kernel = fakeKernel({ flows: some(3000) });
+    await using ct = await Conntrack.open({ transport: kernel.transport });
+    const controller = new AbortController();
+    let failed = 0;
+    const onProgress = (counts: { failed: number }): void => {
+      if (counts.failed > 0 && failed === 0) setImmediate(() => controller.abort());
+      failed = counts.failed;
+    };
+    const options = { limit: 3000, onProgress, signal: controller.signal };
+    const ended = (await rejection(ct.updateWhere(() => true, { tcp: { state: 'CLOSE' } }, options))) as WhereError;
+    expect(ended.code).to.equal('ERR_ABORTED');
+    expect(ended.result.failed).to.be.within(256, 2999);
+  });
+
   it('changes nothing twice where the answers to changes were lost', async () => {
     const kernel = fakeKernel({ flows: some(300) });
     await using ct = await Conntrack.open({ transport: losing(kernel, IPCTNL_MSG_CT_NEW, 1) });
