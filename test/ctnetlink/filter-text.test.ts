@@ -144,6 +144,47 @@ describe('filter text: means', () => {
     });
   }
 
+  /** How many elements of arrays are looked at or copied meanwhile. */
+  function elements(work: () => void): number {
+    let count = 0;
+    const iterator = Object.getPrototypeOf([][Symbol.iterator]()) as Iterator<unknown>;
+    const { next } = iterator;
+    const { flat } = Array.prototype;
+    iterator.next = function (...args) {
+      count++;
+      return Reflect.apply(next, this, args) as IteratorResult<unknown>;
+    };
+    // biome-ignore lint/suspicious/noExplicitAny: of arrays of whatever
+    Array.prototype.flat = function (this: any, ...args: any): any {
+      const all = Reflect.apply(flat, this, args) as unknown[];
+      count += all.length;
+      return all;
+    };
+    try {
+      work();
+    } finally {
+      iterator.next = next;
+      Array.prototype.flat = flat;
+    }
+    return count;
+  }
+
+  for (const [title, join, term] of [
+    ['or', ' or ', (n: number) => `mark ${n}`],
+    ['or, of addresses', ' or ', (n: number) => `host 10.0.${n >> 8}.${n & 255}`],
+    ['and', ' and ', (n: number) => `mark ${n}`],
+    ['and not', ' and not ', (n: number) => `mark ${n}`],
+    ['or, in parentheses', ' or ', (n: number) => `(mark ${n} or port ${n})`],
+    ['and, in parentheses', ' and ', (n: number) => `(mark ${n} or port ${n})`],
+    ['a list', ',', (n: number) => (n === 0 ? 'mark 0' : `${n}`)],
+  ] as const) {
+    it(`twice as many terms with twice the work: ${title}`, () => {
+      const textOf = (count: number): string => Array.from({ length: count }, (_, n) => term(n)).join(join);
+      const work = (count: number): number => elements(() => parseFilter(textOf(count)));
+      expect(work(2000) / work(1000)).to.be.within(1.9, 2.1);
+    });
+  }
+
   it('labels by the names that a program knows', () => {
     const labelBit = (name: string): number | undefined => ({ web: 3, '5': 9 })[name];
     expect(parseFilter('labels web,5,7', { labelBit })).to.deep.equal({ labels: [3, 9, 7] });

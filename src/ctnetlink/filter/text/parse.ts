@@ -4,6 +4,7 @@ import { type Built, checkPossible } from '../builder.ts';
 import { countToJSON } from '../count-set.ts';
 import type { Filter } from '../language.ts';
 import { readFilter } from '../read.ts';
+import { Conjunction, type Filters } from './conjunction.ts';
 import { EVERYTHING, FLAGS, nested, PROPERTIES, type Property, propertyOf, TERM_WORDS } from './properties.ts';
 import { FilterSyntaxError } from './syntax-error.ts';
 import { type Token, tokensOf } from './tokens.ts';
@@ -16,9 +17,6 @@ export interface ParseFilterOptions {
 }
 
 const OPTIONS: Checks<ParseFilterOptions> = { labelBit: checkFunction };
-
-type Filters = Filter | Filter[];
-type Fields = Record<string, unknown>;
 
 /** How deep parentheses and `not` may be nested. */
 const MOST_DEPTH = 100;
@@ -76,26 +74,34 @@ class Parser {
   }
 
   #any(): Filters {
-    let filters = this.#all();
+    const first = this.#all();
+    if (this.#next.kind !== 'or') return first;
+    const filters = [first].flat();
     while (this.#next.kind === 'or') {
       this.#take();
-      const other = this.#all();
-      filters = [filters, other].flat();
+      for (const other of [this.#all()].flat()) filters.push(other);
     }
     return filters;
   }
 
   #all(): Filters {
-    let filter = this.#one();
+    const first = this.#one();
+    if (this.#next.kind !== 'and') return first;
+    const parts = new Conjunction(first);
+    let possible = ~0;
+    let unread: readonly Filters[] = [first];
     while (this.#next.kind === 'and') {
       this.#take();
       const begin = this.#next;
-      filter = both(filter, this.#one());
-      this.#check(filter, begin, ({ families }) => {
-        if (families === 0) this.#impossible ??= begin;
-      });
+      unread = [...unread, ...parts.add(this.#one())];
+      for (const part of unread)
+        this.#check(part, begin, ({ families }) => {
+          possible &= families;
+        });
+      unread = [];
+      if (possible === 0) this.#impossible ??= begin;
     }
-    return filter;
+    return parts.filter;
   }
 
   #one(): Filters {
@@ -211,35 +217,4 @@ function insteadOf({ kind, text }: Token): string {
 function placeOf(text: string, offset: number): { line: number; column: number } {
   const before = text.slice(0, offset).split('\n');
   return { line: before.length, column: before[before.length - 1].length + 1 };
-}
-
-/** A filter that matches where both do: one object if they are about different properties. */
-function both(a: Filters, b: Filters): Filter {
-  if (Array.isArray(a)) return both({ all: [a] }, b);
-  if (Array.isArray(b)) return { ...a, all: [...(a.all ?? []), b] };
-  const joined = joinedFields(a as Fields, b as Fields);
-  if (joined !== undefined) return joined as Filter;
-  return { ...a, all: [...(a.all ?? []), b] };
-}
-
-/** Undefined where they have a property in common, but for `not` and `all`, which both may have. */
-function joinedFields(a: Fields, b: Fields): Fields | undefined {
-  const joined = { ...a };
-  for (const [name, value] of Object.entries(b)) {
-    const other = joined[name];
-    if (other === undefined) joined[name] = value;
-    else if (name === 'not') joined.not = [other, value].flat();
-    else if (name === 'all') joined.all = [...(other as unknown[]), ...(value as unknown[])];
-    else if (!isGroup(name)) return undefined;
-    else {
-      const group = joinedFields(other as Fields, value as Fields);
-      if (group === undefined) return undefined;
-      joined[name] = group;
-    }
-  }
-  return joined;
-}
-
-function isGroup(name: string): boolean {
-  return PROPERTIES.some((property) => property.name.startsWith(`${name}.`) || property.name.includes(`.${name}.`));
 }
