@@ -39,12 +39,24 @@ export class ExpectationRestore implements ReportingWork<Expectation, Item> {
     const given = Expectation.from(item);
     const expectation = given.slots[EXPECT_TIMEOUT] === 0 ? given.with({ timeout: 1 }) : given;
     if (expectation.slots[EXPECT_ZONE] !== undefined) return expectation;
-    const [zone, ...more] = this.#zones.get(describeTuple(expectation.slots, EXPECT_MASTER)) ?? [];
+    const [zone, ...more] = this.#zonesOf(expectation)?.keys() ?? [];
     if (more.length > 0)
       throw new RangeError(
         `expectation.zone is required: its master is in the zones ${[zone, ...more].join(', ')}, and the kernel does not report which it is`,
       );
     return zone === undefined || zone === 0 ? expectation : expectation.with({ zone });
+  }
+
+  /** By zone of the master. */
+  #zonesOf({ slots }: Expectation): ReadonlyMap<number, number> | undefined {
+    return this.#zones.get(describeTuple(slots, EXPECT_MASTER));
+  }
+
+  /** With the zone in which the kernel finds it, once it is there. */
+  #created(expectation: Expectation): Expectation {
+    const ofMaster = (expectation.slots[EXPECT_ZONE] ?? 0) as number;
+    const zone = this.#zonesOf(expectation)?.get(ofMaster) ?? ofMaster;
+    return zone === ofMaster ? expectation : expectation.with({ zone });
   }
 
   request(expectation: Expectation): Request {
@@ -72,7 +84,7 @@ export class ExpectationRestore implements ReportingWork<Expectation, Item> {
       const places = [...expectations.keys()].filter((at) => !failures.has(at));
       if (places.length === 0) return;
       const next = new Batch();
-      for (const at of places) next.add(build(expectations[at]));
+      for (const at of places) next.add(build(this.#created(expectations[at])));
       const answered = new Set<number>();
       await this.#sender.sendBatch(
         next,

@@ -11,7 +11,7 @@ import {
   WITHOUT_MASTER,
 } from '../ctnetlink/request/restore.ts';
 import { HELPER, MASTER, ORIG } from '../ctnetlink/slots.ts';
-import { hasTuple, origZone } from '../ctnetlink/tuple.ts';
+import { expectationsZone, hasTuple, origZone } from '../ctnetlink/tuple.ts';
 import { Batch } from '../netlink/batch.ts';
 import { KernelError } from '../netlink/errors.ts';
 import type { Request } from '../netlink/request.ts';
@@ -26,9 +26,10 @@ type Item = FlowInit | Flow;
 
 /**
  * The zones of the flows that have a helper, by their original tuples: the kernel does not report the zone of an
- * expectation, which is that of its master.
+ * expectation, which is that of its master. By the zone in which it finds the master, that in which it finds what the
+ * master expects.
  */
-export type MasterZones = Map<string, Set<number>>;
+export type MasterZones = Map<string, Map<number, number>>;
 
 /** What the kernel refused a flow for, and what to leave out then. */
 const LEFT_OUT: readonly (readonly [without: number, property: string, reason: string])[] = [
@@ -190,8 +191,8 @@ export class FlowRestore implements ReportingWork<Flow, Item> {
   #noteZone(slots: Flow['slots']): void {
     const tuple = describeTuple(slots, ORIG);
     const zones = this.zones.get(tuple);
-    if (zones === undefined) this.zones.set(tuple, new Set([origZone(slots)]));
-    else zones.add(origZone(slots));
+    if (zones === undefined) this.zones.set(tuple, new Map([[origZone(slots), expectationsZone(slots)]]));
+    else zones.set(origZone(slots), expectationsZone(slots));
   }
 }
 

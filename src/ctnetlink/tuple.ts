@@ -5,7 +5,7 @@ import type { SlotValue } from './attributes/kinds.ts';
 import { ICMP_ANSWERS, ICMPV6_ANSWERS } from './icmp.ts';
 import { PROTOCOL_NAMES } from './names.ts';
 import { demandedParts, type Part, PORTS } from './protocols.ts';
-import { ORIG, TUPLE_PARTS, type TupleSlots, ZONE } from './slots.ts';
+import { ORIG, REPLY, TUPLE_PARTS, type TupleSlots, ZONE } from './slots.ts';
 
 /** Copies a tuple, without its zone, from the slots of one holder to those of another. */
 export function copyTupleParts(
@@ -76,6 +76,11 @@ export function hasTuple(slots: readonly SlotValue[], tuple: TupleSlots): boolea
 export function origZone(slots: readonly SlotValue[]): number {
   // With the zone 0 of both directions, a request may have one of a direction (ctnetlink_parse_tuple_zone).
   return (slots[ZONE] || slots[ORIG.zone] || 0) as number;
+}
+
+/** The zone in which the kernel finds the expectations of a master, of whatever direction (nf_ct_zone_equal_any). */
+export function expectationsZone(slots: readonly SlotValue[]): number {
+  return (origZone(slots) || slots[REPLY.zone] || 0) as number;
 }
 
 /** The kernel demands ports of its protocol, or the keys of GRE. */

@@ -333,6 +333,39 @@ describeKernel('ct.restore', ['conntrack', 'nft'], () => {
     expect(failures[0].error.message).to.match(/^expectations\.restore: ENOENT: the master flow does not exist/);
   });
 
+  for (const [zones, ofMaster, ofExpectations] of [
+    [{}, 0, 0],
+    [{ zone: 4 }, 4, 4],
+    [{ orig: 4 }, 4, 4],
+    [{ reply: 4 }, 0, 4],
+  ] as const) {
+    it(`brings back an expectation whose master has the zones ${JSON.stringify(zones)}`, async () => {
+      const { orig, reply, zone }: { orig?: number; reply?: number; zone?: number } = zones;
+      const ofTcp = { timeout: 6000, tcp: { state: 'ESTABLISHED' }, helper: { name: 'ftp' } } as const;
+      const tuple = { src: '10.0.0.1', dst: '10.1.0.1', proto: 'tcp', dport: 2000 } as const;
+      const master = {
+        ...ofTcp,
+        orig: { ...TCP, zone: orig },
+        reply: reply === undefined ? undefined : { zone: reply },
+      };
+      await ct.create({ ...master, zone });
+      await ct.expectations.create({ tuple, master: TCP, timeout: 60, zone: ofMaster });
+      // A new one has the timeout of its helper.
+      await ct.expectations.createOrUpdate({ tuple, master: TCP, timeout: 60, zone: ofExpectations });
+      const snapshot = { flows: await dump(), expectations: await ct.expectations.dump().toArray() };
+      // Also of a snapshot of the command line, where the expectation has the zone of its master.
+      const zoned = snapshot.expectations.map((each) => each.with({ zone: ofMaster }));
+      for (const expectations of [snapshot.expectations, zoned]) {
+        await ct.flushAll();
+        const result = await ct.restore({ flows: snapshot.flows, expectations });
+        expect(result.expectations).to.include({ whole: 1, partial: 0, failed: 0 });
+        // With the timeout that it had, not that of the helper, which is 300 s.
+        const found = await ct.expectations.get({ tuple, zone: ofExpectations });
+        expect(found?.timeout).to.be.within(1, 60);
+      }
+    });
+  }
+
   it('takes a dump, and ends with what onLoss throws', async () => {
     await ct.createMany(Array.from({ length: 2000 }, (_, n) => udp(n + 1)));
     const [first] = await dump();

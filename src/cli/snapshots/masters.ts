@@ -6,10 +6,10 @@ import type { Conntrack } from '../../conntrack/conntrack.ts';
 import { describeTuple } from '../../ctnetlink/describe-tuple.ts';
 import type { Expectation } from '../../ctnetlink/expectation.ts';
 import type { Flow } from '../../ctnetlink/flow.ts';
-import { EXPECT_MASTER, HELPER, ORIG, REPLY, ZONE } from '../../ctnetlink/slots.ts';
-import { origZone } from '../../ctnetlink/tuple.ts';
+import { EXPECT_MASTER, HELPER, ORIG } from '../../ctnetlink/slots.ts';
+import { expectationsZone, origZone } from '../../ctnetlink/tuple.ts';
 
-/** By which the kernel finds the master, and its expectations (nf_ct_zone_equal_any). */
+/** By which the kernel finds the master, and its expectations. */
 interface Zones {
   readonly ofMaster: number;
   readonly ofExpectations: number;
@@ -25,8 +25,7 @@ export class Masters {
 
   add({ slots }: Flow): void {
     if (slots[HELPER] === undefined) return;
-    const ofExpectations = (slots[ZONE] ?? slots[ORIG.zone] ?? slots[REPLY.zone] ?? 0) as number;
-    const zones = { ofMaster: origZone(slots), ofExpectations };
+    const zones = { ofMaster: origZone(slots), ofExpectations: expectationsZone(slots) };
     const tuple = describeTuple(slots, ORIG);
     const others = this.#zones.get(tuple);
     if (others === undefined) this.#zones.set(tuple, [zones]);
