@@ -23,6 +23,9 @@ export class Output {
   #pending = '';
   #soon = false;
   #flushing: Promise<void> | undefined;
+  /** While a flush waits for the reader. */
+  #drained: (() => void) | undefined;
+  #givenUp = false;
   /** What the command has changed by now: said if the output cannot be written, which ends it. */
   changed: (() => string) | undefined;
 
@@ -56,11 +59,25 @@ export class Output {
   }
 
   async #write(): Promise<void> {
-    while (this.#pending !== '') {
+    while (this.#pending !== '' && !this.#givenUp) {
       const text = this.#pending;
       this.#pending = '';
-      if (!this.#stream.write(text)) await new Promise<void>((resolve) => this.#stream.once('drain', resolve));
+      if (!this.#stream.write(text))
+        await new Promise<void>((resolve) => {
+          this.#drained = resolve;
+          this.#stream.once('drain', resolve);
+        });
     }
+  }
+
+  /** Waits for the reader no longer, and writes no more: what it has not taken by now, it will not get. */
+  giveUp(): void {
+    this.#givenUp = true;
+    this.#drained?.();
+  }
+
+  get givenUp(): boolean {
+    return this.#givenUp;
   }
 
   /** Writes what has been gathered when this burst is over, so that a terminal shows it at once. */

@@ -48,4 +48,16 @@ describe('the output of a command', () => {
     pipe.drain();
     await flushed;
   });
+
+  it('writes no more, and waits for nothing, once the reader is given up', async () => {
+    const pipe = new Pipe();
+    const output = new Output(pipe);
+    output.add('first');
+    const flushed = output.flush();
+    output.add('second');
+    output.giveUp();
+    await flushed;
+    await output.flush();
+    expect([output.givenUp, pipe.written]).to.deep.equal([true, ['first']]);
+  });
 });

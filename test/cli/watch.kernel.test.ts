@@ -1,5 +1,6 @@
 /** `ctnetlink watch`: what happens to the table, and what is known of it. */
-import { readFileSync } from 'node:fs';
+import { closeSync, constants, mkdtempSync, openSync, readFileSync, readSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect } from 'chai';
 import { Settings } from '../../src/cli/options/settings.ts';
@@ -7,13 +8,23 @@ import { Output } from '../../src/cli/output.ts';
 import { LineDisplay } from '../../src/cli/watch/lines.ts';
 import type { Watched } from '../../src/cli/watch/watched.ts';
 import { Conntrack, type FlowInit } from '../../src/index.ts';
-import { ctnetlink, MAIN, OUR_NAME, Running, whileStopped } from '../support/command.ts';
+import { ctnetlink, MAIN, OUR_NAME, quiet, Running, whileStopped } from '../support/command.ts';
 import { describeKernel, resetNamespace, sh, sysctl, until } from '../support/kernel.ts';
 import { storm, tracking } from '../support/traffic.ts';
 
 const UDP = { src: '10.1.1.1', dst: '10.2.2.2', proto: 'udp', dport: 53 } as const;
 const udp = (sport: number, rest: FlowInit = {}): FlowInit => ({ orig: { ...UDP, sport }, timeout: 600, ...rest });
 const said = ({ stderr }: { stderr: string }): string => stderr.replace(OUR_NAME, '');
+
+/** Something can be read from a pipe, and is. */
+function takes(descriptor: number): boolean {
+  try {
+    return readSync(descriptor, new Uint8Array(4096)) > 0;
+  } catch {
+    // EAGAIN.
+    return false;
+  }
+}
 
 describe('cli: the command line of watch', () => {
   it('refuses what makes no sense with it, before anything is opened', () => {
@@ -241,6 +252,28 @@ describeKernel('cli: watch', ['root', 'conntrack', 'nft', 'ip', 'bash', 'script'
     // It fits the terminal.
     for (const piece of shown.slice(1, -1)) expect(piece).to.match(/^\rflows=[^\r\n]{53}ESC\[K\r*\n$/);
   });
+
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    it(`ends with 0 at the first ${signal} although its reader does not read`, async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'ctnetlink-watch-'));
+      const pipe = join(folder, 'pipe');
+      sh('mkfifo', pipe);
+      const reader = openSync(pipe, constants.O_RDONLY | constants.O_NONBLOCK);
+      try {
+        const command = `exec "$0" ${MAIN} watch --events-may-abort >${pipe}`;
+        const ours = new Running('bash', ['-c', command, process.execPath]);
+        running.push(ours);
+        await until(() => takes(reader), { what: 'the first line' });
+        // Three times as much as a pipe takes.
+        await ct.createMany(Array.from({ length: 1500 }, (_, n) => udp(n + 1)));
+        await quiet([ours]);
+        expect(await ours.stop(signal)).to.equal(0);
+        expect(said(ours)).to.match(/^: \d+ changes have been shown\.\n$/);
+      } finally {
+        closeSync(reader);
+        rmSync(folder, { recursive: true });
+      }
+    });
 
   it('is quiet, and ends as by SIGPIPE, when its reader has enough', async () => {
     const command = `"$0" ${MAIN} watch --events-may-abort | head -2; echo "\${PIPESTATUS[0]}"`;

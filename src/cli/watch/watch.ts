@@ -10,6 +10,8 @@ import { SummaryDisplay } from './summary.ts';
 import type { Display, Watched } from './watched.ts';
 
 const SECOND = 1000;
+/** How long a reader may take for what is printed when a signal ends this, in milliseconds. */
+const PATIENCE = 1000;
 
 /** @returns the exit status */
 export async function watch(settings: Settings, output: Output): Promise<number> {
@@ -22,10 +24,12 @@ export async function watch(settings: Settings, output: Output): Promise<number>
   const display: Display = settings.summary
     ? new SummaryDisplay(settings, output, watched)
     : new LineDisplay(settings, output);
+  let patience: NodeJS.Timeout | undefined;
   const unhook = atSignal(() => {
     // While the tables still say what they were.
     display.look?.();
     abort.abort();
+    patience = setTimeout(() => output.giveUp(), PATIENCE);
   });
   let count = 0;
   try {
@@ -46,11 +50,14 @@ export async function watch(settings: Settings, output: Output): Promise<number>
     // The signal closed the tables.
     if (!signal.aborted) throw error;
   } finally {
-    unhook();
     for (const { table } of watched) await table.close();
     await output.flush();
+    unhook();
+    clearTimeout(patience);
   }
   complain(`${count} changes have been shown.`);
+  // What the stream still has would keep the process alive until somebody reads it.
+  if (output.givenUp) process.exit(0);
   return 0;
 }
 
