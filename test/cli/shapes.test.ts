@@ -4,6 +4,7 @@ import { wordsOf } from '../../src/cli/load/words.ts';
 import { Parser } from '../../src/cli/options/parse.ts';
 import type { Settings } from '../../src/cli/options/settings.ts';
 import { Random } from '../support/random.ts';
+import { sized } from '../support/tier.ts';
 
 /** What a line says, or why it says nothing. */
 function outcome(read: () => Settings | undefined): unknown {
@@ -48,7 +49,8 @@ describe('cli/shapes', () => {
     const random = new Random(20261125);
     const shapes = new Shapes();
     let read = 0;
-    for (let line = 0; line < 30_000; line++) {
+    const lines = sized({ quick: 10_000, landing: 30_000, soak: 30_000 });
+    for (let line = 0; line < lines; line++) {
       const text = PIECES.map((pieces) => random.pick(pieces))
         .filter((piece) => piece !== '')
         .join(' ');
@@ -59,7 +61,7 @@ describe('cli/shapes', () => {
       ).to.deep.equal(alone);
       if (typeof alone === 'object') read++;
     }
-    expect(read).to.be.above(400);
+    expect(read).to.be.above(lines / 75);
   });
 
   it('do not take a gap for a value', () => {

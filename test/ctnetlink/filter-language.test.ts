@@ -55,7 +55,7 @@ describe('filters of every form', () => {
 
   it(`match what the plain language matches, and a socket filter never drops it (seed ${seed})`, () => {
     const seen = { matched: 0, unmatched: 0, passed: 0, decided: 0 };
-    for (const { filter, compiled } of filters(sized({ quick: 600, landing: 1500, soak: 20_000 }))) {
+    for (const { filter, compiled } of filters(sized({ quick: 250, landing: 600, soak: 20_000 }))) {
       const bytes = compiled.forEvents();
       const program = bytes === undefined ? undefined : new BpfProgram(bytes);
       const decided = !UNDECIDED.test(text(filter));
@@ -81,7 +81,7 @@ describe('filters of every form', () => {
   });
 
   it(`are the same after JSON (seed ${seed})`, () => {
-    for (const { filter, compiled } of filters(sized({ quick: 500, landing: 1000, soak: 5000 }))) {
+    for (const { filter, compiled } of filters(sized({ quick: 200, landing: 500, soak: 5000 }))) {
       const json = JSON.parse(JSON.stringify(compiled)) as Filter;
       const again = new CompiledFilter(json);
       expect(again.toJSON(), text(filter)).to.deep.equal(json);
@@ -95,12 +95,13 @@ describe('filters of every form', () => {
     // Every flow of the kernel has these.
     const flows = Array.from({ length: 1500 }, () => Flow.from(randomFlow(random)));
     const seen = { empty: 0, other: 0 };
-    for (const { filter, compiled } of filters(sized({ quick: 1500, landing: 3000, soak: 10_000 }))) {
+    const count = sized({ quick: 600, landing: 1500, soak: 10_000 });
+    for (const { filter, compiled } of filters(count)) {
       const missed = flows.find((flow) => !compiled.matches(flow));
       if (compiled.empty && missed !== undefined) expect.fail(`${text(filter)} excludes ${text(missed)}`);
       seen[compiled.empty ? 'empty' : 'other']++;
     }
-    expect(seen.empty).to.be.above(10);
-    expect(seen.other).to.be.above(500);
+    expect(seen.empty).to.be.above(count / 150);
+    expect(seen.other).to.be.above(count / 3);
   });
 });

@@ -258,7 +258,7 @@ describe('filter text: points at the mistake', () => {
       ' ',
     ];
     let wrong = 0;
-    for (let n = 0; n < sized({ quick: 3000, landing: 10_000, soak: 100_000 }); n++) {
+    for (let n = 0; n < sized({ quick: 3000, landing: 5000, soak: 100_000 }); n++) {
       const text = Array.from({ length: random.below(9) }, () => random.pick(pieces)).join(random.oneIn(3) ? '' : ' ');
       try {
         const again = parseFilter(formatFilter(parseFilter(text)));

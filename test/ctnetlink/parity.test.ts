@@ -35,7 +35,7 @@ import { encode, randomValue } from '../support/samples.ts';
 import { sized } from '../support/tier.ts';
 
 const seed = seedFromEnvironment();
-const OBJECTS = sized({ quick: 1000, landing: 2500, soak: 5000 });
+const OBJECTS = sized({ quick: 1000, landing: 1500, soak: 5000 });
 
 /** What nfct_nlmsg_parse does not read, because the kernel never dumps it. */
 const NOT_READ = new Set([

@@ -9,7 +9,7 @@ import { describeKernel, resetNamespace } from '../support/kernel.ts';
 import { sized } from '../support/tier.ts';
 
 /** simulated.test.ts asks for every filter in every run. */
-const APART = sized({ quick: 4, landing: 2, soak: 1 });
+const APART = sized({ quick: 8, landing: 4, soak: 1 });
 
 describeKernel('destructive calls on the kernel', ['nft', 'conntrack'], () => {
   let world: World;

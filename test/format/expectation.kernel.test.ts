@@ -23,7 +23,7 @@ import { sized } from '../support/tier.ts';
 import { type Dispose, mixedFlows } from '../support/traffic.ts';
 
 /** Random expectations of a test. */
-const COUNT = sized({ quick: 400, landing: 600, soak: 4_000 });
+const COUNT = sized({ quick: 150, landing: 400, soak: 4_000 });
 
 /** Every message under these options, against libnetfilter_conntrack. */
 function compare(messages: readonly Uint8Array[], expectations: readonly Expectation[], options: PrintOptions): void {

@@ -21,7 +21,7 @@ import { sized } from '../support/tier.ts';
 import { mixedFlows } from '../support/traffic.ts';
 
 /** Random flows, or expectations, of a test. */
-const COUNT = sized({ quick: 400, landing: 600, soak: 4_000 });
+const COUNT = sized({ quick: 150, landing: 400, soak: 4_000 });
 
 const type = NFCT_O_PLAIN;
 

@@ -26,7 +26,7 @@ import { sized } from '../support/tier.ts';
 import { mixedFlows, tcpConnection, tracking } from '../support/traffic.ts';
 
 /** Random flows, or expectations, of a test. */
-const COUNT = sized({ quick: 400, landing: 600, soak: 4_000 });
+const COUNT = sized({ quick: 150, landing: 400, soak: 4_000 });
 
 const type = NFCT_O_XML;
 const UDP = { src: '10.0.0.1', dst: '10.0.0.2', proto: 'udp', sport: 1, dport: 53 } as const;

@@ -15,8 +15,8 @@ import { Random, seedFromEnvironment } from '../support/random.ts';
 import { sized } from '../support/tier.ts';
 
 const seed = seedFromEnvironment();
-const MUTATIONS = sized({ quick: 10_000, landing: 25_000, soak: 50_000 });
-const FILES = sized({ quick: 1000, landing: 2500, soak: 5000 });
+const MUTATIONS = sized({ quick: 5_000, landing: 10_000, soak: 50_000 });
+const FILES = sized({ quick: 500, landing: 1000, soak: 5000 });
 
 /** The addresses that a message has, but those that stay: special ones, and such as may be a mask. */
 function originals(bytes: Uint8Array): Uint8Array[] {

@@ -13,13 +13,11 @@ import { Random, seedFromEnvironment } from '../support/random.ts';
 import { sized } from '../support/tier.ts';
 
 const seed = seedFromEnvironment();
-const MUTATIONS = Number(
-  process.env.CTNETLINK_MUTATIONS ?? sized({ quick: 15_000, landing: 100_000, soak: 1_000_000 }),
-);
+const MUTATIONS = Number(process.env.CTNETLINK_MUTATIONS ?? sized({ quick: 7_000, landing: 40_000, soak: 1_000_000 }));
 /** Of so many mutated datagrams one is looked at twice, in all that can be seen of it. */
 const CLOSE_LOOK = 50;
 /** Bytes between two prefixes of a datagram: odd, so that they end at every place of an attribute. */
-const STEP = sized({ quick: 5, landing: 3, soak: 1 });
+const STEP = sized({ quick: 11, landing: 3, soak: 1 });
 
 describe('fuzz: datagrams', function () {
   this.timeout(900_000);

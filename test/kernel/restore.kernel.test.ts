@@ -59,7 +59,7 @@ describeKernel('ct.restore', ['conntrack', 'nft'], () => {
   }
 
   it('brings random flows of every protocol, NAT, zone, state and helper back, equal attribute by attribute', async () => {
-    const rounds = sized({ quick: 4, landing: 20, soak: 200 });
+    const rounds = sized({ quick: 2, landing: 8, soak: 200 });
     const first = seedFromEnvironment();
     for (let seed = first; seed < first + rounds; seed++) {
       resetNamespace();

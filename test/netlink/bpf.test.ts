@@ -12,8 +12,8 @@ import { describeOracle } from '../support/oracle.ts';
 import { Random, seedFromEnvironment } from '../support/random.ts';
 import { sized } from '../support/tier.ts';
 
-const PROGRAMS = sized({ quick: 4000, landing: 10_000, soak: 20_000 });
-const ROUNDS = sized({ quick: 5000, landing: 15_000, soak: 30_000 });
+const PROGRAMS = sized({ quick: 4000, landing: 6000, soak: 20_000 });
+const ROUNDS = sized({ quick: 5000, landing: 8000, soak: 30_000 });
 
 type Instruction = readonly [code: number, k?: number, jt?: number, jf?: number];
 

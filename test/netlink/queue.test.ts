@@ -5,6 +5,7 @@ import * as nfct from '../../src/nfct/index.ts';
 import { ack, FakeTransport, message } from '../support/fake-transport.ts';
 import { Random, seedFromEnvironment } from '../support/random.ts';
 import { asked } from '../support/requests.ts';
+import { sized } from '../support/tier.ts';
 
 /** Array.prototype.shift would take minutes for so many, far beyond the limit of a test. */
 const MANY = 200_000;
@@ -53,7 +54,7 @@ describe('netlink/queue', () => {
     const transport = Object.assign(new FakeTransport((_request, { nlmsg_seq }, fake) => fake.queue(ack(nlmsg_seq))), {
       window: 1,
     });
-    const count = 150_000;
+    const count = sized({ quick: 40_000, landing: 150_000, soak: 150_000 });
     let answering = false;
     const receive = transport.receive.bind(transport);
     transport.receive = () => (answering ? receive() : undefined);

@@ -53,7 +53,7 @@ describeOracle('nfct: comparison as in C', () => {
   it(`of random pairs, most of them nearly equal (seed ${seed})`, () => {
     const random = new Random(seed);
     const pairs = Array.from(
-      { length: sized({ quick: 1000, landing: 2500, soak: 5000 }) },
+      { length: sized({ quick: 500, landing: 1000, soak: 5000 }) },
       (): [Setting[], Setting[]] => {
         const shape = randomShape(random);
         const one = randomObject(random, shape);

@@ -19,7 +19,7 @@ import { Random } from '../support/random.ts';
 import { sized } from '../support/tier.ts';
 
 /** Random flows, or expectations, of a test. */
-const COUNT = sized({ quick: 400, landing: 600, soak: 4_000 });
+const COUNT = sized({ quick: 150, landing: 400, soak: 4_000 });
 
 const { NFCT_O_PLAIN, NFCT_O_XML, NFCT_T_UNKNOWN } = nfct;
 

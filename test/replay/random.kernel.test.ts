@@ -22,7 +22,7 @@ import { sized } from '../support/tier.ts';
 /** linux/netlink.h */
 const NETLINK_ROUTE = 0;
 
-const PROGRAMS = sized({ quick: 4, landing: 8, soak: 60 });
+const PROGRAMS = sized({ quick: 2, landing: 5, soak: 60 });
 const FLOWS = 6;
 /** Bytes between two cuts of a short capture. */
 const APART = sized({ quick: 5, landing: 3, soak: 1 });

@@ -1,6 +1,6 @@
 /**
  * The whole package on a simulated kernel. $CTNETLINK_SEED runs one seed; $CTNETLINK_SEEDS so many, from 1 on (default:
- * 300; 4,000 at a landing, 10,000 in a soak); $CTNETLINK_CALLS makes a seed longer than its 200 public calls.
+ * 200; 4,000 at a landing, 10,000 in a soak); $CTNETLINK_CALLS makes a seed longer than its 200 public calls.
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -15,7 +15,7 @@ import type { Sums } from './run.ts';
 import { CALLS, simulate } from './simulation.ts';
 
 const { CTNETLINK_SEED, CTNETLINK_CALLS = `${CALLS}` } = process.env;
-const { CTNETLINK_SEEDS = `${sized({ quick: 300, landing: 4000, soak: 10_000 })}` } = process.env;
+const { CTNETLINK_SEEDS = `${sized({ quick: 200, landing: 4000, soak: 10_000 })}` } = process.env;
 const RUN = fileURLToPath(new URL('run.ts', import.meta.url));
 /** Seeds of one process at most: rings are for the life of a process, so that it grows. */
 const CHUNK = 2500;

@@ -14,7 +14,7 @@ import { build } from 'esbuild';
 import { sized } from '../support/tier.ts';
 
 const { CTNETLINK_SEED } = process.env;
-const { CTNETLINK_TABLE_SEEDS = `${sized({ quick: 200, landing: 2000, soak: 10_000 })}` } = process.env;
+const { CTNETLINK_TABLE_SEEDS = `${sized({ quick: 200, landing: 1000, soak: 10_000 })}` } = process.env;
 const RUN = fileURLToPath(new URL('table-run.ts', import.meta.url));
 const HAPPENS = ['compared', 'changes', 'resyncs', 'lost', 'ambiguous', 'gaps'];
 

@@ -12,7 +12,7 @@ import { sized } from '../support/tier.ts';
 import { runTracked } from '../support/tracked.ts';
 import type { TortureResult } from './torture/main.ts';
 
-const { CTNETLINK_TORTURE = `${sized({ quick: 5, landing: 5, soak: 60 })}` } = process.env;
+const { CTNETLINK_TORTURE = `${sized({ quick: 2, landing: 5, soak: 60 })}` } = process.env;
 const MAIN = fileURLToPath(new URL('torture/main.ts', import.meta.url));
 /** Of the runtimes that read TypeScript, one for each way to make system calls. */
 const WAYS: readonly (readonly [RuntimeName, string, ...string[]])[] = [
