@@ -8,6 +8,11 @@ const WINDOW = 1 << 18;
 
 /** A file as a source. */
 export interface FileSource extends Source {
+  /**
+   * Somebody reads it on. Call the result, once, when nobody does.
+   * @internal
+   */
+  lend(): () => void;
   /** Closes the file. Idempotent. */
   close(): void;
 }
@@ -19,6 +24,14 @@ interface FileName {
 
 /** How many sources each file has: overwriting one would pull it from under a replay. */
 const opened = new Map<string, number>();
+/** How often each file is lent. */
+const lent = new Map<string, number>();
+
+function count(counts: Map<string, number>, name: string, by: 1 | -1): void {
+  const before = counts.get(name) ?? 0;
+  if (before + by === 0) counts.delete(name);
+  else counts.set(name, before + by);
+}
 
 function nameOf({ dev, ino }: FileName): string {
   return `${dev} ${ino}`;
@@ -26,7 +39,12 @@ function nameOf({ dev, ino }: FileName): string {
 
 /** Whether somebody reads this file as a source: by what fs.stat reports. */
 export function isSource(stat: FileName): boolean {
-  return (opened.get(nameOf(stat)) ?? 0) > 0;
+  return opened.has(nameOf(stat));
+}
+
+/** Whether it is lent to somebody who reads it on. */
+export function isLent(stat: FileName): boolean {
+  return lent.has(nameOf(stat));
 }
 
 /**
@@ -48,13 +66,13 @@ export function fileSource(path: string | URL): FileSource {
   if (!stat.isFile()) {
     // A FIFO or a terminal gives its bytes once. A folder is EISDIR.
     try {
-      return { ...memorySource(fs.readFileSync(descriptor)), close: () => {} };
+      return { ...memorySource(fs.readFileSync(descriptor)), lend: () => () => {}, close: () => {} };
     } finally {
       fs.closeSync(descriptor);
     }
   }
   const file = nameOf(stat);
-  opened.set(file, (opened.get(file) ?? 0) + 1);
+  count(opened, file, 1);
   let window = new Uint8Array(0);
   let start = 0;
   let open = true;
@@ -63,10 +81,10 @@ export function fileSource(path: string | URL): FileSource {
     const bytes = new Uint8Array(Math.max(0, Math.min(Math.max(length, WINDOW), stat.size - offset)));
     let got = 0;
     while (got < bytes.length) {
-      const count = fs!.readSync(descriptor, bytes, got, bytes.length - got, offset + got);
+      const more = fs!.readSync(descriptor, bytes, got, bytes.length - got, offset + got);
       // Somebody made the file shorter.
-      if (count === 0) break;
-      got += count;
+      if (more === 0) break;
+      got += more;
     }
     window = bytes.subarray(0, got);
     start = offset;
@@ -78,11 +96,15 @@ export function fileSource(path: string | URL): FileSource {
       if (offset < start || offset + length > start + window.length) fill(offset, length);
       return window.subarray(offset - start, offset - start + length);
     },
+    lend: () => {
+      count(lent, file, 1);
+      return () => count(lent, file, -1);
+    },
     close: () => {
       if (!open) return;
       open = false;
       fs.closeSync(descriptor);
-      opened.set(file, opened.get(file)! - 1);
+      count(opened, file, -1);
     },
   };
 }

@@ -172,7 +172,8 @@ export class Conntrack {
    * TCP state. A flow with an id, such as a dumped flow, or with both tuples is looked up first, because the kernel
    * compares nothing else. It is not changed if another flow has its place, as far as that can be seen: see `delete`.
    * Status and TCP state, which you may be changing, are not compared. If you give both tuples, both must be whole. TCP
-   * flags are never added: that would loosen a connection whose windows the kernel knows.
+   * flags are never added: that would loosen a connection whose windows the kernel knows. A timeout of 0, with which
+   * the kernel deletes a flow, is refused; of a flow with an id, which was dumped in its last second, it is left out.
    * @throws TypeError, RangeError naming the argument; KernelError ENOENT (also if another flow has its place), EBUSY,
    * EOPNOTSUPP, ...
    */
@@ -180,7 +181,11 @@ export class Conntrack {
     await updateFlow(this.#lease, Flow.from(flow), checkCall(options));
   }
 
-  /** Creates the flow, or changes it if it exists. @throws as `create`; LabelsError only if the flow was created */
+  /**
+   * Creates the flow, or changes it if it exists. A timeout of 0 is refused, as of `update`; of a flow with an id it is
+   * sent as 1.
+   * @throws as `create`; LabelsError only if the flow was created
+   */
   async createOrUpdate(flow: FlowInit | Flow, options?: CallOptions): Promise<void> {
     await this.#create(flow, 'createOrUpdate', options);
   }

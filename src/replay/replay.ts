@@ -30,12 +30,12 @@ export function replay(capture: string | URL | Uint8Array, options: ReplayOption
     throw new TypeError(`capture must be a path, a URL or a Uint8Array, not ${describe(capture)}`);
   }
   const checked = checkOptions(options, REPLAY_OPTIONS);
-  const script = scriptOf(capture);
+  const { script, lend } = scriptOf(capture);
   let portid = 0;
   const sharing = (cursor: Cursor): TransportFactory => {
     return async ({ netns, events = false, allNamespaces = false } = {}) => {
       if (netns !== undefined) throw new UnsupportedError('a capture is in no network namespace: leave netns out');
-      return new ReplayTransport(cursor, ++portid, events && allNamespaces);
+      return new ReplayTransport(cursor, ++portid, events && allNamespaces, lend());
     };
   };
   const shared = sharing(new Cursor(script, checked));
@@ -45,8 +45,9 @@ export function replay(capture: string | URL | Uint8Array, options: ReplayOption
   });
 }
 
-function scriptOf(capture: string | URL | Uint8Array): Script {
-  if (capture instanceof Uint8Array) return new Script(scan(memorySource(capture)));
+/** @returns the exchanges of the capture, and what says that a socket reads them */
+function scriptOf(capture: string | URL | Uint8Array): { script: Script; lend: FileSource['lend'] } {
+  if (capture instanceof Uint8Array) return { script: new Script(scan(memorySource(capture))), lend: () => () => {} };
   const file: FileSource & Source = fileSource(capture);
   let script: Script;
   try {
@@ -56,5 +57,5 @@ function scriptOf(capture: string | URL | Uint8Array): Script {
     throw error;
   }
   runtime.onCollected(script, () => file.close(), {});
-  return script;
+  return { script, lend: file.lend };
 }

@@ -39,6 +39,7 @@ export class ReplayTransport implements Transport {
   /** Datagrams are given from here. */
   #scratch = new Uint8Array(0);
   #listener: TransportListener | undefined;
+  readonly #done: () => void;
   #closed = false;
   #referenced = true;
   /** Turns in which nothing was asked while an event waited for a request. */
@@ -55,7 +56,9 @@ export class ReplayTransport implements Transport {
   /** When it fires. */
   #due = 0;
 
-  constructor(cursor: Cursor, portid: number, allNamespaces: boolean) {
+  /** @param done is called when it is closed */
+  constructor(cursor: Cursor, portid: number, allNamespaces: boolean, done: () => void) {
+    this.#done = done;
     this.allNamespaces = allNamespaces;
     this.#cursor = cursor;
     this.portid = portid;
@@ -292,7 +295,9 @@ export class ReplayTransport implements Transport {
   }
 
   close(): void {
+    if (this.#closed) return;
     this.#closed = true;
+    this.#done();
     runtime.clearTimeout(this.#timer);
     this.#cursor.listening.delete(this);
   }

@@ -1,4 +1,4 @@
-import { isSource } from '../capture/file-source.ts';
+import { isLent, isSource } from '../capture/file-source.ts';
 import { wholeMessages } from '../capture/messages.ts';
 import { listensNote, overrunNote, releaseNote, withNsid } from '../capture/notes.ts';
 import { formatOfName, WRITERS, WRITTEN_FORMATS, type WrittenFormat } from '../capture/writers.ts';
@@ -7,6 +7,7 @@ import { OverrunError, TransportError } from '../netlink/errors.ts';
 import { ForwardingTransport } from '../netlink/forwarding.ts';
 import { files } from '../netlink/platform.ts';
 import type { Datagram, Transport, TransportFactory } from '../netlink/transport.ts';
+import { EBUSY } from '../uapi/errno.ts';
 import { forOne, OPEN_OPTIONS, type OpenOptions, openTransport } from './open.ts';
 
 /** The owner may read and write: what a network talks to is nobody else's business. */
@@ -75,8 +76,8 @@ export interface Recorder extends TransportFactory {
  * @param path where to; overwritten
  * @param options of the sockets that are recorded, as for openTransport; and `onError`
  * @throws TypeError, RangeError naming the argument. The opening of a socket rejects with a RecordError for a symbolic
- * link (ELOOP), a file of another user's whose mode cannot be changed (EPERM), and a file that cannot be written; with
- * the other errors of node:fs when it cannot be opened
+ * link (ELOOP), a capture that this process replays (EBUSY), a file of another user's whose mode cannot be changed
+ * (EPERM), and a file that cannot be written; with the other errors of node:fs when it cannot be opened
  */
 export function record(path: string, options: RecordOptions = {}): Recorder {
   // A number would be taken for a file descriptor of somebody else's.
@@ -156,8 +157,12 @@ class CaptureFile {
     this.#descriptor = openFile(path);
     try {
       let stat = files().fstatSync(this.#descriptor);
+      if (stat.isFile() && isLent(stat))
+        throw new RecordError(path, `${path} is a capture that this process replays; name another file`, {
+          errno: -EBUSY,
+        });
       if (!given && stat.isFile() && isSource(stat)) {
-        // A replay of this process reads it on: it keeps that file, and another one gets the name.
+        // A later socket of that replay reads it on: it keeps that file, and another one gets the name.
         this.close();
         files().unlinkSync(path);
         this.#descriptor = openFile(path);

@@ -81,6 +81,7 @@ describe('cli/anonymize', () => {
 
   it('refuses what it does not know', () => {
     writeFileSync(path('empty'), '');
+    writeFileSync(path('key.pcap'), 'sixteen bytes of random');
     const out = path('z.pcap');
     const input = `${CAPTURES}L.pcap`;
     const cases: [args: string[], status: number, says: RegExp][] = [
@@ -95,6 +96,7 @@ describe('cli/anonymize', () => {
       [['--key-file', path('empty'), input, out], 2, /is empty; put 16 random bytes or more into it/],
       [['--key-file', '/nonexistent', input, out], 1, /ENOENT/],
       [[input, input], 2, /is the file that is read/],
+      [['--key-file', path('key.pcap'), input, path('key.pcap')], 2, /is the file that is read/],
       [['package.json', out], 1, /package.json: no capture/],
     ];
     for (const [args, status, says] of cases) {
@@ -102,6 +104,7 @@ describe('cli/anonymize', () => {
       expect(done.stderr).to.match(says);
       expect(done.status, args.join(' ')).to.equal(status);
     }
+    expect(readFileSync(path('key.pcap'), 'utf8')).to.equal('sixteen bytes of random');
   }).timeout(60_000);
 
   it('prints its help', () => {

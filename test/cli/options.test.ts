@@ -250,6 +250,21 @@ describe('cli/options', () => {
     }
   });
 
+  it('refuses a timeout of 0 of -U, with which the kernel would delete what matches', () => {
+    for (const words of [
+      ['-U', '-t', '0'],
+      ['-U', '-s', '10.0.0.1', '--timeout', '00'],
+      ['-t', '0', '-m', '3', '-U'],
+    ]) {
+      const error = refused(words);
+      expect(error.status).to.equal(2);
+      expect(error.message).to.equal('a timeout of 0 would delete what matches: that is --delete');
+    }
+    // That selects, and that creates.
+    parse(['-D', '-t', '0']);
+    parse('-I -s 10.0.0.1 -d 10.0.0.2 -p udp --sport 1 --dport 2 -t 0'.split(' '));
+  });
+
   it('refuses ranges and lists of ports where a flow or an expectation is described', () => {
     const flow = '-s 10.0.0.1 -d 10.0.0.2 -p udp --sport 1 --dport 2 -t 10';
     const expectation = '--tuple-src 10.0.0.1 --tuple-dst 10.0.0.2 --tuple-port-src 1 --tuple-port-dst 2';

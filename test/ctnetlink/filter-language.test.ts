@@ -1,14 +1,18 @@
 /** The whole language of filters against a plain reimplementation: in the process, and as socket filters. */
 import { expect } from 'chai';
+import type { FlowInit } from '../../src/ctnetlink/attributes/flow-properties.ts';
 import { CompiledFilter, type Filter } from '../../src/ctnetlink/filter/filter.ts';
 import { Flow } from '../../src/ctnetlink/flow.ts';
 import { decodeFlow } from '../../src/ctnetlink/message.ts';
+import { ORIG, REPLY } from '../../src/ctnetlink/slots.ts';
+import { completeFrom } from '../../src/ctnetlink/tuple.ts';
 import { BpfProgram } from '../../src/netlink/bpf.ts';
 import { viewOf } from '../../src/netlink/byteorder.ts';
 import { type Entry, selects } from '../support/filters/plain.ts';
 import { RandomFilters, randomFlow } from '../support/filters/random.ts';
 import { DESTROY, flowMessage, NEW, UPDATE } from '../support/played.ts';
 import { Random, seedFromEnvironment } from '../support/random.ts';
+import { randomFlow as requested } from '../support/random-flow.ts';
 import { sized } from '../support/tier.ts';
 
 const seed = seedFromEnvironment();
@@ -28,6 +32,26 @@ function randomEvent(random: Random): Event {
 /** Sets have no JSON. */
 function text(filter: unknown): string {
   return JSON.stringify(filter, (_key, value) => (value instanceof Set ? [...value] : value));
+}
+
+/** Properties of flows that a filter takes in the same form. */
+const NAMEABLE = ['orig', 'reply', 'mark', 'timeout', 'tcp', 'sctp', 'zone'];
+
+/** As the kernel has it: with both directions, and a state where there is one. */
+function traffic(random: Random, n: number): FlowInit {
+  const { orig, tcp, sctp, zone, mark, timeout } = requested(random, n);
+  const flow = Flow.from({ orig: { ...orig, zone: undefined }, timeout: timeout! });
+  completeFrom(flow.slots, ORIG, REPLY);
+  const { orig: forth, reply } = flow.toJSON();
+  return {
+    orig: forth,
+    reply,
+    timeout: timeout!,
+    ...(mark !== undefined && { mark }),
+    ...(zone !== undefined && { zone }),
+    ...(tcp?.state !== undefined && { tcp: { state: tcp.state } }),
+    ...(sctp?.state !== undefined && { sctp: { state: sctp.state } }),
+  } as FlowInit;
 }
 
 /** Where the program cannot decide, it lets through. */
@@ -103,5 +127,24 @@ describe('filters of every form', () => {
     }
     expect(seen.empty).to.be.above(count / 150);
     expect(seen.other).to.be.above(count / 3);
+  });
+
+  it(`exclude something if they name anything that one flow has (seed ${seed})`, () => {
+    for (let n = 0; n < sized({ quick: 1500, landing: 3000, soak: 20_000 }); n++) {
+      const flow = traffic(random, n) as Record<string, unknown>;
+      const named: Record<string, unknown> = {};
+      for (const [name, value] of Object.entries(flow)) {
+        if (!NAMEABLE.includes(name)) continue;
+        if (typeof value !== 'object') {
+          if (random.oneIn(2)) named[name] = value;
+          continue;
+        }
+        const parts = Object.entries(value as object).filter(() => random.oneIn(2));
+        if (parts.length > 0) named[name] = Object.fromEntries(parts);
+      }
+      const filter = { not: named } as Filter;
+      if (Object.keys(named).length === 0) continue;
+      if (new CompiledFilter(filter).empty) expect.fail(`${text(filter)} excludes ${text(flow)}`);
+    }
   });
 });

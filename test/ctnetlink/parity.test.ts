@@ -112,6 +112,8 @@ function randomObject(random: Random): Flow {
     const row = ATTRIBUTES.find((row) => row.property === name)!;
     if (random.oneIn(2)) init[name] = randomValue(row.kind, random);
   }
+  // C sends it, and the kernel would delete the flow.
+  if (init.timeout === 0) init.timeout = 1;
   for (const name of ['tcp', 'sctp', 'dccp']) if (name === proto) Object.assign(init, group(random, name));
   for (const name of ['seqadjOrig', 'seqadjReply', 'synproxy']) Object.assign(init, group(random, name));
   for (const name of ['snat', 'dnat'] as const) {

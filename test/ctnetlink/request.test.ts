@@ -361,6 +361,23 @@ describe('request: update', () => {
     expect(build(buildUpdate(flow({ orig: ORIG, status: ['ASSURED'] }))).flow.status).to.equal(0xc);
   });
 
+  it('sends no timeout of 0, with which the kernel deletes a flow', () => {
+    const dumped = flow({ orig: ORIG, reply: REPLY, id: 5, timeout: 0, mark: 7 });
+    expect(build(buildUpdate(dumped)).flow.toJSON()).to.deep.equal({
+      orig: { family: 'ipv4', ...ORIG },
+      reply: { family: 'ipv4', ...REPLY },
+      mark: 7,
+    });
+    expect(dumped.timeout).to.equal(0);
+    expect(build(buildCreate(dumped, 'createOrUpdate')).flow.timeout).to.equal(1);
+    expect(build(buildCreate(dumped, 'create')).flow.timeout).to.equal(0);
+    const asked = flow({ orig: ORIG, timeout: 0 });
+    const message = 'flow.timeout must not be 0, with which the kernel deletes a flow: delete does that';
+    expect(() => buildUpdate(asked)).to.throw(RangeError, message);
+    expect(() => buildCreate(asked, 'createOrUpdate')).to.throw(RangeError, message);
+    expect(build(buildCreate(asked, 'create')).flow.timeout).to.equal(0);
+  });
+
   it('refuses a second tuple that is not whole', () => {
     expect(() => buildUpdate(flow({ orig: ORIG, reply: { src: '10.0.0.2' } }))).to.throw(
       TypeError,

@@ -136,6 +136,8 @@ describe('stencils of requests', () => {
       // Nothing of its own: the general way has nothing to name a flow by.
       Object.create({ orig, timeout }),
       { orig, timeout: 2 ** 32 },
+      // The general way decides about it.
+      { orig, timeout: 0 },
       { orig, timeout, mark: 0 },
       { timeout, orig },
       { orig },

@@ -115,7 +115,7 @@ describe('codec: templates', () => {
           : { icmpType: random.pick([0, 8, 128, 129, 200]), icmpCode: 0, icmpId: random.below(65536) };
       const init: FlowInit = {
         orig: { src: address(), dst: address(), proto, ...ports },
-        timeout: random.pick([0, 1, 3600, 0xffffffff]),
+        timeout: random.pick([1, 3600, 0xffffffff]),
         ...random.pick([
           {},
           { mark: random.uint32() },

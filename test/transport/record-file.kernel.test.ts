@@ -18,6 +18,7 @@ import { expect } from 'chai';
 import { readCapture } from '../../src/capture/capture.ts';
 import { Conntrack } from '../../src/index.ts';
 import { TransportError } from '../../src/netlink/errors.ts';
+import type { TransportFactory } from '../../src/netlink/transport.ts';
 import { replay } from '../../src/replay/replay.ts';
 import { RecordError, type RecordOptions, record } from '../../src/transport/record.ts';
 import { MAIN, ROOT, run } from '../support/command.ts';
@@ -120,6 +121,24 @@ describe('record: the file', () => {
     expect(readFileSync(path).length).to.equal(24);
     await using ct = await Conntrack.open({ transport });
     expect((await ct.dump().toArray()).length).to.be.above(30);
+  });
+
+  it('is none that a socket of this process replays, which stays as it was', async () => {
+    const bytes = fixtureBytes('mixed');
+    writeFileSync(path, bytes);
+    const other = await Conntrack.open({ transport: replay(path) });
+    const refused = async (transport?: TransportFactory): Promise<void> => {
+      const error = await rejection(Conntrack.open({ transport: record(path, { transport }) }));
+      expect(error).to.include({ name: 'RecordError', code: 'EBUSY', path });
+      expect(readFileSync(path)).to.deep.equal(Buffer.from(bytes));
+    };
+    await refused(() => Promise.resolve(new FakeTransport()));
+    expect((await other.dump().toArray()).length).to.be.above(30);
+    await other.close();
+    // That of the recorder itself.
+    await refused(replay(path));
+    await recordNothing(path);
+    expect(readFileSync(path).length).to.equal(24);
   });
 
   it('is no symbolic link, and what that leads to stays as it was', async () => {

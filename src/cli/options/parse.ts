@@ -4,6 +4,7 @@
  */
 
 import { ASSUMED_TIMEOUTS } from '../../ctnetlink/offloaded.ts';
+import { TIMEOUT as TIMEOUT_SLOT } from '../../ctnetlink/slots.ts';
 import { type CommandRow, SHELLS, TABLES } from './commands.ts';
 import { refuseWidening } from './filter-text.ts';
 import { COMMAND_OPTIONS, Known, type Named, optionsIn } from './getopt.ts';
@@ -166,6 +167,8 @@ export class Parser {
     const { nat, masks, output } = settings;
     if (nat.any !== undefined && (nat.src !== undefined || nat.dst !== undefined))
       throw new UsageError("cannot specify `--src-nat' or `--dst-nat' with `--any-nat'");
+    if (settings.command === 'update' && settings.flow.slots[TIMEOUT_SLOT] === 0)
+      throw new UsageError('a timeout of 0 would delete what matches: that is --delete');
     // A prefix length implies the mask.
     if (masks.src !== undefined) this.#given.add(MASK_SRC);
     if (masks.dst !== undefined) this.#given.add(MASK_DST);

@@ -5,10 +5,13 @@ import type { Dropped } from '../../anonymize/dropped.ts';
 import { type AnonymizeOptions, checkAnonymizeOptions, type DropWord } from '../../anonymize/options.ts';
 import { UsageError } from '../options/settings.ts';
 import { type Change, convert, convertSettings } from './convert.ts';
+import { refuseSame } from './same-file.ts';
 
 /** @returns the exit status @throws UsageError */
 export async function anonymizeFile(operands: readonly string[], values: ReadonlyMap<string, string>): Promise<number> {
   const settings = convertSettings('anonymize', operands, values.get('format'));
+  const keyFile = values.get('key-file');
+  if (keyFile !== undefined) refuseSame(keyFile, settings.to);
   const anonymizer = new Anonymizer(optionsOf(values));
   const change: Change = {
     datagrams: (datagram) => anonymizer.datagrams(datagram),

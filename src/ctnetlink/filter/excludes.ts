@@ -6,15 +6,16 @@
 import { AF_INET, AF_INET6 } from '../../uapi/socket.ts';
 import type { SlotValue } from '../attributes/kinds.ts';
 import { labelWords } from '../labels.ts';
-import { LABELS, ORIG, REPLY } from '../slots.ts';
+import { LABELS, ORIG, ORIG_BYTES, ORIG_PACKETS, REPLY, REPLY_BYTES, REPLY_PACKETS } from '../slots.ts';
 import { valuesFor } from './bit-patterns.ts';
 import type { Condition } from './condition.ts';
 import type { Masked } from './language.ts';
 import { CounterCondition } from './leaves.ts';
+import { isPossible } from './possible.ts';
 import { commonValues, type Node, nodeOf, type Question } from './questions.ts';
 
 /** Steps that are tried, and how deep: a filter that needs more excludes something. */
-const MOST_STEPS = 20_000;
+const MOST_STEPS = 50_000;
 const MOST_CHOICES = 500;
 /** Labels whose sets are tried. */
 const MOST_LABELS = 10;
@@ -25,6 +26,12 @@ const SIX: ReadonlyMap<number, number> = new Map(
     [dst4, dst6],
   ]),
 );
+
+/** Of both directions. */
+const COUNTERS = [
+  [ORIG_PACKETS, REPLY_PACKETS],
+  [ORIG_BYTES, REPLY_BYTES],
+] as const;
 
 /** What is to be found: a flow for which the node holds, or does not; and then what is next. */
 interface Goals {
@@ -48,15 +55,15 @@ class Search {
   readonly #values = new Map<number, Set<SlotValue>>();
   readonly #masked = new Map<number, Masked[]>();
   readonly #labels = new Set<number>();
-  /** Which directions are asked about: 1 one, 2 both together. */
-  readonly #counters = new Set<number>();
   #steps = 0;
   /** The values answer all questions in every way that there is. */
   readonly complete: boolean;
 
   constructor(node: Node) {
     this.#gather(node);
-    this.complete = this.#addMasked() && this.#addLabels() && !this.#hasMixedCounters();
+    this.#shareProtocols();
+    this.#addSums();
+    this.complete = this.#addMasked() && this.#addLabels();
   }
 
   #gather(node: Node): void {
@@ -71,7 +78,6 @@ class Search {
         if (masked !== undefined) this.#masked.set(slot, [...(this.#masked.get(slot) ?? []), masked]);
       }
       for (const label of labels) this.#labels.add(label);
-      if (node.question.condition instanceof CounterCondition) this.#counters.add(slots.length);
     }
   }
 
@@ -94,9 +100,24 @@ class Search {
     return true;
   }
 
-  /** Of both directions together and of one: what the other must be is no value of any question. */
-  #hasMixedCounters(): boolean {
-    return this.#counters.size > 1;
+  /** Both directions have the same protocol. */
+  #shareProtocols(): void {
+    const orig = this.#values.get(ORIG.proto);
+    const reply = this.#values.get(REPLY.proto);
+    if (orig === undefined || reply === undefined) return;
+    for (const value of orig) reply.add(value);
+    for (const value of reply) orig.add(value);
+  }
+
+  /** Of both directions together and of one are asked for: the other is what is missing. */
+  #addSums(): void {
+    for (const pair of COUNTERS) {
+      const [one, other] = pair.map((slot) => this.#values.get(slot));
+      if (one === undefined || other === undefined) continue;
+      const counts = [...new Set([...one, ...other])].filter((value) => typeof value === 'bigint');
+      for (const sum of counts)
+        for (const count of counts) if (sum > count) for (const values of [one, other]) values.add(sum - count);
+    }
   }
 
   /** Whether some flow meets all goals; also where it takes too long to find one. */
@@ -145,12 +166,17 @@ class Search {
   /** Decides what the question asks about, in every way that answers it so. */
   #tries({ condition, slots }: Question, holds: boolean, next: Goals | undefined, depth: number): boolean {
     const open = slots.filter((slot) => !this.#decided.has(slot));
-    const tries = (place: number, value: SlotValue): boolean => {
+    const tries = (place: number, value: SlotValue, beside: SlotValue): boolean => {
       const before = [...this.#decided];
       const flow = this.#flow.slice();
-      // Of several that are looked at together one has the value.
-      const possible = open.every((slot) => this.#decide(slot, slot === place ? value : undefined));
-      if (possible && condition.holds(this.#flow) === holds && (next === undefined || this.finds(next, depth + 1)))
+      // Of several that are looked at together one has the value, and of counters the other may have one, too.
+      const possible = open.every((slot) => this.#decide(slot, slot === place ? value : beside));
+      if (
+        possible &&
+        isPossible(this.#flow) &&
+        condition.holds(this.#flow) === holds &&
+        (next === undefined || this.finds(next, depth + 1))
+      )
         return true;
       this.#decided.clear();
       for (const slot of before) this.#decided.add(slot);
@@ -158,7 +184,10 @@ class Search {
       this.#flow.push(...flow);
       return false;
     };
-    return open.some((slot) => [...this.#values.get(slot)!].some((value) => tries(slot, value)));
+    const values = (slot: number): SlotValue[] => [...this.#values.get(slot)!];
+    if (open.length === 2 && condition instanceof CounterCondition)
+      return values(open[0]).some((value) => values(open[1]).some((beside) => tries(open[0], value, beside)));
+    return open.some((slot) => values(slot).some((value) => tries(slot, value, undefined)));
   }
 
   /** False where a flow cannot have that beside what is decided. */

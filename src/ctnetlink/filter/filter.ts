@@ -97,9 +97,10 @@ export class CompiledFilter {
   }
 
   /**
-   * True if no flow is excluded, in whatever form: `{}`, a mask of no bits, both families, `{ not: { not: {} } }`, or
-   * an array with a filter that takes everything. `flush` refuses such a filter. A prefix of length 0 excludes the
-   * other family, and a range of all ports excludes flows without ports.
+   * True if no flow is excluded, in whatever form: `{}`, a mask of no bits, both families, `{ not: { not: {} } }`, an
+   * array with a filter that takes everything, or a `not` of what no flow is, such as UDP with a TCP state. `flush`
+   * refuses such a filter. A prefix of length 0 excludes the other family, and a range of all ports excludes flows
+   * without ports.
    */
   get empty(): boolean {
     this.#empty ??= this.#condition.any || (!this.#condition.plain && excludesNothing(this.#condition));

@@ -6,12 +6,15 @@ import { HELPER, LABELS, MARK, ORIG, REPLY, STATUS, ZONE, ZONES } from '../slots
 import { AllOf, AnyOf, type Condition, Not } from './condition.ts';
 import type { Masked } from './language.ts';
 import { AddressCondition, CounterCondition, HelperCondition, IntegerCondition, LabelCondition } from './leaves.ts';
+import { SAMPLE_PROTOCOLS } from './possible.ts';
 import { byteMask, prefixMask } from './prefix.ts';
 import { RangeSet } from './ranges.ts';
 import { type Comparison, FilterTerms } from './terms.ts';
 
 /** Every flow of the kernel has them; anything else may be absent. */
 const ALWAYS: readonly number[] = [ORIG, REPLY].flatMap((tuple) => [tuple.family, tuple.proto, tuple.src4, tuple.dst4]);
+
+const ZONE_COUNT = 65_536;
 
 /** A condition about one attribute, or about several that are looked at together. */
 export interface Question {
@@ -34,7 +37,8 @@ export type Node =
 
 export function nodeOf(condition: Condition): Node {
   if (condition instanceof Not) return { kind: 'not', part: nodeOf(condition.condition) };
-  if (condition instanceof AnyOf) return { kind: 'any', parts: condition.conditions.map(nodeOf) };
+  if (condition instanceof AnyOf)
+    return isAnyZone(condition) ? { kind: 'all', parts: [] } : { kind: 'any', parts: condition.conditions.map(nodeOf) };
   if (condition instanceof AllOf)
     return { kind: 'all', parts: [...questionsOf(condition.terms), ...condition.conditions.map(nodeOf)] };
   if (condition instanceof IntegerCondition) {
@@ -58,6 +62,19 @@ export function nodeOf(condition: Condition): Node {
     );
   }
   throw new TypeError('there is no question for this condition');
+}
+
+/** Every zone is named: as questions they would be more than can be tried. */
+function isAnyZone({ conditions }: AnyOf): boolean {
+  if (conditions.length < ZONE_COUNT) return false;
+  return new Set(conditions.map(zoneOf).filter((zone) => zone !== undefined)).size === ZONE_COUNT;
+}
+
+/** The zone, of a condition that looks at nothing else. */
+function zoneOf(condition: Condition): number | undefined {
+  if (!(condition instanceof AllOf) || condition.conditions.length > 0) return undefined;
+  const { zone } = condition.terms;
+  return zone !== undefined && questionsOf(condition.terms).length === 1 ? zone : undefined;
 }
 
 function ask(condition: Condition, slots: readonly number[], values: readonly SlotValue[], more?: object): Node {
@@ -148,6 +165,7 @@ function stepped(address: Uint8Array, step: 1 | 255): Uint8Array {
 /** What any flow may have in a slot, beside what questions say. */
 export function commonValues(slot: number): SlotValue[] {
   if (slot === ORIG.family) return [];
+  if (slot === ORIG.proto || slot === REPLY.proto) return [0, ...SAMPLE_PROTOCOLS];
   if (isAddress(slot)) return [0, -1, new Uint8Array(16), new Uint8Array(16).fill(0xff)];
   return ALWAYS.includes(slot) ? [0, 0xff] : [undefined];
 }

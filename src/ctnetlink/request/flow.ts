@@ -157,6 +157,8 @@ export function buildCreate(
   checkMasks(slots, argument);
   if (slots[TIMEOUT] === undefined)
     throw new TypeError(`${argument}.timeout is required: seconds until the flow expires`);
+  // The flow may be there already.
+  if (query === 'createOrUpdate' && slots[TIMEOUT] === 0) slots[TIMEOUT] = lastSecond(known, argument);
   const state = slots[TCP_STATE];
   if (state !== undefined) setTcpFlags(slots, state as number);
   confirm(attributes);
@@ -164,9 +166,10 @@ export function buildCreate(
 }
 
 /**
+ * A timeout of 0 of a flow with an id is left out.
  * @param owned the flow is nobody else's, and may be changed
  * @throws TypeError when there is no whole tuple, or a second one that is not whole; RangeError for a mask of labels of
- * another length
+ * another length, and for a timeout of 0 without an id
  */
 export function buildUpdate(flow: Flow, argument = 'flow', owned = false, naming: Naming = 'usual'): Request {
   const { slots } = flow;
@@ -180,9 +183,25 @@ export function buildUpdate(flow: Flow, argument = 'flow', owned = false, naming
   const family = familyOf(flow);
   const names = naming === 'exact' ? identity(flow, argument, naming).slots : undefined;
   const attributes = writable(flow, owned);
+  if (attributes.slots[TIMEOUT] === 0) {
+    lastSecond(known, argument);
+    // It stays what it is.
+    attributes.slots[TIMEOUT] = undefined;
+  }
   if (names !== undefined) for (let i = 0; i < NAMES.length; i++) attributes.slots[NAMES[i]] = names[NAMES[i]];
   confirm(attributes);
   return buildMessage('update', family, attributes);
+}
+
+/**
+ * With a timeout of 0 the kernel deletes a flow that it is to change. A flow that was dumped in its last second has
+ * that, and nobody asks for its end.
+ * @returns what is the least to the kernel
+ * @throws RangeError where it was asked for
+ */
+function lastSecond(known: boolean, argument: string): number {
+  if (known) return 1;
+  throw new RangeError(`${argument}.timeout must not be 0, with which the kernel deletes a flow: delete does that`);
 }
 
 /** The kernel answers EBUSY to a status without CONFIRMED, which every flow in the table has. */

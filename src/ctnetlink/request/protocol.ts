@@ -1,38 +1,14 @@
 /** Properties that only flows of one protocol have: the kernel ignores them silently for flows of others. */
-import { IPPROTO_DCCP, IPPROTO_ICMP, IPPROTO_ICMPV6, IPPROTO_SCTP, IPPROTO_TCP } from '../../uapi/in.ts';
+import { IPPROTO_ICMP, IPPROTO_ICMPV6 } from '../../uapi/in.ts';
 import { AF_INET, AF_INET6 } from '../../uapi/socket.ts';
 import { ATTRIBUTES } from '../attributes/flow.ts';
 import type { SlotValue } from '../attributes/kinds.ts';
+import { foreignTo } from '../foreign.ts';
 import { PROTOCOL_NAMES } from '../names.ts';
-import { PARTS, partsOf } from '../protocols.ts';
 import { ORIG, REPLY } from '../slots.ts';
-
-/** By the group of their properties. */
-const OWNERS: Readonly<Record<string, number | undefined>> = {
-  tcp: IPPROTO_TCP,
-  sctp: IPPROTO_SCTP,
-  dccp: IPPROTO_DCCP,
-};
 
 /** A flow of an address family that its protocol does not have. */
 export class ProtocolFamilyError extends RangeError {}
-
-/** By protocol, the slots that flows of others have: most requests are of few protocols, and each is checked. */
-const foreign = new Map<number, readonly number[]>();
-
-function foreignTo(protocol: number): readonly number[] {
-  let slots = foreign.get(protocol);
-  if (slots === undefined) {
-    const parts = PARTS.filter((part) => !partsOf(protocol).includes(part));
-    const owned = ATTRIBUTES.flatMap(({ property }, slot) => {
-      const owner = OWNERS[property.split('.')[0]];
-      return owner === undefined || owner === protocol ? [] : [slot];
-    });
-    slots = [...owned, ...[ORIG, REPLY].flatMap((tuple) => parts.map((part) => tuple[part]))];
-    foreign.set(protocol, slots);
-  }
-  return slots;
-}
 
 /** @throws RangeError naming a property of another protocol than that of the flow */
 export function checkProtocol(slots: readonly SlotValue[], argument: string): void {

@@ -21,7 +21,7 @@ const IPV6 = 4;
 
 /**
  * Properties whose values decide about nothing but the bytes of these values, and the largest of the numbers. Others
- * decide about more: a protocol about what must be there, a zone of 0 is as none.
+ * decide about more: a protocol about what must be there, a zone of 0 is as none. So does a timeout of 0.
  */
 const FREE: Readonly<Record<string, number | undefined>> = {
   'orig.src': 0,
@@ -101,6 +101,7 @@ class Steps {
   readonly ends: number[] = [];
   /** Of what must be the same again. */
   readonly fixed: unknown[] = [];
+  readonly least: number[] = [];
   readonly max: number[] = [];
 
   add(name: string, op: number, fixed: unknown = undefined, max = 0): void {
@@ -108,6 +109,7 @@ class Steps {
     this.ops.push(op);
     this.ends.push(0);
     this.fixed.push(fixed);
+    this.least.push(name === 'timeout' ? 1 : 0);
     this.max.push(max);
   }
 }
@@ -154,10 +156,10 @@ class Stencil implements Written {
   }
 
   #take(step: number, value: unknown): boolean {
-    const { ops, max, fixed } = this.#steps;
+    const { ops, least, max, fixed } = this.#steps;
     switch (ops[step]) {
       case NUMBER:
-        if (typeof value !== 'number' || !(value >= 0 && value <= max[step]) || Math.floor(value) !== value)
+        if (typeof value !== 'number' || !(value >= least[step] && value <= max[step]) || Math.floor(value) !== value)
           return false;
         this.#numbers[step] = value | 0;
         return true;
