@@ -45,6 +45,9 @@ export class Expectation {
 
   /** @internal */
   constructor(slots: SlotValue[] = expectationCodec.emptySlots.slice()) {
+    // A program in JavaScript may call it, although the types do not show it.
+    if (!Array.isArray(slots))
+      throw new TypeError('Expectation has no constructor: call Expectation.from(expectation)');
     this.slots = slots;
   }
 

@@ -42,6 +42,8 @@ export class Flow {
 
   /** @internal */
   constructor(slots: SlotValue[] = flowCodec.emptySlots.slice()) {
+    // A program in JavaScript may call it, although the types do not show it.
+    if (!Array.isArray(slots)) throw new TypeError('Flow has no constructor: call Flow.from(flow)');
     this.slots = slots;
   }
 

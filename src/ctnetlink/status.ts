@@ -56,7 +56,9 @@ export function statusBits(status: number | readonly StatusText[], argument = 's
 
 /** The same of what may be anything. */
 export function checkStatus(status: unknown, argument: string): number {
-  if (!Array.isArray(status)) return checkInteger(status, 0xffffffff, argument);
+  if (typeof status === 'number') return checkInteger(status, 0xffffffff, argument);
+  if (!Array.isArray(status))
+    throw new TypeError(`${argument} must be a number or an array of names, not ${describe(status)}`);
   let bits = 0;
   for (const name of status) {
     const wrong = (): string =>

@@ -77,6 +77,13 @@ function noOption(name: string, known: readonly string[], argument: string): str
   return `${argument}.${escapeControls(name)} is no option${remedy}`;
 }
 
+/** For a name that is none of those that there are. @param meant what somebody may mean who writes it */
+export function notOneOf(name: string, known: readonly string[], argument: string, meant = known): TypeError {
+  return new TypeError(
+    `${argument}.${escapeControls(name)} is not one of ${known.join(', ')}${suggestion(name, meant)}`,
+  );
+}
+
 /** '; did you mean mark?', or nothing where no name is like this one. */
 export function suggestion(name: string, known: readonly string[]): string {
   const near = nearest(name, known);

@@ -144,6 +144,7 @@ export function nfct_attr_is_set(ct: Flow, type: number): number {
  */
 export function nfct_attr_is_set_array(ct: Flow, types: readonly number[]): number {
   checkConntrack(ct);
+  if (!Array.isArray(types)) throw new TypeError(`types must be an array of ATTR_ numbers, not ${describe(types)}`);
   const slots = types.map(slotOfId);
   return slots.every((slot) => ct.slots[slot] !== undefined) ? 1 : 0;
 }

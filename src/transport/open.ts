@@ -160,7 +160,7 @@ export async function openTransport(options: OpenOptions = {}): Promise<Transpor
   if (wanted !== undefined && wanted !== '') {
     if (isAdapter(wanted)) return checkNamespaces(await ADAPTERS[wanted](checked), checked);
     // Not a mistake of the program, but of the person who runs it.
-    throw new UnsupportedError(`$CTNETLINK_TRANSPORT must be ${NAMES}, not '${wanted}'`);
+    throw new UnsupportedError(`$CTNETLINK_TRANSPORT must be ${NAMES}, not ${describe(wanted)}`);
   }
   const refusals: Error[] = [];
   const names = candidates();

@@ -256,7 +256,7 @@ describe('filter: matches', () => {
       [{ orig: 5 }, TypeError, 'filter.orig must be an object, not 5'],
       [{ mark: null }, TypeError, 'filter.mark must be a number, not null'],
       [{ status: ['X'] }, RangeError, 'filter.status must have names'],
-      [{ status: { value: 0 } }, TypeError, 'filter.status.mask must be a number, not undefined'],
+      [{ status: { value: 0 } }, TypeError, 'filter.status.mask must be a number or an array of names, not undefined'],
       [{ status: { value: ['X'], mask: 0 } }, RangeError, 'filter.status.value must have names'],
       [{ zone: 65536 }, RangeError, 'filter.zone must be an integer from 0 to 65535, not 65536'],
       [{ orig: { src: 'x' } }, RangeError, "filter.orig.src must be an IPv4 or IPv6 address, not 'x'"],

@@ -31,7 +31,8 @@ describe('kinds', () => {
       }
       for (const bad of NOT_NUMBERS) {
         if (name === 'status' && Array.isArray(bad)) continue;
-        expect(() => kind(name).set(bad, 'flow.x'), name).to.throw(TypeError, 'flow.x must be a number, not ');
+        const must = name === 'status' ? 'must be a number or an array of names' : 'must be a number';
+        expect(() => kind(name).set(bad, 'flow.x'), name).to.throw(TypeError, `flow.x ${must}, not `);
       }
     }
   });

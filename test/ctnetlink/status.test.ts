@@ -52,7 +52,7 @@ describe('status', () => {
     }
     for (const name of [4, null, Symbol('ASSURED'), Object.create(null)])
       expect(() => given([name])).to.throw(TypeError, 'status must have names');
-    expect(() => given('ASSURED')).to.throw(TypeError, "status must be a number, not 'ASSURED'");
+    expect(() => given('ASSURED')).to.throw(TypeError, "status must be a number or an array of names, not 'ASSURED'");
     expect(() => given({})).to.throw(TypeError, 'not an object');
     for (const number of [-1, 2 ** 32, 1.5])
       expect(() => statusBits(number)).to.throw(RangeError, 'from 0 to 4294967295');

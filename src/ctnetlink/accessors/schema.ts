@@ -2,7 +2,7 @@
  * The properties of an object made from its attribute rows: what Flow and Expectation have in common. A function on
  * slots each, so that the classes stay plain and V8 knows their shape.
  */
-import { describe, isPlain, suggestion } from '../../netlink/check.ts';
+import { describe, isPlain, notOneOf, suggestion } from '../../netlink/check.ts';
 import { escapeControls } from '../../netlink/escape.ts';
 import { isBytes, isSlotValue, KINDS, type SlotValue, toHex } from '../attributes/kinds.ts';
 import type { Codec, SlotHolder, UnknownAttribute } from '../codec/codec.ts';
@@ -198,7 +198,7 @@ export class Schema {
       }
     }
     if (!isAddress(field) || refusal instanceof TypeError) throw refusal;
-    throw new RangeError(`${name} must be an IPv4 or IPv6 address, not '${value}'`);
+    throw new RangeError(`${name} must be an IPv4 or IPv6 address, not ${describe(value)}`);
   }
 
   #setGroup(
@@ -216,10 +216,7 @@ export class Schema {
     for (const key in value) {
       const field = fields.get(key);
       if (field !== undefined) this.#setField(target, field, (value as Record<string, unknown>)[key], argument);
-      else if (Object.hasOwn(value, key)) {
-        const names = [...fields.keys()];
-        throw new TypeError(`${argument}.${group}.${key} is not one of ${names.join(', ')}${suggestion(key, names)}`);
-      }
+      else if (Object.hasOwn(value, key)) throw notOneOf(key, [...fields.keys()], `${argument}.${group}`);
     }
     if (this.#asking.includes(group) && !isSet(target.slots, fields))
       throw new TypeError(

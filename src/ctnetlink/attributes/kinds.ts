@@ -163,7 +163,9 @@ function named(names: Readonly<Record<string, number>>): Kind {
       if (typeof value !== 'string') return checkInteger(value, 0xff, argument);
       const number = byName.get(value);
       if (number !== undefined) return number;
-      throw new RangeError(`${argument} must be a number or one of ${Object.keys(names).join(', ')}, not '${value}'`);
+      throw new RangeError(
+        `${argument} must be a number or one of ${Object.keys(names).join(', ')}, not ${describe(value)}`,
+      );
     },
   };
 }

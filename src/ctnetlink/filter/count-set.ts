@@ -1,5 +1,5 @@
 /** Sets of integers of 64 bits, such as counters: one, ranges, or both. */
-import { checkGiven, checkPlain, describe } from '../../netlink/check.ts';
+import { checkGiven, checkPlain, describe, notOneOf } from '../../netlink/check.ts';
 
 const MAX = 0xffffffffffffffffn;
 const MAX_SAFE = BigInt(Number.MAX_SAFE_INTEGER);
@@ -39,7 +39,7 @@ function readRange(given: unknown, argument: string): (number | bigint)[] {
   checkGiven(given, argument);
   const { from, to, ...others } = given as Record<string, unknown>;
   const [other] = Object.keys(others);
-  if (other !== undefined) throw new TypeError(`${argument}.${other} is not one of from, to`);
+  if (other !== undefined) throw notOneOf(other, ['from', 'to'], argument);
   const first = readCount(from, `${argument}.from`);
   const last = readCount(to, `${argument}.to`);
   if (first > last) throw new RangeError(`${argument} must have from not above to, not ${first} to ${last}`);

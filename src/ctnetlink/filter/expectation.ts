@@ -1,4 +1,4 @@
-import { checkGiven, checkPlain, describe, suggestion } from '../../netlink/check.ts';
+import { checkGiven, checkPlain, describe, notOneOf } from '../../netlink/check.ts';
 import { AF_UNSPEC } from '../../uapi/socket.ts';
 import { Group } from '../accessors/groups.ts';
 import type { TupleInit, TupleProperties } from '../attributes/flow-properties.ts';
@@ -47,9 +47,7 @@ export class CompiledExpectationFilter {
   /** @throws TypeError, RangeError naming the part of the filter */
   constructor(filter: ExpectationFilter, argument = 'filter') {
     checkPlain(filter, argument);
-    for (const key of Object.keys(filter))
-      if (!PARTS.includes(key))
-        throw new TypeError(`${argument}.${key} is not one of ${PARTS.join(', ')}${suggestion(key, PARTS)}`);
+    for (const key of Object.keys(filter)) if (!PARTS.includes(key)) throw notOneOf(key, PARTS, argument);
     checkGiven(filter, argument);
     const { family, helper, master, tuple } = filter;
     const masterPart = readPart(master, EXPECT_MASTER, `${argument}.master`);

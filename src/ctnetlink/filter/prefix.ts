@@ -1,4 +1,5 @@
 /** Addresses with a prefix length, '10.0.0.0/8': as text, and compared. */
+import { describe } from '../../netlink/check.ts';
 
 /** The part of `text` before its slash, and the part behind it; undefined where it has none. */
 export function splitPrefix(text: string): [address: string, length: string | undefined] {
@@ -13,7 +14,9 @@ export function splitPrefix(text: string): [address: string, length: string | un
 export function readPrefix(length: string, bits: number, argument: string): number {
   const prefix = /^\d{1,3}$/.test(length) ? Number(length) : Number.POSITIVE_INFINITY;
   if (prefix > bits)
-    throw new RangeError(`${argument} must have a prefix length from 0 to ${bits} after its slash, not '${length}'`);
+    throw new RangeError(
+      `${argument} must have a prefix length from 0 to ${bits} after its slash, not ${describe(length)}`,
+    );
   return prefix;
 }
 

@@ -1,5 +1,5 @@
 /** Sets of integers: one, a range, or a list of both. Filters take them where several values may match. */
-import { checkInteger, checkPlain, describe } from '../../netlink/check.ts';
+import { checkInteger, checkPlain, describe, notOneOf } from '../../netlink/check.ts';
 
 /** The integers from `from` to `to`, both included. */
 export interface Range {
@@ -95,7 +95,7 @@ export function readRange(given: unknown, max: number, argument: string, more?: 
   checkPlain(given, argument);
   const { from, to, ...others } = given as Record<string, unknown>;
   const [other] = Object.keys(others);
-  if (other !== undefined) throw new TypeError(`${argument}.${other} is not one of from, to`);
+  if (other !== undefined) throw notOneOf(other, ['from', 'to'], argument);
   const first = checkInteger(from, max, `${argument}.from`);
   const last = checkInteger(to, max, `${argument}.to`);
   if (first > last) throw new RangeError(`${argument} must have from not above to, not ${first} to ${last}`);

@@ -1,5 +1,5 @@
 /** Reads marks and statuses: numbers that may have a mask. */
-import { checkGiven, checkInteger } from '../../netlink/check.ts';
+import { checkGiven, checkInteger, notOneOf } from '../../netlink/check.ts';
 import { MARK } from '../slots.ts';
 import { checkStatus } from '../status.ts';
 import type { Builder } from './builder.ts';
@@ -64,6 +64,6 @@ function readMasked(given: unknown, argument: string, check: (value: unknown, ar
   checkGiven(given, argument);
   const { value, mask, ...others } = given as Record<string, unknown>;
   const [other] = Object.keys(others);
-  if (other !== undefined) throw new TypeError(`${argument}.${other} is not one of value, mask`);
+  if (other !== undefined) throw notOneOf(other, ['value', 'mask'], argument);
   return { value: check(value, `${argument}.value`), mask: check(mask, `${argument}.mask`) };
 }

@@ -7,8 +7,8 @@ import {
   checkString,
   describe,
   isPlain,
+  notOneOf,
   oneOf,
-  suggestion,
 } from '../../netlink/check.ts';
 import { IPS_EXPECTED } from '../../uapi/nf_conntrack_common.ts';
 import { KINDS } from '../attributes/kinds.ts';
@@ -130,8 +130,7 @@ function readOne(builder: Builder, filter: unknown, argument: string): void {
     );
   checkPlain(filter, argument);
   for (const key of Object.keys(filter as object))
-    if (!Object.hasOwn(READERS, key))
-      throw new TypeError(`${argument}.${key} is not one of ${NAMES.join(', ')}${suggestion(key, MEANT)}`);
+    if (!Object.hasOwn(READERS, key)) throw notOneOf(key, NAMES, argument, MEANT);
   checkGiven(filter as object, argument);
   // In the order of the language: of two mistakes the same one is reported, however they are written.
   for (const [key, read] of Object.entries(READERS))
@@ -158,8 +157,7 @@ function group(readers: Readonly<Record<string, Read>>): Read {
   return (builder, given, argument) => {
     checkPlain(given, argument);
     for (const key of Object.keys(given as object))
-      if (!Object.hasOwn(readers, key))
-        throw new TypeError(`${argument}.${key} is not one of ${names.join(', ')}${suggestion(key, names)}`);
+      if (!Object.hasOwn(readers, key)) throw notOneOf(key, names, argument);
     checkGiven(given as object, argument);
     for (const [key, value] of Object.entries(given as object)) readers[key](builder, value, `${argument}.${key}`);
   };

@@ -3,7 +3,9 @@
  * run in one turn, so nothing else in the program sees it. That needs CAP_SYS_ADMIN in the user namespaces that own the
  * target, the process and its own network namespace.
  */
+import { describe } from '../../netlink/check.ts';
 import { errnoName, TransportError } from '../../netlink/errors.ts';
+import { escapeControls } from '../../netlink/escape.ts';
 import type { Namespace } from '../../netlink/netns.ts';
 import { EACCES, EINVAL, ENOENT, EPERM } from '../../uapi/errno.ts';
 import { attempt, failure } from './call.ts';
@@ -99,7 +101,11 @@ function change(libc: Libc, fd: number, { name, path }: Namespace): void {
   if (libc.setns(fd, CLONE_NEWNET) >= 0) return;
   const errno = libc.errno();
   const why = errno === EPERM ? NOT_ALLOWED : errno === EINVAL ? `${path} is no network namespace` : path;
-  throw new TransportError('setns', errno, `${errnoName(errno)}: network namespace '${name}': ${why}`);
+  throw new TransportError(
+    'setns',
+    errno,
+    `${errnoName(errno)}: network namespace ${describe(name)}: ${escapeControls(why)}`,
+  );
 }
 
 function openNamespace(libc: Libc, { name, path }: Namespace): number {
@@ -111,9 +117,14 @@ function openNamespace(libc: Libc, { name, path }: Namespace): number {
     if (errno === ENOENT) why = `there is no ${path}; lsns -t net shows what there is, ip netns what has a name`;
     else if (errno === EACCES || errno === EPERM)
       why = `${path} may not be opened: it takes the rights to trace that process`;
-    throw new TransportError('open', errno, `${errnoName(errno)}: network namespace '${name}': ${why}`, {
-      cause: error,
-    });
+    throw new TransportError(
+      'open',
+      errno,
+      `${errnoName(errno)}: network namespace ${describe(name)}: ${escapeControls(why)}`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 
