@@ -71,6 +71,8 @@ class Run {
   readonly #keeper: Keeper;
   /** Transports that will fail. */
   readonly #broken = new Set<Transport>();
+  /** A receive has failed, perhaps while the first sockets were opened. */
+  #wasBroken = false;
   readonly #transports: Transport[] = [];
   /** What the changes have made of an empty table: by the model's key. */
   readonly #replayed = new Map<string, FlowChange>();
@@ -110,7 +112,10 @@ class Run {
       const transport = openSocket(libc, options);
       const { receive } = transport;
       transport.receive = () => {
-        if (this.#broken.delete(transport)) throw new TransportError('recvmsg', 9, 'EBADF: it was closed underneath');
+        if (this.#broken.delete(transport)) {
+          this.#wasBroken = true;
+          throw new TransportError('recvmsg', 9, 'EBADF: it was closed underneath');
+        }
         return receive.call(transport);
       };
       transport.setting = (name) => {
@@ -218,10 +223,6 @@ class Run {
   #knows(key: string): boolean {
     const flow = this.#network.real(key);
     return flow !== undefined && this.#keeper.contents.store.find(flow.slots) >= 0;
-  }
-
-  get #wasBroken(): boolean {
-    return this.#transports.length > 2;
   }
 
   /** Nothing happens any more, and then the table must be right. */
