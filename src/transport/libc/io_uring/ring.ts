@@ -10,7 +10,7 @@
 import { HOST_LITTLE_ENDIAN } from '../../../netlink/byteorder.ts';
 import { errnoName, TransportError } from '../../../netlink/errors.ts';
 import { runtime } from '../../../netlink/runtime.ts';
-import { EACCES, EINTR, EINVAL, ENOSYS, EPERM } from '../../../uapi/errno.ts';
+import { EACCES, EINTR, EINVAL, EMFILE, ENOSYS, EPERM } from '../../../uapi/errno.ts';
 import * as uring from '../../../uapi/io_uring.ts';
 import { MSG_DONTWAIT, POLLIN } from '../../../uapi/socket.ts';
 import { failure } from '../call.ts';
@@ -66,10 +66,14 @@ const forbidden = new WeakMap<Libc, number>();
 /** All that were ever made. */
 const all: Ring[] = [];
 
+/** Each has a descriptor for as long as the process lives. More at once gain nothing: sockets do without one. */
+const MOST = 64;
+const made = new WeakMap<Libc, number>();
+
 /**
  * Rings that nobody uses, by what they were made with. Some time after a ring was closed, and without a notice, the
  * kernel writes into its memory once more, which would be somebody else's by then (seen on 6.18: the tail of the
- * completions, and a flag). So none is closed: there are as many as were in use at once.
+ * completions, and a flag). So none is closed: there are as many as were in use at once, up to a limit.
  */
 const idle = new WeakMap<Libc, Ring[]>();
 
@@ -111,6 +115,8 @@ export class Ring implements Chain {
     if (errno !== undefined) throw new TransportError('io_uring_enter', errno, errnoName(errno));
     const free = idle.get(libc) ?? [];
     const at = free.findIndex((each) => each.#ends === ends);
+    if (at < 0 && (made.get(libc) ?? 0) >= MOST)
+      throw new TransportError('io_uring_setup', EMFILE, `${errnoName(EMFILE)}: there are ${MOST} rings`);
     const ring = at < 0 ? new Ring(libc, ends) : free.splice(at, 1)[0];
     ring.#endless = false;
     ring.#patience.u64(TIMESPEC + 8, BigInt(milliseconds * 1e6));
@@ -160,6 +166,7 @@ export class Ring implements Chain {
     params.free();
     // With its memory and its descriptor, and what it still has to report.
     own(this);
+    made.set(libc, (made.get(libc) ?? 0) + 1);
     if (all.push(this) === 1) runtime.onExit(quietAll);
   }
 
