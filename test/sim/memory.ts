@@ -126,14 +126,11 @@ export class AddressSpace {
     return { regions, bytes };
   }
 
-  /**
-   * Nobody uses this space any more.
-   * @param everything also what was never freed can be used again; of a process that ended, only what is large can
-   */
+  /** Nobody uses this space any more. @param everything also what was never freed can be used again */
   dispose(everything: boolean): void {
     for (const region of this.#regions) {
       const { bytes, freed, allocated } = region;
-      if (!allocated || !(freed || everything || bytes.length > ZEROED)) continue;
+      if (!allocated || !(freed || everything)) continue;
       const spares = spare.get(bytes.length) ?? [];
       spare.set(bytes.length, spares);
       if (spares.length >= MOST_SPARE) continue;

@@ -30,7 +30,7 @@ const NEWEST = runtime('node26');
 const OPTIONS = [
   '--single-threaded-gc',
   '--max-semi-space-size=16',
-  ...(NEWEST === undefined ? [] : ['--external-memory-accounted-in-global-limit', '--initial-heap-size=1024']),
+  ...(NEWEST === undefined ? [] : ['--external-memory-accounted-in-global-limit', '--initial-heap-size=512']),
 ];
 
 interface Failure {
