@@ -1,5 +1,14 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  lstatSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -92,6 +101,31 @@ describe('cli/convert', () => {
       expect(done.stderr).to.match(says);
     }
     expect(new Uint8Array(readFileSync(capture))).to.deep.equal(captureBytes('L.pcap'));
+  });
+
+  it('leaves a file as it was where the disk is full, and keeps its permissions and links', () => {
+    const [old, link] = [path('old.hex'), path('link.hex')];
+    writeFileSync(old, 'old contents\n', { mode: 0o640 });
+    symlinkSync(old, link);
+    const before = readdirSync(folder);
+    // A block of 1024 bytes, and then EFBIG.
+    const limited = 'ulimit -f 1; trap "" XFSZ; exec "$0" "$@"';
+    const args = ['-c', limited, process.execPath, MAIN, 'convert', `${CAPTURES}L.pcapng`, old];
+    const { status, stderr } = spawnSync('bash', args, { encoding: 'utf8' });
+    expect([status, stderr.includes('EFBIG')]).to.deep.equal([1, true]);
+    expect(readFileSync(old, 'utf8')).to.equal('old contents\n');
+    expect(readdirSync(folder)).to.deep.equal(before);
+    expect(ctnetlink('convert', `${CAPTURES}two.pcapng`, link).status).to.equal(0);
+    expect(readCapture(readFileSync(old)).datagrams).to.deep.equal(whole('two.pcapng'));
+    expect(statSync(old).mode & 0o777).to.equal(0o640);
+    expect(lstatSync(link).isSymbolicLink()).to.equal(true);
+    expect(ctnetlink('convert', '--format', 'hex', `${CAPTURES}two.pcapng`, '/dev/null').status).to.equal(0);
+    expect(lstatSync('/dev/null').isCharacterDevice()).to.equal(true);
+  });
+
+  it('names a folder that it is to read', () => {
+    const { status, stderr } = ctnetlink('convert', folder, path('x.hex'));
+    expect([status, stderr.includes(`Failed to read file ${folder}: it is a directory`)]).to.deep.equal([2, true]);
   });
 
   it('prints its help', () => {

@@ -2,7 +2,7 @@
  * `ctnetlink convert IN OUT`: a capture in another format or with other contents, in constant memory where it is a
  * file.
  */
-import { closeSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
+import { readFileSync, statSync, writeSync } from 'node:fs';
 import { capturedDatagrams } from '../../capture/capture.ts';
 import type { CapturedDatagram } from '../../capture/datagram.ts';
 import { fileSource } from '../../capture/file-source.ts';
@@ -14,6 +14,7 @@ import { UsageError } from '../options/settings.ts';
 import type { ToolName } from '../options/tool-names.ts';
 import { complain } from '../output.ts';
 import { named } from './named.ts';
+import { replacement } from './replacement.ts';
 import { refuseSame, STANDARD } from './same-file.ts';
 
 /** What is written at once. */
@@ -60,7 +61,9 @@ export function convertSettings(
 
 /** Writes the capture and says on standard error what was left out. @returns the exit status */
 export async function convert({ from, to, format }: ConvertSettings, change = NO_CHANGE): Promise<number> {
-  const file = from === STANDARD || !statSync(from).isFile() ? undefined : fileSource(from);
+  const stat = from === STANDARD ? undefined : statSync(from);
+  if (stat?.isDirectory() === true) throw new UsageError(`Failed to read file ${from}: it is a directory`);
+  const file = stat?.isFile() === true ? fileSource(from) : undefined;
   try {
     const source = file ?? memorySource(from === STANDARD ? await standardInput() : readFileSync(from));
     const read = named(from, () => scan(source));
@@ -73,6 +76,7 @@ export async function convert({ from, to, format }: ConvertSettings, change = NO
         for (const each of change.datagrams(datagram)) if (output.add(record(each))) await output.flush();
       }
       await output.flush();
+      output.keep();
     } finally {
       output.close();
     }
@@ -100,10 +104,15 @@ interface PieceOutput {
   /** Keeps bytes until the next flush. True when it is time for one. */
   add(bytes: Uint8Array): boolean;
   flush(): Promise<void>;
+  /** It is whole. What is closed before leaves a file as it was. */
+  keep(): void;
   close(): void;
 }
 
-function inPieces(write: (bytes: Uint8Array) => Promise<void>, close: () => void): PieceOutput {
+function inPieces(
+  write: (bytes: Uint8Array) => Promise<void>,
+  file?: Pick<PieceOutput, 'keep' | 'close'>,
+): PieceOutput {
   let pieces: Uint8Array[] = [];
   let length = 0;
   return {
@@ -119,7 +128,8 @@ function inPieces(write: (bytes: Uint8Array) => Promise<void>, close: () => void
       length = 0;
       if (bytes.length > 0) await write(bytes);
     },
-    close,
+    keep: () => file?.keep(),
+    close: () => file?.close(),
   };
 }
 
@@ -128,15 +138,15 @@ function standardOutput(): PieceOutput {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 141 : 1));
   const write = (bytes: Uint8Array): Promise<void> =>
     new Promise((resolve) => void process.stdout.write(bytes, () => resolve()));
-  return inPieces(write, () => {});
+  return inPieces(write);
 }
 
 function fileOutput(path: string): PieceOutput {
-  const descriptor = openSync(path, 'w', PRIVATE);
+  const { descriptor, ...file } = replacement(path, PRIVATE);
   const write = async (bytes: Uint8Array): Promise<void> => {
     for (let written = 0; written < bytes.length; ) written += writeSync(descriptor, bytes, written);
   };
-  return inPieces(write, () => closeSync(descriptor));
+  return inPieces(write, file);
 }
 
 /** What a capture has that was not written, a line for each reason. */
