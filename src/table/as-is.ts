@@ -115,8 +115,7 @@ export class AsIs {
     // Without its start, events that were lost may have been those of another.
     if (!shape.hasStart && Math.max(touched, seen) < this.#life.moments.lostAt) return false;
     if (!shape.refresh(view, start, store.chunkOf(entry), store.startOf(entry))) return false;
-    if (seen < since) entries.unflag(entry, DUMPED);
-    entries.set(entry, SEEN, since);
+    this.#life.see(entry, since);
     this.#life.settle(entry, shape.timeoutIn(view, start));
     return true;
   }

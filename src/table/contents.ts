@@ -110,8 +110,8 @@ export class Contents {
     const differs = !sameByEvents(known.slots, slots);
     const old = differs ? this.life.before(entry) : undefined;
     this.store.replace(entry, slots, flow.unknown);
-    entries.unflag(entry, entries.get(entry, SEEN) < since ? PARTIAL | BORN_BY | DUMPED : PARTIAL | BORN_BY);
-    entries.set(entry, SEEN, since);
+    entries.unflag(entry, PARTIAL | BORN_BY);
+    this.life.see(entry, since);
     this.life.settle(entry, slots[TIMEOUT] as number | undefined);
     if (differs) this.life.update(entry, cause, old);
   }

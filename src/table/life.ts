@@ -13,6 +13,7 @@ import {
   ANSWERED,
   BORN_BY,
   DEADLINE,
+  DUMPED,
   GENERATION,
   HEARD,
   INEXACT,
@@ -151,6 +152,15 @@ export class Life {
     if (entries.has(entry, HEARD)) return;
     entries.flag(entry, HEARD);
     this.preListener--;
+  }
+
+  /** A snapshot shows it. While the dump that brought it is on its way, an answer does not change what came first. */
+  see(entry: number, since: number): void {
+    const { entries } = this.store;
+    const before = entries.get(entry, SEEN);
+    const { dumping, dumpSince } = this.moments;
+    if (before < since && !(dumping && before >= dumpSince)) entries.unflag(entry, DUMPED);
+    entries.set(entry, SEEN, since);
   }
 
   /** The message has a new timeout, or none. */

@@ -57,6 +57,20 @@ describe('the contents of a table', () => {
     expect(changes.slice(1)).to.deep.equal(['delete 7 event', 'insert 8 event']);
   });
 
+  it('ask again in the same way if an answer confirms meanwhile what the dump had', () => {
+    contents.event('new', flow(5));
+    const since = contents.life.beginDump();
+    contents.snapshot(flow(7), since, 'resync');
+    contents.event('destroy', flow(5));
+    contents.snapshot(flow(7), contents.life.moments.begin(), 'event');
+    contents.event('new', flow(6));
+    contents.event('destroy', flow(6));
+    contents.event('new', flow(7));
+    contents.life.endDump(true);
+    expect(changes).to.deep.equal(['insert 5 event', 'delete 5 resync', 'insert 7 resync']);
+    expect(doubts).to.equal(3);
+  });
+
   it('believe a NEW after lost events, because the end of the flow may be among them', () => {
     const since = contents.life.beginDump();
     contents.snapshot(flow(7), since, 'resync');
