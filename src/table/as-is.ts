@@ -35,7 +35,7 @@ export class AsIs {
     const entry = store.findKey(shape.orig.read(view, start, store.key), ORIGINAL);
     if (type === 'new') {
       if (entry >= 0 || !this.#life.hasRoom) return false;
-      this.#copy(shape, view, start, shape.bornBy ? HEARD | BORN_BY : HEARD, 0, 'event');
+      this.#copy(shape, view, start, shape.bornBy ? HEARD | BORN_BY : HEARD, this.#life.moments.last, 'event');
       return true;
     }
     if (entry < 0) return type === 'destroy' && !this.#life.moments.dumping;

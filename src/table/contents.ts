@@ -89,6 +89,11 @@ export class Contents {
       return;
     }
     if (entries.get(entry, TOUCHED) >= since) {
+      // What the event left out may have been lost before it, and what it said is newer.
+      if (this.#mayLack(entry, slots, since)) {
+        this.#doubt(entry);
+        return;
+      }
       if (entries.has(entry, PARTIAL) && this.store.get(entry, ID) === slots[ID]) this.#complete(entry, flow, cause);
       if (entries.get(entry, SEEN) < since) entries.set(entry, SEEN, since);
       return;
@@ -114,6 +119,13 @@ export class Contents {
     this.life.see(entry, since);
     this.life.settle(entry, slots[TIMEOUT] as number | undefined);
     if (differs) this.life.update(entry, cause, old);
+  }
+
+  /** Events of it may have been lost that are older than this snapshot, which shows something else. */
+  #mayLack(entry: number, slots: Flow['slots'], since: number): boolean {
+    const { lostAt } = this.#moments;
+    if (lostAt >= since || this.store.entries.get(entry, SEEN) >= lostAt) return false;
+    return !sameByEvents(this.life.read(entry).slots, slots);
   }
 
   /** The kernel says that there is no such flow any more. */
@@ -153,7 +165,7 @@ export class Contents {
       }
       this.life.end(entry, 'event');
     }
-    if (matches) this.life.insert(flow, 'event', HEARD, 0);
+    if (matches) this.life.insert(flow, 'event', HEARD, this.#moments.last);
     else if (entry < 0) this.life.refuse(slots);
   }
 
@@ -178,7 +190,7 @@ export class Contents {
         if (entry < 0) this.life.refuse(slots);
         return;
       }
-      const made = this.life.insert(flow, 'event', HEARD | PARTIAL, 0);
+      const made = this.life.insert(flow, 'event', HEARD | PARTIAL, this.#moments.last);
       if (made >= 0) this.#doubt(made);
       return;
     }

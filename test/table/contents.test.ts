@@ -71,6 +71,35 @@ describe('the contents of a table', () => {
     expect(doubts).to.equal(3);
   });
 
+  it('ask about a flow whose lost events may have changed what a later one left out', () => {
+    contents.event('new', flow(7, { tcp: { state: 'SYN_SENT' } }));
+    // The change to CLOSE was lost, and the next says nothing of the state.
+    contents.life.moments.lose();
+    const since = contents.life.beginDump();
+    contents.event('update', flow(7, { mark: 2 }));
+    contents.snapshot(flow(7, { mark: 2, tcp: { state: 'CLOSE' } }), since, 'resync');
+    expect([only().tcp?.state, doubts]).to.deep.equal(['SYN_SENT', 1]);
+    // The answer may be older than another event again.
+    const asked = contents.life.moments.begin();
+    contents.event('update', flow(7, { mark: 3 }));
+    contents.snapshot(flow(7, { mark: 2, tcp: { state: 'CLOSE' } }), asked, 'resync');
+    expect([only().tcp?.state, doubts]).to.deep.equal(['SYN_SENT', 2]);
+    contents.snapshot(flow(7, { mark: 3, tcp: { state: 'CLOSE' } }), contents.life.moments.begin(), 'resync');
+    expect([only().tcp?.state, only().mark, doubts]).to.deep.equal(['CLOSE', 3, 2]);
+  });
+
+  it('ask about no flow that began after the loss, or that is as it was', () => {
+    contents.event('new', flow(7, { tcp: { state: 'SYN_SENT' } }));
+    contents.life.moments.lose();
+    const since = contents.life.beginDump();
+    contents.event('update', flow(7, { mark: 2 }));
+    contents.snapshot(flow(7, { mark: 2, tcp: { state: 'SYN_SENT' } }), since, 'resync');
+    contents.event('destroy', flow(7));
+    contents.event('new', flow(8, { tcp: { state: 'ESTABLISHED' } }));
+    contents.snapshot(flow(8, { tcp: { state: 'SYN_SENT' } }), since, 'resync');
+    expect([only().tcp?.state, doubts]).to.deep.equal(['ESTABLISHED', 0]);
+  });
+
   it('believe a NEW after lost events, because the end of the flow may be among them', () => {
     const since = contents.life.beginDump();
     contents.snapshot(flow(7), since, 'resync');

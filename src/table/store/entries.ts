@@ -12,7 +12,7 @@ export const STATE = 4;
 export const GENERATION = 5;
 /** The snapshot before which an event of the flow was seen last: see Epochs. */
 export const TOUCHED = 6;
-/** The dump that had it last. */
+/** The snapshot that had it last, or the moment of the event that brought it. */
 export const SEEN = 7;
 /** Seconds of the table's clock; NEVER: no timeout is known. */
 export const DEADLINE = 8;
