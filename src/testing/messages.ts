@@ -42,7 +42,7 @@ let shared = new Uint8Array(SHARED);
 let used = 0;
 
 /** Zeroed. */
-export function newBytes(length: number): Uint8Array<ArrayBuffer> {
+export function newBytes(length: number): Uint8Array {
   if (length > MOST_SHARED) return new Uint8Array(length);
   if (used + length > SHARED) {
     shared = new Uint8Array(SHARED);
@@ -53,7 +53,7 @@ export function newBytes(length: number): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-export function copyOf(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+export function copyOf(bytes: Uint8Array): Uint8Array {
   const copy = newBytes(bytes.length);
   copy.set(bytes);
   return copy;

@@ -812,6 +812,16 @@ export class Program {
 
   /** What was announced is read; then the streams are closed. */
   async #drainListeners(): Promise<void> {
+    for (const listener of [...this.#listeners]) {
+      // A slow worker may send requests of a closed socket while another stream is being closed.
+      await this.#readAnnounced();
+      if (!listener.complete) this.#kernel.report(`events are missing: ${listener.state}`);
+      listener.events.close();
+      await listener.reading;
+    }
+  }
+
+  async #readAnnounced(): Promise<void> {
     // As long as any is read, or announced again, the others wait.
     const left = (): number =>
       [...this.#listeners].reduce((sum, listener) => sum + listener.left, this.#kernel.netlink.kept.length);
@@ -820,11 +830,6 @@ export class Program {
       const before = left();
       await this.#loop.sleep(20);
       if (left() !== before) end = this.#loop.time + PATIENCE;
-    }
-    for (const listener of [...this.#listeners]) {
-      if (!listener.complete) this.#kernel.report(`events are missing: ${listener.state}`);
-      listener.events.close();
-      await listener.reading;
     }
   }
 

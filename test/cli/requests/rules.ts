@@ -125,6 +125,11 @@ export const RULES: readonly Rule[] = [
     },
   },
   {
+    reason: 'With a timeout of 0 the kernel deletes what matches. Ours refuses it.',
+    of: /^-U .*-t 0(?: |$)/,
+    alike: (both) => ({ ...both, theirs: both.ours.length === 0 ? [] : both.theirs }),
+  },
+  {
     reason: 'Ours asks whether the created flow has its labels.',
     of: /^-[AI](?! expect) .*--label-add /,
     alike: (both) => ({ ...both, ours: both.ours.filter(({ type }) => type !== 'CT_GET') }),
