@@ -238,7 +238,7 @@ describeKernel('semantics of events', ['conntrack', 'nft'], () => {
     it('no timeout when it is 0', async () => {
       const events = await listen();
       await kernel.create(v4(1));
-      await kernel.code(buildUpdate(Flow.from(v4(1, { timeout: 0 }))));
+      await kernel.code(message('update', v4(1, { timeout: 0 })));
       // Whoever comes across an expired entry takes it out.
       await kernel.dump();
       const seen = await events.destroyed(1);
