@@ -2,22 +2,10 @@
  * Closes the descriptors of a table underneath, in the runtime that executes this file. In a network namespace of the
  * tests' own. Prints what the changes say, as JSON.
  */
-import { closeSync, readdirSync, readlinkSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import { Conntrack } from '../../../src/index.ts';
 import { FlowTable } from '../../../src/table/index.ts';
-
-function sockets(): number[] {
-  return readdirSync('/proc/self/fd')
-    .map(Number)
-    .filter((fd) => {
-      try {
-        return readlinkSync(`/proc/self/fd/${fd}`).startsWith('socket:');
-      } catch {
-        // That of the folder.
-        return false;
-      }
-    });
-}
+import { descriptorsOf } from '../../support/descriptors.ts';
 
 interface DenoGlobal {
   dlopen(path: string, symbols: object): { symbols: { close(fd: number): number } };
@@ -35,11 +23,11 @@ function closer(): (fd: number) => void {
 
 const close = closer();
 const ct = await Conntrack.open();
-const before = sockets();
+const before = descriptorsOf('socket:');
 const table = await FlowTable.open();
 const said: string[] = [];
 const changes = table.changes({ states: true });
-for (const fd of sockets()) if (!before.includes(fd)) close(fd);
+for (const fd of descriptorsOf('socket:')) if (!before.includes(fd)) close(fd);
 for await (const change of changes) {
   said.push(change.type === 'state' ? `${change.state} ${change.reason ?? ''}`.trim() : change.type);
   if (change.type === 'insert') break;

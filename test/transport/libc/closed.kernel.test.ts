@@ -1,28 +1,16 @@
 /** A socket whose descriptor somebody else has closed: it says so, and closes no file that has its number now. */
-import { closeSync, fstatSync, openSync, readdirSync, readlinkSync } from 'node:fs';
+import { closeSync, fstatSync, openSync } from 'node:fs';
 import { expect } from 'chai';
 import type { Transport } from '../../../src/netlink/transport.ts';
 import { openTransport } from '../../../src/transport/open.ts';
+import { descriptorsOf } from '../../support/descriptors.ts';
 import { describeKernel } from '../../support/kernel.ts';
-
-function sockets(): number[] {
-  return readdirSync('/proc/self/fd')
-    .map(Number)
-    .filter((fd) => {
-      try {
-        return readlinkSync(`/proc/self/fd/${fd}`).startsWith('socket:');
-      } catch {
-        // That of the folder.
-        return false;
-      }
-    });
-}
 
 /** A transport, and its descriptor. */
 async function open(): Promise<[Transport, number]> {
-  const before = new Set(sockets());
+  const before = new Set(descriptorsOf('socket:'));
   const transport = await openTransport({});
-  const [fd] = sockets().filter((each) => !before.has(each));
+  const [fd] = descriptorsOf('socket:').filter((each) => !before.has(each));
   return [transport, fd];
 }
 
@@ -54,17 +42,17 @@ describeKernel('a socket whose descriptor somebody else has closed', () => {
     const [transport, fd] = await open();
     closeSync(fd);
     const others: Transport[] = [];
-    while (!sockets().includes(fd)) others.push(await openTransport({}));
+    while (!descriptorsOf('socket:').includes(fd)) others.push(await openTransport({}));
     expect(() => transport.check!()).to.throw('somebody else has closed the descriptor');
     transport.close();
     for (const other of others) other.check!();
     for (const other of others) other.close();
-    expect(sockets()).not.to.include(fd);
+    expect(descriptorsOf('socket:')).not.to.include(fd);
   });
 
   it('is closed as any other when nobody has closed it', async () => {
     const [transport, fd] = await open();
     transport.close();
-    expect(sockets()).not.to.include(fd);
+    expect(descriptorsOf('socket:')).not.to.include(fd);
   });
 });

@@ -1,22 +1,12 @@
 /** Rings of io_uring stay for as long as the process lives: a burst of sockets leaves no more than some. */
-import { readdirSync, readlinkSync } from 'node:fs';
 import { expect } from 'chai';
 import { Conntrack, type FlowEventOrOverrun } from '../../../src/index.ts';
+import { descriptorsOf } from '../../support/descriptors.ts';
 import { describeKernel } from '../../support/kernel.ts';
 
 const MOST = 64;
 
-function rings(): number {
-  const links = readdirSync('/proc/self/fd').map((fd) => {
-    try {
-      return readlinkSync(`/proc/self/fd/${fd}`);
-    } catch {
-      // That of the folder.
-      return '';
-    }
-  });
-  return links.filter((link) => link.includes('io_uring')).length;
-}
+const rings = (): number => descriptorsOf('anon_inode:[io_uring]').length;
 
 describeKernel('rings', () => {
   it('are 64 at the most, and sockets do their work without one', async () => {
