@@ -10,8 +10,8 @@ import { Loop } from './loop.ts';
 import type { NetlinkSocketModel } from './netlink-socket.ts';
 import { Program } from './program.ts';
 
-/** Virtual milliseconds after which a call that is pending never settles: no program here waits so long. */
-const HANGS = 120_000;
+/** Virtual milliseconds after which a pending call never settles. Calls take long where the loop is often held up. */
+const HANGS = 600_000;
 
 /** Public calls of a seed at the least, where none are asked for. */
 export const CALLS = 200;
