@@ -83,6 +83,8 @@ export class Contents {
     }
     if (entries.has(entry, TOMBSTONE)) {
       if (!ofDump || !matches || this.#isEndOf(entry, slots)) return;
+      // It began after the dump was asked for, and has ended: this one was before it, or its NEW is still to come.
+      if (entries.has(entry, HEARD) && entries.get(entry, SEEN) >= since) return;
       // The end that was reported may be that of an earlier flow, because the kernel keeps what it could not deliver.
       const made = this.life.insert(flow, cause, DUMPED, since);
       if (made >= 0) this.#doubt(made);

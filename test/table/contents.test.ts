@@ -100,6 +100,18 @@ describe('the contents of a table', () => {
     expect([only().tcp?.state, doubts]).to.deep.equal(['ESTABLISHED', 0]);
   });
 
+  it('take nothing from a dump that is older than a flow which began and ended meanwhile', () => {
+    contents.event('new', flow(5));
+    const since = contents.life.beginDump();
+    contents.event('destroy', flow(5));
+    contents.event('new', flow(6));
+    contents.event('destroy', flow(6));
+    contents.snapshot(flow(5), since, 'resync');
+    contents.life.endDump(true);
+    expect(changes).to.deep.equal(['insert 5 event', 'delete 5 event', 'insert 6 event', 'delete 6 event']);
+    expect(doubts).to.equal(0);
+  });
+
   it('believe a NEW after lost events, because the end of the flow may be among them', () => {
     const since = contents.life.beginDump();
     contents.snapshot(flow(7), since, 'resync');
