@@ -147,7 +147,8 @@ describe('stencils of requests', () => {
       Object.assign(Object.create({ mark: 3 }), { orig, timeout }),
       Flow.from({ orig, timeout }),
     ];
-    for (const other of others) expect(known.fit(other), inspect(other)).to.equal(undefined);
+    for (const other of [...others, null, undefined, 5, 'udp'])
+      expect(known.fit(other), inspect(other)).to.equal(undefined);
     expect(written(known, { orig, timeout })).to.deep.equal(expected('create', { orig, timeout }));
     // Made by another realm, or without a prototype.
     expect(known.fit(Object.assign(Object.create(null), { orig, timeout }))).to.not.equal(undefined);

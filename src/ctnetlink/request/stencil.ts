@@ -19,23 +19,30 @@ const NUMBER = 2;
 const IPV4 = 3;
 const IPV6 = 4;
 
+/** The least and the largest integer of a property. */
+type Limits = readonly [least: number, max: number];
+
+const ADDRESS = 'address';
+const U16: Limits = [0, 0xffff];
+const U32: Limits = [0, 0xffffffff];
+
 /**
- * Properties whose values decide about nothing but the bytes of these values, and the largest of the numbers. Others
- * decide about more: a protocol about what must be there, a zone of 0 is as none. So does a timeout of 0.
+ * Properties whose values decide about nothing but the bytes of these values. Others decide about more: a protocol about
+ * what must be there, a zone of 0 is as none. So does a timeout of 0.
  */
-const FREE: Readonly<Record<string, number | undefined>> = {
-  'orig.src': 0,
-  'orig.dst': 0,
-  'orig.sport': 0xffff,
-  'orig.dport': 0xffff,
-  'orig.icmpId': 0xffff,
-  'reply.src': 0,
-  'reply.dst': 0,
-  'reply.sport': 0xffff,
-  'reply.dport': 0xffff,
-  'reply.icmpId': 0xffff,
-  mark: 0xffffffff,
-  timeout: 0xffffffff,
+const FREE: Readonly<Record<string, typeof ADDRESS | Limits | undefined>> = {
+  'orig.src': ADDRESS,
+  'orig.dst': ADDRESS,
+  'orig.sport': U16,
+  'orig.dport': U16,
+  'orig.icmpId': U16,
+  'reply.src': ADDRESS,
+  'reply.dst': ADDRESS,
+  'reply.sport': U16,
+  'reply.dport': U16,
+  'reply.icmpId': U16,
+  mark: U32,
+  timeout: [1, 0xffffffff],
 };
 
 /** Few programs have more at a time. */
@@ -45,6 +52,9 @@ const PATIENCE = 16;
 
 /** A hole: the step whose value it has, and where it is in the message. */
 const HOLE = 2;
+
+/** Of what is no number. */
+const NO_LIMITS: Limits = [0, 0];
 
 /** What a batch needs of a request. */
 export type Written = Pick<Request, 'kind' | 'write'>;
@@ -69,7 +79,9 @@ export class Stencils {
   }
 
   /** The request for this item, to be written before the next is asked for; undefined: no stencil fits. */
-  fit(item: object): Written | undefined {
+  fit(item: unknown): Written | undefined {
+    // The general way says what is wrong with it.
+    if (typeof item !== 'object' || item === null) return undefined;
     const stencils = this.#stencils;
     for (let i = 0, at = this.#last; i < stencils.length; i++) {
       if (stencils[at].fits(item as Item)) {
@@ -104,12 +116,12 @@ class Steps {
   readonly least: number[] = [];
   readonly max: number[] = [];
 
-  add(name: string, op: number, fixed: unknown = undefined, max = 0): void {
+  add(name: string, op: number, fixed: unknown = undefined, [least, max]: Limits = NO_LIMITS): void {
     this.names.push(name);
     this.ops.push(op);
     this.ends.push(0);
     this.fixed.push(fixed);
-    this.least.push(name === 'timeout' ? 1 : 0);
+    this.least.push(least);
     this.max.push(max);
   }
 }
@@ -224,27 +236,29 @@ function isSingle(value: unknown): boolean {
 function stencilOf(given: Item, build: (item: object) => Request): Stencil | undefined {
   const item = copyOf(given);
   if (item === undefined) return undefined;
-  const written = (each: object): Uint8Array | undefined => {
+  const built = (each: object): { kind: Operation; bytes: Uint8Array } | undefined => {
     try {
-      return bytesOf(build(each));
+      const request = build(each);
+      return { kind: request.kind, bytes: bytesOf(request) };
     } catch {
       return undefined;
     }
   };
-  const bytes = written(item);
-  if (bytes === undefined) return undefined;
+  const made = built(item);
+  if (made === undefined) return undefined;
+  const { kind, bytes } = made;
   const steps = new Steps();
   const holes: number[] = [];
   /** A step for a property, with the holes where another value, and nothing else, makes other bytes. */
   const add = (name: string, property: string, value: unknown, change: (other: unknown) => object): void => {
     const probe = probeOf(property, value);
-    const found = probe && holesOf(bytes, probe, written(change(probe.other)));
+    const found = probe && holesOf(bytes, probe, built(change(probe.other))?.bytes);
     if (found === undefined) {
       steps.add(name, FIXED, value);
       return;
     }
     for (const at of found) holes.push(steps.names.length, at);
-    steps.add(name, probe!.op, undefined, FREE[property]);
+    steps.add(name, probe!.op, undefined, probe!.limits);
   };
   for (const [name, value] of Object.entries(item)) {
     if (isSingle(value)) {
@@ -259,12 +273,13 @@ function stencilOf(given: Item, build: (item: object) => Request): Stencil | und
       add(part, `${name}.${part}`, each, (other) => ({ ...item, [name]: { ...(value as Item), [part]: other } }));
     steps.ends[group] = steps.names.length;
   }
-  return new Stencil(build(item).kind, steps, bytes, holes);
+  return new Stencil(kind, steps, bytes, holes);
 }
 
 /** A value, and another that differs from it in each byte. */
 interface Probe {
   readonly op: number;
+  readonly limits?: Limits;
   readonly other: unknown;
   /** As they are in the message. */
   readonly bytes: Uint8Array;
@@ -272,15 +287,15 @@ interface Probe {
 }
 
 function probeOf(property: string, value: unknown): Probe | undefined {
-  const max = FREE[property];
-  if (max === undefined) return undefined;
-  if (typeof value === 'number' && max > 0) {
-    const size = max === 0xffff ? 2 : 4;
+  const limits = FREE[property];
+  if (limits === undefined) return undefined;
+  if (typeof value === 'number' && limits !== ADDRESS) {
+    const size = limits === U16 ? 2 : 4;
     const bytes = Uint8Array.from({ length: size }, (_, at) => value >>> (8 * (size - 1 - at)));
     const otherBytes = differing(bytes);
-    return { op: NUMBER, other: otherBytes.reduce((sum, byte) => sum * 256 + byte, 0), bytes, otherBytes };
+    return { op: NUMBER, limits, other: otherBytes.reduce((sum, byte) => sum * 256 + byte, 0), bytes, otherBytes };
   }
-  if (typeof value !== 'string' || max > 0) return undefined;
+  if (typeof value !== 'string' || limits !== ADDRESS) return undefined;
   const quad = parseIpv4(value);
   if (quad !== undefined) {
     const bytes = Uint8Array.of(quad >>> 24, quad >>> 16, quad >>> 8, quad);
