@@ -1,4 +1,4 @@
-/** What the tuple of a protocol has beside its addresses. */
+/** What the tuple of a protocol has beside its addresses, and which addresses. */
 import {
   IPPROTO_DCCP,
   IPPROTO_GRE,
@@ -9,6 +9,7 @@ import {
   IPPROTO_UDP,
   IPPROTO_UDPLITE,
 } from '../uapi/in.ts';
+import { AF_INET, AF_INET6 } from '../uapi/socket.ts';
 
 export const PORT_PROTOCOLS: readonly number[] = [
   IPPROTO_TCP,
@@ -44,4 +45,9 @@ export function partsOf(protocol: number): readonly Part[] {
 /** The parts that the kernel demands. Linux 6.18 has no DCCP any more, and demands nothing for it. */
 export function demandedParts(protocol: number): readonly Part[] {
   return protocol === IPPROTO_DCCP ? NONE : (BY_PROTOCOL[protocol] ?? NONE);
+}
+
+/** No packet has this protocol with addresses of this family: ICMP and ICMPv6 have one each. */
+export function isOfOtherFamily(protocol: unknown, family: unknown): boolean {
+  return (protocol === IPPROTO_ICMP && family === AF_INET6) || (protocol === IPPROTO_ICMPV6 && family === AF_INET);
 }

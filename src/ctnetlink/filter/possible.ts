@@ -1,9 +1,7 @@
 /** Whether the kernel can have such a flow: what one attribute says about others. */
-import { IPPROTO_ICMP, IPPROTO_ICMPV6 } from '../../uapi/in.ts';
-import { AF_INET, AF_INET6 } from '../../uapi/socket.ts';
 import type { SlotValue } from '../attributes/kinds.ts';
 import { foreignTo } from '../foreign.ts';
-import { ICMP_PROTOCOLS, WITH_PORTS } from '../protocols.ts';
+import { ICMP_PROTOCOLS, isOfOtherFamily, WITH_PORTS } from '../protocols.ts';
 import { ORIG, REPLY } from '../slots.ts';
 
 /** All that have something that others have not, and one that has nothing. */
@@ -24,9 +22,7 @@ export function isPossible(flow: readonly SlotValue[]): boolean {
 }
 
 function isPossibleWith(flow: readonly SlotValue[], protocol: number): boolean {
-  const family = flow[ORIG.family];
-  if (protocol === IPPROTO_ICMP && family === AF_INET6) return false;
-  if (protocol === IPPROTO_ICMPV6 && family === AF_INET) return false;
+  if (isOfOtherFamily(protocol, flow[ORIG.family])) return false;
   const foreign = foreignTo(protocol);
   for (let i = 0; i < foreign.length; i++) if (flow[foreign[i]] !== undefined) return false;
   return true;

@@ -11,9 +11,6 @@ import { byteMask, prefixMask } from './prefix.ts';
 import { RangeSet } from './ranges.ts';
 import { type Comparison, FilterTerms } from './terms.ts';
 
-/** Every flow of the kernel has them; anything else may be absent. */
-const ALWAYS: readonly number[] = [ORIG, REPLY].flatMap((tuple) => [tuple.family, tuple.proto, tuple.src4, tuple.dst4]);
-
 const ZONE_COUNT = 65_536;
 
 /** A condition about one attribute, or about several that are looked at together. */
@@ -167,5 +164,6 @@ export function commonValues(slot: number): SlotValue[] {
   if (slot === ORIG.family) return [];
   if (slot === ORIG.proto || slot === REPLY.proto) return [0, ...SAMPLE_PROTOCOLS];
   if (isAddress(slot)) return [0, -1, new Uint8Array(16), new Uint8Array(16).fill(0xff)];
-  return ALWAYS.includes(slot) ? [0, 0xff] : [undefined];
+  // Every flow of the kernel has the ones above, and this; anything else may be absent.
+  return slot === REPLY.family ? [0, 0xff] : [undefined];
 }

@@ -1,10 +1,10 @@
 /** Properties that only flows of one protocol have: the kernel ignores them silently for flows of others. */
-import { IPPROTO_ICMP, IPPROTO_ICMPV6 } from '../../uapi/in.ts';
-import { AF_INET, AF_INET6 } from '../../uapi/socket.ts';
+import { AF_INET } from '../../uapi/socket.ts';
 import { ATTRIBUTES } from '../attributes/flow.ts';
 import type { SlotValue } from '../attributes/kinds.ts';
 import { foreignTo } from '../foreign.ts';
 import { PROTOCOL_NAMES } from '../names.ts';
+import { isOfOtherFamily } from '../protocols.ts';
 import { ORIG, REPLY } from '../slots.ts';
 
 /** A flow of an address family that its protocol does not have. */
@@ -33,8 +33,9 @@ function ofAnother(name: string, protocol: number): RangeError {
  */
 export function checkProtocolFamily(slots: readonly SlotValue[], argument: string): void {
   const { [ORIG.proto]: protocol, [ORIG.family]: family } = slots;
-  if (protocol === IPPROTO_ICMPV6 && family === AF_INET)
-    throw new ProtocolFamilyError(`${argument}.orig.proto 'icmpv6' needs IPv6 addresses`);
-  if (protocol === IPPROTO_ICMP && family === AF_INET6)
-    throw new ProtocolFamilyError(`${argument}.orig.proto 'icmp' needs IPv4 addresses`);
+  if (!isOfOtherFamily(protocol, family)) return;
+  const needed = family === AF_INET ? 'IPv6' : 'IPv4';
+  throw new ProtocolFamilyError(
+    `${argument}.orig.proto '${PROTOCOL_NAMES[protocol as number]}' needs ${needed} addresses`,
+  );
 }
