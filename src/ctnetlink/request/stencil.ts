@@ -27,8 +27,8 @@ const U16: Limits = [0, 0xffff];
 const U32: Limits = [0, 0xffffffff];
 
 /**
- * Properties whose values decide about nothing but the bytes of these values. Others decide about more: a protocol about
- * what must be there, a zone of 0 is as none. So does a timeout of 0.
+ * Properties whose values decide about nothing but the bytes of these values. Others decide about more: a protocol
+ * about what must be there, a zone of 0 is as none. So does a timeout of 0.
  */
 const FREE: Readonly<Record<string, typeof ADDRESS | Limits | undefined>> = {
   'orig.src': ADDRESS,
