@@ -68,14 +68,30 @@ const all: Ring[] = [];
 
 /** Each has a descriptor for as long as the process lives. More at once gain nothing: sockets do without one. */
 const MOST = 64;
-const made = new WeakMap<Libc, number>();
+
+/** The rings of a binding. */
+interface Rings {
+  /** How many were ever made. */
+  made: number;
+  /** Those that nobody uses. */
+  readonly idle: Ring[];
+}
 
 /**
- * Rings that nobody uses, by what they were made with. Some time after a ring was closed, and without a notice, the
+ * Some time after a ring was closed, and without a notice, the
  * kernel writes into its memory once more, which would be somebody else's by then (seen on 6.18: the tail of the
  * completions, and a flag). So none is closed: there are as many as were in use at once, up to a limit.
  */
-const idle = new WeakMap<Libc, Ring[]>();
+const rings = new WeakMap<Libc, Rings>();
+
+function ringsOf(libc: Libc): Rings {
+  let known = rings.get(libc);
+  if (known === undefined) {
+    known = { made: 0, idle: [] };
+    rings.set(libc, known);
+  }
+  return known;
+}
 
 export class Ring implements Chain {
   readonly fillsHeaders = true;
@@ -113,11 +129,11 @@ export class Ring implements Chain {
   static take(libc: Libc, milliseconds = 0, ends = ENDS): Ring {
     const errno = forbidden.get(libc);
     if (errno !== undefined) throw new TransportError('io_uring_enter', errno, errnoName(errno));
-    const free = idle.get(libc) ?? [];
-    const at = free.findIndex((each) => each.#ends === ends);
-    if (at < 0 && (made.get(libc) ?? 0) >= MOST)
+    const { made, idle } = ringsOf(libc);
+    const at = idle.findIndex((each) => each.#ends === ends);
+    if (at < 0 && made >= MOST)
       throw new TransportError('io_uring_setup', EMFILE, `${errnoName(EMFILE)}: there are ${MOST} rings`);
-    const ring = at < 0 ? new Ring(libc, ends) : free.splice(at, 1)[0];
+    const ring = at < 0 ? new Ring(libc, ends) : idle.splice(at, 1)[0];
     ring.#endless = false;
     ring.#patience.u64(TIMESPEC + 8, BigInt(milliseconds * 1e6));
     return ring;
@@ -151,7 +167,7 @@ export class Ring implements Chain {
       const error = failure(libc, 'io_uring_setup');
       params.free();
       patience.free();
-      // Where it failed late, for lack of a descriptor or of memory, there was a ring, which is closed: see `idle`.
+      // Where it failed late, for lack of a descriptor or of memory, there was a ring, which is closed: see `rings`.
       if (EARLY.has(error.errno)) memory.free();
       throw error;
     }
@@ -166,7 +182,7 @@ export class Ring implements Chain {
     params.free();
     // With its memory and its descriptor, and what it still has to report.
     own(this);
-    made.set(libc, (made.get(libc) ?? 0) + 1);
+    ringsOf(libc).made++;
     if (all.push(this) === 1) runtime.onExit(quietAll);
   }
 
@@ -340,18 +356,12 @@ export class Ring implements Chain {
     }
     if (this.#under === 0) {
       over(false);
-      if (!this.#spoiled) this.#keep();
+      // For whoever takes a ring next.
+      if (!this.#spoiled) ringsOf(this.#libc).idle.push(this);
       return;
     }
     // The process may end meanwhile: see quietAll.
     runtime.setTimeout(() => this.retire(over), RETIRING, false);
-  }
-
-  /** For whoever takes a ring next. */
-  #keep(): void {
-    const free = idle.get(this.#libc);
-    if (free === undefined) idle.set(this.#libc, [this]);
-    else free.push(this);
   }
 
   #takeEnds(): void {
